@@ -1,8 +1,8 @@
 """Runtimes' tokens: our own HS256 verifier, the hottest path of the server.
 
-It accepts a subset of what joserfc and PyJWT accept under the same rules (`server/tests/protocol/test_token.py` holds it against both)
-and is stricter where strictness costs no honest client anything:
-base64url must be canonical and unpadded, `crit` and `b64` headers are refused, times are finite numbers up to the year 9999.
+It accepts a subset of what joserfc and PyJWT accept under the same rules (`test_token.py` holds it against both),
+stricter only where that costs no honest client anything: base64url must be canonical and unpadded,
+`crit` and `b64` headers are refused, times are finite numbers up to the year 9999, text is UTF-8 without a mark.
 Duplicate members of a JSON object: the last one counts, as in both libraries.
 The signature is checked before the payload is even decoded.
 
@@ -68,9 +68,9 @@ class TokenRefusal(StrEnum):
 _FIXES: Final[dict[TokenRefusal, str]] = {
     TokenRefusal.MISSING: "Send `Authorization: Bearer <token>`; check that no proxy removes the header.",
     TokenRefusal.MALFORMED: "Update the runtime's bridge, or check what rewrites its requests.",
-    TokenRefusal.NO_KEY_ID: "Copy the whole secret, with the part before its first dot, into the runtime's configuration.",
+    TokenRefusal.NO_KEY_ID: "Copy the whole secret, with the part before its first dot, into Config.toml.",
     TokenRefusal.ALGORITHM: "Sign with HS256; the runtime bridges do.",
-    TokenRefusal.SIGNATURE: "Copy the secret again, whole, or generate a new one and put it into the runtime's configuration.",
+    TokenRefusal.SIGNATURE: "Copy the whole secret again, or generate a new one and put it into Config.toml.",
     TokenRefusal.ISSUER: "Make `jwtIssuer` of the runtime and the issuer of the control plane the same.",
     TokenRefusal.AUDIENCE: "Make `jwtAudience` of the runtime one of the audiences of the control plane.",
     TokenRefusal.EXPIRED: "Set the clocks of both machines (NTP).",
@@ -88,7 +88,7 @@ class TokenError(Refused):
     def __init__(self, refusal: TokenRefusal, message: str, *, clock_skew_s: float | None = None) -> None:
         self.refusal = refusal
         self.clock_skew_s = clock_skew_s
-        """Units: seconds by which the token missed its time, before the tolerated skew; only for EXPIRED and NOT_YET_VALID."""
+        """Units: seconds by which the token missed its time; only for EXPIRED and NOT_YET_VALID."""
         super().__init__(message, fix=_FIXES[refusal])
 
 
@@ -145,9 +145,9 @@ class TokenReader:
     """Reads tokens under one set of rules, and remembers header segments.
 
     A runtime's header segment never changes, so what it says is remembered: segment → key id.
-    Only segments of tokens whose signature held get in; strangers cannot fill it. It holds at most `HEADER_CACHE_MAX` segments of at
-    most `HEADER_SEGMENT_BYTES_MAX` bytes (4 MiB) and is emptied when full. A miss costs one small JSON parse, so even a key holder who
-    changes his header with every token can take no more than that from the others.
+    Only segments of tokens whose signature held get in: strangers cannot fill it. It holds at most `HEADER_CACHE_MAX`
+    segments of at most `HEADER_SEGMENT_BYTES_MAX` bytes (4 MiB) and is emptied when full. A miss costs one small JSON
+    parse: even a key holder who changes his header with every token takes no more than that from the others.
     """
 
     __slots__ = ("_key_ids", "_rules")
@@ -173,10 +173,7 @@ class TokenReader:
         token = self._token(authorization)
         signing_input, _, signature = token.rpartition(b".")
         header, _, payload = signing_input.partition(b".")
-        if header not in self._key_ids:
-            key_id = _read_header(header)
-        else:
-            key_id = None
+        key_id = None if header in self._key_ids else _read_header(header)
         # Comparing texts instead of bytes: only the canonical spelling of the one right signature is equal.
         expected = b2a_base64(key.sign(signing_input)).translate(_TO_URL)[:_SIGNATURE_CHARS]
         if not compare_digest(expected, signature):
@@ -195,7 +192,8 @@ class TokenReader:
             raise TokenError(TokenRefusal.MISSING, "The request has no Authorization header.")
         if len(authorization) > self._rules.length_limit_bytes:
             raise TokenError(
-                TokenRefusal.MALFORMED, f"The Authorization header is longer than {self._rules.length_limit_bytes} bytes."
+                TokenRefusal.MALFORMED,
+                f"The Authorization header is longer than {self._rules.length_limit_bytes} bytes.",
             )
         scheme, _, text = authorization.partition(" ")
         if scheme != "Bearer" and scheme.lower() != "bearer":
@@ -225,7 +223,9 @@ class TokenReader:
         if claims.nbf is not msgspec.UNSET and claims.nbf - rules.skew_s > now:
             _refuse_early(claims.nbf, now)
         if claims.scope != rules.scope:
-            raise TokenError(TokenRefusal.SCOPE, f"Insufficient scope: the token's scope is not exactly `{rules.scope}`.")
+            raise TokenError(
+                TokenRefusal.SCOPE, f"Insufficient scope: the token's scope is not exactly `{rules.scope}`."
+            )
 
 
 def _refuse_expired(expires_at_s: float, now: float) -> NoReturn:
@@ -272,11 +272,14 @@ def _read_header(segment: bytes) -> str:
         raise TokenError(TokenRefusal.ALGORITHM, "The token is not signed with HS256.")
     if header.crit is not msgspec.UNSET or header.b64 is not msgspec.UNSET:
         raise TokenError(TokenRefusal.MALFORMED, "Invalid JWT: `crit` and `b64` headers are not supported.")
-    if not header.kid or len(header.kid) > KEY_ID_CHARS_MAX:
+    key_id = header.kid
+    # It goes into a query and into a log before anything is verified.
+    if not key_id or len(key_id) > KEY_ID_CHARS_MAX or not (key_id.isascii() and key_id.isprintable()):
         raise TokenError(
-            TokenRefusal.NO_KEY_ID, f"Invalid JWT: its header names no key (`kid`, 1 to {KEY_ID_CHARS_MAX} characters)."
+            TokenRefusal.NO_KEY_ID,
+            f"Invalid JWT: its header names no key (`kid`, 1 to {KEY_ID_CHARS_MAX} printable ASCII characters).",
         )
-    return header.kid
+    return key_id
 
 
 def _read_claims(segment: bytes) -> Claims:

@@ -1,0 +1,20 @@
+"""Listeners: where services hear calls."""
+
+from pilothouse.domain.artifacts.base import ArtifactState, Base
+
+
+class Listener(Base, frozen=True, kw_only=True, tag="listener"):
+    """An open port, or a subscription to a broker."""
+
+    package: str = ""
+    state: ArtifactState = ArtifactState.ENABLED
+    protocol: str | None = None
+    host: str | None = None
+    port: int | None = None
+    http_version: str | None = None
+    timeout_s: float | None = None
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """Names are generated per package."""
+        return (self.package, self.name)
