@@ -1,0 +1,242 @@
+"""The loop: a full heartbeat, then deltas, full again when asked or when something changed; it never gives up."""
+
+import random
+import threading
+import time
+from collections import deque
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final, final
+
+from pilothouse_bridge import _identity, _say
+from pilothouse_bridge._config import Settings
+from pilothouse_bridge._rhythm import Reminder, Rhythm
+from pilothouse_bridge._status import State, Status
+from pilothouse_bridge.discover import Discovery
+from pilothouse_bridge.errors import DeliveryError, HeartbeatRejected, ServerBusy
+
+if TYPE_CHECKING:
+    from pilothouse_bridge._session import Session
+    from pilothouse_bridge._wire import Answer, FullMessage
+
+STARTUP_GRACE_S: Final = 0.3  # most programs have made their applications by then: one full heartbeat instead of two
+FIRST_RECHECK_S: Final = 0.05
+RECHECK_FOR_S: Final = 10.0
+_COMMANDS_REMEMBERED: Final = 1000
+_FOREVER_S: Final = 86_400.0
+
+
+@final
+class Beat:
+    """One process's heart; lives in a daemon thread that is made by ``start``."""
+
+    def __init__(self, settings: Settings, discovery: Discovery) -> None:
+        """Nothing happens before ``start``."""
+        self._settings = settings
+        self._discovery = discovery
+        self._rhythm = Rhythm(settings.heartbeat_interval_s, random.random)
+        self._reminder = Reminder()
+        self._recheck = _Recheck()
+        self._wake = threading.Event()
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._identity: _identity.Identity | None = None
+        self._session: Session | None = None
+        self._acknowledged_hash: str | None = None
+        self._full_due = True
+        self._told_commands: deque[str] = deque(maxlen=_COMMANDS_REMEMBERED)
+        self._state = State.CONNECTING
+        self._last_error: str | None = None
+        self._last_acknowledged_at: datetime | None = None
+
+    @property
+    def status(self) -> Status:
+        """A snapshot."""
+        identity = self._identity
+        return Status(
+            State.CLOSED if self._stop.is_set() else self._state,
+            str(self._settings.server),
+            None if identity is None else identity.runtime_id,
+            self._last_error,
+            self._last_acknowledged_at,
+        )
+
+    def start(self) -> None:
+        """Begin to beat."""
+        self._thread = threading.Thread(target=self._run, name="pilothouse-bridge", daemon=True)
+        try:
+            self._thread.start()
+        except RuntimeError as error:
+            # No threads here: a subinterpreter without them, or an interpreter that is going down.
+            _say.debug("No thread for the bridge: %s", error)
+
+    def wake(self) -> None:
+        """Something started or stopped just now: look again. Never blocks."""
+        self._wake.set()
+
+    def stop(self, patience_s: float) -> None:
+        """End the loop and give the identity back."""
+        self._stop.set()
+        self._wake.set()
+        session = self._session
+        if session is not None:
+            session.abort()
+        thread = self._thread
+        if thread is not None and thread is not threading.current_thread() and thread.is_alive():
+            thread.join(patience_s)
+
+    def abandon_in_child(self) -> None:
+        """In a forked child: let go of what belongs to the parent, without touching it."""
+        if self._identity is not None:
+            self._identity.abandon_in_child()
+        if self._session is not None:
+            self._session.abandon_in_child()
+
+    def _run(self) -> None:
+        try:
+            # Also in time for a forked child that only executes another program or ends at once: it leaves no trace.
+            self._wake.wait(STARTUP_GRACE_S)
+            self._recheck.restart(time.monotonic())
+            while not self._stop.is_set():
+                self._pause(self._round())
+        finally:
+            if self._session is not None:
+                self._session.close()
+            if self._identity is not None:
+                self._identity.release()
+
+    def _round(self) -> float:
+        """Beat once; answers the seconds until the next time."""
+        try:
+            answer = self._beat_once()
+        except DeliveryError as error:
+            return self._after_failure(error)
+        except Exception as error:  # noqa: BLE001 - the loop's edge: a defect of ours must not end the connection for good
+            return self._after_defect(error)
+        self._state, self._last_error = State.CONNECTED, None
+        self._last_acknowledged_at = datetime.now(UTC)
+        return self._rhythm.after_success(answer.next_heartbeat_s)
+
+    def _beat_once(self) -> "Answer":
+        session = self._opened_session()
+        message = session.look()
+        if not self._full_due and message.hash == self._acknowledged_hash:
+            answer = session.send_delta(message)
+            self._heed_commands(answer)
+            if not answer.full_heartbeat_required:
+                self._recover()
+                return answer
+            message = session.look()
+        return self._send_full(session, message)
+
+    def _send_full(self, session: "Session", message: "FullMessage") -> "Answer":
+        self._full_due = True
+        if self._reminder.has_trouble:
+            _say.debug("Sending full heartbeat to ICP server again")
+        else:
+            _say.info("Sending full heartbeat to ICP server")
+        answer = session.send_full(message)
+        self._acknowledged_hash = message.hash
+        # Asked for again in the very answer: next time, not at once, or the two of us would never stop.
+        self._full_due = answer.full_heartbeat_required
+        self._recover()
+        _say.info("Full heartbeat acknowledged by ICP server")
+        self._heed_commands(answer)
+        return answer
+
+    def _opened_session(self) -> "Session":
+        if self._session is None:
+            # Here and not above: TLS and HTTP cost 20 ms to import, which the program's start need not pay.
+            from pilothouse_bridge._session import Session
+
+            if self._identity is None:
+                self._identity = _identity.claim(self._settings.runtime_id_file, self._settings.runtime)
+                if self._identity.trouble is not None:
+                    _say.warning(
+                        "This runtime gets a new id at each start: %s. Fix: run in a directory that can be written, "
+                        "or set runtimeIdFile to a file in one",
+                        self._identity.trouble,
+                    )
+            self._session = Session(self._settings, self._identity.runtime_id, self._discovery)
+        return self._session
+
+    def _after_failure(self, error: DeliveryError) -> float:
+        self._state, self._last_error = State.FAILING, str(error)
+        self._full_due = True
+        rejected = isinstance(error, HeartbeatRejected)
+        if self._reminder.is_worth_telling(str(error), time.monotonic()) and not self._stop.is_set():
+            if rejected:
+                _say.error("Full heartbeat rejected: %s. Fix: %s", error.message.rstrip("."), error.fix)
+            else:
+                _say.warning("%s. Fix: %s", error.message.rstrip("."), error.fix)
+        if not isinstance(error, HeartbeatRejected):
+            return self._rhythm.after_unreachable(error.retry_after_s if isinstance(error, ServerBusy) else None)
+        if self._session is not None:
+            self._session.forget_token()
+        return self._rhythm.after_not_yet() if error.is_not_yet else self._rhythm.after_rejection()
+
+    def _after_defect(self, error: Exception) -> float:
+        self._state, self._last_error = State.FAILING, repr(error)
+        self._full_due = True
+        if self._reminder.is_worth_telling(repr(error), time.monotonic()):
+            _say.warning("The bridge itself failed and tries again: %r", error)
+        return self._rhythm.after_rejection()
+
+    def _recover(self) -> None:
+        if self._reminder.has_trouble:
+            self._reminder.recover()
+            _say.info("Connection to ICP server restored: %s", self._settings.server)
+
+    def _heed_commands(self, answer: "Answer") -> None:
+        for command in answer.commands:
+            if command.command_id not in self._told_commands:
+                self._told_commands.append(command.command_id)
+                _say.warning(
+                    "Command %s (%s) is not known to this bridge and is ignored", command.action, command.command_id
+                )
+
+    def _pause(self, delay_s: float) -> None:
+        """Wait, but not while something new is to be told."""
+        until_s = time.monotonic() + delay_s
+        while not self._stop.is_set():
+            now_s = time.monotonic()
+            if now_s >= until_s:
+                return
+            woken = self._wake.wait(min(until_s - now_s, self._recheck.due_in(now_s)))
+            if woken:
+                self._wake.clear()
+                self._recheck.restart(time.monotonic())
+            elif not self._recheck.is_due(time.monotonic()):
+                continue
+            # After a failure the back-off stands: a change is told with the next try.
+            if self._state is State.CONNECTED and self._has_changed():
+                return
+
+    def _has_changed(self) -> bool:
+        return self._session is not None and self._session.look().hash != self._acknowledged_hash
+
+
+@final
+class _Recheck:
+    """Looks at the inventory often while things are starting: after 50 ms, then after twice as long, for some seconds."""
+
+    def __init__(self) -> None:
+        self._step_s = FIRST_RECHECK_S
+        self._next_at_s: float | None = None
+        self._ends_at_s = 0.0
+
+    def restart(self, now_s: float) -> None:
+        self._step_s = FIRST_RECHECK_S
+        self._next_at_s = now_s + FIRST_RECHECK_S
+        self._ends_at_s = now_s + RECHECK_FOR_S
+
+    def due_in(self, now_s: float) -> float:
+        return _FOREVER_S if self._next_at_s is None else max(0.0, self._next_at_s - now_s)
+
+    def is_due(self, now_s: float) -> bool:
+        """Whether it is time; plans the next time when it is."""
+        if self._next_at_s is None or now_s < self._next_at_s:
+            return False
+        self._step_s *= 2
+        following_s = now_s + self._step_s
+        self._next_at_s = following_s if following_s <= self._ends_at_s else None
+        return True

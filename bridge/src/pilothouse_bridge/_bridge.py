@@ -1,0 +1,178 @@
+"""The one connection of this process: made once, remade in forked children, never in the program's way."""
+
+import os
+import threading
+from pathlib import Path
+from typing import Final, final
+
+from pilothouse_bridge import _config, _say, _sources
+from pilothouse_bridge._beat import Beat
+from pilothouse_bridge._config import Settings
+from pilothouse_bridge._status import State, Status
+from pilothouse_bridge.discover import Discovery
+from pilothouse_bridge.discover.starlette import Starlette
+from pilothouse_bridge.discover.uvicorn import Uvicorn
+from pilothouse_bridge.errors import ConfigurationError
+
+_CLOSING_PATIENCE_S: Final = 2.0
+
+
+@final
+class Bridge:
+    """This program's connection to the control plane."""
+
+    def __init__(self, settings: Settings | None, discovery: Discovery) -> None:
+        """Without settings it is a bridge that does nothing: switched off by PILOTHOUSE_BRIDGE_DISABLED."""
+        self._settings = settings
+        self._discovery = discovery
+        self._beat = None if settings is None else Beat(settings, discovery)
+        if self._beat is not None:
+            self._beat.start()
+
+    @property
+    def status(self) -> Status:
+        """Where the connection stands at this moment."""
+        if self._beat is None:
+            return Status(State.DISABLED, None, None, None, None)
+        return self._beat.status
+
+    def close(self) -> None:
+        """Say no more and give the identity back; ``connect`` may be called again afterwards."""
+        if self._beat is not None:
+            self._beat.stop(_CLOSING_PATIENCE_S)
+        _process.forget(self)
+
+    def __repr__(self) -> str:
+        return f"<Bridge {self.status.state.value} {self.status.server_url or ''}>"
+
+    def _wake(self) -> None:
+        if self._beat is not None:
+            self._beat.wake()
+
+    def _restart_in_child(self) -> None:
+        """A forked child is a runtime of its own: own identity, own connection, own thread."""
+        inherited = self._beat
+        if inherited is None or self._settings is None or inherited.status.state is State.CLOSED:
+            return
+        inherited.abandon_in_child()
+        self._beat = Beat(self._settings, self._discovery)
+        self._beat.start()
+
+
+@final
+class _Process:
+    """What this process has at most one of."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.current: Bridge | None = None
+        self._discovery: Discovery | None = None
+
+    def connect(self, arguments: dict[str, object]) -> Bridge:
+        with self.lock:
+            if self.current is not None:
+                _say.info("The bridge is connected already; this call changes nothing")
+                return self.current
+            _say.be_heard()
+            if _sources.is_disabled(os.environ):
+                _say.debug("The bridge is switched off by %s", _sources.DISABLED_VARIABLE)
+                self.current = Bridge(None, self._watching())
+            else:
+                settings = _loaded(arguments)
+                self.current = Bridge(settings, self._watching())
+            return self.current
+
+    def forget(self, bridge: Bridge) -> None:
+        with self.lock:
+            if self.current is bridge:
+                self.current = None
+
+    def wake(self) -> None:
+        bridge = self.current
+        if bridge is not None:
+            bridge._wake()  # noqa: SLF001 - one noun with us
+
+    def after_fork_in_child(self) -> None:
+        self.lock = threading.Lock()
+        _say.after_fork()
+        if self._discovery is not None:
+            self._discovery.after_fork()
+        if self.current is not None:
+            self.current._restart_in_child()  # noqa: SLF001 - one noun with us
+
+    def _watching(self) -> Discovery:
+        """Hooks are set once a process and stay: they cost nothing while no bridge is connected."""
+        if self._discovery is None:
+            self._discovery = Discovery([Uvicorn()], [Starlette()])
+            self._discovery.install(self.wake)
+        return self._discovery
+
+
+_process: Final = _Process()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_process.after_fork_in_child)
+
+
+def connect(
+    *,
+    environment: str | None = None,
+    project: str | None = None,
+    integration: str | None = None,
+    runtime: str | None = None,
+    secret: str | None = None,
+    version: str | None = None,
+    server_url: str | None = None,
+    heartbeat_interval: float | None = None,
+    cert: str | os.PathLike[str] | None = None,
+    enable_ssl: bool | None = None,
+    jwt_issuer: str | None = None,
+    jwt_audience: str | None = None,
+    runtime_id_file: str | os.PathLike[str] | None = None,
+) -> Bridge:
+    """Connect this process; a second call answers the same bridge.
+
+    Arguments stand above Config.toml and below the environment; those not given are taken from there.
+    Raises: ConfigurationError.
+    """
+    return _process.connect(
+        {
+            "environment": environment,
+            "project": project,
+            "integration": integration,
+            "runtime": runtime,
+            "secret": secret,
+            "version": version,
+            "server_url": server_url,
+            "heartbeat_interval": heartbeat_interval,
+            "cert": None if cert is None else os.fspath(cert),
+            "enable_ssl": enable_ssl,
+            "jwt_issuer": jwt_issuer,
+            "jwt_audience": jwt_audience,
+            "runtime_id_file": None if runtime_id_file is None else os.fspath(runtime_id_file),
+        }
+    )
+
+
+def connect_or_log() -> Bridge | None:
+    """Connect by configuration alone; what cannot be used is logged once, and the program runs on."""
+    try:
+        return connect()
+    except ConfigurationError as error:
+        _say.error("Not connected to an ICP server: %s", error)
+    except Exception as error:  # noqa: BLE001 - an import may not fail because of us
+        _say.error("Not connected to an ICP server: %r", error)
+    return None
+
+
+def _loaded(arguments: dict[str, object]) -> Settings:
+    loaded = _config.load(arguments, directory=Path.cwd())
+    for warning in loaded.warnings:
+        _say.warning("%s", warning)
+    settings = loaded.settings
+    _say.info("ICP agent initialized with server URL: %s", settings.server)
+    if not settings.server.is_loopback and (settings.server.scheme == "http" or not settings.verifies_server):
+        _say.warning(
+            "The ICP server's identity is not verified (%s). Fix: set 'cert' to its CA's PEM file, or enableSSL = true",
+            settings.server,
+        )
+    return settings

@@ -1,0 +1,53 @@
+"""What this process runs: listeners, services with their resources, log levels."""
+
+from dataclasses import dataclass
+from enum import StrEnum, unique
+
+
+@unique
+class ListenerState(StrEnum):
+    """Whether a listener takes requests."""
+
+    ENABLED = "enabled"
+    DISABLED = "disabled"
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """An open door: something that takes requests at an address; ``port`` is absent for a Unix socket."""
+
+    name: str
+    package: str
+    state: ListenerState
+    protocol: str
+    host: str | None
+    port: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One path of a service; ``source`` is the ``file:line`` of its handler."""
+
+    methods: tuple[str, ...]
+    url: str
+    source: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """An application at a base path; ``package`` is the module that made it."""
+
+    name: str
+    base_path: str
+    package: str
+    listeners: tuple[str, ...]
+    resources: tuple[Resource, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """Everything, in an order that does not depend on who was found first."""
+
+    listeners: tuple[Listener, ...] = ()
+    services: tuple[Service, ...] = ()
+    log_levels: tuple[tuple[str, str], ...] = ()

@@ -1,0 +1,82 @@
+"""One process's dealings with one server: look, encode, sign, send, understand. Imported by the bridge's thread only."""
+
+import time
+from typing import final
+
+from pilothouse_bridge import _node, _wire
+from pilothouse_bridge._answers import understand
+from pilothouse_bridge._config import Settings
+from pilothouse_bridge._token import TokenCache
+from pilothouse_bridge._transport import Transport
+from pilothouse_bridge._wire import Answer, FullMessage, Report
+from pilothouse_bridge.discover import Discovery
+from pilothouse_bridge.discover.loggers import log_levels
+
+
+@final
+class Session:
+    """Says who we are in every message, over one connection."""
+
+    def __init__(self, settings: Settings, runtime_id: str, discovery: Discovery) -> None:
+        """Nothing is sent yet.
+
+        Raises: CertificateRefused when the authority's file holds no certificate.
+        """
+        self._settings = settings
+        self._runtime_id = runtime_id
+        self._discovery = discovery
+        self._node = _node.describe()
+        self._transport = Transport(settings.server, verify=settings.verifies_server, authority=settings.cert)
+        self._tokens = TokenCache(
+            settings.secret, issuer=settings.jwt_issuer, audience=settings.jwt_audience, clock=time.time
+        )
+
+    def look(self) -> FullMessage:
+        """What there is to say about this process now."""
+        settings = self._settings
+        return _wire.full(
+            Report(
+                runtime_id=self._runtime_id,
+                runtime=settings.runtime,
+                environment=settings.environment,
+                project=settings.project,
+                integration=settings.integration,
+                version=settings.version,
+                heartbeat_interval_s=settings.heartbeat_interval_s,
+                node=self._node,
+                inventory=self._discovery.look(log_levels),
+            )
+        )
+
+    def send_full(self, message: FullMessage) -> Answer:
+        """Tell everything.
+
+        Raises: DeliveryError.
+        """
+        return self._send(_wire.FULL_PATH, message.encode(time.time()))
+
+    def send_delta(self, message: FullMessage) -> Answer:
+        """Tell that nothing has changed.
+
+        Raises: DeliveryError.
+        """
+        return self._send(_wire.DELTA_PATH, _wire.delta(self._runtime_id, message.hash, time.time()))
+
+    def forget_token(self) -> None:
+        """Sign anew next time."""
+        self._tokens.forget()
+
+    def abort(self) -> None:
+        """From another thread: end a wait for an answer at once."""
+        self._transport.abort()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._transport.close()
+
+    def abandon_in_child(self) -> None:
+        """In a forked child: close our copy of the parent's connection."""
+        self._transport.abandon_in_child()
+
+    def _send(self, path: str, body: bytes) -> Answer:
+        return understand(self._transport.post(path, self._tokens.current(), body))

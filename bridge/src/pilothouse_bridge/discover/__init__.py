@@ -1,0 +1,154 @@
+"""Finding out what this process runs: one framework, one file. A discoverer that fails is left out, never in the way."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final, Protocol
+
+from pilothouse_bridge import _say
+from pilothouse_bridge._inventory import Inventory, Listener, Service
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """A listener and the application behind it, as long as one look takes: no strong reference is kept."""
+
+    listener: Listener
+    application: object
+
+
+class ListenerSource(Protocol):
+    """Finds listeners of one server."""
+
+    name: str
+
+    def install(self, wake: Callable[[], None]) -> None:
+        """Begin to watch; ``wake`` says that something started or stopped just now."""
+
+    def find(self) -> list[Serving]:
+        """What listens at this moment."""
+        ...
+
+    def after_fork(self) -> None:
+        """Renew locks in a forked child."""
+
+
+class ServiceSource(Protocol):
+    """Finds applications of one framework."""
+
+    name: str
+
+    def install(self, wake: Callable[[], None]) -> None:
+        """Begin to watch."""
+
+    def find(self, servings: Sequence[Serving]) -> list[Service]:
+        """What is there at this moment."""
+        ...
+
+    def after_fork(self) -> None:
+        """Renew locks in a forked child."""
+
+
+class Discovery:
+    """All discoverers together."""
+
+    def __init__(self, listeners: Sequence[ListenerSource], services: Sequence[ServiceSource]) -> None:
+        """Keep who is asked, in the order in which they are asked."""
+        self._listeners: Final = tuple(listeners)
+        self._services: Final = tuple(services)
+        self._reported: set[str] = set()
+
+    def install(self, wake: Callable[[], None]) -> None:
+        """Let each watch from now on."""
+        for source in (*self._listeners, *self._services):
+            try:
+                source.install(wake)
+            except Exception as error:  # noqa: BLE001 - frameworks change; the program must not suffer
+                self._report(source.name, error)
+
+    def look(self, log_levels: Callable[[Sequence[Service]], Sequence[tuple[str, str]]]) -> Inventory:
+        """What this process runs now."""
+        servings: list[Serving] = []
+        for listener_source in self._listeners:
+            try:
+                servings += listener_source.find()
+            except Exception as error:  # noqa: BLE001 - as above
+                self._report(listener_source.name, error)
+        servings = _with_unique_names(servings)
+        services: list[Service] = []
+        for service_source in self._services:
+            try:
+                services += service_source.find(servings)
+            except Exception as error:  # noqa: BLE001 - as above
+                self._report(service_source.name, error)
+        levels: Sequence[tuple[str, str]] = ()
+        try:
+            levels = log_levels(services)
+        except Exception as error:  # noqa: BLE001 - as above
+            self._report("loggers", error)
+        return Inventory(
+            tuple(sorted((serving.listener for serving in servings), key=lambda listener: listener.name)),
+            tuple(_with_unique_service_names(services)),
+            tuple(levels),
+        )
+
+    def after_fork(self) -> None:
+        """Renew every lock in a forked child."""
+        for source in (*self._listeners, *self._services):
+            source.after_fork()
+
+    def _report(self, name: str, error: Exception) -> None:
+        if name not in self._reported:
+            self._reported.add(name)
+            _say.warning("Discovery of %s failed; what it would have found is not shown: %r", name, error)
+
+
+def _with_unique_names(servings: Sequence[Serving]) -> list[Serving]:
+    """Where two listeners share a name, all of them take their host into it, then a number by sorted address."""
+    for distinguish in (_with_host, _with_number):
+        names = [serving.listener.name for serving in servings]
+        if len(set(names)) == len(names):
+            break
+        servings = distinguish(servings, {name for name in names if names.count(name) > 1})
+    return list(servings)
+
+
+def _with_host(servings: Sequence[Serving], shared: set[str]) -> Sequence[Serving]:
+    return [
+        replace(serving, listener=replace(serving.listener, name=f"{serving.listener.name}-{serving.listener.host}"))
+        if serving.listener.name in shared
+        else serving
+        for serving in servings
+    ]
+
+
+def _with_number(servings: Sequence[Serving], shared: set[str]) -> Sequence[Serving]:
+    counts: dict[str, int] = {}
+    numbered: list[Serving] = []
+    for serving in sorted(servings, key=lambda serving: (serving.listener.name, serving.listener.port or 0)):
+        name = serving.listener.name
+        if name in shared:
+            counts[name] = counts.get(name, 0) + 1
+            numbered.append(replace(serving, listener=replace(serving.listener, name=f"{name}-{counts[name]}")))
+        else:
+            numbered.append(serving)
+    return numbered
+
+
+def _with_unique_service_names(services: Sequence[Service]) -> list[Service]:
+    """Two services with one title are told apart by their base path, then by their module, then by a number."""
+    ordered = sorted(
+        services, key=lambda service: (service.name, service.base_path, service.package, service.listeners)
+    )
+    taken: set[str] = set()
+    unique: list[Service] = []
+    for service in ordered:
+        candidates = [service.name, f"{service.name} ({service.base_path})", f"{service.name} ({service.package})"]
+        name = next((candidate for candidate in candidates if candidate not in taken), None)
+        number = 2
+        while name is None:
+            numbered = f"{service.name} #{number}"
+            name = None if numbered in taken else numbered
+            number += 1
+        taken.add(name)
+        unique.append(replace(service, name=name))
+    return unique

@@ -1,0 +1,1 @@
+"""An example integration: take orders, check stock, settle them on a schedule."""
