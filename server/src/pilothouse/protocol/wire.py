@@ -15,6 +15,7 @@ from typing import Final, NoReturn
 
 import msgspec
 
+from pilothouse.domain.artifacts.artifact_set import ArtifactSet
 from pilothouse.domain.heartbeat import DeltaHeartbeat, FullHeartbeat
 from pilothouse.domain.runtime_type import RuntimeType
 from pilothouse.protocol.wire_artifacts import read_artifacts
@@ -69,6 +70,7 @@ HEARTBEAT_VERSION: Final = "v1.0"
 
 _is_runtime_id = re.compile(r"[A-Za-z0-9._:-]{1,100}").fullmatch
 _HASH_CHARS_MAX: Final = TEXT_CHARS_MAX["runtimeHash"]
+_NULL: Final = msgspec.Raw(b"null")
 _ESCAPED_NUL: Final = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 
 
@@ -91,14 +93,14 @@ class _Full(msgspec.Struct, rename="camel"):
     runtime_hostname: Json = None
     runtime_port: Json = None
     node_info: Json = None
-    artifacts: Json = None
+    artifacts: msgspec.Raw = _NULL
     log_levels: Json = None
     timestamp: Json = None
     heartbeat_interval_seconds: Json = None
     try_it_host: Json = None
     capabilities: Json = None
-    open_api_definitions: msgspec.Raw = msgspec.Raw(b"null")
-    workflow_metadata: msgspec.Raw = msgspec.Raw(b"null")
+    open_api_definitions: msgspec.Raw = _NULL
+    workflow_metadata: msgspec.Raw = _NULL
 
 
 _MEMBERS: Final = dict(zip(_Full.__struct_encode_fields__, _Full.__struct_fields__, strict=True))
@@ -146,8 +148,10 @@ def decode_full(body: bytes) -> FullHeartbeat:
         _refuse_version()
     runtime_id = _runtime_id(full)
     runtime_type = _runtime_type(full.runtime_type)
-    if full.artifacts is None:
+    document = bytes(full.artifacts)
+    if document == b"null":
         _refuse_missing("artifacts")
+    artifacts, flags = _artifacts(document)
 
     def text(value: Json, key: str) -> str | None:
         return read_text(value, key, key, notes) if value is not None else None
@@ -159,7 +163,7 @@ def decode_full(body: bytes) -> FullHeartbeat:
         environment=_required(full, "environment", notes),
         project=_required(full, "project", notes),
         integration=_required(full, "component", notes),
-        artifacts=read_artifacts(full.artifacts, notes),
+        artifacts=artifacts,
         runtime_name=text(full.runtime, "runtime") or None,
         version=text(full.version, "version"),
         node=read_node(full.node_info, full.runtime_hostname, full.runtime_port, notes),
@@ -170,8 +174,18 @@ def decode_full(body: bytes) -> FullHeartbeat:
         open_api_definitions=read_raw_object(full.open_api_definitions, "openApiDefinitions", notes),
         workflow_metadata=read_raw_object(full.workflow_metadata, "workflowMetadata", notes),
         capabilities=read_capabilities(full.capabilities, notes),
-        flags=notes.flags(),
+        flags=notes.flags() + flags,
     )
+
+
+def _artifacts(document: bytes) -> tuple[ArtifactSet, tuple[str, ...]]:
+    try:
+        try:
+            return read_artifacts(document)
+        except msgspec.DecodeError:
+            return read_artifacts(_mended(document.decode()))
+    except (ValueError, RecursionError):
+        raise _malformed() from None
 
 
 def _text(body: bytes) -> str:

@@ -8,8 +8,9 @@ Source: contracts/README.md, contracts/heartbeat/v1.
 """
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from types import NoneType
-from typing import Any, Final, TypeVar, cast, get_args, get_origin, get_type_hints
+from typing import Any, Final, NamedTuple, TypeVar, cast, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -30,6 +31,9 @@ from pilothouse.protocol.wire_values import (
 _Read = Callable[[Json, Notes], object]
 _Struct = TypeVar("_Struct", bound=Base | Member)
 
+REMEMBERED_MAX: Final = 256
+REMEMBERED_BYTES_MAX: Final = 32_768
+
 _WIRE_KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "carbon_app": ("carbonApp", "compositeApp"),
     "error_message": ("errorMessage", "error"),
@@ -48,17 +52,12 @@ _STATE_WORDS: Final[Mapping[type, Mapping[str, object]]] = {
     },
     DeploymentState: {"active": DeploymentState.ACTIVE, "faulty": DeploymentState.FAULTY},
 }
-
-
-def _text_reader(key: str, where: str) -> _Read:
-    limit = TEXT_CHARS_MAX.get(key, TEXT_CHARS_MAX_ELSE)
-
-    def read(value: Json, notes: Notes) -> str | None:
-        if type(value) is str and len(value) <= limit:
-            return value
-        return read_text(value, key, where, notes)
-
-    return read
+_METHODS: Final[Mapping[Json, tuple[str]]] = {
+    spelling: (method,)
+    for method in ("GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "REMOTE", "WEBSOCKET")
+    for spelling in (method, method.lower())
+}
+"""What nearly every resource has, ready made."""
 
 
 def _flag_reader(where: str) -> _Read:
@@ -86,25 +85,35 @@ def _state_reader(states: type, where: str) -> _Read:
 
 def _texts_reader(key: str, where: str) -> _Read:
     """Texts in canonical order; an object stands for its name."""
-    is_methods = key == "methods"
 
     def read(value: Json, notes: Notes) -> tuple[str, ...]:
         if type(value) is str:
-            value = value.split(",") if is_methods else [value]
+            value = [value]
         if type(value) is not list:
             notes.add(f"{where}: not a list, ignored")
             return ()
         entries = cast("list[Json]", value)
         notes.enter(len(entries), where)
-        texts: set[str] = set()
-        for entry in entries:
-            named = cast("JsonObject", entry).get("name") if type(entry) is dict else entry
-            text = read_text(named, "method" if is_methods else key, where, notes)
-            if text and is_methods:
-                text = text.strip().upper()
-            if text:
-                texts.add(text)
-        return tuple(sorted(texts))
+        names = (cast("JsonObject", entry).get("name") if type(entry) is dict else entry for entry in entries)
+        texts = {read_text(name, key, where, notes) for name in names}
+        return tuple(sorted(text for text in texts if text))
+
+    return read
+
+
+def _methods_reader(where: str) -> _Read:
+    """Methods as a list or as `GET,POST`; upper case, in canonical order."""
+    read_texts = _texts_reader("method", where)
+
+    def read(value: Json, notes: Notes) -> tuple[str, ...]:
+        if type(value) is str:
+            value = value.split(",")
+        elif type(value) is list and len(cast("list[Json]", value)) == 1:
+            only = cast("list[Json]", value)[0]
+            if type(only) is str and only in _METHODS:
+                return _METHODS[only]
+        texts = cast("tuple[str, ...]", read_texts(value, notes))
+        return tuple(sorted({text.strip().upper() for text in texts} - {""}))
 
     return read
 
@@ -150,49 +159,75 @@ def _wire_keys(field: str) -> tuple[str, ...]:
 def _value_reader(hint: Any, key: str, where: str) -> _Read:
     """Choose the reader for a field's type."""
     kept = next(arg for arg in (get_args(hint) or (hint,)) if arg is not NoneType)
+    if key == "methods":
+        return _methods_reader(where)
     if get_origin(hint) is tuple:
         return _texts_reader(key, where) if kept is str else _members_reader(kept, where)
     if kept in _STATE_WORDS:
         return _state_reader(kept, where)
-    if kept is str:
-        return _text_reader(key, where)
-    if kept is bool:
-        return _flag_reader(where)
-    if kept is int:
-        return lambda value, notes: read_integer(value, where, notes)
-    if kept is float:
-        return lambda value, notes: read_number(value, where, notes)
-    raise TypeError(f"No reader for {hint} at {where}.")
+    scalars: dict[type, _Read] = {
+        str: lambda value, notes: read_text(value, key, where, notes),
+        bool: _flag_reader(where),
+        int: lambda value, notes: read_integer(value, where, notes),
+        float: lambda value, notes: read_number(value, where, notes),
+    }
+    return scalars[kept]
+
+
+class _Step(NamedTuple):
+    """What to do with one member on the wire."""
+
+    field: str
+    text_chars_max: int
+    """For texts; a text no longer than this is taken without a call. Most values are."""
+    read: _Read
+    unless: str | None
+    """The member that is asked first, where this one is only another name."""
+
+
+def _steps(struct: type[Base | Member], where: str) -> dict[str, _Step]:
+    """Plan the reading of a struct: wire key → step."""
+    hints = get_type_hints(struct)
+    steps: dict[str, _Step] = {}
+    for field in msgspec.structs.fields(struct):
+        hint, keys = hints[field.name], _wire_keys(field.name)
+        limit = TEXT_CHARS_MAX.get(keys[0], TEXT_CHARS_MAX_ELSE) if hint in {str, str | None} else 0
+        for key in keys:
+            unless = keys[0] if key != keys[0] else None
+            steps[key] = _Step(field.name, limit, _value_reader(hint, keys[0], f"{where}.{key}"), unless)
+    return steps
 
 
 def _struct_reader(struct: type[_Struct], where: str) -> Callable[[JsonObject, Notes], _Struct]:
-    """Make the reader of a struct from its fields; absent and null leave a field at its default."""
-    hints = get_type_hints(struct)
-    plan: list[tuple[str, str, tuple[str, ...], _Read, str | None]] = []
-    unnamed: dict[str, object] = {}
-    for field in msgspec.structs.fields(struct):
-        first, *others = _wire_keys(field.name)
-        place = f"{where}.{first}"
-        expected = field.required or field.default == ""
-        if field.required:
-            unnamed[field.name] = "(unnamed)"
-        read_value = _value_reader(hints[field.name], first, place)
-        plan.append((field.name, first, tuple(others), read_value, f"{place}: missing" if expected else None))
+    """Make the reader of a struct; absent and null leave a field at its default."""
+    make = cast("Any", struct)  # the steps are made of this very struct's fields
+    steps = _steps(struct, where)
+    fields = msgspec.structs.fields(struct)
+    required = tuple(field.name for field in fields if field.required)
+    expected = tuple(
+        (field.name, f"{where}.{_wire_keys(field.name)[0]}: missing")
+        for field in fields
+        if field.required or field.default == ""
+    )
 
     def read(entry: JsonObject, notes: Notes) -> _Struct:
-        fields = dict(unnamed)
-        for name, key, others, read_value, missing in plan:
-            value = entry.get(key)
-            if value is None and others:
-                value = next((entry[other] for other in others if entry.get(other) is not None), None)
-            if value is None:
-                if missing is not None:
-                    notes.add(missing)
+        known: JsonObject = {}
+        for key, value in entry.items():
+            if value is None or key not in steps:
                 continue
-            result = read_value(value, notes)
+            name, text_chars_max, read_value, unless = steps[key]
+            if unless is not None and entry.get(unless) is not None:
+                continue
+            is_plain = type(value) is str and len(value) <= text_chars_max
+            result = value if is_plain else read_value(value, notes)
             if result is not None:
-                fields[name] = result
-        return cast("Any", struct)(**fields)  # the plan is made of this very struct's fields
+                known[name] = result
+        for name, missing in expected:
+            if name not in known:
+                notes.add(missing)
+        for name in required:
+            known.setdefault(name, "(unnamed)")
+        return make(**known)
 
     return read
 
@@ -213,11 +248,27 @@ _ARRAYS: Final = {
 }
 
 
-def read_artifacts(value: Json, notes: Notes) -> ArtifactSet:
-    """Read the member `artifacts`; whatever can be read of an entry is kept.
+def read_artifacts(document: bytes) -> tuple[ArtifactSet, tuple[str, ...]]:
+    """Read the member `artifacts` and what is odd in it; whatever can be read of an entry is kept.
 
-    Raises: TooManyArtifacts
+    Replicas, and runtimes that come back, report byte for byte the same: the last `REMEMBERED_MAX` documents of up to
+    `REMEMBERED_BYTES_MAX` bytes are remembered, the one unused for longest goes first.
+
+    Raises: TooManyArtifacts, msgspec.DecodeError
     """
+    return (_read_remembered if len(document) <= REMEMBERED_BYTES_MAX else _read_document)(document)
+
+
+def _read_document(document: bytes) -> tuple[ArtifactSet, tuple[str, ...]]:
+    notes = Notes()
+    artifacts = _read_set(msgspec.json.decode(document), notes)
+    return artifacts, notes.flags()
+
+
+_read_remembered = lru_cache(maxsize=REMEMBERED_MAX)(_read_document)
+
+
+def _read_set(value: Json, notes: Notes) -> ArtifactSet:
     if type(value) is not dict:
         notes.add("artifacts: not an object, ignored")
         return ArtifactSet()
