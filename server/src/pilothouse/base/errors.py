@@ -17,13 +17,11 @@ Which status answers which error is decided at the edges alone (`protocol/routes
     └── CannotStart                 the control plane cannot start as configured
 """
 
-from typing import ClassVar
-
 
 class PilothouseError(Exception):
     """Something went wrong that has a name."""
 
-    code: ClassVar[str] = "PILOTHOUSE"
+    code: str = "PILOTHOUSE"
 
     def __init__(self, message: str | None = None, *, fix: str = "", field: str | None = None) -> None:
         self.message = message or (self.__doc__ or "").strip().splitlines()[0]
@@ -75,7 +73,9 @@ class TooManyAttempts(Refused):
 
     def __init__(self, *, wait_s: int) -> None:
         self.wait_s = wait_s
-        super().__init__(f"Too many attempts. Try again in {wait_s} s.", fix=f"Wait {wait_s} s before the next attempt.")
+        super().__init__(
+            f"Too many attempts. Try again in {wait_s} s.", fix=f"Wait {wait_s} s before the next attempt."
+        )
 
 
 class Unavailable(PilothouseError):

@@ -1,0 +1,75 @@
+"""The people's edge as one ASGI application."""
+
+import logging
+
+import structlog
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from pilothouse.api.console import Console
+from pilothouse.api.context import Services
+from pilothouse.api.graphql.endpoint import GraphQLEndpoint
+from pilothouse.api.openapi import describe
+from pilothouse.api.problems import defect, problem_of, status_of
+from pilothouse.api.rest import ROUTES, Handler, json_response
+from pilothouse.base.errors import NotFound, PilothouseError, TooManyAttempts
+from pilothouse.base.ids import new_id
+
+_log = structlog.get_logger(__name__)
+_RESERVED = ("/auth/", "/icp/", "/graphql")
+
+
+def build(services: Services, console: Console) -> Starlette:
+    """Make the application."""
+    description = json_response(describe())
+
+    async def openapi(_request: Request) -> Response:
+        return description
+
+    async def anything_else(request: Request) -> Response:
+        if request.url.path.startswith(_RESERVED):
+            error = NotFound(f"Nothing is at {request.url.path[:200]}.", fix="See /openapi.json for what there is.")
+            return json_response(problem_of(error), status_of(error))
+        return console.answer(request)
+
+    graphql = GraphQLEndpoint(services)
+    return Starlette(
+        routes=[
+            *(Route(route.path, _guarded(route.handler, services), methods=[route.method]) for route in ROUTES),
+            Route("/graphql", _guarded(graphql.answer, services), methods=["POST"]),
+            Route("/openapi.json", openapi, methods=["GET"]),
+            Route("/{path:path}", anything_else, methods=["GET"]),
+        ]
+    )
+
+
+def _guarded(handler: Handler, services: Services):  # noqa: ANN202 - Starlette's endpoint type is wider than ours
+    """Turn every error into the one shape that errors have; a defect tells nothing of the inside but its request id."""
+
+    async def endpoint(request: Request) -> Response:
+        try:
+            response = await handler(request, services)
+        except PilothouseError as error:
+            response = _problem(error)
+        except Exception:  # noqa: BLE001 - the edge
+            request_id = new_id()
+            _log.exception("request.defect", request_id=request_id, path=request.url.path)
+            response = _problem(defect())
+            response.headers["x-request-id"] = request_id
+        response.headers.setdefault("cache-control", "no-store")
+        return response
+
+    return endpoint
+
+
+def _problem(error: PilothouseError) -> Response:
+    status = status_of(error)
+    response = json_response(problem_of(error), status)
+    if isinstance(error, TooManyAttempts):
+        response.headers["retry-after"] = str(error.wait_s)
+    if status >= 500:  # noqa: PLR2004 - our own trouble
+        _log.log(logging.ERROR, "request.unavailable", code=error.code, cause=error.message)
+        response.headers["retry-after"] = "5"
+    return response

@@ -1,0 +1,64 @@
+"""What the people's edge is made of, and what one request carries."""
+
+from pathlib import Path
+
+import msgspec
+
+from pilothouse.access.grants import Subject
+from pilothouse.base.clock import Clock, Instant
+from pilothouse.domain.tenancy import Organization
+from pilothouse.identity.passwords import Passwords
+from pilothouse.identity.throttle import Throttle
+from pilothouse.observe.figures import Figures
+from pilothouse.observe.refusals import RefusalBook
+from pilothouse.operations.bus import Bus
+from pilothouse.presence import Board
+from pilothouse.storage.sealing import Vault
+from pilothouse.storage.unit import Store
+
+
+class ApiSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What an operator may set about the people's edge."""
+
+    secure_cookies: bool = True
+    """False only when the console is served over plain HTTP on loopback."""
+    metrics_token: str | None = None
+    """Bearer token that lets other machines read /metrics; without it only loopback may."""
+    query_length_max: int = 65_536
+    """Units: characters of a GraphQL query."""
+    query_depth_max: int = 14
+    """Fields within fields."""
+    query_cost_max: int = 200_000
+    """Fields that a query may ask for in the worst case, pages multiplied."""
+    body_limit_bytes: int = 262_144
+    """Largest body of any request here."""
+    streams_max: int = 1_000
+    """Subscriptions at the same time."""
+
+
+class Services(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+    """Everything that requests on this edge work with; made once, by the composition root."""
+
+    store: Store
+    board: Board
+    bus: Bus
+    vault: Vault
+    passwords: Passwords
+    throttle: Throttle
+    refusals: RefusalBook
+    figures: Figures
+    clock: Clock
+    organization: Organization
+    settings: ApiSettings
+    schema_path: Path
+    version: str
+    runtime_url: str
+    runtime_url_is_default: bool
+    started_at: Instant
+
+
+class Caller(msgspec.Struct, frozen=True, kw_only=True):
+    """Who sent this request, with the token that proved it."""
+
+    subject: Subject
+    token: str

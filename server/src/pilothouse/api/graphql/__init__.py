@@ -1,0 +1,1 @@
+"""The GraphQL API: contracts/schema.graphql, bound to operations."""

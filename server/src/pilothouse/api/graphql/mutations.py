@@ -1,0 +1,79 @@
+"""Resolvers that change something."""
+
+from typing import Any
+
+from ariadne import MutationType
+from graphql import GraphQLResolveInfo
+
+from pilothouse.api.graphql import views
+from pilothouse.api.graphql.queries import request_of
+from pilothouse.api.graphql.views import Row
+from pilothouse.domain.runtime_type import RuntimeType
+from pilothouse.domain.tenancy import check_naming
+from pilothouse.operations import secrets, tenancy
+from pilothouse.operations.secrets import GeneratedSecret
+
+mutation = MutationType()
+
+
+@mutation.field("createProject")
+async def create_project(_: Any, info: GraphQLResolveInfo, input: Row) -> Row:  # noqa: A002 - the schema's word; Any: the root
+    """Create a project."""
+    request = request_of(info)
+    naming = check_naming(input["display_name"], input.get("handle"), input.get("description"))
+    made = await request.services.store.write(
+        lambda tx: tenancy.create_project(tx, request.subject, request.services.organization, naming, now=request.now)
+    )
+    return views.project(request, made)
+
+
+@mutation.field("createIntegration")
+async def create_integration(_: Any, info: GraphQLResolveInfo, input: Row) -> Row:  # noqa: A002
+    """Create an integration."""
+    request = request_of(info)
+    naming = check_naming(input["display_name"], input.get("handle"), input.get("description"))
+    made = await request.services.store.write(
+        lambda tx: tenancy.create_integration(
+            tx, request.subject, input["project"], naming, RuntimeType(input["runtime_type"]), now=request.now
+        )
+    )
+    return views.integration(request, made)
+
+
+@mutation.field("createEnvironment")
+async def create_environment(_: Any, info: GraphQLResolveInfo, input: Row) -> Row:  # noqa: A002
+    """Create an environment."""
+    request = request_of(info)
+    naming = check_naming(input["display_name"], input.get("handle"))
+    made = await request.services.store.write(
+        lambda tx: tenancy.create_environment(
+            tx, request.subject, request.services.organization, naming, critical=input["critical"], now=request.now
+        )
+    )
+    return views.environment(request, made)
+
+
+@mutation.field("generateSecret")
+async def generate_secret(_: Any, info: GraphQLResolveInfo, input: Row) -> GeneratedSecret:  # noqa: A002
+    """Generate a secret."""
+    request = request_of(info)
+    return await request.services.store.write(
+        lambda tx: secrets.generate(
+            tx,
+            request.subject,
+            request.services.organization,
+            request.services.vault,
+            environment_handle=input["environment"],
+            project_handle=input.get("project"),
+            integration_handle=input.get("integration"),
+            now=request.now,
+        )
+    )
+
+
+@mutation.field("revokeSecret")
+async def revoke_secret(_: Any, info: GraphQLResolveInfo, key_id: str) -> Row:
+    """Revoke a secret."""
+    request = request_of(info)
+    count = await request.services.store.write(lambda tx: secrets.revoke(tx, request.subject, key_id, now=request.now))
+    return {"key_id": key_id, "runtime_count": count}

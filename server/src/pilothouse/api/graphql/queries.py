@@ -1,0 +1,272 @@
+"""Resolvers that read."""
+
+from typing import Any
+
+from ariadne import ObjectType, QueryType
+from graphql import GraphQLResolveInfo
+from sqlalchemy import Connection
+
+from pilothouse.access.grants import Subject
+from pilothouse.access.permissions import Permission
+from pilothouse.api.graphql import views
+from pilothouse.api.graphql.request import GraphQLRequest
+from pilothouse.api.graphql.views import Row, RuntimeView
+from pilothouse.base.errors import InvalidInput
+from pilothouse.base.pages import Page, PageRequest, page_request, slice_of
+from pilothouse.domain.runtime import RuntimeRow
+from pilothouse.operations.tenancy import HandleKind, handle_availability
+from pilothouse.storage import events, runtimes, secrets, tenancy
+from pilothouse.storage.runtimes import Namesake, RuntimeScope
+
+query = QueryType()
+runtime = ObjectType("Runtime")
+
+_VIEW = Permission.INTEGRATION_MGT_VIEW
+_SEARCH_LENGTH_MAX = 200
+
+
+def request_of(info: GraphQLResolveInfo) -> GraphQLRequest:
+    """Get the request that a resolver works for."""
+    context: GraphQLRequest = info.context
+    return context
+
+
+@query.field("viewer")
+def viewer(_: Any, info: GraphQLResolveInfo) -> Row:  # Any: the root, unused, here and below
+    """Show who asks."""
+    subject: Subject = request_of(info).subject
+    return {
+        "username": subject.username,
+        "display_name": subject.display_name,
+        "permissions": sorted(subject.permissions - {Permission.SIGNED_IN}),
+    }
+
+
+@query.field("organization")
+async def organization(_: Any, info: GraphQLResolveInfo) -> Row:
+    """Show the top of the tree."""
+    request = request_of(info)
+    services = request.services
+    reach = request.reach(_VIEW)
+    projects, integrations = await services.store.read(lambda connection: tenancy.count_all(connection, reach))
+    return {
+        "handle": services.organization.handle,
+        "display_name": services.organization.display_name,
+        "project_count": projects,
+        "integration_count": integrations,
+        "runtimes": services.board.counts(request.now),
+    }
+
+
+@query.field("controlPlane")
+def control_plane(_: Any, info: GraphQLResolveInfo) -> Row:
+    """Show this server."""
+    services = request_of(info).services
+    return {
+        "version": services.version,
+        "runtime_url": services.runtime_url,
+        "runtime_url_is_default": services.runtime_url_is_default,
+        "started_at": services.started_at,
+    }
+
+
+@query.field("environments")
+async def environments(_: Any, info: GraphQLResolveInfo, first: int | None = None, after: str | None = None) -> Row:
+    """List environments."""
+    request, page = request_of(info), page_request("environments", first, after)
+    reach = request.reach(Permission.SIGNED_IN)
+    found = await request.services.store.read(lambda connection: tenancy.list_environments(connection, reach, page))
+    return views.connection(found.map(lambda row: views.environment(request, row)))
+
+
+@query.field("environment")
+async def environment(_: Any, info: GraphQLResolveInfo, handle: str) -> Row | None:
+    """Show one environment."""
+    request = request_of(info)
+    found = await request.services.store.read(lambda connection: tenancy.find_environment(connection, handle))
+    return None if found is None else views.environment(request, found)
+
+
+@query.field("projects")
+async def projects(
+    _: Any, info: GraphQLResolveInfo, search: str | None = None, first: int | None = None, after: str | None = None
+) -> Row:
+    """List projects."""
+    request, page, text = request_of(info), page_request("projects", first, after), _check_search(search)
+    reach = request.reach(Permission.PROJECT_MGT_VIEW)
+    found = await request.services.store.read(lambda connection: tenancy.list_projects(connection, reach, text, page))
+    return views.connection(found.map(lambda row: views.project(request, row)))
+
+
+@query.field("project")
+async def project(_: Any, info: GraphQLResolveInfo, handle: str) -> Row | None:
+    """Show one project."""
+    request = request_of(info)
+    found = await request.services.store.read(lambda connection: tenancy.find_project(connection, handle))
+    return None if found is None else views.project(request, found)
+
+
+@query.field("integrations")
+async def integrations(
+    _: Any,
+    info: GraphQLResolveInfo,
+    project: str | None = None,
+    search: str | None = None,
+    first: int | None = None,
+    after: str | None = None,
+) -> Row:
+    """List integrations."""
+    request, page, text = request_of(info), page_request("integrations", first, after), _check_search(search)
+    reach = request.reach(_VIEW)
+    found = await request.services.store.read(
+        lambda connection: tenancy.list_integrations(connection, reach, project, text, page)
+    )
+    return views.connection(found.map(lambda row: views.integration(request, row)))
+
+
+@query.field("integration")
+async def integration(_: Any, info: GraphQLResolveInfo, project: str, handle: str) -> Row | None:
+    """Show one integration."""
+    request = request_of(info)
+    found = await request.services.store.read(lambda connection: tenancy.find_integration(connection, project, handle))
+    return None if found is None else views.integration(request, found)
+
+
+@query.field("runtimes")
+async def list_runtimes(
+    _: Any,
+    info: GraphQLResolveInfo,
+    filter: Row | None = None,
+    first: int | None = None,
+    after: str | None = None,  # noqa: A002
+) -> Row:
+    """List runtimes."""
+    request, page, scope = request_of(info), page_request("runtimes", first, after), scope_of(filter)
+    reach = request.reach(_VIEW)
+
+    def read(connection: Connection) -> tuple[Page[RuntimeRow], list[Namesake], int]:
+        _, newest = events.bounds(connection)
+        found = runtimes.list_rows(connection, reach, scope, page)
+        return found, runtimes.list_namesakes(connection, found.nodes), newest
+
+    found, namesakes, newest = await request.services.store.read(read)
+    return views.connection(found.map(lambda row: RuntimeView(request, row, namesakes)), sequence=newest)
+
+
+@query.field("runtime")
+async def find_runtime(_: Any, info: GraphQLResolveInfo, id: str) -> RuntimeView | None:  # noqa: A002
+    """Show one runtime."""
+    request = request_of(info)
+    reach = request.reach(_VIEW)
+
+    def read(connection: Connection) -> tuple[RuntimeRow | None, list[Namesake]]:
+        found = runtimes.find_row(connection, reach, id)
+        return found, [] if found is None else runtimes.list_namesakes(connection, [found])
+
+    found, namesakes = await request.services.store.read(read)
+    return None if found is None else RuntimeView(request, found, namesakes)
+
+
+@query.field("secrets")
+async def list_secrets(
+    _: Any,
+    info: GraphQLResolveInfo,
+    filter: Row | None = None,
+    first: int | None = None,
+    after: str | None = None,  # noqa: A002
+) -> Row:
+    """List secrets."""
+    request, page, wanted = request_of(info), page_request("secrets", first, after), scope_of(filter)
+    reach = request.reach(Permission.ENVIRONMENT_MGT_MANAGE_NONPROD)
+    found = await request.services.store.read(
+        lambda connection: secrets.list_rows(
+            connection,
+            reach,
+            environment=wanted.environment,
+            project=wanted.project,
+            integration=wanted.integration,
+            request=page,
+        )
+    )
+    return views.connection(found.map(views.secret))
+
+
+@query.field("refusals")
+def refusals(_: Any, info: GraphQLResolveInfo, first: int | None = None) -> list[Row]:
+    """List heartbeats that were refused lately."""
+    page = page_request("refusals", first, None)
+    return [views.refusal(entry) for entry in request_of(info).services.refusals.newest(page.first)]
+
+
+@query.field("handleAvailability")
+async def availability(
+    _: Any, info: GraphQLResolveInfo, kind: HandleKind, handle: str, project: str | None = None
+) -> Any:  # Any: the operation's struct, read by attribute
+    """Tell whether a handle is free."""
+    return await request_of(info).services.store.read(
+        lambda connection: handle_availability(connection, kind, handle, project)
+    )
+
+
+@runtime.field("services")
+async def services_of(
+    view: RuntimeView, info: GraphQLResolveInfo, first: int | None = None, after: str | None = None
+) -> Row:
+    """List a runtime's services, by base path."""
+    page = page_request("services", first, after)
+    rows = (await request_of(info).artifacts(view.row.artifact_digest)).services
+    ordered = sorted(rows, key=lambda row: (row.base_path, *row.identity))
+    found = slice_of("services", ordered, page, lambda row: (row.base_path, *row.identity))
+    return views.connection(found.map(views.service))
+
+
+@runtime.field("listeners")
+async def listeners_of(
+    view: RuntimeView, info: GraphQLResolveInfo, first: int | None = None, after: str | None = None
+) -> Row:
+    """List a runtime's listeners."""
+    page = page_request("listeners", first, after)
+    rows = (await request_of(info).artifacts(view.row.artifact_digest)).listeners
+    return views.connection(slice_of("listeners", rows, page, lambda row: row.identity).map(views.listener))
+
+
+@runtime.field("automation")
+async def automation_of(view: RuntimeView, info: GraphQLResolveInfo) -> Row | None:
+    """Show a runtime's automation."""
+    found = (await request_of(info).artifacts(view.row.artifact_digest)).automation
+    if found is None:
+        return None
+    return {"organization": found.organization, "package": found.name, "version": found.version}
+
+
+@runtime.field("logLevels")
+def log_levels_of(
+    view: RuntimeView, _info: GraphQLResolveInfo, first: int | None = None, after: str | None = None
+) -> Row:
+    """List a runtime's log levels."""
+    page: PageRequest = page_request("logLevels", first, after)
+    rows = views.log_levels(view.row.document.log_levels)
+    return views.connection(slice_of("logLevels", rows, page, lambda row: (row["logger"],)))
+
+
+def scope_of(wanted: Row | None) -> RuntimeScope:
+    """Check a filter as it came from outside.
+
+    Raises: InvalidInput
+    """
+    scope = RuntimeScope(**(wanted or {}))
+    if scope.integration is not None and scope.project is None:
+        raise InvalidInput(
+            "An integration's handle is unique within its project, which is not named.",
+            field="project",
+            fix="Name the project beside the integration.",
+        )
+    return scope
+
+
+def _check_search(search: str | None) -> str | None:
+    if search is not None and len(search) > _SEARCH_LENGTH_MAX:
+        raise InvalidInput(
+            f"A search has at most {_SEARCH_LENGTH_MAX} characters.", field="search", fix="Search for less."
+        )
+    return search

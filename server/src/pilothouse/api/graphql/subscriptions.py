@@ -1,0 +1,126 @@
+"""The change feed of the Runtimes pages: what was missed first, then what happens."""
+
+from collections.abc import AsyncIterator, Iterable
+from typing import Any
+
+from ariadne import SubscriptionType
+from graphql import GraphQLResolveInfo
+from sqlalchemy import Connection
+
+from pilothouse.access.permissions import Permission
+from pilothouse.api.graphql.queries import request_of, scope_of
+from pilothouse.api.graphql.request import GraphQLRequest
+from pilothouse.api.graphql.views import Row, RuntimeView
+from pilothouse.base.errors import InvalidInput
+from pilothouse.domain.events import Event, EventKind
+from pilothouse.domain.runtime import RuntimeRow
+from pilothouse.storage import events, runtimes
+from pilothouse.storage.runtimes import Namesake, RuntimeScope
+
+subscription = SubscriptionType()
+
+GATHER_S = 0.05
+"""Changes that come within this are read by one statement."""
+CATCH_UP_MAX = 1_000
+"""Changes that are sent one by one after a gap; behind more, the client reads its page again."""
+_KINDS = {
+    EventKind.RUNTIME_REGISTERED: "REGISTERED",
+    EventKind.RUNTIME_RUNNING: "RUNNING",
+    EventKind.RUNTIME_OFFLINE: "OFFLINE",
+    EventKind.RUNTIME_REPORTED: "REPORTED",
+    EventKind.RUNTIME_RETIRED: "RETIRED",
+}
+
+
+@subscription.source("runtimeChanged")
+async def runtime_changed(
+    _: Any,
+    info: GraphQLResolveInfo,
+    filter: Row | None = None,
+    after: int | None = None,  # noqa: A002 - the schema's word; Any: the root
+) -> AsyncIterator[Row]:
+    """Follow the runtimes of a scope."""
+    request, scope = request_of(info), scope_of(filter)
+    if after is not None and after < 0:
+        raise InvalidInput("A sequence is never negative.", field="after", fix="Send the last `sequence` that you saw.")
+    bus = request.services.bus
+    feed = bus.subscribe()  # before the gap is read, so that nothing falls in between
+    try:
+        seen, caught_up = await _gap(request, after)
+        if caught_up is None:
+            yield _resync(request, seen)
+        else:
+            async for change in _changes(request, scope, caught_up):
+                yield change
+        while True:
+            happened, missed = await feed.take(GATHER_S)
+            request.now = request.services.clock.now()
+            fresh = [event for event in happened if event.kind in _KINDS and event.sequence > seen]
+            seen = max([seen, *(event.sequence for event in happened)])
+            async for change in _changes(request, scope, fresh):
+                yield change
+            if missed:
+                yield _resync(request, seen)
+    finally:
+        bus.unsubscribe(feed)
+
+
+@subscription.field("runtimeChanged")
+def runtime_change(change: Row, _info: GraphQLResolveInfo, **_arguments: Any) -> Row:  # Any: the source's arguments
+    """Pass a change on."""
+    return change
+
+
+async def _gap(request: GraphQLRequest, after: int | None) -> tuple[int, list[Event] | None]:
+    """Read what happened since the client last looked; None instead of events when it is too much or forgotten."""
+
+    def read(connection: Connection) -> tuple[int, list[Event] | None]:
+        oldest, newest = events.bounds(connection)
+        if after is None:
+            return newest, []
+        if after > newest or after < oldest - 1:
+            return newest, None
+        missed = events.list_after(connection, after, kinds=list(_KINDS), limit=CATCH_UP_MAX + 1)
+        return newest, None if len(missed) > CATCH_UP_MAX else missed
+
+    return await request.services.store.read(read)
+
+
+async def _changes(request: GraphQLRequest, scope: RuntimeScope, happened: Iterable[Event]) -> AsyncIterator[Row]:
+    """Show changes of the runtimes in scope, each runtime as it is now."""
+    by_key = {
+        event.runtime_key: event for event in happened if event.runtime_key is not None
+    }  # the last of each counts
+    if not by_key:
+        return
+    reach = request.reach(Permission.INTEGRATION_MGT_VIEW)
+
+    def read(connection: Connection) -> tuple[dict[int, RuntimeRow], list[Namesake]]:
+        found = runtimes.list_by_keys(connection, reach, by_key, scope)
+        return found, runtimes.list_namesakes(connection, list(found.values()))
+
+    rows, namesakes = await request.services.store.read(read)
+    for key, event in sorted(by_key.items(), key=lambda item: item[1].sequence):
+        row = rows.get(key)
+        if row is None:
+            continue
+        retired = row.retired_at is not None
+        yield {
+            "sequence": event.sequence,
+            "at": event.at,
+            "resync": False,
+            "kind": _KINDS[event.kind],
+            "runtime": None if retired else RuntimeView(request, row, namesakes),
+            "runtime_key": row.id,
+        }
+
+
+def _resync(request: GraphQLRequest, sequence: int) -> Row:
+    return {
+        "sequence": sequence,
+        "at": request.now,
+        "resync": True,
+        "kind": None,
+        "runtime": None,
+        "runtime_key": None,
+    }

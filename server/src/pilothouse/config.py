@@ -1,0 +1,252 @@
+"""What an operator may set: one table of names, defaults and meanings, read once.
+
+The command line, the reference page in docs/ and the running server all read this table; a test keeps the page whole.
+"""
+
+import difflib
+import os
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from pilothouse.base.errors import CannotStart
+
+_PREFIX = "PILOTHOUSE_"
+_NOT_OURS = ("PILOTHOUSE_BRIDGE_", "PILOTHOUSE_REQUIRE_", "PILOTHOUSE_TEST_")
+
+
+class InvalidSetting(CannotStart):
+    """A setting has a value that it cannot have."""
+
+    code = "INVALID_SETTING"
+
+
+class Setting(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that may be set."""
+
+    variable: str
+    field: str
+    default: str
+    """As the page shows it."""
+    meaning: str
+    secret: bool = False
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Everything that was set, checked."""
+
+    home: Path
+    host: str = "0.0.0.0"
+    public_host: str = ""
+    runtime_port: int = 9445
+    console_port: int = 9446
+    console_tls: bool = True
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+    secret_key_file: Path | None = None
+    admin_password: str | None = None
+    metrics_token: str | None = None
+    offline_after_s: float = 30.0
+    token_issuer: str = "icp-runtime-jwt-issuer"  # noqa: S105 - the wire's name
+    token_audience: str = "icp-server"  # noqa: S105 - the wire's name
+    token_skew_s: int = 60
+    log_level: str = "INFO"
+    log_format: str = "text"
+
+    @property
+    def database_path(self) -> Path:
+        """Where the embedded database lies."""
+        return self.home / "pilothouse.db"
+
+    @property
+    def secret_key_path(self) -> Path:
+        """Where the key that seals secrets lies: beside the database, not in it, unless it is put elsewhere."""
+        return self.secret_key_file or self.home / "keys" / "secret.key"
+
+    @property
+    def hostname(self) -> str:
+        """The name by which people and runtimes reach this server."""
+        return self.public_host or socket.gethostname()
+
+
+TABLE: tuple[Setting, ...] = (
+    Setting(
+        variable="PILOTHOUSE_HOME",
+        field="home",
+        default="~/.local/share/pilothouse",
+        meaning="Directory of the database, the certificate and the key that seals secrets. `make up` uses `.pilothouse` in the source tree.",
+    ),
+    Setting(variable="PILOTHOUSE_HOST", field="host", default="0.0.0.0", meaning="Address that both ports listen on."),
+    Setting(
+        variable="PILOTHOUSE_PUBLIC_HOST",
+        field="public_host",
+        default="this machine's name",
+        meaning="Name by which people and runtimes reach this server; it is put into the certificate and shown in the console.",
+    ),
+    Setting(variable="PILOTHOUSE_RUNTIME_PORT", field="runtime_port", default="9445", meaning="Port for runtimes."),
+    Setting(
+        variable="PILOTHOUSE_CONSOLE_PORT",
+        field="console_port",
+        default="9446",
+        meaning="Port for the console and the APIs.",
+    ),
+    Setting(
+        variable="PILOTHOUSE_CONSOLE_TLS",
+        field="console_tls",
+        default="on",
+        meaning="`off` serves the console over plain HTTP, and then on loopback (127.0.0.1) alone.",
+    ),
+    Setting(
+        variable="PILOTHOUSE_TLS_CERTIFICATE",
+        field="tls_certificate",
+        default="self-signed, made at the first start",
+        meaning="PEM file with your own certificate and its chain.",
+    ),
+    Setting(
+        variable="PILOTHOUSE_TLS_KEY",
+        field="tls_key",
+        default="made with it",
+        meaning="PEM file with the certificate's private key.",
+    ),
+    Setting(
+        variable="PILOTHOUSE_SECRET_KEY_FILE",
+        field="secret_key_file",
+        default="`keys/secret.key` in the home directory",
+        meaning="File of 32 random bytes that secrets are sealed under; made at the first start. Without it the stored secrets cannot be opened: back it up, apart from the database.",
+    ),
+    Setting(
+        variable="PILOTHOUSE_ADMIN_PASSWORD",
+        field="admin_password",
+        default="generated, shown once",
+        meaning="Password of the first administrator, `admin`; read at the first start only. 12 characters at least.",
+        secret=True,
+    ),
+    Setting(
+        variable="PILOTHOUSE_METRICS_TOKEN",
+        field="metrics_token",
+        default="none",
+        meaning="Bearer token that lets other machines read `/metrics`; without one only loopback may.",
+        secret=True,
+    ),
+    Setting(
+        variable="PILOTHOUSE_OFFLINE_AFTER_S",
+        field="offline_after_s",
+        default="30",
+        meaning="Seconds of silence before a runtime counts as offline, at least; three of its own intervals if that is longer.",
+    ),
+    Setting(
+        variable="PILOTHOUSE_TOKEN_ISSUER",
+        field="token_issuer",
+        default="icp-runtime-jwt-issuer",
+        meaning="Issuer that runtimes' tokens must name.",
+    ),
+    Setting(
+        variable="PILOTHOUSE_TOKEN_AUDIENCE",
+        field="token_audience",
+        default="icp-server",
+        meaning="Audiences that runtimes' tokens may name, separated by commas.",
+    ),
+    Setting(
+        variable="PILOTHOUSE_TOKEN_SKEW_S",
+        field="token_skew_s",
+        default="60",
+        meaning="Seconds by which a runtime's clock may be off before its tokens are refused.",
+    ),
+    Setting(
+        variable="PILOTHOUSE_LOG_LEVEL", field="log_level", default="INFO", meaning="DEBUG, INFO, WARNING or ERROR."
+    ),
+    Setting(
+        variable="PILOTHOUSE_LOG_FORMAT",
+        field="log_format",
+        default="text",
+        meaning="`text` for people, `json` for machines.",
+    ),
+)
+
+_BOOLEANS = {"on": True, "true": True, "1": True, "yes": True, "off": False, "false": False, "0": False, "no": False}
+
+
+def default_home(environment: Mapping[str, str]) -> Path:
+    """Tell where things are kept when nothing is said: the user's own data directory."""
+    base = environment.get("XDG_DATA_HOME")
+    return (Path(base) if base else Path.home() / ".local" / "share") / "pilothouse"
+
+
+def load(environment: Mapping[str, str] | None = None, **overrides: Any) -> Settings:  # Any: values of the command line
+    """Read the settings: command line, then environment, then defaults.
+
+    Raises: InvalidSetting
+    """
+    environment = os.environ if environment is None else environment
+    values: dict[str, Any] = {"home": default_home(environment)}  # Any: checked by msgspec below
+    for setting in TABLE:
+        text = environment.get(setting.variable, "")
+        if text:
+            values[setting.field] = _read(setting, text)
+    values |= {name: value for name, value in overrides.items() if value is not None}
+    settings = Settings(**values)
+    _check(settings)
+    return settings
+
+
+def unknown_variables(environment: Mapping[str, str]) -> list[str]:
+    """List variables that look like ours but are not, each with the one that was probably meant."""
+    known = [setting.variable for setting in TABLE]
+    sentences: list[str] = []
+    for name in sorted(environment):
+        if name.startswith(_PREFIX) and name not in known and not name.startswith(_NOT_OURS):
+            close = difflib.get_close_matches(name, known, 1)
+            sentences.append(f"{name} is not a setting{f'; did you mean {close[0]}?' if close else '.'}")
+    return sentences
+
+
+def _read(setting: Setting, text: str) -> Any:  # Any: the field's type
+    kind = Settings.__annotations__[setting.field]
+    if kind is bool:
+        value = _BOOLEANS.get(text.strip().lower())
+        if value is None:
+            raise _invalid(setting, text, "It is `on` or `off`.")
+        return value
+    if kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            raise _invalid(setting, text, "It is a number.") from None
+    return Path(text).expanduser() if kind in (Path, Path | None) else text
+
+
+def _check(settings: Settings) -> None:
+    by_field = {setting.field: setting for setting in TABLE}
+    for field in ("runtime_port", "console_port"):
+        port = getattr(settings, field)
+        if not 0 <= port <= 65_535:  # noqa: PLR2004 - ports end there
+            raise _invalid(by_field[field], str(port), "A port is a number from 1 to 65535, or 0 for any free one.")
+    if settings.runtime_port == settings.console_port != 0:
+        raise _invalid(by_field["console_port"], str(settings.console_port), "The two ports must differ.")
+    if not 1 <= settings.offline_after_s <= 86_400:  # noqa: PLR2004 - a second to a day
+        raise _invalid(by_field["offline_after_s"], str(settings.offline_after_s), "It is 1 to 86400 seconds.")
+    if not 0 <= settings.token_skew_s <= 3_600:  # noqa: PLR2004 - an hour at most
+        raise _invalid(by_field["token_skew_s"], str(settings.token_skew_s), "It is 0 to 3600 seconds.")
+    if settings.log_level not in ("DEBUG", "INFO", "WARNING", "ERROR"):
+        raise _invalid(by_field["log_level"], settings.log_level, "It is DEBUG, INFO, WARNING or ERROR.")
+    if settings.log_format not in ("text", "json"):
+        raise _invalid(by_field["log_format"], settings.log_format, "It is `text` or `json`.")
+    if (settings.tls_certificate is None) != (settings.tls_key is None):
+        missing = by_field["tls_key" if settings.tls_key is None else "tls_certificate"]
+        raise InvalidSetting(
+            f"{missing.variable} is not set, but its other half is.",
+            fix=f"Set {missing.variable} too.",
+            field=missing.variable,
+        )
+
+
+def _invalid(setting: Setting, text: str, rule: str) -> InvalidSetting:
+    shown = "…" if setting.secret else text[:80]
+    return InvalidSetting(
+        f"{setting.variable} cannot be '{shown}'. {rule}",
+        fix=f"{setting.meaning} Default: {setting.default}.",
+        field=setting.variable,
+    )

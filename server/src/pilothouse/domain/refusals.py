@@ -1,0 +1,106 @@
+"""Why a runtime's heartbeat is refused: each names its cause and its fix, in the runtime's log and in the console.
+
+Refused (base/errors.py)
+└── RuntimeRefused
+    ├── KeyUnknown            400   no such secret
+    ├── KeyRevoked            400   it was revoked
+    ├── EnvironmentUnknown    200   acknowledged: false; heals when the environment is created
+    ├── EnvironmentMismatch   409   the secret is for another environment
+    ├── TypeMismatch          409   the integration is of another runtime type
+    ├── ProjectNameInvalid    400   no handle can be made of it
+    └── IntegrationNameInvalid 400  no handle can be made of it
+"""
+
+from pilothouse.base.errors import Refused
+from pilothouse.domain.runtime_type import RuntimeType
+
+
+class RuntimeRefused(Refused):
+    """A heartbeat that an operator must put right, at the runtime or here."""
+
+    code = "HEARTBEAT_REFUSED"
+
+
+class KeyUnknown(RuntimeRefused):
+    """The token's key id belongs to no secret."""
+
+    code = "KEY_UNKNOWN"
+
+    def __init__(self, key_id: str) -> None:
+        super().__init__(
+            f"Unknown key ID '{key_id}'.",
+            fix="Copy the whole secret from the console into `secret` of Config.toml, or generate a new one.",
+        )
+
+
+class KeyRevoked(RuntimeRefused):
+    """The secret was revoked."""
+
+    code = "KEY_REVOKED"
+
+    def __init__(self, key_id: str) -> None:
+        super().__init__(
+            f"The secret with key ID '{key_id}' was revoked.",
+            fix="Generate a new secret in the console and put it into `secret` of Config.toml.",
+        )
+
+
+class EnvironmentUnknown(RuntimeRefused):
+    """No environment has that handle."""
+
+    code = "ENVIRONMENT_UNKNOWN"
+
+    def __init__(self, told: str, expected: str) -> None:
+        super().__init__(
+            f"No environment is called '{told}'.",
+            fix=f"The secret is for the environment '{expected}': set `environment = \"{expected}\"` in Config.toml"
+            f", or create '{told}' in the console and generate a secret for it.",
+        )
+
+
+class EnvironmentMismatch(RuntimeRefused):
+    """The secret is for another environment."""
+
+    code = "ENVIRONMENT_MISMATCH"
+
+    def __init__(self, told: str, expected: str) -> None:
+        super().__init__(
+            f"Environment mismatch: the runtime says '{told}', its secret is for '{expected}'.",
+            fix=f"Set `environment = \"{expected}\"` in Config.toml, or generate a secret for '{told}'.",
+        )
+
+
+class TypeMismatch(RuntimeRefused):
+    """The integration is of another runtime type."""
+
+    code = "RUNTIME_TYPE_MISMATCH"
+
+    def __init__(self, told: RuntimeType, expected: RuntimeType, place: str) -> None:
+        super().__init__(
+            f"Runtime type mismatch: '{place}' is of type {expected.value}, the runtime is of type {told.value}.",
+            fix="Give the runtime another `integration` name and a secret that is not bound to this one.",
+        )
+
+
+class ProjectNameInvalid(RuntimeRefused):
+    """No handle can be made of the project's name."""
+
+    code = "PROJECT_NAME_INVALID"
+
+    def __init__(self, told: str) -> None:
+        super().__init__(
+            f"Invalid project name '{told[:80]}': it has no letter a-z and no digit.",
+            fix='Set `project` in Config.toml to a handle such as "order-service".',
+        )
+
+
+class IntegrationNameInvalid(RuntimeRefused):
+    """No handle can be made of the integration's name."""
+
+    code = "INTEGRATION_NAME_INVALID"
+
+    def __init__(self, told: str) -> None:
+        super().__init__(
+            f"Invalid component name '{told[:80]}': it has no letter a-z and no digit.",
+            fix='Set `integration` in Config.toml to a handle such as "order-create".',
+        )

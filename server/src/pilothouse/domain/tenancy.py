@@ -1,0 +1,94 @@
+"""Where things live: organization, environments, projects, integrations."""
+
+import msgspec
+
+from pilothouse.base.clock import Instant
+from pilothouse.base.errors import InvalidInput
+from pilothouse.domain.handles import check_handle, handle_from_name
+from pilothouse.domain.runtime_type import RuntimeType
+
+DISPLAY_NAME_LENGTH_MAX = 100
+DESCRIPTION_LENGTH_MAX = 1000
+DEFAULT_ORGANIZATION_HANDLE = "default"
+
+
+class Organization(msgspec.Struct, frozen=True, kw_only=True):
+    """The top of the tree."""
+
+    id: str
+    handle: str
+    display_name: str
+
+
+class Environment(msgspec.Struct, frozen=True, kw_only=True):
+    """A deployment target."""
+
+    id: str
+    handle: str
+    display_name: str
+    critical: bool
+    created_at: Instant
+
+
+class Project(msgspec.Struct, frozen=True, kw_only=True):
+    """A group of integrations."""
+
+    id: str
+    handle: str
+    display_name: str
+    description: str
+    created_at: Instant
+    created_by: str
+    integration_count: int = 0
+
+
+class Integration(msgspec.Struct, frozen=True, kw_only=True):
+    """A deployable unit in a project."""
+
+    id: str
+    handle: str
+    display_name: str
+    description: str
+    runtime_type: RuntimeType
+    project_id: str
+    project_handle: str
+    project_display_name: str
+    created_at: Instant
+    created_by: str
+
+
+class Naming(msgspec.Struct, frozen=True, kw_only=True):
+    """The names that a form gave, checked."""
+
+    display_name: str
+    handle: str
+    description: str = ""
+
+
+def check_naming(display_name: str, handle: str | None, description: str | None = None) -> Naming:
+    """Check names as a form gives them; a handle that was left out is derived from the display name.
+
+    Raises: InvalidInput
+    """
+    name = display_name.strip()
+    if not name or len(name) > DISPLAY_NAME_LENGTH_MAX or not name.isprintable():
+        raise InvalidInput(
+            "A display name has 1 to 100 printable characters.",
+            field="displayName",
+            fix="Give a name that people recognise, for example 'Order service'.",
+        )
+    text = (description or "").strip()
+    if len(text) > DESCRIPTION_LENGTH_MAX:
+        raise InvalidInput(
+            f"A description has at most {DESCRIPTION_LENGTH_MAX} characters, not {len(text)}.",
+            field="description",
+            fix="Shorten it; longer texts belong into the integration's own documentation.",
+        )
+    chosen = handle_from_name(name) if handle is None else handle
+    if chosen is None:
+        raise InvalidInput(
+            f"No handle can be derived from '{name}'.",
+            field="handle",
+            fix="Give a handle of lower-case letters, digits and dashes, for example 'order-service'.",
+        )
+    return Naming(display_name=name, handle=check_handle(chosen), description=text)

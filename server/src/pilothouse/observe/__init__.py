@@ -1,0 +1,1 @@
+"""Our own logs, figures and health."""

@@ -1,0 +1,72 @@
+"""What the control plane counts about itself; every metric name stands here, with its unit.
+
+The hot path adds to plain integers; Prometheus' own library turns them into text when somebody asks.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+
+class Figures(Collector):
+    """Counters and gauges of one process."""
+
+    def __init__(self) -> None:
+        self.delta_heartbeats = 0
+        """Delta heartbeats acknowledged."""
+        self.full_heartbeats = 0
+        """Full heartbeats acknowledged."""
+        self.full_required = 0
+        """Delta heartbeats that had to be answered with a demand for a full one."""
+        self.refused: Counter[str] = Counter()
+        """Heartbeats refused, by code."""
+        self.unavailable = 0
+        """Heartbeats answered 503: our own trouble."""
+        self.events_lost = 0
+        """Changes that a slow subscriber was not told one by one (it was told to read again)."""
+        self.flush_failures = 0
+        """Flushes of last-seen that failed; they are tried again."""
+        self._gauges: list[tuple[str, str, Callable[[], float]]] = []
+        self._registry = CollectorRegistry()
+        self._registry.register(self)
+        for collector in (ProcessCollector, PlatformCollector, GCCollector):
+            collector(registry=self._registry)
+
+    def gauge(self, name: str, meaning: str, read: Callable[[], float]) -> None:
+        """Show a value that is read when somebody asks."""
+        self._gauges.append((name, meaning, read))
+
+    def render(self) -> bytes:
+        """Write everything as Prometheus text."""
+        return generate_latest(self._registry)
+
+    def collect(self) -> Iterable[Metric]:
+        """Give Prometheus' library what there is now."""
+        heartbeats = CounterMetricFamily("pilothouse_heartbeats", "Heartbeats acknowledged.", labels=["kind"])
+        heartbeats.add_metric(["delta"], self.delta_heartbeats)
+        heartbeats.add_metric(["full"], self.full_heartbeats)
+        yield heartbeats
+        refused = CounterMetricFamily("pilothouse_heartbeats_refused", "Heartbeats refused.", labels=["code"])
+        for code, count in self.refused.items():
+            refused.add_metric([code], count)
+        yield refused
+        for name, meaning, count in (
+            (
+                "pilothouse_full_heartbeats_demanded",
+                "Delta heartbeats answered with a demand for a full one.",
+                self.full_required,
+            ),
+            ("pilothouse_heartbeats_unavailable", "Heartbeats answered 503.", self.unavailable),
+            (
+                "pilothouse_subscription_changes_lost",
+                "Changes that slow subscribers had to read again.",
+                self.events_lost,
+            ),
+            ("pilothouse_presence_flush_failures", "Flushes of last-seen that failed.", self.flush_failures),
+        ):
+            yield CounterMetricFamily(name, meaning, value=count)
+        for name, meaning, read in self._gauges:
+            yield GaugeMetricFamily(name, meaning, value=read())

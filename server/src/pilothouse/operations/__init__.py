@@ -1,0 +1,1 @@
+"""The verbs: authorise, load, decide, save. One operation is one transaction."""

@@ -1,0 +1,39 @@
+"""What is forgotten, and when: every store has an end."""
+
+import msgspec
+
+from pilothouse.base.clock import Instant
+from pilothouse.storage import events, people, runtimes
+from pilothouse.storage.unit import Transaction
+
+_DAY_S = 86_400.0
+
+
+class Retention(msgspec.Struct, frozen=True, kw_only=True):
+    """How long things are kept."""
+
+    events_s: float = 30 * _DAY_S
+    """Events that happened to the fleet."""
+    retired_runtimes_s: float = _DAY_S
+    """Runtimes whose name a successor took over."""
+    unused_artifacts_s: float = _DAY_S
+    """Artifact sets that no runtime reports any more."""
+
+
+class Forgotten(msgspec.Struct, frozen=True, kw_only=True):
+    """How much was forgotten in one round."""
+
+    events: int
+    sessions: int
+    runtimes: int
+    artifact_sets: int
+
+
+def forget(tx: Transaction, retention: Retention, now: Instant) -> Forgotten:
+    """Delete what is past its time."""
+    return Forgotten(
+        events=events.forget_before(tx.connection, now - retention.events_s),
+        sessions=people.forget_expired_sessions(tx.connection, now),
+        runtimes=runtimes.forget_retired(tx.connection, now - retention.retired_runtimes_s),
+        artifact_sets=runtimes.forget_unused_artifacts(tx.connection, now - retention.unused_artifacts_s),
+    )

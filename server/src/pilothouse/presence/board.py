@@ -1,0 +1,204 @@
+"""The board of all runtimes: one small entry each, touched by every beat."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from pilothouse.base.clock import Instant
+from pilothouse.domain.liveness import LivenessRules, Pulse, Status, Verdict, judge, next_interval_s, offline_after_s
+from pilothouse.storage.presence import PresenceRow
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a runtime lives."""
+
+    project_id: str
+    integration_id: str
+    environment_id: str
+
+
+class Entry(msgspec.Struct, kw_only=True, gc=False):
+    """What is known of one runtime's heartbeats. Changed in place by every beat."""
+
+    runtime_key: int
+    runtime_id: str
+    project_id: str
+    integration_id: str
+    environment_id: str
+    runtime_hash: str
+    seen_at: Instant
+    interval_s: float | None
+    interval_is_reported: bool
+    address: str | None
+    running_since: Instant
+    status: Status
+    """The last verdict that was announced."""
+    dirty: bool = False
+    """Whether it must be flushed."""
+
+
+class Turn(msgspec.Struct, frozen=True, kw_only=True):
+    """A verdict that changed and is to be announced."""
+
+    entry: Entry
+    verdict: Verdict
+    at: Instant
+
+
+class Counts(msgspec.Struct, frozen=True, kw_only=True):
+    """How many runtimes are in which state."""
+
+    running: int = 0
+    offline: int = 0
+    unknown: int = 0
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return self.running + self.offline + self.unknown
+
+
+class Board:
+    """Every runtime that is not retired.
+
+    Bounded by the number of registered runtimes; an entry leaves when its runtime is retired or deleted.
+    """
+
+    def __init__(self, rules: LivenessRules, listening_since: Instant) -> None:
+        self.rules = rules
+        self.listening_since = listening_since
+        self._by_identity: dict[tuple[str, str, str], Entry] = {}
+        self._by_key: dict[int, Entry] = {}
+
+    def __len__(self) -> int:
+        return len(self._by_key)
+
+    def load(self, rows: Iterable[PresenceRow]) -> None:
+        """Put up what the last run knew."""
+        for row in rows:
+            self.put(
+                Entry(
+                    **{name: getattr(row, name) for name in PresenceRow.__struct_fields__},
+                    interval_is_reported=False,
+                )
+            )
+
+    def put(self, entry: Entry) -> None:
+        """Put up a runtime, or replace what is known of it."""
+        self._by_identity[entry.integration_id, entry.environment_id, entry.runtime_id] = entry
+        self._by_key[entry.runtime_key] = entry
+
+    def take_down(self, runtime_key: int) -> None:
+        """Forget a runtime that was retired or deleted."""
+        entry = self._by_key.pop(runtime_key, None)
+        if entry is not None:
+            del self._by_identity[entry.integration_id, entry.environment_id, entry.runtime_id]
+
+    def find(self, integration_id: str, environment_id: str, runtime_id: str) -> Entry | None:
+        """Find a runtime by its identity, under its own integration and environment only."""
+        return self._by_identity.get((integration_id, environment_id, runtime_id))
+
+    def find_key(self, runtime_key: int) -> Entry | None:
+        """Find a runtime by its key."""
+        return self._by_key.get(runtime_key)
+
+    def touch(self, entry: Entry, now: Instant, address: str | None) -> bool:
+        """Note a beat. True when the runtime was not RUNNING as far as anyone was told: that must be announced."""
+        if not entry.interval_is_reported:
+            entry.interval_s = next_interval_s(entry.interval_s, now - entry.seen_at, self.rules)
+        entry.seen_at = now
+        entry.address = address
+        entry.dirty = True
+        return entry.status is not Status.RUNNING
+
+    def judge(self, entry: Entry, now: Instant) -> Verdict:
+        """Say whether a runtime is alive, now."""
+        return judge(
+            Pulse(
+                seen_at=entry.seen_at,
+                interval_s=entry.interval_s,
+                address=entry.address,
+                running_since=entry.running_since,
+                was=entry.status,
+            ),
+            listening_since=self.listening_since,
+            now=now,
+            rules=self.rules,
+        )
+
+    def is_offline(self, runtime_key: int, now: Instant) -> bool:
+        """Tell whether a runtime is offline; one that is not on the board is."""
+        entry = self._by_key.get(runtime_key)
+        return entry is None or self.judge(entry, now).status is Status.OFFLINE
+
+    def turns(self, now: Instant) -> list[Turn]:
+        """List the runtimes whose verdict is another one than was announced."""
+        changed: list[Turn] = []
+        for entry in self._by_key.values():
+            # The common case first, without a verdict: announced as running, and lately seen.
+            if entry.status is Status.RUNNING and now - entry.seen_at <= self.rules.offline_after_s:
+                continue
+            verdict = self.judge(entry, now)
+            if verdict.status is not Status.UNKNOWN and verdict.status is not entry.status:
+                changed.append(Turn(entry=entry, verdict=verdict, at=now))
+        return changed
+
+    def announce(self, turn: Turn) -> None:
+        """Remember that a verdict was announced."""
+        entry = turn.entry
+        if turn.verdict.status is Status.RUNNING:
+            entry.running_since = turn.at
+        entry.status = turn.verdict.status
+        entry.dirty = True
+
+    def take_dirty(self) -> list[PresenceRow]:
+        """List what changed since the last flush, and count it as flushed."""
+        rows = [_row(entry) for entry in self._by_key.values() if entry.dirty]
+        for row in rows:
+            self._by_key[row.runtime_key].dirty = False
+        return rows
+
+    def mark_dirty(self, rows: Sequence[PresenceRow]) -> None:
+        """Take back a flush that failed."""
+        for row in rows:
+            entry = self._by_key.get(row.runtime_key)
+            if entry is not None:
+                entry.dirty = True
+
+    def offline_after_s(self, entry: Entry) -> float:
+        """Tell how long a runtime may be silent."""
+        return offline_after_s(entry.interval_s, self.rules)
+
+    def counts_by(self, dimension: str, now: Instant) -> dict[str, Counts]:
+        """Count runtimes by state for every value of `project_id`, `integration_id` or `environment_id`, in one pass."""
+        tally: defaultdict[str, list[int]] = defaultdict(lambda: [0, 0, 0])
+        for entry in self._by_key.values():
+            status = (
+                Status.RUNNING
+                if entry.status is Status.RUNNING
+                and entry.seen_at >= self.listening_since
+                and now - entry.seen_at <= self.rules.offline_after_s
+                else self.judge(entry, now).status
+            )
+            tally[getattr(entry, dimension)][_COLUMN[status]] += 1
+        return {
+            value: Counts(running=running, offline=offline, unknown=unknown)
+            for value, (running, offline, unknown) in tally.items()
+        }
+
+    def counts(self, now: Instant) -> Counts:
+        """Count all runtimes by state."""
+        parts = list(self.counts_by("environment_id", now).values())
+        return Counts(
+            running=sum(part.running for part in parts),
+            offline=sum(part.offline for part in parts),
+            unknown=sum(part.unknown for part in parts),
+        )
+
+
+_COLUMN = {Status.RUNNING: 0, Status.OFFLINE: 1, Status.UNKNOWN: 2}
+
+
+def _row(entry: Entry) -> PresenceRow:
+    return PresenceRow(**{name: getattr(entry, name) for name in PresenceRow.__struct_fields__})

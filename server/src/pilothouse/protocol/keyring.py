@@ -1,0 +1,71 @@
+"""The secrets that senders use, ready to verify with: opened once, kept in memory, dropped when they change."""
+
+import msgspec
+
+from pilothouse.base.clock import Instant
+from pilothouse.domain.events import Event, EventKind
+from pilothouse.domain.refusals import KeyRevoked, KeyUnknown
+from pilothouse.domain.secrets import SecretFacts
+from pilothouse.protocol.token import SigningKey
+from pilothouse.storage import secrets
+from pilothouse.storage.sealing import Vault
+from pilothouse.storage.unit import Store
+
+KEYS_MAX = 200_000
+"""Keys kept ready, about 1 kB each; the one loaded first goes first."""
+_CHANGES = (EventKind.SECRET_BOUND, EventKind.SECRET_REVOKED)
+
+
+class Key(msgspec.Struct, eq=False):
+    """A secret that is ready to verify with."""
+
+    facts: SecretFacts
+    signing: SigningKey
+    used_at: Instant = 0.0
+    """When it last verified a heartbeat; flushed with presence."""
+
+
+class Keyring:
+    """Keys by key id."""
+
+    def __init__(self, store: Store, vault: Vault) -> None:
+        self._store = store
+        self._vault = vault
+        self._keys: dict[str, Key] = {}
+        self._generation = 0
+
+    def peek(self, key_id: str) -> Key | None:
+        """Find a key that is ready, without asking the database."""
+        return self._keys.get(key_id)
+
+    async def load(self, key_id: str) -> Key:
+        """Find a key, in the database if need be.
+
+        Raises: KeyUnknown and KeyRevoked, only when the database said so; Unavailable when it could not be asked
+        """
+        ready = self._keys.get(key_id)
+        if ready is not None:
+            return ready
+        generation = self._generation
+        found = await self._store.read(lambda connection: secrets.find(connection, key_id))
+        if found is None:
+            raise KeyUnknown(key_id)
+        facts, sealed = found
+        if sealed is None:
+            raise KeyRevoked(key_id)
+        key = Key(facts, SigningKey(self._vault.open(sealed, key_id=key_id).encode()))
+        if generation == self._generation:  # else it may have changed while it was read: use it once, do not keep it
+            self._keys[key_id] = key
+            while len(self._keys) > KEYS_MAX:
+                del self._keys[next(iter(self._keys))]
+        return key
+
+    def follow(self, event: Event) -> None:
+        """Drop a key that was bound or revoked."""
+        if event.kind in _CHANGES and event.key_id is not None:
+            self._generation += 1
+            self._keys.pop(event.key_id, None)
+
+    def used_since(self, at: Instant) -> dict[str, Instant]:
+        """List the keys that were used since a moment."""
+        return {key_id: key.used_at for key_id, key in self._keys.items() if key.used_at > at}

@@ -1,0 +1,40 @@
+"""The sequence of events."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, delete, func, insert, select
+
+from pilothouse.base.clock import Instant
+from pilothouse.domain.events import Event, EventKind, NewEvent
+from pilothouse.storage.tables import events
+
+
+def append(connection: Connection, event: NewEvent) -> Event:
+    """Store an event and give it the next number."""
+    values = {name: getattr(event, name) for name in NewEvent.__struct_fields__}
+    sequence = connection.execute(
+        insert(events).values({**values, "kind": event.kind.value}).returning(events.c.sequence)
+    ).scalar_one()
+    return Event(sequence=sequence, **values)
+
+
+def list_after(connection: Connection, sequence: int, *, kinds: Sequence[EventKind], limit: int) -> list[Event]:
+    """List what happened after a number, oldest first."""
+    rows = connection.execute(
+        select(events)
+        .where(events.c.sequence > sequence, events.c.kind.in_([kind.value for kind in kinds]))
+        .order_by(events.c.sequence)
+        .limit(limit)
+    ).mappings()
+    return [Event(**{**row, "kind": EventKind(row["kind"])}) for row in rows]
+
+
+def bounds(connection: Connection) -> tuple[int, int]:
+    """Tell the oldest number that is still stored and the newest one; (1, 0) when nothing is stored."""
+    oldest, newest = connection.execute(select(func.min(events.c.sequence), func.max(events.c.sequence))).one()
+    return (oldest or 1, newest or 0)
+
+
+def forget_before(connection: Connection, at: Instant) -> int:
+    """Delete what happened before a moment."""
+    return connection.execute(delete(events).where(events.c.at < at)).rowcount

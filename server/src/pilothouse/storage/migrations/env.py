@@ -1,0 +1,13 @@
+"""Alembic's entry: runs the migrations on the connection that it was handed."""
+
+from alembic import context
+
+from pilothouse.storage.tables import metadata
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=metadata,
+    render_as_batch=True,
+    transactional_ddl=False,  # the caller's transaction holds everything
+)
+context.run_migrations()

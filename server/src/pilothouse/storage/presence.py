@@ -1,0 +1,79 @@
+"""Last seen, interval and verdict of every runtime: read whole at start, written in batches."""
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+from sqlalchemy import Connection, bindparam, select, update
+
+from pilothouse.base.clock import Instant
+from pilothouse.domain.liveness import Status
+from pilothouse.storage.tables import integrations, runtime_presence, runtimes
+
+
+class PresenceRow(msgspec.Struct, frozen=True, kw_only=True):
+    """What must survive a restart of what is known of a runtime's heartbeats."""
+
+    runtime_key: int
+    runtime_id: str
+    project_id: str
+    integration_id: str
+    environment_id: str
+    runtime_hash: str
+    seen_at: Instant
+    interval_s: float | None
+    address: str | None
+    running_since: Instant
+    status: Status
+
+
+def list_all(connection: Connection) -> Iterable[PresenceRow]:
+    """Read every runtime that is not retired."""
+    r, p = runtimes.c, runtime_presence.c
+    statement = (
+        select(
+            p.runtime_key,
+            r.runtime_id,
+            integrations.c.project_id,
+            r.integration_id,
+            r.environment_id,
+            r.runtime_hash,
+            p.seen_at,
+            p.interval_s,
+            p.address,
+            p.running_since,
+            p.status,
+        )
+        .join(runtimes, r.key == p.runtime_key)
+        .join(integrations, integrations.c.id == r.integration_id)
+        .where(r.retired_at.is_(None))
+    )
+    for row in connection.execute(statement).mappings():
+        yield PresenceRow(**{**row, "status": Status(row["status"])})
+
+
+def save(connection: Connection, rows: Sequence[PresenceRow]) -> None:
+    """Store what changed since the last time, in one statement."""
+    if not rows:
+        return
+    connection.execute(
+        update(runtime_presence)
+        .where(runtime_presence.c.runtime_key == bindparam("of_key"))
+        .values(
+            seen_at=bindparam("to_seen_at"),
+            interval_s=bindparam("to_interval_s"),
+            address=bindparam("to_address"),
+            running_since=bindparam("to_running_since"),
+            status=bindparam("to_status"),
+        ),
+        [
+            {
+                "of_key": row.runtime_key,
+                "to_seen_at": row.seen_at,
+                "to_interval_s": row.interval_s,
+                "to_address": row.address,
+                "to_running_since": row.running_since,
+                "to_status": row.status.value,
+            }
+            for row in rows
+        ],
+    )

@@ -1,0 +1,185 @@
+"""One transaction: operations that wait together are committed together, and their events leave after the commit.
+
+Operations are plain functions of a transaction. One thread writes (SQLite has one writer anyway) and commits whatever
+queued up while the last commit was on its way to the disk: each operation in a savepoint of its own, so that one that is
+refused takes nothing with it. Source: performance.md section 4, "group commit"; ADR 0003.
+"""
+
+import asyncio
+import contextlib
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+import structlog
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError, TimeoutError as PoolTimeout
+
+from pilothouse.base.errors import PilothouseError, Unavailable
+from pilothouse.domain.events import Event, NewEvent
+from pilothouse.storage import engine as engines
+from pilothouse.storage import events
+
+T = TypeVar("T")
+_log = structlog.get_logger(__name__)
+
+BATCH_MAX = 200
+"""Operations in one commit."""
+QUEUE_MAX = 10_000
+"""Operations that may wait for the writer; more are refused with 503. Emptied by the writer thread."""
+
+
+class Transaction:
+    """What an operation works with: a connection, and the events that leave if it is committed."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self._events: list[NewEvent] = []
+
+    def emit(self, event: NewEvent) -> None:
+        """Let an event happen with this transaction."""
+        self._events.append(event)
+
+    def write_events(self) -> list[Event]:
+        """Store what was emitted, in order, and give each its number."""
+        return [events.append(self.connection, event) for event in self._events]
+
+
+class _Job(msgspec.Struct, eq=False):
+    """An operation that waits for the writer."""
+
+    operation: Callable[[Transaction], Any]  # Any: whatever the operation returns
+    done: asyncio.Future[Any]
+    loop: asyncio.AbstractEventLoop
+
+
+class Store:
+    """The database of one control plane."""
+
+    def __init__(self, path: Path, publish: Callable[[Sequence[Event]], None]) -> None:
+        self._writer_engine = engines.open_writer(path)
+        self._reader_engine = engines.open_readers(path)
+        self._publish = publish
+        self.last_failure: str | None = None
+        """What the database said when the last commit failed; None when it went through."""
+        self._jobs: queue.Queue[_Job | None] = queue.Queue(QUEUE_MAX)
+        self._readers = ThreadPoolExecutor(engines.READERS, thread_name_prefix="pilothouse-read")
+        self._thread = threading.Thread(target=self._write_loop, name="pilothouse-write", daemon=True)
+        self._thread.start()
+
+    @property
+    def reader_engine(self) -> Engine:
+        """The engine that reads; for tests that count statements."""
+        return self._reader_engine
+
+    @property
+    def writer_engine(self) -> Engine:
+        """The engine that writes; for tests that count statements."""
+        return self._writer_engine
+
+    @property
+    def waiting(self) -> int:
+        """Operations that wait for the writer."""
+        return self._jobs.qsize()
+
+    async def read(self, question: Callable[[Connection], T]) -> T:
+        """Ask the database, outside of the event loop.
+
+        Raises: Unavailable
+        """
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self._ask, question)
+
+    async def write(self, operation: Callable[[Transaction], T]) -> T:
+        """Run an operation in a transaction; it is durable when this returns.
+
+        Raises: Unavailable, and whatever the operation raises (then nothing of it is kept)
+        """
+        loop = asyncio.get_running_loop()
+        job = _Job(operation, loop.create_future(), loop)
+        try:
+            self._jobs.put_nowait(job)
+        except queue.Full:
+            raise Unavailable(
+                f"{QUEUE_MAX} writes are waiting for the database already.", fix="Try again in a few seconds."
+            ) from None
+        return await job.done
+
+    def close(self) -> None:
+        """Finish what is queued and close the database."""
+        self._jobs.put(None)
+        self._thread.join(timeout=30)
+        self._readers.shutdown(wait=True)
+        self._reader_engine.dispose()
+        self._writer_engine.dispose()
+
+    def _ask(self, question: Callable[[Connection], T]) -> T:
+        try:
+            with self._reader_engine.connect() as connection:
+                return question(connection)
+        except (DBAPIError, PoolTimeout, sqlite3.Error) as error:
+            raise engines.translate(error) from error
+
+    def _write_loop(self) -> None:
+        while (first := self._jobs.get()) is not None:
+            jobs, last = self._drain(first)
+            outcomes, happened = self._commit(jobs)
+            jobs[0].loop.call_soon_threadsafe(self._settle, jobs, outcomes, happened)
+            if last:
+                return
+
+    def _drain(self, first: _Job) -> tuple[list[_Job], bool]:
+        jobs = [first]
+        with contextlib.suppress(queue.Empty):
+            while len(jobs) < BATCH_MAX:
+                job = self._jobs.get_nowait()
+                if job is None:
+                    return jobs, True
+                jobs.append(job)
+        return jobs, False
+
+    def _commit(self, jobs: Sequence[_Job]) -> tuple[list[Any], list[Event]]:
+        outcomes: list[Any] = []
+        happened: list[Event] = []
+        try:
+            with self._writer_engine.connect() as connection, connection.begin():
+                for job in jobs:
+                    outcomes.append(self._run(connection, job, happened))
+        except (DBAPIError, PoolTimeout, sqlite3.Error) as error:
+            failure = engines.translate(error)
+            self.last_failure = failure.message
+            _log.error("database.commit_failed", operations=len(jobs), cause=failure.message, fix=failure.fix)
+            return [failure] * len(jobs), []
+        self.last_failure = None
+        return outcomes, happened
+
+    def _run(self, connection: Connection, job: _Job, happened: list[Event]) -> Any:  # Any: the operation's own result
+        """Run one operation in its savepoint. An error is its outcome, unless the database itself failed."""
+        transaction = Transaction(connection)
+        try:
+            with connection.begin_nested():
+                result = job.operation(transaction)
+                stored = transaction.write_events()
+        except PilothouseError as refusal:
+            return refusal
+        except (DBAPIError, sqlite3.Error):
+            raise
+        except Exception as defect:  # noqa: BLE001 - an edge: the defect goes to whoever waits, the writer lives on
+            return defect
+        happened.extend(stored)
+        return result
+
+    def _settle(self, jobs: Sequence[_Job], outcomes: Sequence[Any], happened: Sequence[Event]) -> None:
+        for job, outcome in zip(jobs, outcomes, strict=True):
+            if job.done.done():
+                continue
+            if isinstance(outcome, BaseException):
+                job.done.set_exception(outcome)
+            else:
+                job.done.set_result(outcome)
+        if happened:
+            self._publish(happened)

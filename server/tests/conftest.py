@@ -1,0 +1,208 @@
+"""A whole control plane in memory and a temporary directory, without ports: both edges are called in process."""
+
+import base64
+import hashlib
+import hmac
+import json
+from collections.abc import AsyncIterator, Awaitable
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from pilothouse.app.control_plane import ControlPlane, open_control_plane
+from pilothouse.base.clock import FakeClock
+from pilothouse.config import Settings
+from pilothouse.operations.sign_in import create_first_administrator
+from pilothouse.protocol.exchange import Inbound, Outbound
+
+PASSWORD = "correct horse battery staple"
+NOW = 1_790_000_000.0
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock(NOW)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(home=tmp_path / "home")
+
+
+@pytest.fixture
+async def plane(settings: Settings, clock: FakeClock) -> AsyncIterator[ControlPlane]:
+    """A control plane that was just started, with the administrator, and with its periodic work in the test's hands."""
+    opened = await open_control_plane(settings, clock)
+    await opened.store.write(
+        partial(create_first_administrator, password_hash=opened.passwords.hash(PASSWORD), now=clock.now())
+    )
+    yield opened
+    await opened.stop()
+
+
+@dataclass
+class Runtime:
+    """A runtime as it stands on the other side of the wire."""
+
+    plane: ControlPlane
+    secret: str
+    runtime_id: str = "6f1d2c9a-0b7e-4a55-9c1e-2f4b8f0f7a11"
+    name: str | None = "orders-node-1"
+    type: str = "BI"
+    environment: str = "dev"
+    project: str = "Retail Core"
+    integration: str = "order_intake"
+    hash: str = "hash-1"
+    address: str = "10.0.3.7"
+    extra: dict[str, Any] = field(default_factory=dict)
+    artifacts: dict[str, Any] = field(
+        default_factory=lambda: {
+            "listeners": [
+                {
+                    "name": "listener_1",
+                    "package": "ballerina/http:2",
+                    "state": "enabled",
+                    "protocol": "HTTP",
+                    "port": 9090,
+                }
+            ],
+            "services": [
+                {
+                    "name": "service_1",
+                    "basePath": "/orders",
+                    "package": "acme/order_intake:1",
+                    "state": "enabled",
+                    "listeners": [{"name": "listener_1"}],
+                    "resources": [{"methods": ["get"], "url": "/items/{id}"}, {"methods": ["post"], "url": "/items"}],
+                }
+            ],
+        }
+    )
+
+    def body(self) -> dict[str, Any]:
+        return {
+            "runtimeId": self.runtime_id,
+            "runtime": self.name,
+            "runtimeType": self.type,
+            "status": "RUNNING",
+            "environment": self.environment,
+            "project": self.project,
+            "component": self.integration,
+            "nodeInfo": {"platformName": "ballerina"},
+            "artifacts": self.artifacts,
+            "runtimeHash": self.hash,
+            "timestamp": [int(self.plane.clock.now()), 0.0],
+            **self.extra,
+        }
+
+    async def full(self, **token: Any) -> tuple[int, dict[str, Any]]:
+        return await self.send("/icp/heartbeat", self.body(), **token)
+
+    async def delta(self, **token: Any) -> tuple[int, dict[str, Any]]:
+        body = {
+            "heartbeatVersion": "v1.0",
+            "runtimeId": self.runtime_id,
+            "runtimeHash": self.hash,
+            "timestamp": [int(self.plane.clock.now()), 0.0],
+        }
+        return await self.send("/icp/deltaHeartbeat", body, **token)
+
+    async def send(self, path: str, body: Any, *, authorization: str | None = "", **token: Any) -> tuple[int, Any]:
+        if authorization == "":
+            authorization = f"Bearer {make_token(self.secret, self.plane.clock.now(), **token)}"
+        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+        answer = self.plane.runtime_handler(
+            Inbound(
+                method="POST",
+                path=path,
+                authorization=authorization,
+                content_type="application/json",
+                body=raw,
+                address=self.address,
+            )
+        )
+        outbound: Outbound = await answer if isinstance(answer, Awaitable) else answer
+        return outbound.status, json.loads(outbound.body)
+
+
+def make_token(secret: str, now: float, *, header: dict[str, Any] | None = None, **claims: Any) -> str:
+    key_id, _, material = secret.partition(".")
+
+    def segment(value: dict[str, Any]) -> str:
+        return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
+
+    head = segment({"alg": "HS256", "typ": "JWT", "kid": key_id, **(header or {})})
+    payload = {
+        "iss": "icp-runtime-jwt-issuer",
+        "aud": "icp-server",
+        "scope": "runtime_agent",
+        "iat": int(now),
+        "exp": int(now) + 3600,
+        **claims,
+    }
+    signed = f"{head}.{segment(payload)}"
+    signature = hmac.digest(material.encode(), signed.encode(), hashlib.sha256)
+    return f"{signed}.{base64.urlsafe_b64encode(signature).decode().rstrip('=')}"
+
+
+class Person:
+    """Somebody at the console: a session and the GraphQL API."""
+
+    def __init__(self, client: httpx.AsyncClient) -> None:
+        self.client = client
+
+    async def sign_in(self, username: str = "admin", password: str = PASSWORD) -> httpx.Response:
+        return await self.client.post("/auth/sign-in", json={"username": username, "password": password})
+
+    async def ask(self, query: str, **variables: Any) -> dict[str, Any]:
+        """Run an operation that must succeed."""
+        answer = await self.try_asking(query, **variables)
+        assert "errors" not in answer, answer["errors"]
+        return answer["data"]
+
+    async def try_asking(self, query: str, **variables: Any) -> dict[str, Any]:
+        response = await self.client.post("/graphql", json={"query": query, "variables": variables})
+        return response.json()
+
+    async def secret(self, environment: str = "dev", **binding: str) -> str:
+        """Generate a secret."""
+        data = await self.ask(
+            "mutation ($input: GenerateSecretInput!) { generateSecret(input: $input) { secret } }",
+            input={"environment": environment, **binding},
+        )
+        return data["generateSecret"]["secret"]
+
+
+@pytest.fixture
+async def client(plane: ControlPlane) -> AsyncIterator[httpx.AsyncClient]:
+    transport = httpx.ASGITransport(app=await plane.console_application(), client=("127.0.0.1", 40_000))
+    async with httpx.AsyncClient(transport=transport, base_url="https://testserver") as opened:
+        yield opened
+
+
+@pytest.fixture
+async def stranger(client: httpx.AsyncClient) -> Person:
+    """Somebody who has not signed in."""
+    return Person(client)
+
+
+@pytest.fixture
+async def admin(client: httpx.AsyncClient) -> Person:
+    """The administrator, signed in."""
+    person = Person(client)
+    assert (await person.sign_in()).status_code == 200
+    return person
+
+
+@pytest.fixture
+async def runtime(plane: ControlPlane, admin: Person) -> Runtime:
+    """A Ballerina runtime with a fresh, unbound secret for `dev`."""
+    return Runtime(plane, await admin.secret())
