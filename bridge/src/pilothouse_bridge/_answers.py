@@ -7,16 +7,16 @@ from typing import Final
 from pilothouse_bridge import _wire
 from pilothouse_bridge._transport import Reply
 from pilothouse_bridge._wire import Answer
-from pilothouse_bridge.errors import AnswerNotUnderstood, DeliveryError, HeartbeatRejected, ServerBusy
+from pilothouse_bridge.errors import AnswerNotUnderstoodError, DeliveryError, HeartbeatRejectedError, ServerBusyError
 
 #: What an operator must mend here or on the server; the rest is the server's own trouble.
 REJECTIONS: Final = frozenset({400, 401, 403, 409})
 #: For servers that name no fix.
 _FIXES: Final = {
-    400: "check secret, project and integration in Config.toml; a secret that was revoked must be replaced by a new one",
+    400: "check secret, project and integration in Config.toml; a revoked secret must be replaced by a new one",
     401: "check that the secret was pasted whole and that the clocks of both machines agree",
     403: "check that the secret may be used for this integration",
-    409: "check that environment, project and integration in Config.toml are those that the secret was generated for",
+    409: "check that environment, project and integration are those that the secret was generated for",
 }
 _NOT_YET_FIX: Final = "create the environment in the console, or correct 'environment' in Config.toml"
 
@@ -31,9 +31,9 @@ def understand(reply: Reply) -> Answer:
     try:
         answer = _wire.read_answer(reply.body)
     except ValueError as error:
-        raise AnswerNotUnderstood(f"status {reply.status}, but {error}") from None
+        raise AnswerNotUnderstoodError(f"status {reply.status}, but {error}") from None
     if not answer.acknowledged and not answer.full_heartbeat_required:
-        raise HeartbeatRejected(reply.status, "", "; ".join(answer.errors) or "no reason given", _NOT_YET_FIX)
+        raise HeartbeatRejectedError(reply.status, "", "; ".join(answer.errors) or "no reason given", _NOT_YET_FIX)
     return answer
 
 
@@ -53,7 +53,7 @@ def _refusal(reply: Reply) -> DeliveryError:
     refusal = _wire.read_refusal(reply.body)
     message = refusal.message or f"the server answered {reply.status} without a reason"
     if reply.status in REJECTIONS:
-        return HeartbeatRejected(reply.status, refusal.code, message, refusal.fix or _FIXES[reply.status])
+        return HeartbeatRejectedError(reply.status, refusal.code, message, refusal.fix or _FIXES[reply.status])
     if reply.status == 429 or reply.status >= 500:  # noqa: PLR2004 - HTTP's own numbers
-        return ServerBusy(reply.status, message, retry_after_s(reply.retry_after, time.time()))
-    return AnswerNotUnderstood(f"status {reply.status}: {message}")
+        return ServerBusyError(reply.status, message, retry_after_s(reply.retry_after, time.time()))
+    return AnswerNotUnderstoodError(f"status {reply.status}: {message}")

@@ -12,7 +12,7 @@ from pilothouse_bridge._config import Settings
 from pilothouse_bridge._rhythm import Reminder, Rhythm
 from pilothouse_bridge._status import State, Status
 from pilothouse_bridge.discover import Discovery
-from pilothouse_bridge.errors import DeliveryError, HeartbeatRejected, ServerBusy
+from pilothouse_bridge.errors import DeliveryError, HeartbeatRejectedError, ServerBusyError
 
 if TYPE_CHECKING:
     from pilothouse_bridge._session import Session
@@ -162,14 +162,14 @@ class Beat:
     def _after_failure(self, error: DeliveryError) -> float:
         self._state, self._last_error = State.FAILING, str(error)
         self._full_due = True
-        rejected = isinstance(error, HeartbeatRejected)
+        rejected = isinstance(error, HeartbeatRejectedError)
         if self._reminder.is_worth_telling(str(error), time.monotonic()) and not self._stop.is_set():
             if rejected:
                 _say.error("Full heartbeat rejected: %s. Fix: %s", error.message.rstrip("."), error.fix)
             else:
                 _say.warning("%s. Fix: %s", error.message.rstrip("."), error.fix)
-        if not isinstance(error, HeartbeatRejected):
-            return self._rhythm.after_unreachable(error.retry_after_s if isinstance(error, ServerBusy) else None)
+        if not isinstance(error, HeartbeatRejectedError):
+            return self._rhythm.after_unreachable(error.retry_after_s if isinstance(error, ServerBusyError) else None)
         if self._session is not None:
             self._session.forget_token()
         return self._rhythm.after_not_yet() if error.is_not_yet else self._rhythm.after_rejection()
@@ -217,7 +217,7 @@ class Beat:
 
 @final
 class _Recheck:
-    """Looks at the inventory often while things are starting: after 50 ms, then after twice as long, for some seconds."""
+    """Looks at the inventory often while things are starting: after 50 ms, then twice as long, for 10 s."""
 
     def __init__(self) -> None:
         self._step_s = FIRST_RECHECK_S

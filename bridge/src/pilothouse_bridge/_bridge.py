@@ -45,11 +45,12 @@ class Bridge:
     def __repr__(self) -> str:
         return f"<Bridge {self.status.state.value} {self.status.server_url or ''}>"
 
-    def _wake(self) -> None:
+    def look_again(self) -> None:
+        """Something started or stopped just now: tell it soon. Never blocks."""
         if self._beat is not None:
             self._beat.wake()
 
-    def _restart_in_child(self) -> None:
+    def restart_in_child(self) -> None:
         """A forked child is a runtime of its own: own identity, own connection, own thread."""
         inherited = self._beat
         if inherited is None or self._settings is None or inherited.status.state is State.CLOSED:
@@ -90,7 +91,7 @@ class _Process:
     def wake(self) -> None:
         bridge = self.current
         if bridge is not None:
-            bridge._wake()  # noqa: SLF001 - one noun with us
+            bridge.look_again()
 
     def after_fork_in_child(self) -> None:
         self.lock = threading.Lock()
@@ -98,7 +99,7 @@ class _Process:
         if self._discovery is not None:
             self._discovery.after_fork()
         if self.current is not None:
-            self.current._restart_in_child()  # noqa: SLF001 - one noun with us
+            self.current.restart_in_child()
 
     def _watching(self) -> Discovery:
         """Hooks are set once a process and stay: they cost nothing while no bridge is connected."""

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from pilothouse_bridge import _sources
 from pilothouse_bridge._secret import Secret
 from pilothouse_bridge._sources import Found, Layer, snake
-from pilothouse_bridge.errors import FieldInvalid, FieldMissing
+from pilothouse_bridge.errors import FieldInvalidError, FieldMissingError
 
 LABEL_LIMIT: Final = 100  # the wire's limit for a runtime's name
 _LOOPBACK: Final = re.compile(r"localhost|.*\.localhost|127(\.\d{1,3}){3}|::1")
@@ -158,10 +158,10 @@ def _optional_text(found: Layer, field: str) -> str | None:
         return None
     if not isinstance(entry.value, str):
         kind = type(entry.value).__name__
-        raise FieldInvalid(field, entry.origin, f"must be text, not {kind}", f'write {field} = "..." with quotes')
+        raise FieldInvalidError(field, entry.origin, f"must be text, not {kind}", f'write {field} = "..." with quotes')
     text = entry.value.strip()
     if re.fullmatch(r"<[^<>]*>", text):
-        raise FieldInvalid(
+        raise FieldInvalidError(
             field, entry.origin, "is still the placeholder of the snippet", f"put the real value in place of {text}"
         )
     return text or None
@@ -170,11 +170,11 @@ def _optional_text(found: Layer, field: str) -> str | None:
 def _required_text(found: Layer, field: str, places: _Places) -> str:
     text = _optional_text(found, field)
     if text is None:
-        raise FieldMissing(
+        raise FieldMissingError(
             field,
             places.describe(),
             f'add {field} = "..." to the table [wso2.icp.runtime.bridge] of Config.toml '
-            f"(the console shows the whole table under Add Runtime), or set {_sources.OWN_PREFIX}{snake(field).upper()}",
+            f"(the console shows it under Add Runtime), or set {_sources.OWN_PREFIX}{snake(field).upper()}",
         )
     return text
 
@@ -188,7 +188,7 @@ def _secret(found: Layer, places: _Places) -> Secret:
     try:
         return Secret.parse(text)
     except ValueError as error:
-        raise FieldInvalid(
+        raise FieldInvalidError(
             "secret",
             found["secret"].origin,
             str(error),
@@ -200,7 +200,7 @@ def _label(found: Layer) -> str | None:
     label = _optional_text(found, "runtime")
     if label is not None and len(label) > LABEL_LIMIT:
         problem = f"has {len(label)} characters; {LABEL_LIMIT} is the most"
-        raise FieldInvalid("runtime", found["runtime"].origin, problem, "choose a shorter name")
+        raise FieldInvalidError("runtime", found["runtime"].origin, problem, "choose a shorter name")
     return label
 
 
@@ -212,13 +212,13 @@ def _endpoint(found: Layer) -> Endpoint:
         parts = urlsplit(text)
         port = parts.port
     except ValueError:
-        raise FieldInvalid("serverUrl", origin, "is not a URL", fix) from None
+        raise FieldInvalidError("serverUrl", origin, "is not a URL", fix) from None
     if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise FieldInvalid("serverUrl", origin, "must begin with https:// or http:// and name a host", fix)
+        raise FieldInvalidError("serverUrl", origin, "must begin with https:// or http:// and name a host", fix)
     if parts.username is not None or parts.query or parts.fragment:
-        raise FieldInvalid("serverUrl", origin, "may not hold a user name, a query or a fragment", fix)
+        raise FieldInvalidError("serverUrl", origin, "may not hold a user name, a query or a fragment", fix)
     if re.search(r"[\x00-\x20\x7f]", text):
-        raise FieldInvalid("serverUrl", origin, "holds a space or a control character", fix)
+        raise FieldInvalidError("serverUrl", origin, "holds a space or a control character", fix)
     default_port = 443 if parts.scheme == "https" else 80
     return Endpoint(parts.scheme, parts.hostname, default_port if port is None else port, parts.path.rstrip("/"))
 
@@ -232,11 +232,11 @@ def _interval(found: Layer) -> float:
         except ValueError:
             value = None
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise FieldInvalid(
+        raise FieldInvalidError(
             "heartbeatInterval", entry.origin, "must be a number of seconds", "write heartbeatInterval = 10"
         )
     if not (math.isfinite(value) and 0.1 <= value <= 3600):  # noqa: PLR2004 - the message says it in words
-        raise FieldInvalid(
+        raise FieldInvalidError(
             "heartbeatInterval", entry.origin, "must lie between 0.1 and 3600 seconds", "10 is a good value"
         )
     return float(value)
@@ -252,12 +252,12 @@ def _boolean(found: Layer, field: str) -> bool:
             return True
         if word in {"false", "0", "no", "off"}:
             return False
-    raise FieldInvalid(field, entry.origin, "must be true or false", f"write {field} = true, without quotes")
+    raise FieldInvalidError(field, entry.origin, "must be true or false", f"write {field} = true, without quotes")
 
 
 def _existing_file(entry: Found, path: Path) -> Path:
     if not path.is_file():
-        raise FieldInvalid(
+        raise FieldInvalidError(
             "cert", entry.origin, f"names the file '{path}', which does not exist", "give the path of a PEM file"
         )
     return path

@@ -23,7 +23,7 @@ _ID: Final = re.compile(
 )  # what the server accepts; the original bridge writes such files, too
 
 
-class _SlotTaken(Exception):
+class _SlotTakenError(Exception):
     """Another live process holds this file."""
 
 
@@ -63,7 +63,7 @@ def claim(file: Path, label: str | None) -> Identity:
             path = base if slot == 1 else base.with_name(f"{base.name}.{slot}")
             try:
                 return _claim_slot(path)
-            except _SlotTaken:
+            except _SlotTakenError:
                 continue
     except OSError as error:
         return Identity(str(uuid.uuid4()), trouble=f"cannot keep it in '{base}': {error.strerror or error}")
@@ -101,7 +101,7 @@ def _lock(descriptor: int) -> None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise _SlotTaken from None
+        raise _SlotTakenError from None
 
 
 def _is_still_at(descriptor: int, path: Path) -> bool:

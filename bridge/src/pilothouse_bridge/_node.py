@@ -44,7 +44,7 @@ def describe() -> Node:
 def _started_at_s() -> float:
     """When the kernel started this process, else when this module was imported."""
     try:
-        # Source: proc(5); field 22 of /proc/self/stat counts clock ticks since boot, and the name before it may hold spaces.
+        # Source: proc(5); field 22 of stat counts clock ticks since boot, and the name before it may hold spaces.
         ticks = int(Path("/proc/self/stat").read_text(encoding="ascii").rpartition(")")[2].split()[19])
         boot_lines = (
             line for line in Path("/proc/stat").read_text(encoding="ascii").splitlines() if line.startswith("btime ")

@@ -13,8 +13,8 @@ _logger: Final = logging.getLogger("pilothouse_bridge")
 class _Gate:
     """Keeps our thread from writing while the interpreter dies.
 
-    A daemon thread that is frozen inside a write to stderr makes Python abort at exit. So we speak under a lock, and at exit
-    the main thread closes the gate: it waits for a sentence in progress, no longer than ``PATIENCE_S``.
+    A daemon thread that is frozen inside a write to stderr makes Python abort at exit. So we speak under a lock, and at
+    exit the main thread closes the gate: it waits for a sentence in progress, no longer than ``PATIENCE_S``.
     """
 
     PATIENCE_S: Final = 0.2

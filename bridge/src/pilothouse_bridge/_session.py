@@ -1,4 +1,4 @@
-"""One process's dealings with one server: look, encode, sign, send, understand. Imported by the bridge's thread only."""
+"""One process's dealings with one server: look, encode, sign, send, understand. Imported by our thread only."""
 
 import time
 from typing import final
@@ -20,7 +20,7 @@ class Session:
     def __init__(self, settings: Settings, runtime_id: str, discovery: Discovery) -> None:
         """Nothing is sent yet.
 
-        Raises: CertificateRefused when the authority's file holds no certificate.
+        Raises: CertificateRefusedError when the authority's file holds no certificate.
         """
         self._settings = settings
         self._runtime_id = runtime_id

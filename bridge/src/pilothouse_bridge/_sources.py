@@ -1,4 +1,4 @@
-"""Where settings are written down: environment, data variable, files. Each value keeps its origin for the error message."""
+"""Where settings are written down: environment, data variable, files. Each value keeps its origin for messages."""
 
 import difflib
 import os
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, cast
 
-from pilothouse_bridge.errors import ConfigFileUnusable
+from pilothouse_bridge.errors import ConfigFileUnusableError
 
 FILE_NAME: Final = "Config.toml"
 #: The original bridge's table first: when both are there, ours wins field by field.
@@ -79,7 +79,7 @@ def from_text_variables(environ: Mapping[str, str], fields: Sequence[str]) -> tu
 def from_files(environ: Mapping[str, str], directory: Path, fields: Sequence[str]) -> tuple[Layer, list[str]]:
     """The files named by a variable, else Config.toml; an earlier file wins over a later one, as with Ballerina.
 
-    Raises: ConfigFileUnusable.
+    Raises: ConfigFileUnusableError.
     """
     return _merged([(_read(path), str(path)) for path in config_files(environ, directory)], fields)
 
@@ -87,7 +87,7 @@ def from_files(environ: Mapping[str, str], directory: Path, fields: Sequence[str
 def config_files(environ: Mapping[str, str], directory: Path) -> list[Path]:
     """The files to read, most important first.
 
-    Raises: ConfigFileUnusable when a file that was named is not there.
+    Raises: ConfigFileUnusableError when a file that was named is not there.
     """
     for variable in FILES_VARIABLES:
         named = [Path(part) for part in environ.get(variable, "").split(os.pathsep) if part.strip()]
@@ -95,13 +95,13 @@ def config_files(environ: Mapping[str, str], directory: Path) -> list[Path]:
             continue
         for path in named:
             if not (directory / path).is_file():
-                raise ConfigFileUnusable(
+                raise ConfigFileUnusableError(
                     f"The file '{path}' (named by environment variable {variable})",
                     "does not exist",
                     f"correct {variable}, or remove it to read {FILE_NAME} of the working directory",
                 )
         return [directory / path for path in named]
-    return next(([path] for path in default_files(directory) if path.is_file()), [])
+    return [path for path in default_files(directory) if path.is_file()][:1]
 
 
 def default_files(directory: Path) -> list[Path]:
@@ -118,9 +118,9 @@ def _read(path: Path) -> str:
         # utf-8-sig: editors on Windows put a byte order mark first, which TOML forbids.
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
-        raise ConfigFileUnusable(f"The file '{path}'", "is not UTF-8 text", "save it as UTF-8") from None
+        raise ConfigFileUnusableError(f"The file '{path}'", "is not UTF-8 text", "save it as UTF-8") from None
     except OSError as error:
-        raise ConfigFileUnusable(
+        raise ConfigFileUnusableError(
             f"The file '{path}'", f"cannot be read: {error.strerror}", "let the program's user read it"
         ) from None
 
@@ -148,11 +148,11 @@ def _tables(text: str, origin: str) -> Iterator[tuple[tuple[str, ...], dict[str,
         # Only the position is kept: the parser's own words may quote the line, and the line may hold the secret.
         where = re.search(r"line \d+, column \d+", str(error))
         problem = f"is not valid TOML at {where[0]}" if where else "is not valid TOML: it ends too early"
-        raise ConfigFileUnusable(origin, problem, "compare it with the snippet that the console shows") from None
+        raise ConfigFileUnusableError(origin, problem, "compare it with the snippet that the console shows") from None
     for table in TABLES:
         node: object = document
         for part in table:
-            node = cast("dict[str, object]", node).get(part) if isinstance(node, dict) else None
+            node = node.get(part) if isinstance(node, dict) else None
         if isinstance(node, dict):
             yield table, cast("dict[str, object]", node)
 

@@ -4,7 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, final
 
@@ -68,7 +68,7 @@ class TokenCache:
         self._token = None
 
 
-def _encoded(part: dict[str, object]) -> str:
+def _encoded(part: Mapping[str, object]) -> str:
     return _base64url(json.dumps(part, separators=(",", ":"), ensure_ascii=False).encode())
 
 

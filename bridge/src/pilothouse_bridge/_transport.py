@@ -1,9 +1,10 @@
 """One request to the control plane: TLS, timeouts, a size cap, one connection kept open between beats.
 
-Proxies from the environment are not used: a control plane stands beside its runtimes, and a sign of life must not depend
-on a machine that was set up for something else.
+Proxies from the environment are not used: a control plane stands beside its runtimes, and a sign of life must not
+depend on a machine that was set up for something else.
 """
 
+import contextlib
 import http.client
 import os
 import select
@@ -15,7 +16,12 @@ from pathlib import Path
 from typing import Final, final
 
 from pilothouse_bridge._config import Endpoint
-from pilothouse_bridge.errors import AnswerNotUnderstood, CertificateRefused, ServerTooSlow, ServerUnreachable
+from pilothouse_bridge.errors import (
+    AnswerNotUnderstoodError,
+    CertificateRefusedError,
+    ServerTooSlowError,
+    ServerUnreachableError,
+)
 
 CONNECT_TIMEOUT_S: Final = 5.0
 READ_TIMEOUT_S: Final = 15.0
@@ -40,7 +46,7 @@ class Transport:
     def __init__(self, server: Endpoint, *, verify: bool, authority: Path | None) -> None:
         """Nothing is opened yet.
 
-        Raises: CertificateRefused when the file of the authority is not one.
+        Raises: CertificateRefusedError when the file of the authority is not one.
         """
         self._server = server
         self._context = _context(server, verify=verify, authority=authority)
@@ -74,15 +80,13 @@ class Transport:
         connection = self._connection
         opened = None if connection is None else connection.sock
         if opened is not None:
-            try:
+            with contextlib.suppress(OSError):  # already gone, which is what we want
                 opened.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass  # already gone, which is what we want
 
     def abandon_in_child(self) -> None:
         """Close a forked child's copy of the connection, and nothing but its descriptor.
 
-        Reader objects may be locked by the parent's thread, which does not exist here: closing them would wait for ever.
+        Reader objects may be locked by the parent's thread, which does not exist here: closing them would never end.
         """
         connection, self._connection = self._connection, None
         opened = None if connection is None else connection.sock
@@ -104,7 +108,7 @@ class Transport:
             raise self._too_slow() from None
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise self._translated(error) from None
-        # The server closed the idle connection just as we wrote: it has not read the message. Heartbeats may be repeated.
+        # The server closed the idle connection just as we wrote. Heartbeats may be repeated.
         self._open()
         try:
             return self._send(path, headers, body)
@@ -124,9 +128,9 @@ class Transport:
         try:
             connection.connect()
         except ssl.SSLError as error:
-            raise CertificateRefused(host, port, _tls_reason(error)) from None
+            raise CertificateRefusedError(host, port, _tls_reason(error)) from None
         except TimeoutError:
-            raise ServerUnreachable(host, port, f"no connection within {CONNECT_TIMEOUT_S:g} s") from None
+            raise ServerUnreachableError(host, port, f"no connection within {CONNECT_TIMEOUT_S:g} s") from None
         except (OSError, UnicodeError, ValueError) as error:
             raise self._unreachable(error) from None
         connection.sock.settimeout(READ_TIMEOUT_S)
@@ -149,17 +153,17 @@ class Transport:
 
     def _translated(self, error: Exception) -> Exception:
         if isinstance(error, ssl.SSLError):
-            return CertificateRefused(self._server.host, self._server.port, _tls_reason(error))
+            return CertificateRefusedError(self._server.host, self._server.port, _tls_reason(error))
         if isinstance(error, OSError):
             return self._unreachable(error)
-        return AnswerNotUnderstood(f"{type(error).__name__} while reading it")
+        return AnswerNotUnderstoodError(f"{type(error).__name__} while reading it")
 
-    def _unreachable(self, error: Exception) -> ServerUnreachable:
+    def _unreachable(self, error: Exception) -> ServerUnreachableError:
         cause = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
-        return ServerUnreachable(self._server.host, self._server.port, cause)
+        return ServerUnreachableError(self._server.host, self._server.port, cause)
 
-    def _too_slow(self) -> ServerTooSlow:
-        return ServerTooSlow(self._server.host, self._server.port, READ_TIMEOUT_S)
+    def _too_slow(self) -> ServerTooSlowError:
+        return ServerTooSlowError(self._server.host, self._server.port, READ_TIMEOUT_S)
 
 
 def _read(response: http.client.HTTPResponse, deadline_s: float) -> bytes:
@@ -167,7 +171,7 @@ def _read(response: http.client.HTTPResponse, deadline_s: float) -> bytes:
     while chunk := response.read1(_CHUNK_BYTES):
         received += chunk
         if len(received) > SIZE_CAP_BYTES:
-            raise AnswerNotUnderstood(f"it is longer than {SIZE_CAP_BYTES} bytes")
+            raise AnswerNotUnderstoodError(f"it is longer than {SIZE_CAP_BYTES} bytes")
         if time.monotonic() > deadline_s:
             raise TimeoutError
     return bytes(received)
@@ -184,7 +188,9 @@ def _context(server: Endpoint, *, verify: bool, authority: Path | None) -> ssl.S
     try:
         return ssl.create_default_context(cafile=None if authority is None else str(authority))
     except (ssl.SSLError, OSError) as error:
-        raise CertificateRefused(server.host, server.port, f"'{authority}' holds no certificate ({error})") from None
+        raise CertificateRefusedError(
+            server.host, server.port, f"'{authority}' holds no certificate ({error})"
+        ) from None
 
 
 def _tls_reason(error: ssl.SSLError) -> str:

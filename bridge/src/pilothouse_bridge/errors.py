@@ -1,20 +1,20 @@
 """Everything that can go wrong in the bridge.
 
 BridgeError
-├── ConfigurationError            the settings cannot be used; raised by ``connect()``, logged by the blank import
-│   ├── FieldMissing
-│   ├── FieldInvalid
-│   └── ConfigFileUnusable
-└── DeliveryError                 a heartbeat did not get through; never raised into the program, seen in ``Bridge.status``
-    ├── ServerUnreachable
-    ├── ServerTooSlow
-    ├── CertificateRefused
-    ├── AnswerNotUnderstood
-    ├── ServerBusy
-    └── HeartbeatRejected
+├── ConfigurationError             the settings cannot be used; raised by ``connect()``, logged by the blank import
+│   ├── FieldMissingError
+│   ├── FieldInvalidError
+│   └── ConfigFileUnusableError
+└── DeliveryError                  a heartbeat did not get through; never raised into the program, see ``Bridge.status``
+    ├── ServerUnreachableError
+    ├── ServerTooSlowError
+    ├── CertificateRefusedError
+    ├── AnswerNotUnderstoodError
+    ├── ServerBusyError
+    └── HeartbeatRejectedError
 
 Each carries a stable ``code``, what happened (``message``) and what to do about it (``fix``). None ever holds a secret.
-The messages are built from attributes and not from docstrings, because ``python -OO`` removes docstrings from users' programs.
+Messages are built from attributes and not from docstrings, because ``python -OO`` removes docstrings.
 """
 
 from typing import ClassVar
@@ -41,7 +41,7 @@ class ConfigurationError(BridgeError):
     code = "CONFIGURATION_UNUSABLE"
 
 
-class FieldMissing(ConfigurationError):
+class FieldMissingError(ConfigurationError):
     """A required setting is nowhere to be found."""
 
     code = "FIELD_MISSING"
@@ -52,7 +52,7 @@ class FieldMissing(ConfigurationError):
         super().__init__(f"The setting '{field}' is missing; looked in {searched}", fix)
 
 
-class FieldInvalid(ConfigurationError):
+class FieldInvalidError(ConfigurationError):
     """A setting has a value that cannot be used."""
 
     code = "FIELD_INVALID"
@@ -64,7 +64,7 @@ class FieldInvalid(ConfigurationError):
         super().__init__(f"The setting '{field}' (from {origin}) {problem}", fix)
 
 
-class ConfigFileUnusable(ConfigurationError):
+class ConfigFileUnusableError(ConfigurationError):
     """A configuration file or data variable cannot be read as TOML."""
 
     code = "CONFIG_FILE_UNUSABLE"
@@ -81,7 +81,7 @@ class DeliveryError(BridgeError):
     code = "NOT_DELIVERED"
 
 
-class ServerUnreachable(DeliveryError):
+class ServerUnreachableError(DeliveryError):
     """No connection to the server could be made or kept."""
 
     code = "SERVER_UNREACHABLE"
@@ -97,7 +97,7 @@ class ServerUnreachable(DeliveryError):
         )
 
 
-class ServerTooSlow(DeliveryError):
+class ServerTooSlowError(DeliveryError):
     """The server took the connection and did not answer in time."""
 
     code = "SERVER_TOO_SLOW"
@@ -112,7 +112,7 @@ class ServerTooSlow(DeliveryError):
         )
 
 
-class CertificateRefused(DeliveryError):
+class CertificateRefusedError(DeliveryError):
     """The TLS handshake failed: the server's certificate is not trusted, or it does not speak TLS."""
 
     code = "CERTIFICATE_REFUSED"
@@ -123,12 +123,12 @@ class CertificateRefused(DeliveryError):
         self.port = port
         super().__init__(
             f"TLS with the ICP server at {host} port {port} failed: {cause}",
-            "set 'cert' to the PEM file of the CA that signed the server's certificate (and use the host name that it was "
-            "issued for), or, for non-production only, set enableSSL = false",
+            "set 'cert' to the PEM file of the CA that signed the server's certificate (and use the host name it was "
+            "issued for), or, for non-production only, set enableSSL = false and no cert",
         )
 
 
-class AnswerNotUnderstood(DeliveryError):
+class AnswerNotUnderstoodError(DeliveryError):
     """The answer is not one that a control plane gives."""
 
     code = "ANSWER_NOT_UNDERSTOOD"
@@ -137,11 +137,11 @@ class AnswerNotUnderstood(DeliveryError):
         """Say what is odd about the answer."""
         super().__init__(
             f"The answer is not that of an ICP server: {problem}",
-            "check that serverUrl names the server's runtime port (9445 by default) and no proxy or other program answers there",
+            "check that serverUrl names the server's runtime port (9445 by default) and that no proxy answers there",
         )
 
 
-class ServerBusy(DeliveryError):
+class ServerBusyError(DeliveryError):
     """The server has trouble of its own and asks for patience."""
 
     code = "SERVER_BUSY"
@@ -156,7 +156,7 @@ class ServerBusy(DeliveryError):
         )
 
 
-class HeartbeatRejected(DeliveryError):
+class HeartbeatRejectedError(DeliveryError):
     """The server understood the heartbeat and refused it for a reason that an operator must mend."""
 
     code = "HEARTBEAT_REJECTED"

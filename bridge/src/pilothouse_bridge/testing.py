@@ -1,4 +1,4 @@
-"""A control plane for tests: ``FakePilothouse`` is a real local HTTP(S) server that checks tokens and records heartbeats.
+"""A control plane for tests: ``FakePilothouse``, a real local HTTP(S) server that checks tokens, records heartbeats.
 
     with FakePilothouse() as server:
         pilothouse_bridge.connect(server_url=server.url, secret=server.secret, environment="dev", ...)
@@ -8,6 +8,7 @@ It answers as a real server does; ``answer_next`` and ``answer_always`` make it 
 """
 
 import base64
+import contextlib
 import hashlib
 import hmac
 import json
@@ -244,10 +245,8 @@ class _Server(ThreadingHTTPServer):
 
     def server_close(self) -> None:
         for request in list(self._open):
-            try:
+            with contextlib.suppress(OSError):  # gone already
                 request.shutdown(2)
-            except OSError:
-                pass  # gone already
         super().server_close()
 
 

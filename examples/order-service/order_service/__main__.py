@@ -1,6 +1,7 @@
-"""``python -m order_service``: serve on 127.0.0.1, port ``ORDER_SERVICE_PORT`` (8290 when unset, 0 for any free one)."""
+"""``python -m order_service``: serve on 127.0.0.1, port ``ORDER_SERVICE_PORT`` (8290 unless set, 0 for any free)."""
 
-import pilothouse_bridge.auto  # noqa: F401, I001 - the one line that makes this program visible; first, so that it sees all
+import pilothouse_bridge.auto  # noqa: F401, I001 - makes this program visible; first, so that it sees all
+import contextlib
 import os
 import socket
 import sys
@@ -27,10 +28,8 @@ def main() -> int:
             file=sys.stderr,
         )
         return 1
-    try:
+    with contextlib.suppress(KeyboardInterrupt):  # the way people stop it
         uvicorn.run(create_app(), host="127.0.0.1", port=int(wish), log_config=None, access_log=False)
-    except KeyboardInterrupt:
-        pass  # the way people stop it
     return 0
 
 

@@ -41,7 +41,7 @@ async def settle_for_ever(store: OrderStore, every_s: float) -> None:
         await asyncio.sleep(every_s)
         try:
             settled = store.settle()
-        except Exception:  # the job must outlive one bad round
+        except Exception:  # noqa: BLE001 - the job must outlive one bad round
             SETTLEMENT.exception("Settlement failed")
             continue
         if settled:

@@ -1,4 +1,4 @@
-"""Finding out what this process runs: one framework, one file. A discoverer that fails is left out, never in the way."""
+"""Finding out what this process runs: one framework, one file; a discoverer that fails is left out."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace

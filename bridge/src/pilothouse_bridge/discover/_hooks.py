@@ -1,8 +1,9 @@
 """How we learn of a framework without importing it: a post-import hook, wrapped constructors, one look at the heap.
 
-Nothing here may change what the program sees: errors of ours are swallowed where they arise, wrappers keep signature and result.
+Nothing here may change what the program sees: our errors are swallowed, wrappers keep signature and result.
 """
 
+import contextlib
 import functools
 import gc
 import sys
@@ -61,24 +62,26 @@ class Watch:
 
     def install(self) -> None:
         """Hook the class now when its module is loaded, else when it will be."""
-        if not self.catch_up():
+        if not self._hook_when_loaded():
             when_imported(self._module_name, self._hook)
 
-    def catch_up(self) -> type[Any] | None:
-        """The class when its framework is loaded; also finds instances made before we came."""
-        module = sys.modules.get(self._module_name)
-        if self._hooked is None and module is not None and hasattr(module, self._class_name):
-            self._hook(module)
-            self._scan_due = True
-        if self._scan_due and self._hooked is not None and threading.current_thread() is not threading.main_thread():
-            # Some 20 ms on a large heap: paid in our thread, once.
+    def catch_up(self) -> None:
+        """Find instances made before we came; called from our own thread, because the look takes some 20 ms, once."""
+        self._hook_when_loaded()
+        if self._scan_due and self._hooked is not None:
             self._scan_due = False
             self._scan(self._hooked)
-        return self._hooked
 
     def renew_lock(self) -> None:
         """In a forked child: the lock may have been held by a thread that is not here."""
         self._lock = threading.Lock()
+
+    def _hook_when_loaded(self) -> bool:
+        module = sys.modules.get(self._module_name)
+        if self._hooked is None and hasattr(module, self._class_name) and module is not None:
+            self._hook(module)
+            self._scan_due = True
+        return self._hooked is not None
 
     def _hook(self, module: ModuleType) -> None:
         with self._lock:
@@ -105,17 +108,15 @@ def watch_constructor(cls: type[Any], on_made: Callable[[object, str | None], No
     @functools.wraps(original)
     def __init__(self: object, /, *args: Any, **kwargs: Any) -> None:  # noqa: N807 - it takes the place of one
         original(self, *args, **kwargs)
-        try:
+        with contextlib.suppress(Exception):  # the program's constructor must not fail because of us
             on_made(self, _calling_module(package))
-        except Exception:  # noqa: BLE001, S110 - the program's constructor must not fail because of us
-            pass
 
     cls.__init__ = __init__
 
 
 def _calling_module(package: str) -> str | None:
     """The first module up the stack that belongs neither to the framework nor to us."""
-    frame = sys._getframe(2)  # noqa: SLF001 - the documented way to ask who calls
+    frame = sys._getframe(2)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - documented, and 100 times cheaper than inspect
     own = __name__.partition(".")[0]
     while frame is not None:
         name = frame.f_globals.get("__name__")
@@ -168,16 +169,12 @@ class _PostImportFinder(MetaPathFinder):
             execute(module)
             if module.__name__ == fullname:
                 for hook in self._waiting.pop(fullname, []):
-                    try:
+                    with contextlib.suppress(Exception):  # the program's import must not fail because of us
                         hook(module)
-                    except Exception:  # noqa: BLE001, S110 - the program's import must not fail because of us
-                        pass
 
-        try:
+        with contextlib.suppress(AttributeError):  # a loader that cannot be listened to: Watch.catch_up finds the class
             # On the instance: the loader stays the very object that tools like importlib.resources expect.
             loader.exec_module = exec_module  # type: ignore[method-assign]
-        except AttributeError:
-            pass  # found again by Watch.catch_up
 
 
 def _asked(

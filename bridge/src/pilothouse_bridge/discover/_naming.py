@@ -5,6 +5,7 @@ import inspect
 import os
 import sys
 from types import CodeType
+from typing import Any, cast
 
 
 def source_of(handler: object) -> str | None:
@@ -23,7 +24,7 @@ def attribute_of(instance: object, maker: str | None) -> str | None:
         members = getattr(module, "__dict__", None)
         if not isinstance(members, dict):
             continue
-        for attribute, value in list(members.items()):
+        for attribute, value in list(cast("dict[str, object]", members).items()):
             if value is instance:
                 return f"{_module_name(name)}:{attribute}"
     return None
@@ -40,22 +41,21 @@ def _module_name(name: str) -> str:
     return os.path.basename(file).removesuffix(".py") if isinstance(file, str) else name  # noqa: PTH119
 
 
-def _code_of(handler: object) -> CodeType | None:
+def _code_of(handler: Any) -> CodeType | None:
+    """The code of whatever answers requests: wrapped, bound, partial, a class of handlers, an object with a call."""
     for _ in range(20):
         if isinstance(handler, functools.partial):
-            handler = handler.func
+            handler = cast("Any", handler).func
         elif inspect.ismethod(handler):
             handler = handler.__func__
         elif hasattr(handler, "__wrapped__"):
-            handler = handler.__wrapped__  # type: ignore[attr-defined]
+            handler = handler.__wrapped__
         else:
             break
     if inspect.isclass(handler):
         methods = [member for member in vars(handler).values() if inspect.isfunction(member)]
         return min((method.__code__ for method in methods), key=lambda code: code.co_firstlineno, default=None)
-    code = getattr(handler, "__code__", None)
-    if code is None and callable(handler):
-        code = getattr(getattr(type(handler), "__call__", None), "__code__", None)
+    code: object = getattr(handler, "__code__", None) or getattr(type(handler).__call__, "__code__", None)
     return code if isinstance(code, CodeType) else None
 
 

@@ -6,13 +6,11 @@ Source: the sockets are the truth; under gunicorn the configured port is not the
 import functools
 import socket
 from collections.abc import Awaitable, Callable
-from typing import Any, Final, cast
+from typing import Any, cast
 
 from pilothouse_bridge._inventory import Listener, ListenerState
 from pilothouse_bridge.discover import Serving
 from pilothouse_bridge.discover._hooks import Watch
-
-_HOST_AND_PORT: Final = 2  # an IPv4 address is (host, port), an IPv6 one is longer; a Unix socket's is text
 
 
 class Uvicorn:
@@ -82,13 +80,13 @@ def _addresses(server: Any) -> list[tuple[str, int | None]]:
     by_port: dict[object, tuple[str, int | None]] = {}
     for opened in server.servers:
         for one in opened.sockets:
-            address: object = one.getsockname()
-            if one.family == getattr(socket, "AF_UNIX", None):
-                by_port.setdefault(address, (str(address), None))
-            elif isinstance(address, tuple) and len(cast("tuple[Any, ...]", address)) >= _HOST_AND_PORT:
+            address: Any = one.getsockname()
+            if one.family in {socket.AF_INET, socket.AF_INET6}:
                 host, port = str(address[0]), int(address[1])
                 if port not in by_port or one.family == socket.AF_INET:
                     by_port[port] = (host, port)
+            else:
+                by_port.setdefault(address, (str(address), None))  # a Unix socket's path
     return list(by_port.values())
 
 
