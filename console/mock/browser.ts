@@ -1,0 +1,51 @@
+import { setupWorker } from 'msw/browser'
+import { Db, iso } from './db'
+import { makeMock, type Session } from './handlers'
+import { liveOn } from './life'
+import { makeRuntime } from './seed'
+
+const KEY = 'mock.signed-in'
+const session: Session = {
+  get: () => sessionStorage.getItem(KEY) === 'yes',
+  set: (signedIn) => sessionStorage.setItem(KEY, signedIn ? 'yes' : 'no'),
+}
+
+declare global {
+  /** Levers for the stories: `quiet` before the start, the others afterwards. */
+  var mockQuiet: boolean | undefined
+  var mock:
+    | {
+        cutLines: (forMs?: number) => void
+        silence: (id: string) => void
+        register: (name: string) => void
+        empty: () => void
+        expire: () => void
+      }
+    | undefined
+}
+
+export async function startMock(): Promise<void> {
+  const db = new Db()
+  const { handlers, cutLines } = makeMock(db, session)
+  await setupWorker(...handlers).start({ quiet: true, onUnhandledRequest: 'bypass' })
+  if (!globalThis.mockQuiet) liveOn(db)
+  globalThis.mock = {
+    cutLines,
+    silence: (id) => {
+      const runtime = db.runtimes.find((each) => each.id === id)
+      if (!runtime) return
+      runtime.silent = true
+      runtime.lastHeartbeatAt = iso(-31)
+      db.changed('OFFLINE', runtime)
+    },
+    register: (name) => {
+      const integration = db.integrations[0]
+      if (!integration) return
+      const runtime = makeRuntime(db, integration, 'dev', name, 1)
+      db.runtimes.push(runtime)
+      db.changed('REGISTERED', runtime)
+    },
+    empty: () => db.runtimes.splice(0),
+    expire: () => session.set(false),
+  }
+}

@@ -1,0 +1,145 @@
+import type * as api from '../src/api/generated/schema'
+import { secretsOf, seedEnvironments, seedProjects, seedRuntimes } from './seed'
+
+/** What the mock stores of a runtime; status, its reason and counts are computed when read, as the server does. */
+export type RuntimeRecord = Omit<
+  api.Runtime,
+  'services' | 'listeners' | 'logLevels' | 'status' | 'statusReason' | 'statusSince' | 'serviceCount' | 'listenerCount'
+> & {
+  services: api.Service[]
+  listeners: api.Listener[]
+  logLevels: api.LogLevel[]
+  cameAt: string
+  silent: boolean
+  unheard: boolean
+}
+export type ProjectRecord = Pick<api.Project, 'handle' | 'displayName' | 'description' | 'createdAt' | 'createdBy'>
+export type IntegrationRecord = ProjectRecord & { project: string; runtimeType: api.RuntimeType }
+export type EnvironmentRecord = Pick<api.Environment, 'handle' | 'displayName' | 'critical' | 'createdAt'>
+export type SecretRecord = Omit<api.Secret, 'runtimeCount'>
+
+export const HEARTBEAT_S = 10
+export const OFFLINE_AFTER_S = 30
+
+/** The whole state of the mock control plane; one of them lives as long as the page, or as one test. */
+export class Db {
+  readonly startedAt = iso(-6 * 3_600)
+  readonly environments: EnvironmentRecord[] = seedEnvironments()
+  readonly projects: ProjectRecord[]
+  readonly integrations: IntegrationRecord[]
+  readonly runtimes: RuntimeRecord[]
+  secrets: SecretRecord[]
+  readonly refusals: api.Refusal[]
+  sequence = 1_000
+  readonly changes: api.RuntimeChange[] = []
+  private readonly listeners = new Set<(change: api.RuntimeChange) => void>()
+
+  constructor() {
+    const { projects, integrations } = seedProjects()
+    this.projects = projects
+    this.integrations = integrations
+    this.runtimes = seedRuntimes(this)
+    this.secrets = secretsOf(this)
+    this.refusals = [
+      {
+        at: iso(-95),
+        count: 42,
+        code: 'UNKNOWN_KEY',
+        message: 'The token is signed with a key that does not exist or was revoked.',
+        fix: 'Generate a secret for the environment and put it into the runtime’s Config.toml.',
+        address: '10.0.3.19',
+        keyId: 'k7m2q9xd',
+        runtimeId: '8b1c7f52-0f1e-4a53-8a5b-2b6f3f4f2f0d',
+        runtimeName: 'invoice-sync-old',
+        environment: 'dev',
+        project: 'billing',
+        integration: 'invoice-sync',
+      },
+      {
+        at: iso(-1_260),
+        count: 3,
+        code: 'CLOCK_SKEW',
+        message: 'The token is not valid yet: the runtime’s clock is 412 s ahead.',
+        fix: 'Synchronise the clock of the runtime’s machine (NTP).',
+        address: '10.0.4.2',
+        keyId: 'hb5w0c1z',
+        runtimeId: null,
+        runtimeName: null,
+        environment: null,
+        project: null,
+        integration: null,
+      },
+    ]
+  }
+
+  listen(listener: (change: api.RuntimeChange) => void): () => void {
+    this.listeners.add(listener)
+    return () => this.listeners.delete(listener)
+  }
+
+  /** Records what happened to a runtime and tells everybody who listens. */
+  changed(kind: api.ChangeKind, record: RuntimeRecord): void {
+    this.sequence += 1
+    const retired = kind === 'RETIRED'
+    const change = {
+      sequence: this.sequence,
+      at: iso(0),
+      resync: false,
+      kind,
+      runtime: retired ? null : viewRuntime(record),
+      runtimeKey: record.id,
+    } as unknown as api.RuntimeChange
+    this.changes.push(change)
+    for (const listener of this.listeners) listener(change)
+  }
+}
+
+export function iso(offsetS: number): string {
+  return new Date(Date.now() + offsetS * 1_000).toISOString()
+}
+
+export function countsOf(runtimes: RuntimeRecord[]): api.RuntimeCounts {
+  const offline = runtimes.filter((runtime) => runtime.silent).length
+  const unknown = runtimes.filter((runtime) => runtime.unheard).length
+  return { total: runtimes.length, running: runtimes.length - offline - unknown, offline, unknown }
+}
+
+function verdict(runtime: RuntimeRecord): Pick<api.Runtime, 'status' | 'statusReason' | 'statusSince'> {
+  if (runtime.unheard) {
+    const statusReason = 'Not heard since the control plane began to listen; it may be running.'
+    return { status: 'UNKNOWN', statusReason, statusSince: iso(-20) }
+  }
+  if (runtime.silent) {
+    const statusReason = `No heartbeat for more than ${runtime.offlineAfterSeconds} s; the last came from ${runtime.address}.`
+    return { status: 'OFFLINE', statusReason, statusSince: runtime.lastHeartbeatAt ?? runtime.registeredAt }
+  }
+  const statusReason = `Heartbeats arrive every ${runtime.heartbeatIntervalSeconds} s.`
+  return { status: 'RUNNING', statusReason, statusSince: runtime.cameAt }
+}
+
+/** The object that the schema's default resolvers read; lists are functions because they take arguments. */
+export function viewRuntime(record: RuntimeRecord) {
+  const beats = !record.silent && !record.unheard
+  return {
+    ...record,
+    ...verdict(record),
+    lastHeartbeatAt: beats ? iso(-(Date.now() / 1_000 + record.id.length * 7) % HEARTBEAT_S) : record.lastHeartbeatAt,
+    serviceCount: record.services.length,
+    listenerCount: record.listeners.length,
+    services: (page: PageArguments) => connection(record.services, page),
+    listeners: (page: PageArguments) => connection(record.listeners, page),
+    logLevels: (page: PageArguments) => connection(record.logLevels, page),
+  }
+}
+
+export type PageArguments = { first?: number | null; after?: string | null }
+
+export function connection<Node>(all: Node[], { first, after }: PageArguments) {
+  const start = after ? Number(after) : 0
+  const end = start + Math.min(first ?? 50, 500)
+  return {
+    nodes: all.slice(start, end),
+    totalCount: all.length,
+    pageInfo: { endCursor: end < all.length ? String(end) : null, hasNextPage: end < all.length },
+  }
+}

@@ -1,0 +1,17 @@
+import { type Db, iso } from './db'
+
+const EVERY_MS = 7_000
+
+/** Lets one runtime at a time fall silent and come back, so that the demo is alive. */
+export function liveOn(db: Db): void {
+  let turn = 0
+  setInterval(() => {
+    const running = db.runtimes.filter((runtime) => runtime.id.includes('stock-level-prod'))
+    const runtime = running[turn++ % running.length]
+    if (!runtime) return
+    runtime.silent = !runtime.silent
+    if (runtime.silent) runtime.lastHeartbeatAt = iso(-30)
+    else runtime.cameAt = iso(0)
+    db.changed(runtime.silent ? 'OFFLINE' : 'RUNNING', runtime)
+  }, EVERY_MS)
+}

@@ -1,0 +1,132 @@
+import { infiniteQueryOptions, queryOptions } from '@tanstack/react-query'
+import { hub } from '@/live/hub'
+import { applyChange, type RuntimePage } from '@/live/merge'
+import * as doc from './generated/operations'
+import { graphql } from './request'
+
+export const PAGE_SIZE = 50
+
+/** Keys of the cache; the first word says which pages a change makes stale. */
+export const viewerQuery = queryOptions({
+  queryKey: ['viewer'],
+  queryFn: ({ signal }) => graphql(doc.ViewerDocument, {}, signal),
+  staleTime: 5 * 60_000,
+})
+
+export const organizationQuery = queryOptions({
+  queryKey: ['counts', 'organization'],
+  queryFn: async ({ signal }) => (await graphql(doc.OrganizationDocument, {}, signal)).organization,
+})
+
+export const environmentsQuery = queryOptions({
+  queryKey: ['counts', 'environments'],
+  queryFn: async ({ signal }) => (await graphql(doc.EnvironmentsDocument, {}, signal)).environments,
+})
+
+export const projectQuery = (handle: string) =>
+  queryOptions({
+    queryKey: ['counts', 'project', handle],
+    queryFn: async ({ signal }) => (await graphql(doc.ProjectDocument, { handle }, signal)).project,
+  })
+
+export const integrationQuery = (project: string, handle: string) =>
+  queryOptions({
+    queryKey: ['counts', 'integration', project, handle],
+    queryFn: async ({ signal }) => (await graphql(doc.IntegrationDocument, { project, handle }, signal)).integration,
+  })
+
+const nextCursor = (page: { pageInfo: doc.PageFragment }) =>
+  page.pageInfo.hasNextPage ? page.pageInfo.endCursor : null
+const fromStart: string | null = null
+
+export const projectsQuery = (search: string, first = PAGE_SIZE) =>
+  infiniteQueryOptions({
+    queryKey: ['counts', 'projects', search, first],
+    queryFn: async ({ signal, pageParam }) =>
+      (await graphql(doc.ProjectsDocument, { search: search || null, first, after: pageParam }, signal)).projects,
+    initialPageParam: fromStart,
+    getNextPageParam: nextCursor,
+  })
+
+export const integrationsQuery = (project: string | null, search: string, first = PAGE_SIZE) =>
+  infiniteQueryOptions({
+    queryKey: ['counts', 'integrations', project, search, first],
+    queryFn: async ({ signal, pageParam }) => {
+      const variables = { project, search: search || null, first, after: pageParam }
+      return (await graphql(doc.IntegrationsDocument, variables, signal)).integrations
+    },
+    initialPageParam: fromStart,
+    getNextPageParam: nextCursor,
+  })
+
+/** A page as it was read, brought up to date with what the line said while it was on its way. */
+function upToDate(page: RuntimePage, filter: doc.RuntimeFilter): RuntimePage {
+  return hub.since(page.sequence).reduce((current, change) => {
+    return applyChange({ pages: [current], pageParams: [] }, filter, change).pages.pages[0] ?? current
+  }, page)
+}
+
+export const runtimesQuery = (filter: doc.RuntimeFilter, first = PAGE_SIZE) =>
+  infiniteQueryOptions({
+    queryKey: ['runtimes', filter, first],
+    queryFn: async ({ signal, pageParam }) => {
+      const answer = await graphql(doc.RuntimesDocument, { filter, first, after: pageParam }, signal)
+      return upToDate(answer.runtimes, filter)
+    },
+    initialPageParam: fromStart,
+    getNextPageParam: nextCursor,
+  })
+
+/** Services, listeners and log levels are read together: the page shows all of them at once. */
+export const runtimeQuery = (id: string, first: number) =>
+  queryOptions({
+    queryKey: ['runtime', id, first],
+    queryFn: async ({ signal }) => (await graphql(doc.RuntimePageDocument, { id, first }, signal)).runtime,
+  })
+
+export const secretsQuery = (filter: doc.SecretFilter) =>
+  infiniteQueryOptions({
+    queryKey: ['secrets', filter],
+    queryFn: async ({ signal, pageParam }) =>
+      (await graphql(doc.SecretsDocument, { filter, first: PAGE_SIZE, after: pageParam }, signal)).secrets,
+    initialPageParam: fromStart,
+    getNextPageParam: nextCursor,
+  })
+
+export const refusalsQuery = queryOptions({
+  queryKey: ['refusals'],
+  queryFn: async ({ signal }) => (await graphql(doc.RefusalsDocument, { first: 200 }, signal)).refusals,
+  refetchInterval: 15_000,
+})
+
+/** The line does not tell of every heartbeat: the instant of the last one is read again every 10 s. */
+export const heartbeatQuery = (id: string) =>
+  queryOptions({
+    queryKey: ['heartbeat', id],
+    queryFn: async ({ signal }) =>
+      (await graphql(doc.HeartbeatDocument, { id }, signal)).runtime?.lastHeartbeatAt ?? null,
+    refetchInterval: 10_000,
+  })
+
+/** RuntimeFilter knows no status, so the overview reads one large page and picks from it; it says when there is more. */
+const OVERVIEW_SIZE = 500
+
+export const notWellQuery = queryOptions({
+  queryKey: ['counts', 'not-well'],
+  queryFn: async ({ signal }) => {
+    const { runtimes } = await graphql(
+      doc.RuntimesDocument,
+      { filter: null, first: OVERVIEW_SIZE, after: null },
+      signal,
+    )
+    const rows = runtimes.nodes.filter((each) => each.status !== 'RUNNING' || each.warnings.length > 0).sort(worstFirst)
+    return { rows, seen: runtimes.nodes.length, more: runtimes.pageInfo.hasNextPage }
+  },
+})
+
+const SEVERITY = { OFFLINE: 0, UNKNOWN: 1, RUNNING: 2 } as const
+
+function worstFirst(a: doc.RuntimeRowFragment, b: doc.RuntimeRowFragment): number {
+  const critical = Number(b.environment.critical) - Number(a.environment.critical)
+  return critical || SEVERITY[a.status] - SEVERITY[b.status] || (a.statusSince < b.statusSince ? 1 : -1)
+}

@@ -1,0 +1,106 @@
+import { useQuery } from '@tanstack/react-query'
+import { Link } from '@tanstack/react-router'
+import { CircleCheck } from 'lucide-react'
+import type { CountsFragment, RuntimeRowFragment } from '@/api/generated/operations'
+import { notWellQuery, refusalsQuery } from '@/api/queries'
+import { runtimes } from '@/strings/runtimes'
+import { home as words } from '@/strings/tenancy'
+import { Age } from '@/ui/age'
+import { buttonClass } from '@/ui/button'
+import { Card } from '@/ui/page'
+import { CouldNotLoad, Empty, Skeleton } from '@/ui/states'
+import { Status, WarningMark } from '@/ui/status'
+import { to } from '@/util/paths'
+import { useBlocked } from '@/util/permissions'
+import { runtimeLabel } from '../runtimes/columns'
+
+/** Offline and unknown runtimes with their reason, those in critical environments first, then warnings and refusals. */
+export function NotWell({ counts }: { counts: CountsFragment }) {
+  const query = useQuery(notWellQuery)
+  const mayRefusals = !useBlocked()('ENVIRONMENT_MGT_MANAGE_NONPROD', 'ENVIRONMENT_MGT_MANAGE')
+  const refusals = useQuery({ ...refusalsQuery, enabled: mayRefusals })
+  const refused = refusals.data?.reduce((sum, refusal) => sum + refusal.count, 0) ?? 0
+  const rows = query.data?.rows ?? []
+  return (
+    <Card
+      title={words.notWell}
+      label={words.notWell}
+      actions={
+        <Link {...to.runtimes()} className={buttonClass('plain', true)}>
+          {words.seeAll}
+        </Link>
+      }
+    >
+      {query.isPending ? (
+        <Skeleton label={words.notWellWhat} />
+      ) : query.isError && !query.data ? (
+        <CouldNotLoad what={words.notWellWhat} error={query.error} onRetry={() => void query.refetch()} />
+      ) : counts.total === 0 && refused === 0 ? (
+        <Empty
+          title={words.nothingYet}
+          action={
+            <Link {...to.addRuntime()} className={buttonClass('solid')}>
+              {runtimes.add}
+            </Link>
+          }
+        >
+          {words.nothingYetText}
+        </Empty>
+      ) : rows.length === 0 && refused === 0 ? (
+        <div className="flex gap-2.5 px-3.5 py-3">
+          <CircleCheck size={16} className="mt-0.5 text-ok" aria-hidden />
+          <div>
+            <p className="font-medium">{words.allWell(counts.total)}</p>
+            <p className="text-muted">{words.allWellText}</p>
+          </div>
+        </div>
+      ) : (
+        <ul className="divide-y divide-line">
+          {rows.map((row) => (
+            <Trouble key={row.id} row={row} />
+          ))}
+          {refused > 0 && (
+            <li className="flex flex-wrap items-baseline gap-x-4 px-3.5 py-1.5">
+              <span className="w-36">
+                <WarningMark text={words.refusals}>
+                  <Link {...to.refusals()} data-row className="link">
+                    {words.refusals}
+                  </Link>
+                </WarningMark>
+              </span>
+              <span className="min-w-0 flex-1 text-muted">
+                {runtimes.refused(refused)}. {refusals.data?.[0]?.message}
+              </span>
+            </li>
+          )}
+        </ul>
+      )}
+      {query.data?.more && (
+        <p className="border-t border-line px-3.5 py-2 text-muted">{words.partial(query.data.seen)}</p>
+      )}
+    </Card>
+  )
+}
+
+function Trouble({ row }: { row: RuntimeRowFragment }) {
+  return (
+    <li className="flex flex-wrap items-baseline gap-x-4 gap-y-0.5 px-3.5 py-1.5">
+      <span className="inline-flex w-36 shrink-0 items-center gap-2">
+        {row.status === 'RUNNING' ? <WarningMark text={row.warnings[0]?.message ?? ''} /> : null}
+        <Status status={row.status} />
+        <Age at={row.statusSince} className="text-faint" />
+      </span>
+      <span className="w-72 shrink-0 truncate">
+        <Link {...to.runtime(row.id)} data-row className="mono link">
+          {runtimeLabel(row)}
+        </Link>{' '}
+        <span className="text-muted">{row.environment.displayName}</span>
+      </span>
+      <span className="min-w-0 flex-1 basis-72 text-muted">
+        {row.status === 'RUNNING'
+          ? row.warnings.map((each) => `${each.message} ${each.fix}`).join(' ')
+          : row.statusReason}
+      </span>
+    </li>
+  )
+}

@@ -1,0 +1,79 @@
+import { useQuery } from '@tanstack/react-query'
+import { Link, useParams } from '@tanstack/react-router'
+import { environmentsQuery, integrationQuery } from '@/api/queries'
+import { typeNames } from '@/strings/common'
+import { runtimes } from '@/strings/runtimes'
+import { integration as words } from '@/strings/tenancy'
+import { Age } from '@/ui/age'
+import { buttonClass } from '@/ui/button'
+import { Card, Facts, PageHead } from '@/ui/page'
+import { CouldNotLoad, Missing, Skeleton } from '@/ui/states'
+import { Counts } from '@/ui/status'
+import { PATH, to } from '@/util/paths'
+import { EnvironmentHealth } from './integration-health'
+
+export function IntegrationPage() {
+  const { project, integration } = useParams({ from: `/shell${PATH.integration}` })
+  const query = useQuery(integrationQuery(project, integration))
+  const environments = useQuery(environmentsQuery)
+  if (query.isPending) return <Skeleton label={words.what} />
+  if (query.data === null) return <Missing what="integration" />
+  if (query.data === undefined) {
+    return <CouldNotLoad what={words.what} error={query.error} onRetry={() => void query.refetch()} />
+  }
+  const { displayName, handle, runtimeType, createdAt, createdBy, description } = query.data
+  return (
+    <>
+      <PageHead
+        title={displayName}
+        note={<Counts counts={query.data.runtimes} empty={runtimes.noRuntimes} />}
+        actions={
+          <Link {...to.integrationRuntimes(project, integration)} className={buttonClass('solid')}>
+            {words.runtimes}
+          </Link>
+        }
+      />
+      <div className="grid items-start gap-x-4 lg:grid-cols-[minmax(0,1fr)_340px]">
+        <Card title={words.health} label={words.health}>
+          {environments.isPending ? (
+            <Skeleton label={runtimes.environments} rows={3} />
+          ) : environments.isError && !environments.data ? (
+            <CouldNotLoad
+              what={runtimes.environments}
+              error={environments.error}
+              onRetry={() => void environments.refetch()}
+            />
+          ) : (
+            <ul className="divide-y divide-line">
+              {environments.data.nodes.map((environment) => (
+                <EnvironmentHealth
+                  key={environment.handle}
+                  environment={environment}
+                  project={project}
+                  integration={integration}
+                />
+              ))}
+            </ul>
+          )}
+        </Card>
+        <Card title={words.about} label={words.about}>
+          <Facts
+            facts={[
+              [words.facts.handle, <code key="handle">{handle}</code>],
+              [
+                words.facts.project,
+                <Link key="project" {...to.project(project)} className="link">
+                  {query.data.project.displayName}
+                </Link>,
+              ],
+              [words.facts.type, typeNames[runtimeType].long],
+              [words.facts.created, <Age key="created" at={createdAt} ago />],
+              [words.facts.by, createdBy],
+              ...(description ? [[words.facts.description, description] as [string, string]] : []),
+            ]}
+          />
+        </Card>
+      </div>
+    </>
+  )
+}

@@ -1,0 +1,118 @@
+import { keepPreviousData, useInfiniteQuery, useQuery } from '@tanstack/react-query'
+import { Link, useParams, useSearch } from '@tanstack/react-router'
+import { useCallback } from 'react'
+import { type IntegrationRowFragment, IntegrationsDocument } from '@/api/generated/operations'
+import { integrationsQuery, PAGE_SIZE, projectQuery } from '@/api/queries'
+import { CreateIntegration } from '@/forms/create-integration'
+import { typeNames } from '@/strings/common'
+import { projects, project as words } from '@/strings/tenancy'
+import { Age } from '@/ui/age'
+import { Button } from '@/ui/button'
+import { CopyGraphql } from '@/ui/copy'
+import { List, type ListColumn } from '@/ui/list'
+import { PageHead } from '@/ui/page'
+import { SearchBox } from '@/ui/search-box'
+import { CouldNotLoad, Empty, Missing } from '@/ui/states'
+import { Counts } from '@/ui/status'
+import { PATH, to } from '@/util/paths'
+import { useBlocked } from '@/util/permissions'
+import type { ListSearch } from '@/util/search'
+import { useSearchState } from '@/util/use-search-state'
+
+const columns: ListColumn<IntegrationRowFragment>[] = [
+  {
+    key: 'name',
+    title: words.columns.name,
+    cell: ({ project, handle, displayName }) => (
+      <Link {...to.integration(project.handle, handle)} data-row className="link font-medium">
+        {displayName}
+      </Link>
+    ),
+  },
+  {
+    key: 'handle',
+    title: words.columns.handle,
+    className: 'hidden sm:table-cell',
+    cell: ({ handle }) => <code className="text-muted">{handle}</code>,
+  },
+  {
+    key: 'type',
+    title: words.columns.type,
+    cell: ({ runtimeType }) => <span data-tip={typeNames[runtimeType].long}>{typeNames[runtimeType].short}</span>,
+  },
+  {
+    key: 'runtimes',
+    title: words.columns.runtimes,
+    className: 'w-full',
+    cell: ({ project, handle, runtimes }) => (
+      <Link {...to.integrationRuntimes(project.handle, handle)}>
+        <Counts counts={runtimes} empty={projects.noRuntimes} />
+      </Link>
+    ),
+  },
+  {
+    key: 'by',
+    title: words.columns.by,
+    className: 'hidden md:table-cell text-muted',
+    cell: ({ createdBy }) => createdBy,
+  },
+  {
+    key: 'age',
+    title: words.columns.age,
+    className: 'hidden sm:table-cell text-right text-muted',
+    cell: ({ createdAt }) => <Age at={createdAt} />,
+  },
+]
+
+export function ProjectPage() {
+  const { project } = useParams({ from: `/shell${PATH.project}` })
+  const { search = '', create } = useSearch({ from: `/shell${PATH.project}` })
+  const change = useSearchState<ListSearch>()
+  const onSearch = useCallback((text: string) => change({ search: text || undefined }, true), [change])
+  const known = useQuery(projectQuery(project))
+  const query = useInfiniteQuery({ ...integrationsQuery(project, search), placeholderData: keepPreviousData })
+  const blocked = useBlocked()('INTEGRATION_MGT_MANAGE')
+  if (known.data === null) return <Missing what="project" />
+  if (known.isError && !known.data) {
+    return <CouldNotLoad what={words.what} error={known.error} onRetry={() => void known.refetch()} />
+  }
+  const button = (
+    <Button look="solid" blocked={blocked} onClick={() => change({ create: true })}>
+      {words.create}
+    </Button>
+  )
+  const name = known.data?.displayName ?? project
+  return (
+    <>
+      <PageHead
+        title={name}
+        note={known.data && <Counts counts={known.data.runtimes} empty={projects.noRuntimes} />}
+        actions={
+          <>
+            <CopyGraphql
+              document={IntegrationsDocument}
+              variables={{ project, search: search || null, first: PAGE_SIZE, after: null }}
+            />
+            <SearchBox label={words.search} value={search} onSearch={onSearch} />
+            {button}
+          </>
+        }
+      />
+      {known.data?.description && <p className="-mt-2 mb-3 max-w-prose text-muted">{known.data.description}</p>}
+      <List
+        what={words.integrationsWhat}
+        query={query}
+        columns={columns}
+        rowKey={(row) => row.handle}
+        search={search}
+        onClearSearch={() => onSearch('')}
+        empty={
+          <Empty title={words.emptyTitle(name)} action={button}>
+            {words.emptyText}
+          </Empty>
+        }
+      />
+      {create && !blocked && <CreateIntegration project={project} onClose={() => change({ create: undefined })} />}
+    </>
+  )
+}

@@ -1,0 +1,105 @@
+import { keepPreviousData, useInfiniteQuery } from '@tanstack/react-query'
+import { Link, useSearch } from '@tanstack/react-router'
+import { useCallback } from 'react'
+import { type ProjectRowFragment, ProjectsDocument } from '@/api/generated/operations'
+import { PAGE_SIZE, projectsQuery } from '@/api/queries'
+import { CreateProject } from '@/forms/create-project'
+import { projects as words } from '@/strings/tenancy'
+import { Age } from '@/ui/age'
+import { Button } from '@/ui/button'
+import { CopyGraphql } from '@/ui/copy'
+import { List, type ListColumn } from '@/ui/list'
+import { PageHead } from '@/ui/page'
+import { SearchBox } from '@/ui/search-box'
+import { Empty } from '@/ui/states'
+import { Counts } from '@/ui/status'
+import { PATH, to } from '@/util/paths'
+import { useBlocked } from '@/util/permissions'
+import type { ListSearch } from '@/util/search'
+import { useSearchState } from '@/util/use-search-state'
+
+const columns: ListColumn<ProjectRowFragment>[] = [
+  {
+    key: 'name',
+    title: words.columns.name,
+    cell: ({ handle, displayName }) => (
+      <Link {...to.project(handle)} data-row className="link font-medium">
+        {displayName}
+      </Link>
+    ),
+  },
+  {
+    key: 'handle',
+    title: words.columns.handle,
+    className: 'hidden sm:table-cell',
+    cell: ({ handle }) => <code className="text-muted">{handle}</code>,
+  },
+  {
+    key: 'integrations',
+    title: words.columns.integrations,
+    className: 'text-right',
+    cell: ({ integrationCount }) => integrationCount,
+  },
+  {
+    key: 'runtimes',
+    title: words.columns.runtimes,
+    className: 'w-full',
+    cell: ({ runtimes }) => <Counts counts={runtimes} empty={words.noRuntimes} />,
+  },
+  {
+    key: 'by',
+    title: words.columns.by,
+    className: 'hidden md:table-cell text-muted',
+    cell: ({ createdBy }) => createdBy,
+  },
+  {
+    key: 'age',
+    title: words.columns.age,
+    className: 'hidden sm:table-cell text-right text-muted',
+    cell: ({ createdAt }) => <Age at={createdAt} />,
+  },
+]
+
+export function ProjectsPage() {
+  const { search = '', create } = useSearch({ from: `/shell${PATH.projects}` })
+  const change = useSearchState<ListSearch>()
+  const onSearch = useCallback((text: string) => change({ search: text || undefined }, true), [change])
+  const query = useInfiniteQuery({ ...projectsQuery(search), placeholderData: keepPreviousData })
+  const blocked = useBlocked()('PROJECT_MGT_MANAGE')
+  const button = (
+    <Button look="solid" blocked={blocked} onClick={() => change({ create: true })}>
+      {words.create}
+    </Button>
+  )
+  return (
+    <>
+      <PageHead
+        title={words.title}
+        actions={
+          <>
+            <CopyGraphql
+              document={ProjectsDocument}
+              variables={{ search: search || null, first: PAGE_SIZE, after: null }}
+            />
+            <SearchBox label={words.search} value={search} onSearch={onSearch} />
+            {button}
+          </>
+        }
+      />
+      <List
+        what={words.what}
+        query={query}
+        columns={columns}
+        rowKey={(row) => row.handle}
+        search={search}
+        onClearSearch={() => onSearch('')}
+        empty={
+          <Empty title={words.emptyTitle} action={button}>
+            {words.emptyText}
+          </Empty>
+        }
+      />
+      {create && !blocked && <CreateProject onClose={() => change({ create: undefined })} />}
+    </>
+  )
+}

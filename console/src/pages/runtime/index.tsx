@@ -1,0 +1,188 @@
+import { keepPreviousData, useQuery } from '@tanstack/react-query'
+import { Link, useNavigate, useParams, useSearch } from '@tanstack/react-router'
+import { useState } from 'react'
+import { RuntimePageDocument, type RuntimePageQuery } from '@/api/generated/operations'
+import { heartbeatQuery, PAGE_SIZE, runtimeQuery } from '@/api/queries'
+import { strings, typeNames } from '@/strings/common'
+import { runtime as words } from '@/strings/runtimes'
+import { Age } from '@/ui/age'
+import { CopyButton, CopyGraphql } from '@/ui/copy'
+import { Card, Facts, PageHead } from '@/ui/page'
+import { CouldNotLoad, Missing, Skeleton } from '@/ui/states'
+import { CriticalBadge, Status } from '@/ui/status'
+import { PATH, to } from '@/util/paths'
+import type { RuntimeSearch } from '@/util/search'
+import { runtimeLabel } from '../runtimes/columns'
+import { Listeners } from './listeners'
+import { LogLevels } from './log-levels'
+import { Services } from './services'
+
+export type RuntimeFacts = NonNullable<RuntimePageQuery['runtime']>
+
+/** Everything that is known of one runtime, as it is now. */
+export function RuntimePage() {
+  const { runtimeId } = useParams({ from: `/shell${PATH.runtime}` })
+  const search = useSearch({ from: `/shell${PATH.runtime}` })
+  const navigate = useNavigate()
+  const [first, setFirst] = useState(PAGE_SIZE)
+  const query = useQuery({ ...runtimeQuery(runtimeId, first), placeholderData: keepPreviousData })
+  if (query.isPending) return <Skeleton label={words.what} rows={12} />
+  if (query.data === null) return <Missing what={words.kind} />
+  if (query.data === undefined) {
+    return <CouldNotLoad what={words.what} error={query.error} onRetry={() => void query.refetch()} />
+  }
+  const runtime = query.data
+  const onSearch = (next: Partial<RuntimeSearch>) =>
+    void navigate({ to: '.', search: (before: RuntimeSearch) => ({ ...before, ...next }), replace: true })
+  const more = { onMore: () => setFirst(first + 4 * PAGE_SIZE), loading: query.isFetching }
+  return (
+    <>
+      <PageHead
+        title={runtimeLabel(runtime)}
+        note={
+          <span className="inline-flex items-center gap-2">
+            <Status status={runtime.status} />
+            <span>
+              {words.since} <Age at={runtime.statusSince} ago />
+            </span>
+          </span>
+        }
+        actions={<CopyGraphql document={RuntimePageDocument} variables={{ id: runtimeId, first }} />}
+      />
+      <p className="-mt-2 mb-3 text-muted">{runtime.statusReason}</p>
+      <Warnings runtime={runtime} />
+      <div className="grid items-start gap-x-4 xl:grid-cols-[minmax(0,1fr)_400px]">
+        <div className="min-w-0">
+          <Services
+            runtime={runtime}
+            filter={search.services ?? ''}
+            onFilter={(services) => onSearch({ services: services || undefined })}
+            {...more}
+          />
+          <Listeners runtime={runtime} {...more} />
+          <LogLevels
+            runtime={runtime}
+            filter={search.filter ?? ''}
+            onFilter={(filter) => onSearch({ filter: filter || undefined })}
+            {...more}
+          />
+        </div>
+        <div className="min-w-0 xl:order-none">
+          <Process runtime={runtime} />
+          <Identity runtime={runtime} />
+        </div>
+      </div>
+    </>
+  )
+}
+
+function Warnings({ runtime }: { runtime: RuntimeFacts }) {
+  if (runtime.warnings.length === 0) return null
+  return (
+    <section aria-label={words.warnings} className="mb-4 rounded-lg border border-line bg-warn-soft px-3.5 py-2">
+      {runtime.warnings.map((warning) => (
+        <p key={warning.code}>
+          <strong className="font-semibold">{warning.message}</strong> {warning.fix}{' '}
+          <code className="text-muted">{warning.code}</code>
+        </p>
+      ))}
+    </section>
+  )
+}
+
+const unknown = <span className="text-faint">{strings.notReported}</span>
+
+function Process({ runtime }: { runtime: RuntimeFacts }) {
+  const { node, environment, project, integration } = runtime
+  const heartbeat = useQuery(heartbeatQuery(runtime.id))
+  const lastHeartbeatAt = [runtime.lastHeartbeatAt, heartbeat.data]
+    .filter((at) => at != null)
+    .sort()
+    .at(-1)
+  const os = [node.osName, node.osVersion, node.osArch].filter(Boolean).join(' ')
+  const platform = [node.platformName, node.platformVersion].filter(Boolean).join(' ')
+  return (
+    <Card title={words.process} label={words.process}>
+      <Facts
+        facts={[
+          [
+            words.facts.environment,
+            <span key="environment" className="inline-flex flex-wrap items-center gap-2">
+              <Link {...to.runtimes(environment.handle)} className="link">
+                {environment.displayName}
+              </Link>
+              {environment.critical && <CriticalBadge />}
+            </span>,
+          ],
+          [
+            words.facts.integration,
+            <span key="integration">
+              <Link {...to.project(project.handle)} className="link">
+                {project.displayName}
+              </Link>{' '}
+              /{' '}
+              <Link {...to.integration(project.handle, integration.handle)} className="link">
+                {integration.displayName}
+              </Link>
+            </span>,
+          ],
+          [words.facts.heartbeat, lastHeartbeatAt ? <Age key="heartbeat" at={lastHeartbeatAt} ago /> : unknown],
+          [words.facts.type, typeNames[runtime.type].long],
+          [words.facts.version, runtime.version ? <code key="version">{runtime.version}</code> : unknown],
+          ...(runtime.automation
+            ? [
+                [
+                  words.facts.automation,
+                  `${runtime.automation.organization}/${runtime.automation.package} ${runtime.automation.version}`,
+                ] as [string, string],
+              ]
+            : []),
+          [words.facts.host, node.hostname ? <code key="host">{node.hostname}</code> : unknown],
+          [words.facts.processId, node.processId ?? unknown],
+          [words.facts.started, node.startedAt ? <Age key="started" at={node.startedAt} ago /> : unknown],
+          [words.facts.platform, platform || unknown],
+          [words.facts.home, node.platformHome ? <code key="home">{node.platformHome}</code> : unknown],
+          [words.facts.os, os || unknown],
+        ]}
+      />
+    </Card>
+  )
+}
+
+function Identity({ runtime }: { runtime: RuntimeFacts }) {
+  return (
+    <Card
+      title={words.identity}
+      label={words.identity}
+      actions={<CopyButton text={runtime.runtimeId} label={`${strings.copy}: ${words.facts.runtimeId}`} look="quiet" />}
+    >
+      <Facts
+        facts={[
+          [
+            words.facts.runtimeId,
+            <code key="runtimeId" className="break-all">
+              {runtime.runtimeId}
+            </code>,
+          ],
+          [words.facts.name, runtime.name ? <code key="name">{runtime.name}</code> : unknown],
+          [
+            words.facts.id,
+            <code key="id" className="break-all">
+              {runtime.id}
+            </code>,
+          ],
+          [words.facts.secret, runtime.secretKeyId ? <code key="secret">{runtime.secretKeyId}</code> : unknown],
+          [
+            words.facts.interval,
+            runtime.heartbeatIntervalSeconds == null
+              ? words.intervalUnknown
+              : words.seconds(runtime.heartbeatIntervalSeconds),
+          ],
+          [words.facts.offlineAfter, words.seconds(runtime.offlineAfterSeconds)],
+          [words.facts.address, runtime.address ? <code key="address">{runtime.address}</code> : unknown],
+          [words.facts.registered, <Age key="registered" at={runtime.registeredAt} ago />],
+        ]}
+      />
+    </Card>
+  )
+}

@@ -1,0 +1,119 @@
+import { useQuery, useQueryClient } from '@tanstack/react-query'
+import { useState } from 'react'
+import { GenerateSecretDocument, type GenerateSecretMutation } from '@/api/generated/operations'
+import { environmentsQuery } from '@/api/queries'
+import { graphql } from '@/api/request'
+import { strings } from '@/strings/common'
+import { runtimes, addRuntime as words } from '@/strings/runtimes'
+import { Button } from '@/ui/button'
+import { copyText } from '@/ui/copy'
+import { Dialog } from '@/ui/dialog'
+import { Field, Select } from '@/ui/field'
+import { ProblemText } from '@/ui/problem-text'
+import { CouldNotLoad } from '@/ui/states'
+import { useAction } from '@/util/use-action'
+import { GeneratedSecret } from './generated-secret'
+
+type Target = { project: string; integration: string }
+/** Lives in this component's state alone: not in the address, not in storage, not in a cache. */
+type Generated = GenerateSecretMutation['generateSecret']
+
+type AddRuntimeProps = { environment: string; target?: Target | undefined; onClose: () => void }
+
+export function AddRuntime({ environment, target, onClose }: AddRuntimeProps) {
+  const [generated, setGenerated] = useState<Generated>()
+  const [copied, setCopied] = useState(false)
+  const [asking, setAsking] = useState(false)
+  const close = () => {
+    if (generated && !copied && !asking) setAsking(true)
+    else onClose()
+  }
+  return (
+    <Dialog open onOpenChange={(open) => !open && close()} title={words.title} about={words.about} wide>
+      {!generated ? (
+        <Choose environment={environment} target={target} onGenerated={setGenerated} onCancel={onClose} />
+      ) : (
+        <>
+          <GeneratedSecret generated={generated} onCopied={() => setCopied(true)} />
+          {asking && !copied ? (
+            <div role="alert" className="mt-4 flex flex-wrap items-center gap-2 rounded-md bg-warn-soft px-3 py-2.5">
+              <p className="min-w-0 flex-1 basis-60">{words.notCopied}</p>
+              <Button onClick={onClose}>{words.closeAnyway}</Button>
+              <Button look="solid" onClick={async () => (await copyText(generated.configToml)) && onClose()}>
+                {words.copyAndClose}
+              </Button>
+            </div>
+          ) : (
+            <div className="mt-4 flex justify-end">
+              <Button onClick={close}>{strings.done}</Button>
+            </div>
+          )}
+        </>
+      )}
+    </Dialog>
+  )
+}
+
+type ChooseProps = {
+  environment: string
+  target: Target | undefined
+  onGenerated: (generated: Generated) => void
+  onCancel: () => void
+}
+
+function Choose({ environment, target, onGenerated, onCancel }: ChooseProps) {
+  const environments = useQuery(environmentsQuery)
+  const client = useQueryClient()
+  const [chosen, setChosen] = useState(environment)
+  const [tried, setTried] = useState(false)
+  const { run, pending, problem } = useAction(async () => {
+    const input = { environment: chosen, project: target?.project ?? null, integration: target?.integration ?? null }
+    const answer = await graphql(GenerateSecretDocument, { input })
+    void client.invalidateQueries({ queryKey: ['secrets'] })
+    onGenerated(answer.generateSecret)
+  })
+  if (environments.isError) {
+    return (
+      <CouldNotLoad
+        what={runtimes.environments}
+        error={environments.error}
+        onRetry={() => void environments.refetch()}
+      />
+    )
+  }
+  const known = environments.data?.nodes ?? []
+  return (
+    <form
+      onSubmit={(event) => {
+        event.preventDefault()
+        setTried(true)
+        if (chosen && !pending) void run()
+      }}
+    >
+      <Field
+        label={words.environment}
+        hint={words.environmentHint}
+        error={problem?.of('environment')?.message ?? (tried && !chosen ? words.choose : undefined)}
+      >
+        {(wiring) => (
+          <Select {...wiring} value={chosen} onChange={(event) => setChosen(event.target.value)}>
+            <option value="">{words.choose}</option>
+            {known.map(({ handle, displayName, critical }) => (
+              <option key={handle} value={handle}>
+                {displayName} ({handle}){critical ? ` – ${strings.critical}` : ''}
+              </option>
+            ))}
+          </Select>
+        )}
+      </Field>
+      <p className="text-muted">{target ? words.bound(`${target.project} / ${target.integration}`) : words.unbound}</p>
+      <ProblemText problem={problem} except={['environment']} />
+      <div className="mt-4 flex justify-end gap-2">
+        <Button onClick={onCancel}>{strings.cancel}</Button>
+        <Button look="solid" type="submit" aria-busy={pending}>
+          {pending ? words.generating : words.generate}
+        </Button>
+      </div>
+    </form>
+  )
+}

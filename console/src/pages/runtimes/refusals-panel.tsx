@@ -1,0 +1,90 @@
+import { useQuery } from '@tanstack/react-query'
+import { TriangleAlert } from 'lucide-react'
+import type { RefusalsQuery } from '@/api/generated/operations'
+import { refusalsQuery } from '@/api/queries'
+import { runtimes, refusals as words } from '@/strings/runtimes'
+import { Age } from '@/ui/age'
+import { Button } from '@/ui/button'
+import { Panel } from '@/ui/dialog'
+import { CouldNotLoad, Empty, Skeleton } from '@/ui/states'
+
+type PanelState = { open: boolean; onOpenChange: (open: boolean) => void }
+
+/** Says on the page that heartbeats are refused; silent while none are. */
+export function RefusalsNotice({ onShow }: { onShow: () => void }) {
+  const { data } = useQuery(refusalsQuery)
+  const count = data?.reduce((sum, refusal) => sum + refusal.count, 0) ?? 0
+  if (count === 0) return null
+  return (
+    <div className="mb-4 flex flex-wrap items-center gap-x-3 gap-y-2 rounded-lg border border-line bg-warn-soft px-3.5 py-2">
+      <TriangleAlert size={15} className="text-warn" aria-hidden />
+      <p className="min-w-0 flex-1">
+        <strong className="font-semibold">{runtimes.refused(count)}.</strong>{' '}
+        <span className="hidden text-muted sm:inline">{data?.[0]?.message}</span>
+      </p>
+      <Button small onClick={onShow}>
+        {runtimes.showRefused}
+      </Button>
+    </div>
+  )
+}
+
+export function RefusalsPanel({ open, onOpenChange }: PanelState) {
+  return (
+    <Panel open={open} onOpenChange={onOpenChange} title={words.title} about={words.about}>
+      <Refusals />
+    </Panel>
+  )
+}
+
+function Refusals() {
+  const query = useQuery(refusalsQuery)
+  if (query.isPending) return <Skeleton label={words.what} />
+  if (query.isError) return <CouldNotLoad what={words.what} error={query.error} onRetry={() => void query.refetch()} />
+  if (query.data.length === 0) return <Empty title={words.none}>{words.noneText}</Empty>
+  return (
+    <ul className="divide-y divide-line">
+      {query.data.map((refusal) => (
+        <li key={`${refusal.code} ${refusal.address} ${refusal.keyId} ${refusal.runtimeId}`} className="px-5 py-3">
+          <RefusalEntry refusal={refusal} />
+        </li>
+      ))}
+    </ul>
+  )
+}
+
+function RefusalEntry({ refusal }: { refusal: RefusalsQuery['refusals'][number] }) {
+  const { runtimeName, environment, project, integration } = refusal
+  const says = [runtimeName, [project, integration].filter(Boolean).join(' / '), environment]
+    .filter(Boolean)
+    .join(' · ')
+  return (
+    <>
+      <div className="nums flex items-baseline gap-2">
+        <p className="min-w-0 flex-1 font-medium">{refusal.message}</p>
+        <span className="shrink-0 text-muted">
+          {words.times(refusal.count)}, <Age at={refusal.at} ago />
+        </span>
+      </div>
+      <p className="mt-0.5">
+        <span className="font-medium text-ok">{words.fix}:</span> {refusal.fix}
+      </p>
+      <p className="mt-1 flex flex-wrap gap-x-4 text-muted">
+        <code>{refusal.code}</code>
+        <span>
+          {words.sender}: <code>{refusal.address ?? words.unknownSender}</code>
+        </span>
+        {refusal.keyId && (
+          <span>
+            {words.key}: <code>{refusal.keyId}</code>
+          </span>
+        )}
+        {says && (
+          <span>
+            {words.says}: {says}
+          </span>
+        )}
+      </p>
+    </>
+  )
+}

@@ -1,0 +1,181 @@
+import { keepPreviousData, useInfiniteQuery, useQuery } from '@tanstack/react-query'
+import { Link, useSearch } from '@tanstack/react-router'
+import { useState } from 'react'
+import { type SecretFilter, type SecretRowFragment, SecretsDocument } from '@/api/generated/operations'
+import { environmentsQuery, integrationQuery, PAGE_SIZE, secretsQuery } from '@/api/queries'
+import { useScope } from '@/shell/scope'
+import { secrets as words } from '@/strings/secrets'
+import { Age } from '@/ui/age'
+import { Button, buttonClass } from '@/ui/button'
+import { CopyGraphql } from '@/ui/copy'
+import { Select } from '@/ui/field'
+import { List, type ListColumn } from '@/ui/list'
+import { PageHead } from '@/ui/page'
+import { Empty, Missing } from '@/ui/states'
+import { CriticalBadge } from '@/ui/status'
+import { to } from '@/util/paths'
+import { useBlocked } from '@/util/permissions'
+import type { SecretsSearch } from '@/util/search'
+import { useSearchState } from '@/util/use-search-state'
+import { RevokeSecret } from './revoke-secret'
+
+export function OrganizationSecretsPage() {
+  return (
+    <SecretsPage
+      title={words.title}
+      scope={{}}
+      add={
+        <Link {...to.addRuntime()} className={buttonClass('solid')}>
+          {words.add}
+        </Link>
+      }
+    />
+  )
+}
+
+export function IntegrationSecretsPage() {
+  const { project = '', integration = '' } = useScope()
+  const query = useQuery(integrationQuery(project, integration))
+  if (query.data === null) return <Missing what="integration" />
+  return (
+    <SecretsPage
+      title={words.of(query.data?.displayName ?? integration)}
+      scope={{ project, integration }}
+      add={
+        <Link {...to.integrationRuntimes(project, integration)} search={{ add: '' }} className={buttonClass('solid')}>
+          {words.add}
+        </Link>
+      }
+    />
+  )
+}
+
+type SecretsPageProps = { title: string; scope: Pick<SecretFilter, 'project' | 'integration'>; add: React.ReactNode }
+
+function SecretsPage({ title, scope, add }: SecretsPageProps) {
+  const { environment }: SecretsSearch = useSearch({ strict: false })
+  const change = useSearchState<SecretsSearch>()
+  const [revoking, setRevoking] = useState<SecretRowFragment>()
+  const filter: SecretFilter = environment ? { ...scope, environment } : scope
+  const query = useInfiniteQuery({ ...secretsQuery(filter), placeholderData: keepPreviousData })
+  const environments = useQuery(environmentsQuery)
+  const blocked = useBlocked()
+  return (
+    <>
+      <PageHead
+        title={title}
+        actions={
+          <>
+            <CopyGraphql document={SecretsDocument} variables={{ filter, first: PAGE_SIZE, after: null }} />
+            <Select
+              aria-label={words.environmentFilter}
+              value={environment ?? ''}
+              onChange={(event) => change({ environment: event.target.value || undefined }, true)}
+              className="w-auto"
+            >
+              <option value="">{words.allEnvironments}</option>
+              {environments.data?.nodes.map(({ handle, displayName }) => (
+                <option key={handle} value={handle}>
+                  {displayName}
+                </option>
+              ))}
+            </Select>
+            {add}
+          </>
+        }
+      />
+      <p className="-mt-2 mb-3 text-muted">{words.note}</p>
+      <List
+        what={words.what}
+        query={query}
+        columns={[
+          ...columns,
+          {
+            key: 'actions',
+            title: '',
+            className: 'text-right',
+            cell: (row) => (
+              <Button
+                small
+                look="quiet"
+                aria-label={words.revokeLabel(row.keyId)}
+                blocked={
+                  row.environment.critical
+                    ? blocked('ENVIRONMENT_MGT_MANAGE')
+                    : blocked('ENVIRONMENT_MGT_MANAGE_NONPROD', 'ENVIRONMENT_MGT_MANAGE')
+                }
+                onClick={() => setRevoking(row)}
+              >
+                {words.revoke}
+              </Button>
+            ),
+          },
+        ]}
+        rowKey={(row) => row.keyId}
+        empty={
+          <Empty title={words.emptyTitle} action={add}>
+            {words.emptyText}
+          </Empty>
+        }
+      />
+      {revoking && <RevokeSecret secret={revoking} onClose={() => setRevoking(undefined)} />}
+    </>
+  )
+}
+
+const columns: ListColumn<SecretRowFragment>[] = [
+  { key: 'keyId', title: words.columns.keyId, cell: ({ keyId }) => <code>{keyId}</code> },
+  {
+    key: 'environment',
+    title: words.columns.environment,
+    cell: ({ environment }) => (
+      <span className="inline-flex items-center gap-2">
+        <Link {...to.runtimes(environment.handle)} className="link">
+          {environment.displayName}
+        </Link>
+        {environment.critical && <CriticalBadge />}
+      </span>
+    ),
+  },
+  {
+    key: 'bound',
+    title: words.columns.bound,
+    className: 'hidden sm:table-cell w-full',
+    cell: ({ project, integration }) =>
+      project && integration ? (
+        <span>
+          <span className="text-muted">{project.displayName} / </span>
+          <Link {...to.integration(project.handle, integration.handle)} className="link">
+            {integration.displayName}
+          </Link>
+        </span>
+      ) : (
+        <span className="text-faint">{words.unbound}</span>
+      ),
+  },
+  {
+    key: 'runtimes',
+    title: words.columns.runtimes,
+    className: 'text-right',
+    cell: ({ runtimeCount }) => runtimeCount,
+  },
+  {
+    key: 'lastUsed',
+    title: words.columns.lastUsed,
+    className: 'hidden md:table-cell text-right',
+    cell: ({ lastUsedAt }) =>
+      lastUsedAt ? <Age at={lastUsedAt} ago /> : <span className="text-faint">{words.never}</span>,
+  },
+  {
+    key: 'created',
+    title: words.columns.created,
+    className: 'hidden md:table-cell text-right text-muted',
+    cell: ({ createdAt }) => <Age at={createdAt} ago />,
+  },
+  {
+    key: 'by',
+    title: words.columns.by,
+    className: 'hidden lg:table-cell text-muted',
+    cell: ({ createdBy }) => createdBy,
+  },
+]

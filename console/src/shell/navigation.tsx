@@ -1,0 +1,92 @@
+import { Link } from '@tanstack/react-router'
+import { Boxes, FolderTree, KeyRound, Layers, LayoutDashboard, Workflow } from 'lucide-react'
+import { shell } from '@/strings/shell'
+import { to } from '@/util/paths'
+import { useScope } from './scope'
+
+const entryClass =
+  'flex h-8 shrink-0 items-center gap-2.5 rounded-md px-2.5 text-muted hover:bg-hover hover:text-ink aria-[current=page]:bg-hover aria-[current=page]:font-medium aria-[current=page]:text-ink'
+
+const exact = { exact: true, includeSearch: false } as const
+const below = { includeSearch: false } as const
+const icon = { size: 15, 'aria-hidden': true, className: 'shrink-0' } as const
+
+/** The pages of the present scope; only pages that exist. */
+export function Navigation() {
+  const { project, integration } = useScope()
+  return (
+    <nav
+      aria-label={shell.navigation}
+      className="flex gap-0.5 overflow-x-auto border-b border-line px-2 py-1.5 md:w-48 md:shrink-0 md:flex-col md:overflow-visible md:border-b-0 md:border-r md:px-2.5 md:py-3"
+    >
+      {project && integration ? (
+        <IntegrationEntries project={project} integration={integration} />
+      ) : project ? (
+        <ProjectEntries project={project} />
+      ) : (
+        <OrganizationEntries />
+      )}
+    </nav>
+  )
+}
+
+function OrganizationEntries() {
+  return (
+    <>
+      <Link {...to.home()} className={entryClass} activeOptions={exact}>
+        <LayoutDashboard {...icon} />
+        {shell.nav.overview}
+      </Link>
+      <Link {...to.runtimes()} className={entryClass} activeOptions={below}>
+        <Boxes {...icon} />
+        {shell.nav.runtimes}
+      </Link>
+      <Link {...to.projects()} className={entryClass} activeOptions={below}>
+        <FolderTree {...icon} />
+        {shell.nav.projects}
+      </Link>
+      <Link {...to.environments()} className={entryClass} activeOptions={below}>
+        <Layers {...icon} />
+        {shell.nav.environments}
+      </Link>
+      <Link {...to.secrets()} className={entryClass} activeOptions={below}>
+        <KeyRound {...icon} />
+        {shell.nav.secrets}
+      </Link>
+    </>
+  )
+}
+
+function ProjectEntries({ project }: { project: string }) {
+  return (
+    <>
+      <Link {...to.project(project)} className={entryClass} activeOptions={exact}>
+        <Workflow {...icon} />
+        {shell.nav.integrations}
+      </Link>
+      <Link {...to.projectRuntimes(project)} className={entryClass} activeOptions={below}>
+        <Boxes {...icon} />
+        {shell.nav.runtimes}
+      </Link>
+    </>
+  )
+}
+
+function IntegrationEntries({ project, integration }: { project: string; integration: string }) {
+  return (
+    <>
+      <Link {...to.integration(project, integration)} className={entryClass} activeOptions={exact}>
+        <LayoutDashboard {...icon} />
+        {shell.nav.overview}
+      </Link>
+      <Link {...to.integrationRuntimes(project, integration)} className={entryClass} activeOptions={below}>
+        <Boxes {...icon} />
+        {shell.nav.runtimes}
+      </Link>
+      <Link {...to.integrationSecrets(project, integration)} className={entryClass} activeOptions={below}>
+        <KeyRound {...icon} />
+        {shell.nav.secrets}
+      </Link>
+    </>
+  )
+}

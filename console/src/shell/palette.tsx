@@ -1,0 +1,131 @@
+import { Dialog } from '@base-ui/react/dialog'
+import { useInfiniteQuery, useQuery } from '@tanstack/react-query'
+import { useNavigate } from '@tanstack/react-router'
+import { ArrowRight, FolderTree, Layers, Plus, SunMoon, Workflow, Zap } from 'lucide-react'
+import { useState } from 'react'
+import { environmentsQuery, integrationsQuery, projectsQuery } from '@/api/queries'
+import { shell } from '@/strings/shell'
+import { type Choice, Picker } from '@/ui/picker'
+import { to } from '@/util/paths'
+import { setTheme, THEMES } from '@/util/theme'
+
+const SHOWN = 8
+const icon = { size: 14, 'aria-hidden': true } as const
+
+type PaletteProps = { open: boolean; onOpenChange: (open: boolean) => void; onSheet: () => void }
+
+export function Palette({ open, onOpenChange, onSheet }: PaletteProps) {
+  return (
+    <Dialog.Root open={open} onOpenChange={(next) => onOpenChange(next)}>
+      <Dialog.Portal>
+        <Dialog.Backdrop className="fixed inset-0 bg-black/25" />
+        <Dialog.Popup
+          aria-label={shell.palette.open}
+          className="fixed left-1/2 top-[12vh] w-[calc(100vw-24px)] max-w-[560px] -translate-x-1/2 overflow-hidden rounded-xl border border-line bg-raised shadow-raised outline-none"
+        >
+          <PaletteBody close={() => onOpenChange(false)} onSheet={onSheet} />
+        </Dialog.Popup>
+      </Dialog.Portal>
+    </Dialog.Root>
+  )
+}
+
+function PaletteBody({ close, onSheet }: { close: () => void; onSheet: () => void }) {
+  const [query, setQuery] = useState('')
+  const navigate = useNavigate()
+  const search = query.trim()
+  const projects = useInfiniteQuery({ ...projectsQuery(search, SHOWN), placeholderData: (before) => before })
+  const integrations = useInfiniteQuery({ ...integrationsQuery(null, search, SHOWN), placeholderData: (b) => b })
+  const environments = useQuery(environmentsQuery)
+
+  const has = (text: string) => text.toLowerCase().includes(search.toLowerCase())
+  const go = (target: ReturnType<(typeof to)[keyof typeof to]>) => () => {
+    close()
+    void navigate(target)
+  }
+  const page = (label: string, target: ReturnType<(typeof to)[keyof typeof to]>): Choice => ({
+    key: label,
+    label,
+    icon: <ArrowRight {...icon} />,
+    pick: go(target),
+  })
+  const action = (label: string, pick: () => void, mark = <Zap {...icon} />): Choice => ({
+    key: label,
+    label,
+    icon: mark,
+    pick,
+  })
+  const then = (work: () => void) => () => {
+    close()
+    work()
+  }
+
+  const pages = [
+    page(shell.nav.overview, to.home()),
+    page(shell.nav.runtimes, to.runtimes()),
+    page(shell.nav.projects, to.projects()),
+    page(shell.nav.environments, to.environments()),
+    page(shell.nav.secrets, to.secrets()),
+  ]
+  const plus = <Plus {...icon} />
+  const actions = [
+    action(shell.palette.addRuntime, go(to.addRuntime()), plus),
+    action(shell.palette.createProject, go(to.createProject()), plus),
+    action(shell.palette.createEnvironment, go(to.createEnvironment()), plus),
+    action(shell.palette.refusals, go(to.refusals())),
+    ...THEMES.map((theme) =>
+      action(
+        shell.theme.label(shell.theme[theme]),
+        then(() => setTheme(theme)),
+        <SunMoon {...icon} />,
+      ),
+    ),
+    action(shell.palette.shortcuts, then(onSheet)),
+  ]
+  const groups = [
+    { title: shell.palette.pages, choices: pages.filter((choice) => has(choice.label)) },
+    {
+      title: shell.projects,
+      choices: (projects.data?.pages[0]?.nodes ?? []).map((project) => ({
+        key: `project ${project.handle}`,
+        label: project.displayName,
+        hint: <code>{project.handle}</code>,
+        icon: <FolderTree {...icon} />,
+        pick: go(to.project(project.handle)),
+      })),
+    },
+    {
+      title: shell.integrations,
+      choices: (integrations.data?.pages[0]?.nodes ?? []).map((integration) => ({
+        key: `integration ${integration.project.handle}/${integration.handle}`,
+        label: integration.displayName,
+        hint: integration.project.displayName,
+        icon: <Workflow {...icon} />,
+        pick: go(to.integration(integration.project.handle, integration.handle)),
+      })),
+    },
+    {
+      title: shell.palette.environments,
+      choices: (environments.data?.nodes ?? [])
+        .filter((environment) => has(environment.displayName) || has(environment.handle))
+        .map((environment) => ({
+          key: `environment ${environment.handle}`,
+          label: environment.displayName,
+          hint: <code>{environment.handle}</code>,
+          icon: <Layers {...icon} />,
+          pick: go(to.runtimes(environment.handle)),
+        })),
+    },
+    { title: shell.palette.actions, choices: actions.filter((choice) => has(choice.label)) },
+  ]
+  return (
+    <Picker
+      label={shell.palette.open}
+      placeholder={shell.palette.placeholder}
+      query={query}
+      onQuery={setQuery}
+      groups={groups}
+      empty={shell.palette.nothing}
+    />
+  )
+}

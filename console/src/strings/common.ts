@@ -1,0 +1,40 @@
+/** Words that every page uses. One catalogue: pages take their words from this folder and nowhere else. */
+export const strings = {
+  product: 'Pilothouse',
+  title: (page: string) => `${page} · Pilothouse`,
+  unreachable: {
+    message: 'The control plane does not answer.',
+    fix: 'Check the network and that the control plane is running, then try again.',
+  },
+  httpFailure: (status: number) => `The control plane answered with status ${status}.`,
+  couldNotLoad: (what: string) => `Could not load ${what}`,
+  loading: 'Loading…',
+  retry: 'Try again',
+  cancel: 'Cancel',
+  close: 'Close',
+  done: 'Done',
+  copy: 'Copy',
+  copied: 'Copied',
+  copyFailed: 'Copying was refused by the browser. Select the text and copy it by hand.',
+  copyGraphql: 'Copy as GraphQL',
+  showMore: 'Show more',
+  shown: (shown: number, total: number) => `${shown} of ${total}`,
+  none: 'none',
+  notReported: 'not reported',
+  ago: (span: string) => `${span} ago`,
+  dismiss: 'Dismiss',
+  critical: 'critical',
+  criticalMeaning: 'A production environment: what touches it is confirmed by name.',
+  missingPermission: (permission: string) => `You need the permission ${permission} for this.`,
+  clearSearch: 'Clear search',
+  noMatch: (search: string) => `Nothing matches “${search}”.`,
+}
+
+export const typeNames = {
+  PY: { short: 'PY', long: 'Python, through the bridge' },
+  BI: { short: 'BI', long: 'WSO2 Integrator: BI (Ballerina)' },
+  MI: { short: 'MI', long: 'WSO2 Micro Integrator' },
+} as const
+
+export const statusNames = { RUNNING: 'Running', OFFLINE: 'Offline', UNKNOWN: 'Unknown' } as const
+export const stateNames = { ENABLED: 'Enabled', DISABLED: 'Disabled', UNKNOWN: 'Not reported' } as const

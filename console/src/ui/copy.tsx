@@ -1,0 +1,59 @@
+import { Check, Copy as CopyIcon } from 'lucide-react'
+import { useState } from 'react'
+import type { TypedDocumentString } from '@/api/generated/operations'
+import { strings } from '@/strings/common'
+import { Button } from './button'
+import { notify } from './notices'
+
+/** False when the browser refuses, for instance because the page came over plain http from another host. */
+export async function copyText(text: string): Promise<boolean> {
+  try {
+    await navigator.clipboard.writeText(text)
+    return true
+  } catch {
+    notify(strings.copyFailed, 'bad')
+    return false
+  }
+}
+
+type CopyProps = { text: string; label?: string; onCopied?: () => void; look?: 'solid' | 'plain' | 'quiet' }
+
+export function CopyButton({ text, label = strings.copy, onCopied, look = 'plain' }: CopyProps) {
+  const [copied, setCopied] = useState(false)
+  return (
+    <Button
+      small
+      look={look}
+      onClick={async () => {
+        if (!(await copyText(text))) return
+        setCopied(true)
+        setTimeout(() => setCopied(false), 2_000)
+        onCopied?.()
+      }}
+    >
+      {copied ? <Check size={13} aria-hidden /> : <CopyIcon size={13} aria-hidden />}
+      <span aria-live="polite">{copied ? strings.copied : label}</span>
+    </Button>
+  )
+}
+
+/** The same list or action for a script: document and variables, ready for any GraphQL client. */
+export function CopyGraphql<R, V>({ document, variables }: { document: TypedDocumentString<R, V>; variables: V }) {
+  const text = `${document.toString().trim()}\n\n# variables\n# ${JSON.stringify(variables)}\n`
+  return <CopyButton look="quiet" text={text} label={strings.copyGraphql} />
+}
+
+export function CodeBlock({ code, label, onCopied }: { code: string; label: string; onCopied?: () => void }) {
+  return (
+    <figure className="relative rounded-md border border-line bg-sunken" aria-label={label} onCopy={onCopied}>
+      <figcaption className="flex items-center justify-between border-b border-line py-1 pl-3 pr-1.5 text-[12px] text-muted">
+        <code>{label}</code>
+        <CopyButton text={code} {...(onCopied ? { onCopied } : {})} />
+      </figcaption>
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keyboard */}
+      <pre className="overflow-x-auto px-3 py-2.5 text-[12.5px] leading-[1.6]" tabIndex={0}>
+        <code className="text-[12px]">{code}</code>
+      </pre>
+    </figure>
+  )
+}

@@ -1,0 +1,79 @@
+import { Link } from '@tanstack/react-router'
+import { CloudOff, RotateCw, SearchX } from 'lucide-react'
+import type { ReactNode } from 'react'
+import { asProblem } from '@/api/problem'
+import { strings } from '@/strings/common'
+import { missing } from '@/strings/shell'
+import { to } from '@/util/paths'
+import { Button, buttonClass } from './button'
+
+/** Loading, in the shape of what comes; appears only after 200 ms. */
+export function Skeleton({ rows = 5, label }: { rows?: number; label: string }) {
+  return (
+    <div className="late space-y-px py-1" role="status" aria-label={label}>
+      {Array.from({ length: rows }, (_, row) => (
+        // biome-ignore lint/suspicious/noArrayIndexKey: rows without identity
+        <div key={row} className="flex h-[27px] items-center gap-6 px-3.5">
+          <div className="breathe h-2.5 w-20 rounded bg-line" />
+          <div className="breathe h-2.5 w-40 rounded bg-line" />
+          <div className="breathe h-2.5 flex-1 rounded bg-line" />
+        </div>
+      ))}
+    </div>
+  )
+}
+
+/** Failure is never shown as emptiness: what failed, why, and a way to try again. */
+export function CouldNotLoad({ what, error, onRetry }: { what: string; error: unknown; onRetry: () => void }) {
+  const problem = asProblem(error)
+  return (
+    <div role="alert" className="flex flex-wrap items-start gap-3 px-3.5 py-4">
+      <CloudOff size={16} className="mt-0.5 text-bad" aria-hidden />
+      <div className="min-w-0 flex-1">
+        <p className="font-medium">{strings.couldNotLoad(what)}</p>
+        <p className="text-muted">
+          {problem.message} {problem.fix} <code className="text-faint">{problem.code}</code>
+        </p>
+      </div>
+      <Button onClick={onRetry}>
+        <RotateCw size={14} aria-hidden />
+        {strings.retry}
+      </Button>
+    </div>
+  )
+}
+
+export function Empty({ title, children, action }: { title: string; children?: ReactNode; action?: ReactNode }) {
+  return (
+    <div className="flex flex-wrap items-center gap-x-6 gap-y-2 px-3.5 py-4">
+      <div className="min-w-0 max-w-prose flex-1 basis-64">
+        <p className="font-medium">{title}</p>
+        {children && <div className="text-muted">{children}</div>}
+      </div>
+      {action}
+    </div>
+  )
+}
+
+/** What is not there, or may not be seen: a page with ways out. */
+export function Missing({ what }: { what?: string }) {
+  return (
+    <div className="mx-auto max-w-lg px-4 py-20">
+      <title>{strings.title(missing.title)}</title>
+      <SearchX size={22} className="mb-3 text-faint" aria-hidden />
+      <h1 className="text-[18px]">{what ? missing.thing(what) : missing.page}</h1>
+      <p className="mt-1 text-muted">{missing.why}</p>
+      <div className="mt-4 flex flex-wrap gap-2">
+        <Link {...to.home()} className={buttonClass('solid')}>
+          {missing.home}
+        </Link>
+        <Link {...to.projects()} className={buttonClass()}>
+          {missing.projects}
+        </Link>
+        <Link {...to.runtimes()} className={buttonClass()}>
+          {missing.runtimes}
+        </Link>
+      </div>
+    </div>
+  )
+}

@@ -1,0 +1,81 @@
+import { CircleAlert, CircleCheck, CircleDashed, CircleOff, TriangleAlert } from 'lucide-react'
+import type { ArtifactState, CountsFragment, RuntimeStatus } from '@/api/generated/operations'
+import { stateNames, statusNames, strings } from '@/strings/common'
+
+const looks = {
+  RUNNING: { icon: CircleCheck, tone: 'text-ok' },
+  OFFLINE: { icon: CircleOff, tone: 'text-bad' },
+  UNKNOWN: { icon: CircleDashed, tone: 'text-warn' },
+} as const
+
+/** A status is always an icon and a word, never colour alone. */
+export function Status({ status }: { status: RuntimeStatus }) {
+  const { icon: Icon, tone } = looks[status]
+  return (
+    <span className={`inline-flex items-center gap-1.5 font-medium ${tone}`}>
+      <Icon size={14} aria-hidden />
+      {statusNames[status]}
+    </span>
+  )
+}
+
+const stateLooks = {
+  ENABLED: { icon: CircleCheck, tone: 'text-ok' },
+  DISABLED: { icon: CircleOff, tone: 'text-muted' },
+  UNKNOWN: { icon: CircleDashed, tone: 'text-faint' },
+} as const
+
+export function State({ state }: { state: ArtifactState }) {
+  const { icon: Icon, tone } = stateLooks[state]
+  return (
+    <span className={`inline-flex items-center gap-1.5 ${tone}`}>
+      <Icon size={13} aria-hidden />
+      {stateNames[state]}
+    </span>
+  )
+}
+
+/** How many runtimes are in which state; states without any are left out. */
+export function Counts({ counts, empty }: { counts: CountsFragment; empty: string }) {
+  if (counts.total === 0) return <span className="text-faint">{empty}</span>
+  const parts = (['RUNNING', 'OFFLINE', 'UNKNOWN'] as const).map((status) => ({
+    status,
+    count: counts[status.toLowerCase() as 'running' | 'offline' | 'unknown'],
+  }))
+  return (
+    <span className="nums inline-flex flex-wrap items-center gap-x-3 gap-y-0.5">
+      {parts
+        .filter((part) => part.count > 0)
+        .map(({ status, count }) => {
+          const { icon: Icon, tone } = looks[status]
+          return (
+            <span key={status} className={`inline-flex items-center gap-1 ${tone}`}>
+              <Icon size={13} aria-hidden />
+              <span className="font-medium">{count}</span> {statusNames[status].toLowerCase()}
+            </span>
+          )
+        })}
+    </span>
+  )
+}
+
+export function CriticalBadge() {
+  return (
+    <span
+      data-tip={strings.criticalMeaning}
+      className="inline-flex items-center gap-1 rounded border border-edge px-1.5 text-[11px] leading-[18px] text-muted"
+    >
+      <CircleAlert size={11} aria-hidden />
+      {strings.critical}
+    </span>
+  )
+}
+
+export function WarningMark({ text, children }: { text: string; children?: React.ReactNode }) {
+  return (
+    <span className="inline-flex items-center gap-1 text-warn" data-tip={text}>
+      <TriangleAlert size={13} aria-label={text} role="img" />
+      {children}
+    </span>
+  )
+}

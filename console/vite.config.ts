@@ -1,0 +1,47 @@
+import { readFile } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import tailwindcss from '@tailwindcss/vite'
+import react from '@vitejs/plugin-react'
+import type { Plugin } from 'vite'
+import { defineConfig } from 'vitest/config'
+
+const CONTROL_PLANE = process.env.PILOTHOUSE_URL ?? 'https://localhost:9446'
+
+/** The mock API lives in a service worker: its script comes from the msw package, not from our sources. */
+function mockWorker(): Plugin {
+  const script = () => readFile(new URL('./node_modules/msw/lib/mockServiceWorker.js', import.meta.url))
+  return {
+    name: 'mock-worker',
+    configureServer(server) {
+      server.middlewares.use('/mockServiceWorker.js', async (_request, response) => {
+        response.setHeader('Content-Type', 'text/javascript').end(await script())
+      })
+    },
+    async generateBundle() {
+      this.emitFile({ type: 'asset', fileName: 'mockServiceWorker.js', source: await script() })
+    },
+  }
+}
+
+export default defineConfig(({ mode }) => ({
+  plugins: [react(), tailwindcss(), mode === 'mock' ? mockWorker() : null],
+  resolve: { alias: { '@': fileURLToPath(new URL('./src', import.meta.url)) } },
+  build: { target: 'es2023', assetsInlineLimit: 0, modulePreload: { polyfill: false } },
+  server: {
+    host: '127.0.0.1',
+    fs: { allow: ['..'] },
+    proxy:
+      mode === 'mock'
+        ? undefined
+        : {
+            // The control plane refuses state changes whose Origin is not its own.
+            '^/(graphql|auth/)': {
+              target: CONTROL_PLANE,
+              secure: false,
+              changeOrigin: true,
+              headers: { origin: CONTROL_PLANE },
+            },
+          },
+  },
+  test: { environment: 'happy-dom', include: ['src/**/*.test.{ts,tsx}'], setupFiles: ['src/test-setup.ts'] },
+}))
