@@ -174,12 +174,15 @@ def _value_reader(hint: Any, key: str, where: str) -> _Read:
     return scalars[kept]
 
 
+_NOT_TEXT: Final = -1
+
+
 class _Step(NamedTuple):
     """What to do with one member on the wire."""
 
     field: str
     text_chars_max: int
-    """For texts; a text no longer than this is taken without a call. Most values are."""
+    """For fields that are texts: a text no longer than this is taken without a call. Most values are."""
     read: _Read
     unless: str | None
     """The member that is asked first, where this one is only another name."""
@@ -191,7 +194,7 @@ def _steps(struct: type[Base | Member], where: str) -> dict[str, _Step]:
     steps: dict[str, _Step] = {}
     for field in msgspec.structs.fields(struct):
         hint, keys = hints[field.name], _wire_keys(field.name)
-        limit = TEXT_CHARS_MAX.get(keys[0], TEXT_CHARS_MAX_ELSE) if hint in {str, str | None} else 0
+        limit = TEXT_CHARS_MAX.get(keys[0], TEXT_CHARS_MAX_ELSE) if hint in {str, str | None} else _NOT_TEXT
         for key in keys:
             unless = keys[0] if key != keys[0] else None
             steps[key] = _Step(field.name, limit, _value_reader(hint, keys[0], f"{where}.{key}"), unless)
