@@ -1,9 +1,11 @@
 """A whole control plane in memory and a temporary directory, without ports: both edges are called in process."""
 
+import asyncio
 import base64
 import hashlib
 import hmac
 import json
+import shutil
 from collections.abc import AsyncIterator, Awaitable
 from dataclasses import dataclass, field
 from functools import partial
@@ -12,9 +14,11 @@ from typing import Any
 
 import httpx
 import pytest
+from argon2 import PasswordHasher
 from pilothouse.app.control_plane import ControlPlane, open_control_plane
 from pilothouse.base.clock import FakeClock
 from pilothouse.config import Settings
+from pilothouse.identity.passwords import Passwords
 from pilothouse.operations.sign_in import create_first_administrator
 from pilothouse.protocol.exchange import Inbound, Outbound
 
@@ -32,18 +36,35 @@ def clock() -> FakeClock:
     return FakeClock(NOW)
 
 
+@pytest.fixture(scope="session")
+def first_start(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The home directory of a control plane after its first start, made once: every test begins with a copy."""
+
+    async def start() -> None:
+        opened = await open_control_plane(Settings(home=home), FakeClock(NOW), passwords)
+        hashed = passwords.hash(PASSWORD)
+        await opened.store.write(partial(create_first_administrator, password_hash=hashed, now=NOW))
+        await opened.stop()
+
+    home, passwords = tmp_path_factory.mktemp("first") / "home", quick_passwords()
+    asyncio.run(start())
+    return home
+
+
+def quick_passwords() -> Passwords:
+    """Argon2 with the least memory: the tests sign in hundreds of times."""
+    return Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+
+
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return Settings(home=tmp_path / "home")
+def settings(tmp_path: Path, first_start: Path) -> Settings:
+    return Settings(home=shutil.copytree(first_start, tmp_path / "home"))
 
 
 @pytest.fixture
 async def plane(settings: Settings, clock: FakeClock) -> AsyncIterator[ControlPlane]:
     """A control plane that was just started, with the administrator, and with its periodic work in the test's hands."""
-    opened = await open_control_plane(settings, clock)
-    await opened.store.write(
-        partial(create_first_administrator, password_hash=opened.passwords.hash(PASSWORD), now=clock.now())
-    )
+    opened = await open_control_plane(settings, clock, quick_passwords())
     yield opened
     await opened.stop()
 

@@ -51,7 +51,7 @@ _log = structlog.get_logger(__name__)
 class ControlPlane:
     """The parts of a running control plane, and its periodic work."""
 
-    def __init__(self, settings: Settings, clock: Clock, vault: Vault) -> None:
+    def __init__(self, settings: Settings, clock: Clock, vault: Vault, passwords: Passwords) -> None:
         self.settings = settings
         self.clock = clock
         self.figures = Figures()
@@ -60,13 +60,12 @@ class ControlPlane:
         self.vault = vault
         self.board = Board(LivenessRules(offline_after_s=settings.offline_after_s), clock.now())
         self.refusals = RefusalBook()
-        self.passwords = Passwords()
+        self.passwords = passwords
         self.keyring = Keyring(self.store, vault)
         self.bus.follow(self.keyring.follow)
         self._work: list[asyncio.Task[None]] = []
         self._announcing: set[asyncio.Task[None]] = set()
         self._watched_at = clock.now()
-        self._flushed_at = clock.now()
         self.edge = RuntimeEdge(
             store=self.store,
             board=self.board,
@@ -133,9 +132,7 @@ class ControlPlane:
 
     async def flush(self) -> None:
         """Store what the board knows and the database does not."""
-        rows = self.board.take_dirty()
-        now = self.clock.now()
-        used = self.keyring.used_since(self._flushed_at)
+        rows, used = self.board.take_dirty(), self.keyring.take_used()
         if not rows and not used:
             return
         try:
@@ -143,8 +140,8 @@ class ControlPlane:
         except PilothouseError:
             self.figures.flush_failures += 1
             self.board.mark_dirty(rows)
+            self.keyring.give_back(used)
             raise
-        self._flushed_at = now
 
     async def tidy(self) -> None:
         """Forget what is past its time."""
@@ -203,7 +200,9 @@ class ControlPlane:
         )
 
 
-async def open_control_plane(settings: Settings, clock: Clock | None = None) -> ControlPlane:
+async def open_control_plane(
+    settings: Settings, clock: Clock | None = None, passwords: Passwords | None = None
+) -> ControlPlane:
     """Bring the database to this release's schema, seed an empty one, and put the parts together.
 
     Raises: CannotStart, StorageUnavailable
@@ -211,7 +210,7 @@ async def open_control_plane(settings: Settings, clock: Clock | None = None) -> 
     clock = clock or SystemClock()
     vault = Vault(load_or_create_key(settings.secret_key_path))
     await asyncio.to_thread(_migrate, settings.database_path)
-    plane = ControlPlane(settings, clock, vault)
+    plane = ControlPlane(settings, clock, vault, passwords or Passwords())
     await plane.store.write(partial(seed, now=clock.now()))
     return plane
 

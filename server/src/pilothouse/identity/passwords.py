@@ -22,8 +22,8 @@ _GENERATED_LENGTH = 20  # 58^20: 117 bits
 class Passwords:
     """Makes and checks password hashes, one at a time: 64 MiB and a core each must not crowd out heartbeats."""
 
-    def __init__(self) -> None:
-        self._hasher = PasswordHasher()
+    def __init__(self, hasher: PasswordHasher | None = None) -> None:
+        self._hasher = hasher or PasswordHasher()
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="pilothouse-argon2")
 
     @cached_property

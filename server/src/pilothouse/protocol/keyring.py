@@ -1,5 +1,7 @@
 """The secrets that senders use, ready to verify with: opened once, kept in memory, dropped when they change."""
 
+from collections.abc import Mapping
+
 import msgspec
 
 from pilothouse.base.clock import Instant
@@ -21,8 +23,6 @@ class Key(msgspec.Struct, eq=False):
 
     facts: SecretFacts
     signing: SigningKey
-    used_at: Instant = 0.0
-    """When it last verified a heartbeat; flushed with presence."""
 
 
 class Keyring:
@@ -33,6 +33,7 @@ class Keyring:
         self._vault = vault
         self._keys: dict[str, Key] = {}
         self._generation = 0
+        self._used: dict[str, Instant] = {}
 
     def peek(self, key_id: str) -> Key | None:
         """Find a key that is ready, without asking the database."""
@@ -66,6 +67,15 @@ class Keyring:
             self._generation += 1
             self._keys.pop(event.key_id, None)
 
-    def used_since(self, at: Instant) -> dict[str, Instant]:
-        """List the keys that were used since a moment."""
-        return {key_id: key.used_at for key_id, key in self._keys.items() if key.used_at > at}
+    def note_use(self, key: Key, now: Instant) -> None:
+        """Remember that a key verified a heartbeat; flushed with presence."""
+        self._used[key.facts.key_id] = now
+
+    def take_used(self) -> dict[str, Instant]:
+        """List when keys were used since this was last asked."""
+        used, self._used = self._used, {}
+        return used
+
+    def give_back(self, used: Mapping[str, Instant]) -> None:
+        """Take back a flush that failed."""
+        self._used = {**used, **self._used}

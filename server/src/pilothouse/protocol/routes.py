@@ -77,7 +77,7 @@ class RuntimeEdge(msgspec.Struct, kw_only=True, eq=False):
         now = self.clock.now()
         self.tokens.verify(request.authorization, key.signing, now)
         heartbeat = wire.decode_delta(request.body)
-        key.used_at = now
+        self.keyring.note_use(key, now)
         binding = key.facts.binding
         entry = (
             None
@@ -102,7 +102,7 @@ class RuntimeEdge(msgspec.Struct, kw_only=True, eq=False):
             now = self.clock.now()
             self.tokens.verify(request.authorization, key.signing, now)
             heartbeat = wire.decode_full(request.body)
-            key.used_at = now
+            self.keyring.note_use(key, now)
             recorded = await self.store.write(
                 partial(
                     record_full,

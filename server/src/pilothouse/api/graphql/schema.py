@@ -1,5 +1,6 @@
 """Binding contracts/schema.graphql to the resolvers."""
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ def write_instant(value: float) -> str:
     return to_rfc3339(value)
 
 
+@cache
 def load_schema(path: Path) -> GraphQLSchema:
     """Read the contract and bind it.
 
