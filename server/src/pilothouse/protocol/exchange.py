@@ -1,30 +1,23 @@
-"""The adapter between the carrier and the runtimes' edge: one request in, one JSON answer out.
+"""The rules of one exchange with a runtime: one request in, one JSON answer out.
 
-It keeps the promises that hold for every request whatever it asks: a body has a largest size and a latest arrival, an
-answer has a latest departure, there is a most of everything at once, and our own trouble is always 503.
-Source: contracts/README.md (statuses and refusals); reference/runtime-protocol.md section 0.3;
-RSGI specification 1.5 (`scope`, `protocol`).
+They hold whatever a request asks: a body has a largest size and a latest arrival, an answer has a latest departure,
+there is a most of everything at once, and our own trouble is always 503. Nothing here knows sockets; `serving` carries
+it.
+Source: contracts/README.md (statuses and refusals); reference/runtime-protocol.md section 0.3.
 """
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, KeysView
-from typing import Final, Protocol, final
+from collections.abc import Awaitable, Callable
+from typing import Final, final
 
 import msgspec
 import structlog
-from granian.rsgi import ProtocolClosed
 
 _log = structlog.get_logger(__name__)
 
-TICK_S: Final = 0.25
-"""Unit: seconds. Deadlines are looked at this often; a timer for each request would cost more than the answer does."""
-
 RETRY_AFTER_S: Final = 5
 """Unit: seconds. When a refused runtime may come again; shorter than its own beat, so nothing is lost by waiting."""
-
-_JSON: Final = [("content-type", "application/json")]
-"""Shared by all answers without headers of their own; the carrier reads it and keeps nothing."""
 
 
 class Inbound(msgspec.Struct, frozen=True, gc=False):
@@ -62,52 +55,9 @@ class ExchangeSettings(msgspec.Struct, frozen=True, kw_only=True):
     handler_timeout_s: float = 30.0
     """Unit: seconds. A slower answer is cancelled and becomes 503; below the 60 s that known clients wait."""
     max_concurrent: int = 4096
-    """Unit: requests. More than these in flight are answered 503 unread, so that memory stays bounded."""
-
-
-class Scope(Protocol):
-    """What the carrier tells about a request."""
-
-    method: str
-    path: str
-    client: str
-
-    @property
-    def headers(self) -> "Headers":
-        """The request's headers."""
-        ...
-
-
-class Headers(Protocol):
-    """The request's headers, by lower-case name."""
-
-    def get(self, key: str, default: str | None = None) -> str | None:
-        """Find a header's value."""
-        ...
-
-
-class Transport(Protocol):
-    """The carrier's side of one exchange."""
-
-    def __call__(self) -> Awaitable[bytes]:
-        """Read the whole body."""
-        ...
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        """Read the body as it comes."""
-        ...
-
-    def response_bytes(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
-        """Answer."""
-        ...
-
-
-class _Refusal(Exception):  # noqa: N818 -- it is an answer, not an error
-    """Ends an exchange early with this answer."""
-
-    def __init__(self, answer: Outbound) -> None:
-        self.answer = answer
-        super().__init__(answer.status)
+    """Unit: requests. More than these waiting for a slow answer are answered 503, so that memory stays bounded."""
+    bodies_limit_bytes: int = 256 * 1024 * 1024
+    """Unit: bytes. All bodies that are half-way in, together; above it 503, so that many large ones fill no memory."""
 
 
 def refusal(status: int, code: str, message: str, fix: str, *, retry_after_s: int | None = None) -> Outbound:
@@ -117,27 +67,39 @@ def refusal(status: int, code: str, message: str, fix: str, *, retry_after_s: in
     return Outbound(status, msgspec.json.encode(members), headers)
 
 
-_OVERLOADED: Final = refusal(
+OVERLOADED: Final = refusal(
     503,
     "OVERLOADED",
     "The control plane has more requests in flight than it takes.",
     "Nothing: the next heartbeat tries again. If it stays, raise the limit or add a replica.",
     retry_after_s=RETRY_AFTER_S,
 )
-_BODY_INCOMPLETE: Final = refusal(
+BODY_INCOMPLETE: Final = refusal(
     408,
     "BODY_INCOMPLETE",
-    "The body of the request did not arrive whole.",
+    "The body of the request did not arrive whole in time.",
     "Look at the network or the proxy between the runtime and the control plane.",
 )
-_TOO_SLOW: Final = refusal(
+HEAD_TOO_LARGE: Final = refusal(
+    431,
+    "HEAD_TOO_LARGE",
+    "The head of the request is too large.",
+    "Send fewer or shorter headers; a token with many claims is the usual cause.",
+)
+NOT_HTTP: Final = refusal(
+    400,
+    "NOT_HTTP",
+    "This is no HTTP/1.1 request.",
+    "Look at what speaks to this port: is it a runtime, and is a proxy changing its requests?",
+)
+TOO_SLOW: Final = refusal(
     503,
     "UNAVAILABLE",
     "The control plane did not find an answer in time.",
     "Nothing: the next heartbeat tries again. Look at the control plane's health if it stays.",
     retry_after_s=RETRY_AFTER_S,
 )
-_STOPPING: Final = refusal(
+STOPPING: Final = refusal(
     503,
     "UNAVAILABLE",
     "The control plane is stopping.",
@@ -146,8 +108,10 @@ _STOPPING: Final = refusal(
 )
 
 
-def _broken(request_id: str) -> Outbound:
-    """Say that the fault is ours, and how to find it in our log; never what it was."""
+def _broken(request: Inbound) -> Outbound:
+    """Say that the fault is ours and how to find it in our log; never what it was."""
+    request_id = secrets.token_hex(8)
+    _log.exception("request_failed", request_id=request_id, method=request.method, path=request.path)
     return refusal(
         503,
         "UNAVAILABLE",
@@ -158,146 +122,75 @@ def _broken(request_id: str) -> Outbound:
 
 
 @final
-class Application:
-    """An RSGI application around a handler."""
+class Exchange:
+    """A handler, and the limits around it."""
 
     def __init__(self, handler: Handler, settings: ExchangeSettings) -> None:
         self._handler = handler
-        self._settings = settings
-        self._too_large = refusal(
+        self.settings = settings
+        self.too_large = refusal(
             413,
             "BODY_TOO_LARGE",
             f"The body is larger than {settings.body_limit_bytes} bytes.",
             "Send less (an OpenAPI document is the usual cause) or raise the body limit of the runtimes' port.",
         )
-        # In flight, and by when it must be through the step it is in. Cap: max_concurrent. Emptied by `__rsgi__`.
-        self._due: dict[asyncio.Task[object], float] = {}
-        self._expired: set[asyncio.Task[object]] = set()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._ticker: asyncio.TimerHandle | None = None
+        self.stopping = False
+        """Set when what is under way is being cancelled."""
+        self._bodies_bytes = 0
+        # Slow answers under way. Cap: max_concurrent; emptied by each task's end.
+        self.running: set[asyncio.Task[Outbound]] = set()
 
-    @property
-    def running(self) -> KeysView["asyncio.Task[object]"]:
-        """The requests in flight; cancelling one answers it with 503."""
-        return self._due.keys()
-
-    def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Begin to watch deadlines; the carrier calls it before the first request."""
-        self._loop = loop
-        self._ticker = loop.call_later(TICK_S, self._tick)
-
-    def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Stop watching; the carrier calls it after the last request."""
-        del loop
-        if self._ticker is not None:
-            self._ticker.cancel()
-        self._loop = self._ticker = None
-
-    async def __rsgi__(self, scope: Scope, transport: Transport) -> None:
-        """Answer one request."""
-        loop = self._loop
-        task = asyncio.current_task()
-        if loop is None or task is None or len(self._due) >= self._settings.max_concurrent:
-            _send(transport, _OVERLOADED)
-            return
-        self._due[task] = loop.time() + self._settings.body_timeout_s
+    def answer(self, request: Inbound) -> Outbound | asyncio.Task[Outbound]:
+        """Answer at once where the handler can; else give the task that will. Never raises."""
         try:
-            headers = scope.headers
-            body = await self._body(headers, transport)
-            answer = self._handler(
-                Inbound(
-                    scope.method,
-                    scope.path,
-                    headers.get("authorization"),
-                    headers.get("content-type"),
-                    body,
-                    _address(scope.client),
-                )
-            )
-            if not isinstance(answer, Outbound):
-                self._due[task] = loop.time() + self._settings.handler_timeout_s
-                answer = await self._slow(answer, task)
-        except _Refusal as refused:
-            answer = refused.answer
-        except asyncio.CancelledError:
-            # Ends this request's own task and nothing else waits for it: the answer is better than a lost connection.
-            answer = _BODY_INCOMPLETE if task in self._expired else _STOPPING
-        except Exception:  # noqa: BLE001 -- this is the edge: whatever it was, the peer gets 503 and the log gets the rest
-            request_id = secrets.token_hex(8)
-            _log.exception("request_failed", request_id=request_id, method=scope.method, path=scope.path)
-            answer = _broken(request_id)
-        finally:
-            del self._due[task]
-            self._expired.discard(task)
-        _send(transport, answer)
+            answer = self._handler(request)
+        except Exception:  # noqa: BLE001 -- this is the edge: the peer gets 503 and the log gets the rest
+            return _broken(request)
+        if isinstance(answer, Outbound):
+            return answer
+        if len(self.running) >= self.settings.max_concurrent:
+            _abandon(answer)
+            return OVERLOADED
+        task = asyncio.get_running_loop().create_task(self._slow(request, answer))
+        self.running.add(task)
+        task.add_done_callback(self.running.discard)
+        return task
 
-    async def _slow(self, answer: Awaitable[Outbound], task: "asyncio.Task[object]") -> Outbound:
+    def take_in(self, size_bytes: int) -> bool:
+        """Note that so much of a body has come in; false when there is no room for it."""
+        if self._bodies_bytes + size_bytes > self.settings.bodies_limit_bytes:
+            return False
+        self._bodies_bytes += size_bytes
+        return True
+
+    def give_back(self, size_bytes: int) -> None:
+        """Note that a body that was taken in is whole, or given up."""
+        self._bodies_bytes -= size_bytes
+
+    async def _slow(self, request: Inbound, answer: Awaitable[Outbound]) -> Outbound:
         """Wait for an answer that takes time, not for ever."""
+        deadline = asyncio.timeout(self.settings.handler_timeout_s)
         try:
-            return await answer
+            async with deadline:
+                return await answer
         except asyncio.CancelledError:
-            if task not in self._expired:
+            if not self.stopping:
                 raise
-            _log.warning("request_timed_out", timeout_s=self._settings.handler_timeout_s)
-            raise _Refusal(_TOO_SLOW) from None
-
-    async def _body(self, headers: Headers, transport: Transport) -> bytes:
-        """Read the body, of a known length or chunked."""
-        length = headers.get("content-length")
-        try:
-            if length is not None:
-                # The carrier has already refused lengths that are no numbers, or more than one.
-                if int(length) > self._settings.body_limit_bytes:
-                    raise _Refusal(self._too_large)
-                return await transport() if length != "0" else b""
-            if headers.get("transfer-encoding") is None:
-                return b""
-            return await self._chunks(transport)
-        except ProtocolClosed:
-            _log.debug("peer_left_in_body")
-            raise _Refusal(_BODY_INCOMPLETE) from None
-
-    async def _chunks(self, transport: Transport) -> bytes:
-        """Collect a body whose length nobody has announced, counting as it comes."""
-        chunks: list[bytes] = []
-        size_bytes = 0
-        blanks = 0
-        async for chunk in transport:
-            size_bytes += len(chunk)
-            if size_bytes > self._settings.body_limit_bytes:
-                raise _Refusal(self._too_large)
-            blanks += not chunk
-            chunks.append(chunk)
-        if blanks > 1:
-            # The carrier ends a whole body with one blank chunk and shows a broken one as another before it; so do
-            # trailers, which no runtime sends. A test holds it to this.
-            _log.debug("peer_left_in_body")
-            raise _Refusal(_BODY_INCOMPLETE)
-        return b"".join(chunks)
-
-    def _tick(self) -> None:
-        """Cancel what is late."""
-        loop = self._loop
-        if loop is None:
-            return
-        now_s = loop.time()
-        late = [task for task, due_s in self._due.items() if due_s <= now_s and task not in self._expired]
-        self._expired.update(late)
-        for task in late:
-            task.cancel()
-        self._ticker = loop.call_later(TICK_S, self._tick)
+            return STOPPING
+        except Exception:  # noqa: BLE001 -- as above
+            if deadline.expired():
+                _log.warning("request_timed_out", path=request.path, timeout_s=self.settings.handler_timeout_s)
+                return TOO_SLOW
+            return _broken(request)
 
 
-def application(handler: Handler, settings: ExchangeSettings) -> Application:
-    """Carry a handler: an RSGI application that keeps the limits."""
-    return Application(handler, settings)
+def _abandon(answer: Awaitable[Outbound]) -> None:
+    """Drop an answer that nobody will wait for, without a warning that it was never awaited."""
+    close = getattr(answer, "close", None) or getattr(answer, "cancel", None)
+    if close is not None:
+        close()
 
 
-def _send(transport: Transport, answer: Outbound) -> None:
-    """Hand the answer to the carrier."""
-    transport.response_bytes(answer.status, [*_JSON, *answer.headers] if answer.headers else _JSON, answer.body)
-
-
-def _address(client: str) -> str:
-    """Keep the IP address of `ip:port` or `[ip]:port`; an IPv4 peer on a dual-stack socket is an IPv4 peer."""
-    return client.rpartition(":")[0].strip("[]").removeprefix("::ffff:")
+def application(handler: Handler, settings: ExchangeSettings) -> Exchange:
+    """Put the limits around a handler; the result is what `serving` carries on the runtimes' port."""
+    return Exchange(handler, settings)

@@ -1,0 +1,312 @@
+"""One connection of a runtime: HTTP/1.1 in, JSON out, as few steps as possible between.
+
+httptools (llhttp, the parser of Node.js) reads the bytes. It stops at `Upgrade`, and Ballerina's client sends
+`Upgrade: h2c` with a body over plain HTTP: that header is made unknown to it before it looks, which is what RFC 9110
+section 7.8 lets a server do. No ASGI between: the step to it costs more than an answer does.
+"""
+
+import asyncio
+import re
+from collections import deque
+from collections.abc import Callable
+from email.utils import formatdate
+from http import HTTPStatus
+from typing import Final, cast, final
+
+import httptools
+
+from pilothouse.protocol.exchange import (
+    BODY_INCOMPLETE,
+    HEAD_TOO_LARGE,
+    NOT_HTTP,
+    OVERLOADED,
+    STOPPING,
+    Exchange,
+    Inbound,
+    Outbound,
+)
+from pilothouse.serving.door import Door, Guest
+
+LINGER_S: Final = 2.0
+"""Unit: seconds. After a refusal we read on and discard for so long; closing at once could reset it off the wire."""
+PIPELINE_LIMIT: Final = 64
+"""Unit: requests of one connection that wait for the one before; a client that sends more is cut."""
+_HEAD_END: Final = b"\r\n\r\n"
+_UPGRADE: Final = re.compile(rb"\r\nupgrade(?=[ \t]*:)", re.IGNORECASE)
+_STATUS_LINES: Final = {
+    status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\ncontent-type: application/json\r\n".encode()
+    for status in HTTPStatus
+}
+
+
+@final
+class _Dates:
+    """The date header, made once a second."""
+
+    at_s = -1
+    line = b""
+
+
+def _date(now_s: float) -> bytes:
+    """Give the date header; `now_s` only tells whether a new one is due."""
+    if int(now_s) != _Dates.at_s:
+        _Dates.at_s = int(now_s)
+        _Dates.line = f"date: {formatdate(usegmt=True)}\r\ncontent-length: ".encode()
+    return _Dates.line
+
+
+@final
+class RuntimeConnection(Guest):
+    """Bytes of one peer, from its arrival until it is gone."""
+
+    def __init__(self, door: Door, exchange: Exchange, head_limit_bytes: int) -> None:
+        self._door = door
+        self._exchange = exchange
+        self._head_limit = head_limit_bytes
+        self._loop = asyncio.get_running_loop()
+        self._transport = cast("asyncio.Transport", None)
+        self._parser = httptools.HttpRequestParser(self)
+        self._address = ""
+        self._head = b""
+        """A head that has not arrived whole. Cap: head_limit_bytes."""
+        self._in_head = True
+        self._ending = False
+        self._leaving = False
+        self._task: asyncio.Task[Outbound] | None = None
+        self._queue: deque[tuple[Inbound, bool]] = deque()
+        """Pipelined requests, each with whether the connection lives on. Cap: PIPELINE_LIMIT."""
+        self._begin()
+
+    def _begin(self) -> None:
+        self._url = b""
+        self._authorization: str | None = None
+        self._content_type: str | None = None
+        self._length: bytes | None = None
+        self._continue = False
+        self._chunks: list[bytes] = []
+        self._size_bytes = 0
+        self._taken_bytes = 0
+
+    # -- the connection
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Come in."""
+        self._transport = cast("asyncio.Transport", transport)
+        peer = transport.get_extra_info("peername")
+        self._address = str(peer[0]).removeprefix("::ffff:") if peer else ""
+        self.came_in = True
+        self._door.waiting(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Go; what is under way goes on, its answer is dropped."""
+        del exc
+        self._ending = True
+        self._queue.clear()
+        self._exchange.give_back(self._taken_bytes)
+        self._taken_bytes = 0
+        self._door.left(self)
+
+    def pause_writing(self) -> None:
+        """Take no more requests from a peer that does not read its answers."""
+        self._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        """Go on with a peer that reads again."""
+        self._transport.resume_reading()
+
+    def late(self) -> None:
+        """End: with 408 in a body, silently while waiting for a head."""
+        if self._ending or self._in_head:
+            self.cut()
+        else:
+            self._refuse(BODY_INCOMPLETE)
+
+    def cut(self) -> None:
+        """End now."""
+        self._ending = True
+        self._transport.abort()
+
+    def leave(self) -> None:
+        """End after the answer that is under way, or now."""
+        self._leaving = True
+        if self._in_head and self._task is None and not self._queue:
+            self._ending = True
+            self._transport.close()
+
+    # -- what comes in
+
+    def data_received(self, data: bytes) -> None:
+        """Read what has come."""
+        if self._ending:
+            return
+        if self._in_head and (data := self._whole_head(data)) == b"":
+            return
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self._refuse(NOT_HTTP)  # CONNECT, or an upgrade in the middle of a pipeline
+        except httptools.HttpParserError:
+            if not self._ending:
+                self._refuse(NOT_HTTP)
+
+    def _whole_head(self, data: bytes) -> bytes:
+        """Keep a head back until it is whole; make `Upgrade` unknown in it."""
+        if self._head:
+            data = self._head + data
+        end = data.find(_HEAD_END)
+        if end < 0:
+            self._head = data
+            if len(data) > self._head_limit:
+                self._refuse(HEAD_TOO_LARGE)
+            return b""
+        if end > self._head_limit:
+            self._refuse(HEAD_TOO_LARGE)
+            return b""
+        self._head = b""
+        if b"pgrade" in data or b"PGRADE" in data:
+            return _UPGRADE.sub(b"\r\nx-refused", data[:end]) + data[end:]
+        return data
+
+    def on_message_begin(self) -> None:
+        """Hear that a request begins."""
+        self._begin()
+
+    def on_url(self, url: bytes) -> None:
+        """Hear the target, in parts where it is long."""
+        self._url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Hear a header."""
+        name = name.lower()
+        if name == b"authorization":
+            self._authorization = value.decode("latin-1")
+        elif name == b"content-type":
+            self._content_type = value.decode("latin-1")
+        elif name == b"content-length":
+            self._length = value
+        elif name == b"expect" and value.lower() == b"100-continue":
+            self._continue = True
+
+    def on_headers_complete(self) -> None:
+        """Hear that the head is whole."""
+        if self._ending:
+            return
+        self._in_head = False
+        settings = self._exchange.settings
+        if self._length is not None and int(self._length) > settings.body_limit_bytes:
+            self._refuse(self._exchange.too_large)
+            return
+        if self._continue:
+            self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        if self._task is None:
+            self._door.reading(self, settings.body_timeout_s)
+
+    def on_body(self, body: bytes) -> None:
+        """Hear a part of the body."""
+        if self._ending:
+            return
+        self._size_bytes += len(body)
+        self._chunks.append(body)
+        if self._size_bytes > self._exchange.settings.body_limit_bytes:
+            self._refuse(self._exchange.too_large)
+        elif not self._exchange.take_in(len(body)):
+            self._refuse(OVERLOADED)
+        else:
+            self._taken_bytes += len(body)
+
+    def on_message_complete(self) -> None:
+        """Hear that the request is whole: answer it, or queue it behind the one before."""
+        if self._ending:
+            return
+        self._in_head = True
+        self._exchange.give_back(self._taken_bytes)
+        self._taken_bytes = 0
+        chunks = self._chunks
+        path, _, _ = self._url.partition(b"?")
+        request = Inbound(
+            self._parser.get_method().decode("ascii"),
+            path.decode("latin-1"),
+            self._authorization,
+            self._content_type,
+            chunks[0] if len(chunks) == 1 else b"".join(chunks),
+            self._address,
+        )
+        lives = self._parser.should_keep_alive()
+        if self._task is None:
+            self._handle(request, lives)
+        elif len(self._queue) < PIPELINE_LIMIT:
+            self._queue.append((request, lives))
+        else:
+            self.cut()
+
+    # -- what goes out
+
+    def _handle(self, request: Inbound, lives: bool) -> None:
+        answer = self._exchange.answer(request)
+        if isinstance(answer, Outbound):
+            self._send(answer, lives and not self._leaving, head_only=request.method == "HEAD")
+            if not self._ending:
+                self._door.waiting(self)
+            return
+        self._task = answer
+        self._door.busy(self)
+        self._transport.pause_reading()
+        answer.add_done_callback(self._answered(lives, head_only=request.method == "HEAD"))
+
+    def _answered(self, lives: bool, *, head_only: bool) -> "Callable[[asyncio.Task[Outbound]], None]":
+        def answered(task: "asyncio.Task[Outbound]") -> None:
+            self._task = None
+            if self._ending:
+                return
+            answer = STOPPING if task.cancelled() else task.result()
+            self._send(answer, lives and not self._leaving, head_only=head_only)
+            while self._queue and self._task is None and not self._ending:
+                self._handle(*self._queue.popleft())
+            if self._task is None and not self._ending:
+                self._transport.resume_reading()
+                self._door.waiting(self)
+
+        return answered
+
+    def _refuse(self, answer: Outbound) -> None:
+        """Answer without having read the request, and end."""
+        self._send(answer, lives=False, head_only=False)
+
+    def _send(self, answer: Outbound, lives: bool, *, head_only: bool) -> None:
+        """Write an answer; end the connection when it does not live on."""
+        extra = b"" if lives else b"connection: close\r\n"
+        for name, value in answer.headers:
+            extra += f"{name}: {value}\r\n".encode("latin-1")
+        self._transport.write(
+            b"".join(
+                (
+                    _STATUS_LINES[answer.status],
+                    extra,
+                    _date(self._loop.time()),
+                    b"%d\r\n\r\n" % len(answer.body),
+                    b"" if head_only else answer.body,
+                )
+            )
+        )
+        if not lives:
+            self._end()
+
+    def _end(self) -> None:
+        """Say no more; read on for a moment where the peer may still be sending, so that it sees the answer."""
+        self._ending = True
+        self._queue.clear()
+        self._chunks.clear()
+        if self._in_head and not self._head:
+            self._transport.close()
+            return
+        self._door.reading(self, LINGER_S)
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+        self._transport.resume_reading()
+
+    def eof_received(self) -> bool:
+        """Hear that the peer sends no more: an answer under way is still sent to it, all else ends."""
+        if self._task is None:
+            return False
+        self._leaving = True
+        return True
