@@ -43,5 +43,5 @@ export default defineConfig(({ mode }) => ({
             },
           },
   },
-  test: { environment: 'happy-dom', include: ['src/**/*.test.{ts,tsx}'], setupFiles: ['src/test-setup.ts'] },
+  test: { environment: 'node', include: ['src/**/*.test.{ts,tsx}', 'mock/**/*.test.ts'] },
 }))

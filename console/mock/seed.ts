@@ -122,7 +122,7 @@ export function makeRuntime(
     cameAt: iso(-age),
     silent,
     unheard,
-    lastHeartbeatAt: silent ? iso(-copy * 4_800 - 700) : iso(-3),
+    lastHeartbeatAt: silent ? iso(-copy * 4_800 - 700) : iso(-47),
     heartbeatIntervalSeconds: HEARTBEAT_S,
     offlineAfterSeconds: OFFLINE_AFTER_S,
     address: `10.0.${environment === 'prod' ? 3 : 7}.${copy + 6}`,

@@ -99,13 +99,13 @@ export const refusalsQuery = queryOptions({
   refetchInterval: 15_000,
 })
 
-/** The line does not tell of every heartbeat: the instant of the last one is read again every 10 s. */
+/** The line does not tell of every heartbeat: the instant of the last one is read again. */
 export const heartbeatQuery = (id: string) =>
   queryOptions({
     queryKey: ['heartbeat', id],
     queryFn: async ({ signal }) =>
       (await graphql(doc.HeartbeatDocument, { id }, signal)).runtime?.lastHeartbeatAt ?? null,
-    refetchInterval: 10_000,
+    refetchInterval: 5_000,
   })
 
 /** RuntimeFilter knows no status, so the overview reads one large page and picks from it; it says when there is more. */

@@ -7,7 +7,7 @@ import { useRuntimeChanges } from './hub'
 import { applyChange, applyHeartbeats, insertRows } from './merge'
 
 /** The line tells of changes, not of every heartbeat: their instants are read again at this pace. */
-const HEARTBEATS_EVERY_MS = 10_000
+const HEARTBEATS_EVERY_MS = 5_000
 
 /**
  * A list of runtimes that stays true: rows change in place; new ones appear with a quiet mark,

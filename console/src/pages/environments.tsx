@@ -53,7 +53,7 @@ export function EnvironmentsPage() {
   const { create } = useSearch({ from: `/shell${PATH.environments}` })
   const change = useSearchState<ListSearch>()
   const query = useQuery(environmentsQuery)
-  const blocked = useBlocked()('ENVIRONMENT_MGT_MANAGE_NONPROD', 'ENVIRONMENT_MGT_MANAGE')
+  const blocked = useBlocked()('ENVIRONMENT_MGT_MANAGE_NONPROD')
   const button = (
     <Button look="solid" blocked={blocked} onClick={() => change({ create: true })}>
       {words.create}

@@ -3,6 +3,7 @@ import { Link, useParams } from '@tanstack/react-router'
 import { environmentsQuery, integrationQuery } from '@/api/queries'
 import { typeNames } from '@/strings/common'
 import { runtimes } from '@/strings/runtimes'
+import { missing } from '@/strings/shell'
 import { integration as words } from '@/strings/tenancy'
 import { Age } from '@/ui/age'
 import { buttonClass } from '@/ui/button'
@@ -17,7 +18,7 @@ export function IntegrationPage() {
   const query = useQuery(integrationQuery(project, integration))
   const environments = useQuery(environmentsQuery)
   if (query.isPending) return <Skeleton label={words.what} />
-  if (query.data === null) return <Missing what="integration" />
+  if (query.data === null) return <Missing what={missing.kinds.integration} />
   if (query.data === undefined) {
     return <CouldNotLoad what={words.what} error={query.error} onRetry={() => void query.refetch()} />
   }

@@ -5,6 +5,7 @@ import { type IntegrationRowFragment, IntegrationsDocument } from '@/api/generat
 import { integrationsQuery, PAGE_SIZE, projectQuery } from '@/api/queries'
 import { CreateIntegration } from '@/forms/create-integration'
 import { typeNames } from '@/strings/common'
+import { missing } from '@/strings/shell'
 import { projects, project as words } from '@/strings/tenancy'
 import { Age } from '@/ui/age'
 import { Button } from '@/ui/button'
@@ -72,7 +73,7 @@ export function ProjectPage() {
   const known = useQuery(projectQuery(project))
   const query = useInfiniteQuery({ ...integrationsQuery(project, search), placeholderData: keepPreviousData })
   const blocked = useBlocked()('INTEGRATION_MGT_MANAGE')
-  if (known.data === null) return <Missing what="project" />
+  if (known.data === null) return <Missing what={missing.kinds.project} />
   if (known.isError && !known.data) {
     return <CouldNotLoad what={words.what} error={known.error} onRetry={() => void known.refetch()} />
   }

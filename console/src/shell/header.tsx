@@ -1,4 +1,4 @@
-import { Menu } from '@base-ui/react/menu'
+import { Popover } from '@base-ui/react/popover'
 import { useQueryClient, useSuspenseQuery } from '@tanstack/react-query'
 import { Link, useNavigate } from '@tanstack/react-router'
 import { LogOut, Monitor, Moon, Search, Sun } from 'lucide-react'
@@ -77,30 +77,34 @@ function UserMenu() {
     }
   }
   return (
-    <Menu.Root>
-      <Menu.Trigger aria-label={shell.user.menu} className={iconButton}>
+    <Popover.Root>
+      <Popover.Trigger aria-label={shell.user.menu} className={iconButton}>
         <span className="grid size-6 place-items-center rounded-full border border-edge text-[11px] font-semibold uppercase text-ink">
           {(viewer.displayName || viewer.username).slice(0, 1)}
         </span>
-      </Menu.Trigger>
-      <Menu.Portal>
-        <Menu.Positioner sideOffset={6} align="end" className="z-40">
-          <Menu.Popup className="min-w-52 rounded-lg border border-line bg-raised p-1 shadow-raised outline-none">
+      </Popover.Trigger>
+      <Popover.Portal>
+        <Popover.Positioner sideOffset={6} align="end" className="z-40">
+          <Popover.Popup
+            aria-label={shell.user.menu}
+            className="min-w-52 rounded-lg border border-line bg-raised p-1 shadow-raised outline-none"
+          >
             <div className="border-b border-line px-2.5 pb-2 pt-1.5">
               <div className="font-medium">{viewer.displayName}</div>
               <div className="text-muted">{viewer.username}</div>
             </div>
-            <Menu.Item
+            <button
+              type="button"
               onClick={leave}
-              className="mt-1 flex h-8 cursor-pointer items-center gap-2 rounded-md px-2.5 outline-none data-[highlighted]:bg-hover"
+              className="mt-1 flex h-8 w-full items-center gap-2 rounded-md px-2.5 hover:bg-hover"
             >
               <LogOut size={14} aria-hidden />
               {shell.user.signOut}
-            </Menu.Item>
+            </button>
             <div className="px-2.5 py-1.5 text-[12px] text-faint">{shell.user.version(controlPlane.version)}</div>
-          </Menu.Popup>
-        </Menu.Positioner>
-      </Menu.Portal>
-    </Menu.Root>
+          </Popover.Popup>
+        </Popover.Positioner>
+      </Popover.Portal>
+    </Popover.Root>
   )
 }

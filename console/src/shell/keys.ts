@@ -34,7 +34,7 @@ export function useKeys({ onPalette, onSheet }: Actions): void {
         return
       }
       if (event.metaKey || event.ctrlKey || event.altKey || typing(event.target)) return
-      if (document.querySelector('[role=dialog], [role=alertdialog], [role=menu]')) return
+      if (document.querySelector('[role=dialog], [role=alertdialog]')) return
       if (Date.now() - chordAt < CHORD_MS && event.key in GO) void navigate(GO[event.key as keyof typeof GO]())
       else if (event.key === 'g') chordAt = Date.now()
       else if (event.key === 'j') moveRow(1)

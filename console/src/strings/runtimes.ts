@@ -89,7 +89,7 @@ export const addRuntime = {
 export const runtime = {
   what: 'this runtime',
   kind: 'runtime',
-  since: 'since',
+  since: 'for',
   process: 'Process',
   identity: 'Identity',
   services: 'Services',
@@ -99,6 +99,8 @@ export const runtime = {
   sections: 'Sections',
   filter: 'Filter loggers',
   filterServices: 'Filter services and resources',
+  filterShort: 'Filter',
+  copyId: 'Copy runtime id',
   noServices: 'This runtime reports no services',
   noServicesText: 'Services appear with the first full heartbeat after the program has made them.',
   noListeners: 'This runtime reports no listeners',

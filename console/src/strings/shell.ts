@@ -70,6 +70,7 @@ export const missing = {
   page: 'There is no page at this address',
   thing: (what: string) => `There is no such ${what}`,
   why: 'It may have been removed, its address may be mistyped, or you may not be allowed to see it.',
+  kinds: { project: 'project', integration: 'integration' },
   home: 'Overview',
   projects: 'Projects',
   runtimes: 'Runtimes',

@@ -1,7 +1,7 @@
 import { type ComponentProps, type ReactNode, useId } from 'react'
 
-export const inputClass =
-  'h-8 w-full rounded-md border border-edge bg-surface px-2.5 text-ink outline-offset-0 aria-invalid:border-bad'
+const boxClass = 'h-8 rounded-md border border-edge bg-surface px-2.5 text-ink outline-offset-0 aria-invalid:border-bad'
+export const inputClass = `${boxClass} w-full`
 
 type FieldProps = {
   label: string
@@ -35,6 +35,6 @@ export function Field({ label, hint, error, children }: FieldProps) {
   )
 }
 
-export function Select({ className, ...rest }: ComponentProps<'select'>) {
-  return <select {...rest} className={`${inputClass} pr-8 ${className ?? ''}`} />
+export function Select({ className = 'w-full', ...rest }: ComponentProps<'select'>) {
+  return <select {...rest} className={`${boxClass} ${className}`} />
 }

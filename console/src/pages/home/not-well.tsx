@@ -17,7 +17,7 @@ import { runtimeLabel } from '../runtimes/columns'
 /** Offline and unknown runtimes with their reason, those in critical environments first, then warnings and refusals. */
 export function NotWell({ counts }: { counts: CountsFragment }) {
   const query = useQuery(notWellQuery)
-  const mayRefusals = !useBlocked()('ENVIRONMENT_MGT_MANAGE_NONPROD', 'ENVIRONMENT_MGT_MANAGE')
+  const mayRefusals = !useBlocked()('ENVIRONMENT_MGT_MANAGE_NONPROD')
   const refusals = useQuery({ ...refusalsQuery, enabled: mayRefusals })
   const refused = refusals.data?.reduce((sum, refusal) => sum + refusal.count, 0) ?? 0
   const rows = query.data?.rows ?? []
@@ -61,7 +61,7 @@ export function NotWell({ counts }: { counts: CountsFragment }) {
           ))}
           {refused > 0 && (
             <li className="flex flex-wrap items-baseline gap-x-4 px-3.5 py-1.5">
-              <span className="w-36">
+              <span className="w-44 shrink-0 whitespace-nowrap">
                 <WarningMark text={words.refusals}>
                   <Link {...to.refusals()} data-row className="link">
                     {words.refusals}
@@ -85,7 +85,7 @@ export function NotWell({ counts }: { counts: CountsFragment }) {
 function Trouble({ row }: { row: RuntimeRowFragment }) {
   return (
     <li className="flex flex-wrap items-baseline gap-x-4 gap-y-0.5 px-3.5 py-1.5">
-      <span className="inline-flex w-36 shrink-0 items-center gap-2">
+      <span className="flex w-44 shrink-0 items-center gap-2 whitespace-nowrap">
         {row.status === 'RUNNING' ? <WarningMark text={row.warnings[0]?.message ?? ''} /> : null}
         <Status status={row.status} />
         <Age at={row.statusSince} className="text-faint" />

@@ -1,5 +1,5 @@
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
-import { Link, useNavigate, useParams, useSearch } from '@tanstack/react-router'
+import { Link, useParams, useSearch } from '@tanstack/react-router'
 import { useState } from 'react'
 import { RuntimePageDocument, type RuntimePageQuery } from '@/api/generated/operations'
 import { heartbeatQuery, PAGE_SIZE, runtimeQuery } from '@/api/queries'
@@ -12,6 +12,7 @@ import { CouldNotLoad, Missing, Skeleton } from '@/ui/states'
 import { CriticalBadge, Status } from '@/ui/status'
 import { PATH, to } from '@/util/paths'
 import type { RuntimeSearch } from '@/util/search'
+import { useSearchState } from '@/util/use-search-state'
 import { runtimeLabel } from '../runtimes/columns'
 import { Listeners } from './listeners'
 import { LogLevels } from './log-levels'
@@ -23,7 +24,7 @@ export type RuntimeFacts = NonNullable<RuntimePageQuery['runtime']>
 export function RuntimePage() {
   const { runtimeId } = useParams({ from: `/shell${PATH.runtime}` })
   const search = useSearch({ from: `/shell${PATH.runtime}` })
-  const navigate = useNavigate()
+  const change = useSearchState<RuntimeSearch>()
   const [first, setFirst] = useState(PAGE_SIZE)
   const query = useQuery({ ...runtimeQuery(runtimeId, first), placeholderData: keepPreviousData })
   if (query.isPending) return <Skeleton label={words.what} rows={12} />
@@ -32,8 +33,6 @@ export function RuntimePage() {
     return <CouldNotLoad what={words.what} error={query.error} onRetry={() => void query.refetch()} />
   }
   const runtime = query.data
-  const onSearch = (next: Partial<RuntimeSearch>) =>
-    void navigate({ to: '.', search: (before: RuntimeSearch) => ({ ...before, ...next }), replace: true })
   const more = { onMore: () => setFirst(first + 4 * PAGE_SIZE), loading: query.isFetching }
   return (
     <>
@@ -43,7 +42,7 @@ export function RuntimePage() {
           <span className="inline-flex items-center gap-2">
             <Status status={runtime.status} />
             <span>
-              {words.since} <Age at={runtime.statusSince} ago />
+              {words.since} <Age at={runtime.statusSince} />
             </span>
           </span>
         }
@@ -56,14 +55,14 @@ export function RuntimePage() {
           <Services
             runtime={runtime}
             filter={search.services ?? ''}
-            onFilter={(services) => onSearch({ services: services || undefined })}
+            onFilter={(services) => change({ services: services || undefined }, true)}
             {...more}
           />
           <Listeners runtime={runtime} {...more} />
           <LogLevels
             runtime={runtime}
             filter={search.filter ?? ''}
-            onFilter={(filter) => onSearch({ filter: filter || undefined })}
+            onFilter={(filter) => change({ filter: filter || undefined }, true)}
             {...more}
           />
         </div>
@@ -154,7 +153,7 @@ function Identity({ runtime }: { runtime: RuntimeFacts }) {
     <Card
       title={words.identity}
       label={words.identity}
-      actions={<CopyButton text={runtime.runtimeId} label={`${strings.copy}: ${words.facts.runtimeId}`} look="quiet" />}
+      actions={<CopyButton text={runtime.runtimeId} label={words.copyId} look="quiet" />}
     >
       <Facts
         facts={[

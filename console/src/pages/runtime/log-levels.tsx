@@ -25,7 +25,7 @@ export function LogLevels({ runtime, filter, onFilter, onMore, loading }: LogLev
         <input
           type="search"
           aria-label={words.filter}
-          placeholder={words.filter}
+          placeholder={words.filterShort}
           value={filter}
           onChange={(event) => onFilter(event.target.value)}
           className={filterClass}

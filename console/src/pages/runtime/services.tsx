@@ -28,7 +28,7 @@ export function Services({ runtime, filter, onFilter, onMore, loading }: Service
           type="search"
           data-search
           aria-label={words.filterServices}
-          placeholder={words.filterServices}
+          placeholder={words.filterShort}
           value={filter}
           onChange={(event) => onFilter(event.target.value)}
           className={filterClass}

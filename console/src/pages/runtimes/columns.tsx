@@ -78,7 +78,11 @@ export const columns: Column[] = [
     key: 'reason',
     title: words.columns.reason,
     className: 'hidden lg:table-cell w-full max-w-0 truncate text-muted',
-    cell: ({ statusReason }) => <span data-tip={statusReason}>{statusReason}</span>,
+    cell: ({ status, statusReason }) => (
+      <span data-tip={statusReason} className={status === 'RUNNING' ? 'text-faint' : undefined}>
+        {statusReason}
+      </span>
+    ),
   },
   {
     key: 'node',

@@ -1,8 +1,9 @@
 import { useQuery } from '@tanstack/react-query'
-import { Link, useNavigate, useSearch } from '@tanstack/react-router'
+import { Link, useSearch } from '@tanstack/react-router'
 import { environmentsQuery, integrationQuery, projectQuery } from '@/api/queries'
 import { useScope } from '@/shell/scope'
 import { runtimes as words } from '@/strings/runtimes'
+import { missing } from '@/strings/shell'
 import { Button, buttonClass } from '@/ui/button'
 import { Select } from '@/ui/field'
 import { PageHead } from '@/ui/page'
@@ -10,6 +11,7 @@ import { CouldNotLoad, Empty, Missing, Skeleton } from '@/ui/states'
 import { to } from '@/util/paths'
 import { useBlocked } from '@/util/permissions'
 import type { RuntimesSearch } from '@/util/search'
+import { useSearchState } from '@/util/use-search-state'
 import { AddRuntime } from './add-runtime'
 import { EnvironmentCard } from './environment-card'
 import { RefusalsNotice, RefusalsPanel } from './refusals-panel'
@@ -21,14 +23,14 @@ export function OrganizationRuntimesPage() {
 export function ProjectRuntimesPage() {
   const { project = '' } = useScope()
   const query = useQuery(projectQuery(project))
-  if (query.data === null) return <Missing what="project" />
+  if (query.data === null) return <Missing what={missing.kinds.project} />
   return <RuntimesPage title={words.of(query.data?.displayName ?? project)} scope={{ project }} />
 }
 
 export function IntegrationRuntimesPage() {
   const { project = '', integration = '' } = useScope()
   const query = useQuery(integrationQuery(project, integration))
-  if (query.data === null) return <Missing what="integration" />
+  if (query.data === null) return <Missing what={missing.kinds.integration} />
   return <RuntimesPage title={words.of(query.data?.displayName ?? integration)} scope={{ project, integration }} />
 }
 
@@ -37,15 +39,9 @@ type RuntimesPageProps = { title: string; scope?: { project?: string; integratio
 /** Runtimes of a scope, one card for each environment; which one, and what is open, stands in the address. */
 function RuntimesPage({ title, scope = {} }: RuntimesPageProps) {
   const search: RuntimesSearch = useSearch({ strict: false })
-  const navigate = useNavigate()
   const environments = useQuery(environmentsQuery)
-  const blocked = useBlocked()('ENVIRONMENT_MGT_MANAGE_NONPROD', 'ENVIRONMENT_MGT_MANAGE')
-  const change = (next: Partial<RuntimesSearch>) =>
-    void navigate({
-      to: '.',
-      search: (before: RuntimesSearch) => ({ ...before, ...next }),
-      replace: 'environment' in next,
-    })
+  const blocked = useBlocked()('ENVIRONMENT_MGT_MANAGE_NONPROD')
+  const change = useSearchState<RuntimesSearch>()
   const all = environments.data?.nodes ?? []
   const shown = search.environment ? all.filter((each) => each.handle === search.environment) : all
   const { project, integration } = scope
@@ -59,7 +55,7 @@ function RuntimesPage({ title, scope = {} }: RuntimesPageProps) {
             <Select
               aria-label={words.environmentFilter}
               value={search.environment ?? ''}
-              onChange={(event) => change({ environment: event.target.value || undefined })}
+              onChange={(event) => change({ environment: event.target.value || undefined }, true)}
               className="w-auto"
             >
               <option value="">{words.allEnvironments}</option>

@@ -5,6 +5,7 @@ import { type SecretFilter, type SecretRowFragment, SecretsDocument } from '@/ap
 import { environmentsQuery, integrationQuery, PAGE_SIZE, secretsQuery } from '@/api/queries'
 import { useScope } from '@/shell/scope'
 import { secrets as words } from '@/strings/secrets'
+import { missing } from '@/strings/shell'
 import { Age } from '@/ui/age'
 import { Button, buttonClass } from '@/ui/button'
 import { CopyGraphql } from '@/ui/copy'
@@ -36,7 +37,7 @@ export function OrganizationSecretsPage() {
 export function IntegrationSecretsPage() {
   const { project = '', integration = '' } = useScope()
   const query = useQuery(integrationQuery(project, integration))
-  if (query.data === null) return <Missing what="integration" />
+  if (query.data === null) return <Missing what={missing.kinds.integration} />
   return (
     <SecretsPage
       title={words.of(query.data?.displayName ?? integration)}
@@ -102,7 +103,7 @@ function SecretsPage({ title, scope, add }: SecretsPageProps) {
                 blocked={
                   row.environment.critical
                     ? blocked('ENVIRONMENT_MGT_MANAGE')
-                    : blocked('ENVIRONMENT_MGT_MANAGE_NONPROD', 'ENVIRONMENT_MGT_MANAGE')
+                    : blocked('ENVIRONMENT_MGT_MANAGE_NONPROD')
                 }
                 onClick={() => setRevoking(row)}
               >

@@ -1,0 +1,120 @@
+import { expect, test } from 'vitest'
+import type { RuntimeRowFragment } from '@/api/generated/operations'
+import { applyChange, applyHeartbeats, insertRows, matches, type RuntimePages } from './merge'
+import type { RuntimeChange } from './subscription'
+
+function row(name: string, changes: Partial<RuntimeRowFragment> = {}): RuntimeRowFragment {
+  return {
+    id: name,
+    runtimeId: name,
+    name,
+    type: 'PY',
+    status: 'RUNNING',
+    statusReason: '',
+    statusSince: '2026-11-21T10:00:00.000Z',
+    lastHeartbeatAt: '2026-11-21T10:00:00.000Z',
+    version: null,
+    secretKeyId: 'k1',
+    environment: { handle: 'dev', displayName: 'dev', critical: false },
+    project: { handle: 'p', displayName: 'P' },
+    integration: { handle: 'i', displayName: 'I' },
+    warnings: [],
+    node: { hostname: null },
+    ...changes,
+  }
+}
+
+function pagesOf(...pages: string[][]): RuntimePages {
+  const totalCount = pages.flat().length
+  return {
+    pageParams: pages.map(() => null),
+    pages: pages.map((names, index) => ({
+      nodes: names.map((name) => row(name)),
+      totalCount,
+      sequence: 1,
+      pageInfo: { endCursor: null, hasNextPage: index < pages.length - 1 },
+    })),
+  }
+}
+
+const change = (runtimeKey: string, runtime: RuntimeRowFragment | null): RuntimeChange => ({
+  sequence: 2,
+  at: '2026-11-21T10:00:00.000Z',
+  resync: false,
+  kind: runtime ? 'REPORTED' : 'RETIRED',
+  runtimeKey,
+  runtime,
+})
+const names = (pages: RuntimePages) => pages.pages.map((page) => page.nodes.map((node) => node.name))
+
+test('a known row changes where it stands, the others stay the same objects', () => {
+  const before = pagesOf(['a', 'b'], ['c'])
+  const { pages, arrived } = applyChange(before, {}, change('b', row('b', { status: 'OFFLINE' })))
+  expect(arrived).toBeUndefined()
+  expect(names(pages)).toEqual([['a', 'b'], ['c']])
+  expect(pages.pages[0]?.nodes[1]?.status).toBe('OFFLINE')
+  expect(pages.pages[0]?.nodes[0]).toBe(before.pages[0]?.nodes[0])
+})
+
+test('a retired row leaves and is not counted any more', () => {
+  const { pages } = applyChange(pagesOf(['a', 'b']), {}, change('a', null))
+  expect(names(pages)).toEqual([['b']])
+  expect(pages.pages[0]?.totalCount).toBe(1)
+})
+
+test('a row that no longer belongs to the list leaves it', () => {
+  const moved = row('a', { integration: { handle: 'other', displayName: 'Other' } })
+  const { pages } = applyChange(pagesOf(['a']), { project: 'p', integration: 'i' }, change('a', moved))
+  expect(names(pages)).toEqual([[]])
+})
+
+test('a new row is reported as arrived and not shown by itself', () => {
+  const before = pagesOf(['a'])
+  const { pages, arrived } = applyChange(before, {}, change('b', row('b')))
+  expect(pages).toBe(before)
+  expect(arrived?.name).toBe('b')
+})
+
+test('a new row of another list does not arrive', () => {
+  expect(applyChange(pagesOf(['a']), { environment: 'prod' }, change('b', row('b'))).arrived).toBeUndefined()
+})
+
+test('rows are inserted in the order of the server, once', () => {
+  const pages = insertRows(pagesOf(['b', 'd'], ['f']), [row('c'), row('a'), row('c'), row('g')])
+  expect(names(pages)).toEqual([
+    ['a', 'b', 'c', 'd'],
+    ['f', 'g'],
+  ])
+  expect(pages.pages[0]?.totalCount).toBe(6)
+})
+
+test('a row behind the last loaded page is counted and comes with that page', () => {
+  const before = pagesOf(['a', 'b'])
+  const open: RuntimePages = {
+    ...before,
+    pages: before.pages.map((page) => ({ ...page, totalCount: 90, pageInfo: { endCursor: '2', hasNextPage: true } })),
+  }
+  const pages = insertRows(open, [row('z')])
+  expect(names(pages)).toEqual([['a', 'b']])
+  expect(pages.pages[0]?.totalCount).toBe(91)
+})
+
+test('heartbeats move forward only, and only rows that beat change', () => {
+  const before = pagesOf(['a', 'b'])
+  const later = '2026-11-21T10:00:10.000Z'
+  const earlier = '2026-11-21T09:00:00.000Z'
+  const after = applyHeartbeats(
+    before,
+    new Map([
+      ['a', later],
+      ['b', earlier],
+    ]),
+  )
+  expect(after.pages[0]?.nodes[0]?.lastHeartbeatAt).toBe(later)
+  expect(after.pages[0]?.nodes[1]).toBe(before.pages[0]?.nodes[1])
+})
+
+test('the filter by secret looks at the last full heartbeat', () => {
+  expect(matches({ secretKeyId: 'k1' }, row('a'))).toBe(true)
+  expect(matches({ secretKeyId: 'k2' }, row('a'))).toBe(false)
+})
