@@ -32,10 +32,20 @@ def open_readers(path: Path) -> Engine:
 
 def translate(error: DBAPIError | PoolTimeout | sqlite3.Error) -> Unavailable:
     """Turn a driver's error into one of ours: everything that the database cannot do now is our own trouble."""
-    text = str(getattr(error, "orig", None) or error)
+    text = str(_first_cause(error))
     if any(phrase in text.lower() for phrase in _FULL):
         return StorageFull(f"The database cannot take a write: {text}.", fix=_FIX)
     return StorageUnavailable(f"The database does not answer: {text}.", fix=_FIX)
+
+
+def _first_cause(error: BaseException) -> BaseException:
+    """Find what went wrong first: a full disk ends the transaction, and then the savepoint is missing."""
+    first, current = error, error.__context__
+    while current is not None:
+        if isinstance(current, sqlite3.Error):
+            first = current
+        current = current.__context__
+    return first
 
 
 def _open(path: Path, *, read_only: bool, size: int) -> Engine:

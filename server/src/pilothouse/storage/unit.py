@@ -18,7 +18,8 @@ from typing import Any, TypeVar
 import msgspec
 import structlog
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError, TimeoutError as PoolTimeout
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from pilothouse.base.errors import PilothouseError, Unavailable
 from pilothouse.domain.events import Event, NewEvent
@@ -166,8 +167,8 @@ class Store:
                 stored = transaction.write_events()
         except PilothouseError as refusal:
             return refusal
-        except (DBAPIError, sqlite3.Error):
-            raise
+        except OperationalError:
+            raise  # the database itself: nothing of this batch can be kept
         except Exception as defect:  # noqa: BLE001 - an edge: the defect goes to whoever waits, the writer lives on
             return defect
         happened.extend(stored)

@@ -214,7 +214,7 @@ def _formatted(error: GraphQLError) -> dict[str, Any]:
     """Describe an error for the outside; a defect tells its request id and nothing of the inside."""
     formatted: dict[str, Any] = dict(error.formatted)
     original = error.original_error
-    if original is None:
+    if error.path is None or original is None:  # about the request itself: nothing of ours has run
         extensions = {
             "code": "INVALID_QUERY",
             "fix": "See the schema for what can be asked.",

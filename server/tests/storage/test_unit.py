@@ -1,0 +1,163 @@
+"""Transactions: durable when acknowledged, together on the disk, apart in failure."""
+
+import asyncio
+import sqlite3
+import stat
+from pathlib import Path
+
+import pytest
+from pilothouse.base.errors import Conflict, StorageFull, StorageUnavailable, Unavailable
+from pilothouse.domain.events import Event, EventKind, NewEvent
+from pilothouse.storage import unit
+from pilothouse.storage.engine import open_writer
+from pilothouse.storage.migrate import upgrade
+from pilothouse.storage.unit import Store, Transaction
+from sqlalchemy import event, text
+
+pytestmark = pytest.mark.anyio
+
+ADD = text("insert into organizations (id, handle, display_name) values (:n, :n, :n)")
+NAMES = text("select handle from organizations where handle like 'n%' order by handle")
+
+
+@pytest.fixture
+async def store(tmp_path: Path):
+    path = tmp_path / "pilothouse.db"
+    engine = open_writer(path)
+    upgrade(engine)
+    engine.dispose()
+    published: list[Event] = []
+    opened = Store(path, published.extend)
+    opened.published = published
+    yield opened
+    opened.close()
+
+
+def adding(name: str, *, fail: Exception | None = None, emit: bool = False):
+    def operation(tx: Transaction) -> str:
+        tx.connection.execute(ADD, {"n": name})
+        if emit:
+            tx.emit(NewEvent(kind=EventKind.PROJECT_CREATED, at=1.0, detail=name))
+        if fail:
+            raise fail
+        return name
+
+    return operation
+
+
+async def names(store: Store) -> list[str]:
+    return list(await store.read(lambda c: c.execute(NAMES).scalars().all()))
+
+
+async def test_a_write_is_on_the_disk_when_it_is_acknowledged(store: Store, tmp_path: Path) -> None:
+    assert await store.write(adding("n1")) == "n1"
+    other = sqlite3.connect(tmp_path / "pilothouse.db")
+    assert other.execute("select handle from organizations").fetchall() == [("n1",)]
+    other.close()
+
+
+async def test_operations_that_wait_together_are_committed_together(store: Store) -> None:
+    commits = 0
+
+    @event.listens_for(store.writer_engine, "commit")
+    def count(_connection: object) -> None:
+        nonlocal commits
+        commits += 1
+
+    await asyncio.gather(*(store.write(adding(f"n{number:03}")) for number in range(100)))
+    assert len(await names(store)) == 100
+    assert commits < 50
+
+
+async def test_one_that_is_refused_takes_nothing_with_it_and_leaves_nothing(store: Store) -> None:
+    answers = await asyncio.gather(
+        store.write(adding("n1", emit=True)),
+        store.write(adding("n2", emit=True, fail=Conflict("no"))),
+        store.write(adding("n3", emit=True, fail=ValueError("a defect"))),
+        store.write(adding("n4", emit=True)),
+        return_exceptions=True,
+    )
+    assert [type(answer) for answer in answers] == [str, Conflict, ValueError, str]
+    assert await names(store) == ["n1", "n4"]
+    assert [event.detail for event in store.published] == ["n1", "n4"]
+
+
+async def test_events_leave_after_the_commit_in_one_growing_sequence(store: Store) -> None:
+    await asyncio.gather(*(store.write(adding(f"n{number}", emit=True)) for number in range(5)))
+    sequences = [event.sequence for event in store.published]
+    assert sequences == sorted(sequences)
+    assert len(set(sequences)) == 5
+
+
+async def test_a_rolled_back_operation_announces_nothing(store: Store) -> None:
+    with pytest.raises(Conflict):
+        await store.write(adding("n1", emit=True, fail=Conflict("no")))
+    assert store.published == []
+
+
+async def test_readers_cannot_write(store: Store) -> None:
+    with pytest.raises(Unavailable):
+        await store.read(lambda c: c.execute(ADD, {"n": "n1"}))
+
+
+async def test_a_disk_that_is_full_is_our_trouble_and_nothing_is_half_written(store: Store) -> None:
+    await store.write(adding("n1"))
+    pages = await store.write(lambda tx: tx.connection.exec_driver_sql("pragma page_count").scalar_one())
+    await store.write(lambda tx: tx.connection.exec_driver_sql(f"pragma max_page_count = {pages}").scalar_one())
+    big = text("insert into organizations (id, handle, display_name) values ('big', 'n-big', :x)")
+    with pytest.raises(StorageFull, match="full"):
+        await store.write(lambda tx: tx.connection.execute(big, {"x": "x" * 1_000_000}))
+    assert "full" in (store.last_failure or "")
+    assert await names(store) == ["n1"]
+    await store.write(lambda tx: tx.connection.exec_driver_sql("pragma max_page_count = 1000000").scalar_one())
+    await store.write(adding("n2"))  # room again: it goes on without a restart
+    assert store.last_failure is None
+
+
+async def test_a_database_file_that_is_read_only_is_said_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "pilothouse.db"
+    engine = open_writer(path)
+    upgrade(engine)
+    engine.dispose()
+    store = Store(path, lambda _: None)
+
+    @event.listens_for(store.writer_engine, "connect")
+    def as_the_system_would(connection: sqlite3.Connection, _record: object) -> None:
+        connection.execute("pragma query_only = on")  # root may write to read-only files: SQLite itself refuses here
+
+    with pytest.raises(StorageFull, match="readonly"):
+        await store.write(adding("n1"))
+    store.close()
+
+
+async def test_a_lost_database_file_is_our_trouble(tmp_path: Path) -> None:
+    store = Store(tmp_path / "nowhere" / "pilothouse.db", lambda _: None)
+    with pytest.raises(StorageUnavailable):
+        await store.write(adding("n1"))
+    with pytest.raises(StorageUnavailable):
+        await store.read(lambda c: c.execute(NAMES).all())
+    store.close()
+
+
+async def test_more_waiting_writes_than_the_limit_are_refused_and_not_piled_up(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert unit.QUEUE_MAX == 10_000
+    store._jobs.maxsize = 3
+    answers = await asyncio.gather(
+        *(store.write(adding(f"n{number:03}")) for number in range(200)), return_exceptions=True
+    )
+    refused = [answer for answer in answers if isinstance(answer, Unavailable)]
+    assert refused
+    assert len(await names(store)) == 200 - len(refused)
+
+
+async def test_closing_finishes_what_is_queued(tmp_path: Path, store: Store) -> None:
+    waiting = [asyncio.ensure_future(store.write(adding(f"n{number}"))) for number in range(20)]
+    await asyncio.sleep(0)
+    await asyncio.to_thread(store.close)
+    assert await asyncio.gather(*waiting) == [f"n{number}" for number in range(20)]
+
+
+def test_only_the_owner_may_read_the_database(settings) -> None:
+    assert stat.S_IMODE(settings.database_path.stat().st_mode) == 0o600
