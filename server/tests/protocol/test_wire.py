@@ -265,6 +265,14 @@ def test_of_two_entries_with_one_name_the_last_counts() -> None:
     assert heartbeat.flags[-1] == "artifacts: several of one name, the last one counts"
 
 
+@pytest.mark.parametrize("is_reversed", [True, False])
+def test_of_two_names_for_one_thing_the_first_counts_and_null_is_no_name(is_reversed: bool) -> None:
+    task = {"name": "t", "state": "enabled", "status": "disabled", "carbonApp": None, "compositeApp": "car"}
+    members = dict(reversed(task.items())) if is_reversed else task
+    (kept,) = full(artifacts={"tasks": [members]}).artifacts.all(Task)
+    assert (kept.state.value, kept.carbon_app) == ("enabled", "car")
+
+
 def test_a_main_beside_services_is_not_an_automation() -> None:
     main = {"packageOrg": "o", "packageName": "n", "packageVersion": "1"}
     assert full(artifacts={"main": main}).artifacts.automation is not None

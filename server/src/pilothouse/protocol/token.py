@@ -29,6 +29,8 @@ TIME_S_MAX: Final = 253_402_300_799.0
 
 _BLOCK_BYTES: Final = 64
 _SIGNATURE_CHARS: Final = 43
+_SCHEME_CHARS: Final = len("Bearer ")
+_DOTS: Final = 2
 _INNER: Final = bytes(byte ^ 0x36 for byte in range(256))
 _OUTER: Final = bytes(byte ^ 0x5C for byte in range(256))
 _TO_URL: Final = bytes.maketrans(b"+/", b"-_")
@@ -161,8 +163,14 @@ class TokenReader:
 
         Raises: TokenError (MISSING, MALFORMED, NO_KEY_ID, ALGORITHM)
         """
-        header = self._token(authorization).partition(b".")[0]
-        return self._key_ids.get(header) or _read_header(header)
+        token = self._token(authorization)
+        header = token[: token.find(b".")]
+        key_id = self._key_ids.get(header)
+        if key_id is not None:
+            return key_id
+        if token.count(b".") != _DOTS:
+            raise TokenError(TokenRefusal.MALFORMED, "The token has not exactly three segments.")
+        return _read_header(header)
 
     def verify(self, authorization: str | None, key: SigningKey, now: float) -> Claims:
         """Check signature, issuer, audience, times and scope, in this order.
@@ -171,8 +179,9 @@ class TokenReader:
         Raises: TokenError
         """
         token = self._token(authorization)
-        signing_input, _, signature = token.rpartition(b".")
-        header, _, payload = signing_input.partition(b".")
+        # Too few or too many segments need no check of their own: a payload with a dot or without a byte does not decode.
+        first, last = token.find(b"."), token.rfind(b".")
+        header, signing_input, signature = token[:first], token[:last], token[last + 1 :]
         key_id = None if header in self._key_ids else _read_header(header)
         # Comparing texts instead of bytes: only the canonical spelling of the one right signature is equal.
         expected = b2a_base64(key.sign(signing_input)).translate(_TO_URL)[:_SIGNATURE_CHARS]
@@ -182,29 +191,23 @@ class TokenReader:
             if len(self._key_ids) >= HEADER_CACHE_MAX:
                 self._key_ids.clear()
             self._key_ids[header] = key_id
-        claims = _read_claims(payload)
+        claims = _read_claims(token[first + 1 : last])
         self._check(claims, now)
         return claims
 
     def _token(self, authorization: str | None) -> bytes:
-        """Take the token out of the header field; its three segments are there, but not decoded."""
+        """Take the token out of the header field."""
         if not authorization:
             raise TokenError(TokenRefusal.MISSING, "The request has no Authorization header.")
-        if len(authorization) > self._rules.length_limit_bytes:
-            raise TokenError(
-                TokenRefusal.MALFORMED,
-                f"The Authorization header is longer than {self._rules.length_limit_bytes} bytes.",
-            )
-        scheme, _, text = authorization.partition(" ")
-        if scheme != "Bearer" and scheme.lower() != "bearer":
+        limit = self._rules.length_limit_bytes
+        if len(authorization) > limit:
+            raise TokenError(TokenRefusal.MALFORMED, f"The Authorization header is longer than {limit} bytes.")
+        if authorization[:_SCHEME_CHARS] != "Bearer " and authorization[:_SCHEME_CHARS].lower() != "bearer ":
             raise TokenError(TokenRefusal.MISSING, "The Authorization header is not a Bearer token.")
         try:
-            token = text.encode("ascii")
+            return authorization[_SCHEME_CHARS:].encode("ascii")
         except UnicodeEncodeError:
             raise TokenError(TokenRefusal.MALFORMED, "The token is not ASCII.") from None
-        if token.count(b".") != 2:  # noqa: PLR2004  three segments
-            raise TokenError(TokenRefusal.MALFORMED, "The token has not exactly three segments.")
-        return token
 
     def _check(self, claims: Claims, now: float) -> None:
         rules = self._rules
