@@ -1,6 +1,8 @@
 """What the bridge's tests share: a control plane on loopback, certificates, programs that run apart, a clean slate."""
 
+import contextlib
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -96,6 +98,7 @@ class Program:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            start_new_session=True,  # so that its children can be ended with it
         )
         self.running.append(process)
         return process
@@ -106,9 +109,9 @@ class Program:
 
     def end_all(self) -> None:
         for process in self.running:
-            if process.poll() is None:
-                process.kill()
-            process.communicate()
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.communicate(timeout=10)
 
 
 @pytest.fixture

@@ -45,8 +45,8 @@ class Starlette:
         for watch in self._watches:
             watch.catch_up()
         makers = {id(instance): (instance, maker) for watch in self._watches for instance, maker in watch.roster.live()}
-        applications = _placed([instance for instance, _ in makers.values()], servings)
-        return [_service(application, makers[id(application.instance)][1]) for application in applications]
+        known = {key: instance for key, (instance, _) in makers.items()}
+        return [_service(placed, makers[id(placed.instance)][1], known) for placed in _placed(known, servings)]
 
     def after_fork(self) -> None:
         """Renew the locks."""
@@ -54,9 +54,9 @@ class Starlette:
             watch.renew_lock()
 
 
-def _placed(instances: Sequence[Any], servings: Sequence[Serving]) -> list[_Application]:
+def _placed(known: dict[int, Any], servings: Sequence[Serving]) -> list[_Application]:
     """Give each application its base path and listeners, from the served ones down through their mounts."""
-    known = {id(instance): instance for instance in instances}
+    instances = list(known.values())
     listeners: dict[int, list[str]] = {}
     for serving in servings:
         root = _unwrapped(serving.application, known)
@@ -100,7 +100,7 @@ def _children(instance: Any, known: dict[int, Any]) -> Iterator[tuple[str, Any]]
                 yield route.url, child
 
 
-def _service(application: _Application, maker: str | None) -> Service:
+def _service(application: _Application, maker: str | None, known: dict[int, Any]) -> Service:
     instance = application.instance
     attribute = attribute_of(instance, maker)
     package = maker or (attribute or "").partition(":")[0] or type(instance).__module__
@@ -122,12 +122,12 @@ def _title(instance: Any) -> str | None:
     return title if isinstance(title, str) and title.strip() and title != "FastAPI" else None
 
 
-def _resources(instance: Any) -> Iterator[Resource]:
+def _resources(instance: Any, known: dict[int, Any]) -> Iterator[Resource]:
     for route in _walk(instance.routes, ""):
         if route.mounted is None:
             if getattr(route.endpoint, "__module__", None) != "fastapi.applications":  # its own documentation pages
                 yield Resource(route.methods, route.url or "/", source_of(route.endpoint))
-        elif not hasattr(route.mounted, "router"):  # an application of its own is a service of its own
+        elif _unwrapped(route.mounted, known) is None:  # an application that we know is a service of its own
             yield Resource(route.methods, f"{route.url}/*", source_of(route.mounted))
 
 
