@@ -179,7 +179,7 @@ class TokenReader:
         Raises: TokenError
         """
         token = self._token(authorization)
-        # Too few or too many segments need no check of their own: a payload with a dot or without a byte does not decode.
+        # Too few or too many segments need no check: a payload with a dot in it or with nothing in it does not decode.
         first, last = token.find(b"."), token.rfind(b".")
         header, signing_input, signature = token[:first], token[:last], token[last + 1 :]
         key_id = None if header in self._key_ids else _read_header(header)

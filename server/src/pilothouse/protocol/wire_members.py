@@ -4,12 +4,22 @@ Source: contracts/README.md.
 """
 
 from collections.abc import Mapping
-from typing import Final, cast
+from typing import Final
 
 import msgspec
 
 from pilothouse.domain.runtime import NodeFacts
-from pilothouse.protocol.wire_values import Json, JsonObject, Notes, read_integer, read_number, read_text, read_time_s
+from pilothouse.protocol.wire_values import (
+    Json,
+    JsonObject,
+    Notes,
+    is_list,
+    is_object,
+    read_integer,
+    read_number,
+    read_text,
+    read_time_s,
+)
 
 RAW_BYTES_MAX: Final = 4 * 1024 * 1024
 """Of `openApiDefinitions` and of `workflowMetadata`; what is larger is dropped, and flagged."""
@@ -20,11 +30,11 @@ INTERVAL_S_MAX: Final = 86_400.0
 
 def read_node(value: Json, hostname: Json, port: Json, notes: Notes) -> NodeFacts:
     """Read `nodeInfo`, and beside it where the runtime says that its management API listens."""
-    if type(value) is not dict:
+    if not is_object(value):
         if value is not None:
             notes.add("nodeInfo: not an object, ignored")
         value = {}
-    members = cast("JsonObject", value)
+    members: JsonObject = value
 
     def text(key: str) -> str | None:
         return read_text(members.get(key), key, f"nodeInfo.{key}", notes)
@@ -46,12 +56,12 @@ def read_node(value: Json, hostname: Json, port: Json, notes: Notes) -> NodeFact
 
 def read_log_levels(value: Json, notes: Notes) -> Mapping[str, str] | None:
     """Read levels by logger; None when the heartbeat is silent about them."""
-    if type(value) is not dict:
+    if not is_object(value):
         if value is not None:
             notes.add("logLevels: not an object, ignored")
         return None
     levels: dict[str, str] = {}
-    for logger, level in cast("JsonObject", value).items():
+    for logger, level in value.items():
         if len(levels) >= LOGGERS_MAX:
             notes.add(f"logLevels: more than {LOGGERS_MAX} loggers, the rest ignored")
             break
@@ -72,14 +82,13 @@ def read_interval_s(value: Json, notes: Notes) -> float | None:
 
 def read_capabilities(value: Json, notes: Notes) -> tuple[str, ...]:
     """Read what the runtime says it can do, sorted."""
-    if type(value) is not list:
+    if not is_list(value):
         if value is not None:
             notes.add("capabilities: not a list, ignored")
         return ()
-    entries = cast("list[Json]", value)
-    if len(entries) > CAPABILITIES_MAX:
+    if len(value) > CAPABILITIES_MAX:
         notes.add(f"capabilities: more than {CAPABILITIES_MAX}, the rest ignored")
-    texts = (read_text(entry, "capability", "capabilities", notes) for entry in entries[:CAPABILITIES_MAX])
+    texts = (read_text(entry, "capability", "capabilities", notes) for entry in value[:CAPABILITIES_MAX])
     return tuple(sorted({text for text in texts if text}))
 
 

@@ -5,7 +5,7 @@ Source: contracts/README.md.
 
 import math
 from collections.abc import Mapping
-from typing import Any, Final, cast
+from typing import Any, Final, TypeGuard
 
 import msgspec
 
@@ -128,6 +128,16 @@ class Notes:
         return tuple(flag if count == 1 else f"{flag} ({count} times)" for flag, count in self._counts.items())
 
 
+def is_object(value: Json) -> TypeGuard[JsonObject]:
+    """Tell whether it is a JSON object."""
+    return type(value) is dict
+
+
+def is_list(value: Json) -> TypeGuard[list[Json]]:
+    """Tell whether it is a JSON array."""
+    return type(value) is list
+
+
 def read_text(value: Json, key: str, where: str, notes: Notes) -> str | None:
     """Read a text: numbers become text, what is too long is cut, anything else is nothing."""
     limit = TEXT_CHARS_MAX.get(key, TEXT_CHARS_MAX_ELSE)
@@ -168,7 +178,7 @@ def read_number(value: Json, where: str, notes: Notes) -> float | None:
 
 def read_time_s(value: Json, where: str, notes: Notes) -> float | None:
     """Read `[epochSeconds, fraction]`, or a plain number of seconds."""
-    parts = cast("list[Json]", value) if type(value) is list else [value]
+    parts = value if is_list(value) else [value]
     if all(type(part) in {int, float} for part in parts) and 1 <= len(parts) <= 2:  # noqa: PLR2004  seconds and fraction
         time_s = math.fsum(float(part) for part in parts)
         if 0 <= time_s <= TIME_S_MAX:
