@@ -173,12 +173,16 @@ class ControlPlane:
     def _count_lost(self) -> None:
         self.figures.events_lost += 1
 
-    async def _services(self) -> Services:
-        organization = await self.store.read(
+    async def organization(self) -> Organization:
+        """Find the organization; there is one by default."""
+        found = await self.store.read(
             lambda connection: tenancy.find_organization(connection, DEFAULT_ORGANIZATION_HANDLE)
         )
-        if organization is None:
+        if found is None:
             raise PilothouseError("The default organization is missing from the database.")
+        return found
+
+    async def _services(self) -> Services:
         settings = self.settings
         return Services(
             store=self.store,
@@ -190,7 +194,7 @@ class ControlPlane:
             refusals=self.refusals,
             figures=self.figures,
             clock=self.clock,
-            organization=organization,
+            organization=await self.organization(),
             settings=ApiSettings(secure_cookies=settings.console_tls, metrics_token=settings.metrics_token),
             schema_path=bundled.schema_path(),
             version=__version__,

@@ -1,0 +1,53 @@
+"""The first administrator, and a new password for who lost theirs."""
+
+import asyncio
+from functools import partial
+
+from pilothouse.access.grants import Role, Subject
+from pilothouse.app.control_plane import ControlPlane
+from pilothouse.base.clock import SystemClock
+from pilothouse.base.errors import NotFound
+from pilothouse.config import Settings
+from pilothouse.identity.passwords import Passwords, check_password, generate_password
+from pilothouse.operations.sign_in import create_first_administrator, reset_password
+from pilothouse.storage.people import count_users
+from pilothouse.storage.unit import Store
+
+LOCAL = Subject(
+    id="local", username="local", display_name="This machine", roles=frozenset({Role.ADMINISTRATOR}), address=None
+)
+"""Who acts for the person that started the control plane here: whoever may read its files may do anything anyway."""
+
+
+async def ensure_administrator(plane: ControlPlane, password: str | None) -> str | None:
+    """Create the first administrator if there is nobody yet; returns the password if it was generated.
+
+    Raises: InvalidInput when the given password is too short
+    """
+    if await plane.store.read(count_users):
+        return None
+    chosen = generate_password() if password is None else check_password(password, field="PILOTHOUSE_ADMIN_PASSWORD")
+    hashed = await asyncio.to_thread(plane.passwords.hash, chosen)
+    made = await plane.store.write(
+        partial(create_first_administrator, password_hash=hashed, now=plane.clock.now())
+    )
+    return chosen if made and password is None else None
+
+
+async def give_new_password(settings: Settings, username: str) -> str:
+    """Give a user a generated password; works beside a running control plane.
+
+    Raises: NotFound, StorageUnavailable
+    """
+    chosen = generate_password()
+    hashed = Passwords().hash(chosen)
+    store = Store(settings.database_path, lambda _: None)
+    try:
+        found = await store.write(
+            partial(reset_password, username=username, password_hash=hashed, now=SystemClock().now())
+        )
+    finally:
+        store.close()
+    if not found:
+        raise NotFound(f"There is no user '{username[:100]}'.", fix="The first administrator is called 'admin'.")
+    return chosen

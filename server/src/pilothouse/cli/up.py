@@ -1,0 +1,76 @@
+"""`pilothouse up` and `pilothouse serve`."""
+
+import asyncio
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import uvloop
+
+from pilothouse.app.example import Example, start_example
+from pilothouse.app.running import Started, run
+from pilothouse.cli.greeting import greet
+from pilothouse.config import Settings, load
+from pilothouse.observe.logs import configure
+
+Home = Annotated[Path | None, typer.Option("--home", help="Directory of database, certificate and key.")]
+RuntimePort = Annotated[int | None, typer.Option("--runtime-port", help="Port for runtimes.")]
+ConsolePort = Annotated[int | None, typer.Option("--console-port", help="Port for the console and the APIs.")]
+LoopbackHttp = Annotated[
+    bool, typer.Option("--http-loopback", help="Console over plain HTTP, reachable from this machine alone.")
+]
+
+
+def up(
+    home: Home = None,
+    runtime_port: RuntimePort = None,
+    console_port: ConsolePort = None,
+    http_loopback: LoopbackHttp = False,
+    no_example: Annotated[bool, typer.Option("--no-example", help="Without the example integration.")] = False,
+) -> None:
+    """Start a control plane with the example integration."""
+    _serve(_settings(home, runtime_port, console_port, http_loopback), with_example=not no_example, is_first_hour=True)
+
+
+def serve(
+    home: Home = None,
+    runtime_port: RuntimePort = None,
+    console_port: ConsolePort = None,
+    http_loopback: LoopbackHttp = False,
+) -> None:
+    """Start a control plane."""
+    _serve(_settings(home, runtime_port, console_port, http_loopback), with_example=False, is_first_hour=False)
+
+
+def _settings(
+    home: Path | None, runtime_port: int | None, console_port: int | None, http_loopback: bool
+) -> Settings:
+    settings = load(
+        home=None if home is None else home.expanduser().absolute(),
+        runtime_port=runtime_port,
+        console_port=console_port,
+        console_tls=False if http_loopback else None,
+    )
+    configure(settings.log_level, settings.log_format)
+    return settings
+
+
+def _serve(settings: Settings, *, with_example: bool, is_first_hour: bool) -> None:
+    example: Example | None = None
+
+    async def when_ready(started: Started) -> None:
+        nonlocal example
+        if with_example:
+            example = await start_example(started.plane, started.runtime_url, os.environ)
+        greet(started, example, is_first_hour=is_first_hour)
+
+    async def serve_until_asked() -> None:
+        try:
+            await run(settings, when_ready)
+        finally:
+            if example is not None:
+                await example.stop()
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(serve_until_asked())
