@@ -32,7 +32,12 @@ def test_a_pasted_table_is_enough(tmp_path: Path) -> None:
     settings = loaded.settings
     assert (settings.environment, settings.project, settings.integration) == ("dev", "shop", "orders")
     assert str(settings.server) == "https://localhost:9445"
-    assert (settings.heartbeat_interval_s, settings.cert, settings.enable_ssl, settings.runtime) == (10, None, False, None)
+    assert (settings.heartbeat_interval_s, settings.cert, settings.enable_ssl, settings.runtime) == (
+        10,
+        None,
+        False,
+        None,
+    )
     assert (settings.jwt_issuer, settings.jwt_audience) == ("icp-runtime-jwt-issuer", "icp-server")
     assert settings.runtime_id_file == tmp_path / ".icp_runtime_id"
     assert loaded.warnings == ()
@@ -80,7 +85,12 @@ def test_environment_beats_arguments_beat_data_beats_files_beat_defaults(
         ("PILOTHOUSE_BRIDGE_HEARTBEAT_INTERVAL", "2.5", "heartbeat_interval_s", 2.5),
         ("PILOTHOUSE_BRIDGE_RUNTIME", "12", "runtime", "12"),
         ("BAL_CONFIG_VAR_WSO2_ICP_RUNTIME_BRIDGE_RUNTIME", "ballerina", "runtime", "ballerina"),
-        ("BAL_CONFIG_VAR_WSO2_ICP_RUNTIME_BRIDGE_JWTISSUER", "as-ballerina-writes-it", "jwt_issuer", "as-ballerina-writes-it"),
+        (
+            "BAL_CONFIG_VAR_WSO2_ICP_RUNTIME_BRIDGE_JWTISSUER",
+            "as-ballerina-writes-it",
+            "jwt_issuer",
+            "as-ballerina-writes-it",
+        ),
         ("BAL_CONFIG_VAR_WSO2_ICP_RUNTIME_BRIDGE_JWT_ISSUER", "as-people-write-it", "jwt_issuer", "as-people-write-it"),
         ("PILOTHOUSE_BRIDGE_JWT_AUDIENCE", "  ", "jwt_audience", "icp-server"),
     ],
@@ -112,7 +122,9 @@ def test_a_named_file_replaces_the_default_one(tmp_path: Path) -> None:
 
 
 def test_a_named_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(ConfigFileUnusableError, match=r"gone\.toml' \(named by environment variable BAL_CONFIG_FILES\)"):
+    with pytest.raises(
+        ConfigFileUnusableError, match=r"gone\.toml' \(named by environment variable BAL_CONFIG_FILES\)"
+    ):
         load(tmp_path, BAL_CONFIG_FILES="gone.toml")
 
 

@@ -51,7 +51,11 @@ def test_a_program_without_a_server_registers_promptly(server: FakePilothouse, c
     beat = server.wait_for(is_full)
     assert beat.at_s - started_s < 1
     assert {key: beat.body[key] for key in ("runtime", "version", "environment", "project", "component")} == {
-        "runtime": "node-1", "version": "1.2.3", "environment": "dev", "project": "demo", "component": "orders",
+        "runtime": "node-1",
+        "version": "1.2.3",
+        "environment": "dev",
+        "project": "demo",
+        "component": "orders",
     }
     assert beat.key_id == server.secret.partition(".")[0]
 
@@ -122,7 +126,9 @@ def test_success_is_told_in_the_words_of_the_documentation(
 def test_a_rejection_is_told_once_with_its_fix_and_retried_until_it_is_mended(
     server: FakePilothouse, connect: Connect, told: Callable[[], list[str]], status: int
 ) -> None:
-    server.answer_always(FakeAnswer.refusal(status, "ENVIRONMENT_MISMATCH", "The secret is for prod", "use prod's secret"))
+    server.answer_always(
+        FakeAnswer.refusal(status, "ENVIRONMENT_MISMATCH", "The secret is for prod", "use prod's secret")
+    )
     bridge = connect(heartbeat_interval=0.1)
     server.wait_for(nth_full(4))
     until(lambda: bridge.status.state is State.FAILING)
@@ -191,8 +197,13 @@ def test_an_answer_that_is_none_is_survived_and_told(
 
 def test_odd_members_of_an_answer_are_passed_over(server: FakePilothouse, connect: Connect) -> None:
     odd: dict[str, Any] = {
-        "acknowledged": True, "fullHeartbeatRequired": None, "commands": [None, 3, {"commandId": 1}], "errors": None,
-        "supportedHeartbeatFields": ["tryItHost"], "nextHeartbeatInSeconds": "soon", "news": {"from": "tomorrow"},
+        "acknowledged": True,
+        "fullHeartbeatRequired": None,
+        "commands": [None, 3, {"commandId": 1}],
+        "errors": None,
+        "supportedHeartbeatFields": ["tryItHost"],
+        "nextHeartbeatInSeconds": "soon",
+        "news": {"from": "tomorrow"},
     }
     server.answer_always(FakeAnswer(200, odd))
     bridge = connect()

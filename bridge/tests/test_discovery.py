@@ -79,7 +79,12 @@ def orders_app(title: str) -> FastAPI:
     return app
 
 
-EXPECTED = {("GET PUT", "/v1/orders/lines/{line}"), ("POST", "/v1/orders"), ("WEBSOCKET", "/v1/orders/feed"), ("GET", "/health")}
+EXPECTED = {
+    ("GET PUT", "/v1/orders/lines/{line}"),
+    ("POST", "/v1/orders"),
+    ("WEBSOCKET", "/v1/orders/feed"),
+    ("GET", "/health"),
+}
 
 
 def test_a_fastapi_application_shows_every_route_of_every_included_router(look: Callable[[], Inventory]) -> None:
@@ -138,8 +143,13 @@ def test_starlettes_routes_mounts_routers_classes_and_files(look: Callable[[], I
     )
     app.title = "Plain Starlette"  # type: ignore[attr-defined]
     assert resources(service(look(), "Plain Starlette")) == {
-        ("GET", "/"), ("GET DELETE", "/ledger"), ("WEBSOCKET", "/ws"), ("GET", "/deep/er/x"),
-        ("PATCH", "/t/{tenant}/items/{item}"), ("GET", "/static/*"), ("ANY", "/metrics/*"),
+        ("GET", "/"),
+        ("GET DELETE", "/ledger"),
+        ("WEBSOCKET", "/ws"),
+        ("GET", "/deep/er/x"),
+        ("PATCH", "/t/{tenant}/items/{item}"),
+        ("GET", "/static/*"),
+        ("ANY", "/metrics/*"),
     }
 
 

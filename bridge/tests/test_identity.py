@@ -29,7 +29,9 @@ def test_an_id_survives_a_restart(file: Path) -> None:
 def test_a_second_copy_takes_the_next_slot_and_gets_it_again(file: Path) -> None:
     first, second, third = (claim(file, None) for _ in range(3))
     assert [identity.path for identity in (first, second, third)] == [
-        file, file.with_name(".icp_runtime_id.2"), file.with_name(".icp_runtime_id.3"),
+        file,
+        file.with_name(".icp_runtime_id.2"),
+        file.with_name(".icp_runtime_id.3"),
     ]
     assert len({first.runtime_id, second.runtime_id, third.runtime_id}) == 3
     second.release()
@@ -56,7 +58,7 @@ def test_two_names_never_share_a_file(first: str, second: str) -> None:
 def test_a_name_makes_a_file_name_that_every_system_takes(label: str) -> None:
     assert slug(label).isascii()
     assert 0 < len(slug(label)) < 80
-    assert not set(slug(label)) & set("/\\:. *?\"<>|\n\0")
+    assert not set(slug(label)) & set('/\\:. *?"<>|\n\0')
     assert not slug(label).isdigit() or len(slug(label)) == 8
 
 
@@ -107,7 +109,9 @@ def test_a_lock_is_not_handed_to_programs_that_are_started(file: Path) -> None:
     identity = claim(file, None)
     descriptors = {int(name) for name in os.listdir("/proc/self/fd")}
     held = [
-        fd for fd in descriptors if os.path.exists(f"/proc/self/fd/{fd}") and os.readlink(f"/proc/self/fd/{fd}") == str(file)
+        fd
+        for fd in descriptors
+        if os.path.exists(f"/proc/self/fd/{fd}") and os.readlink(f"/proc/self/fd/{fd}") == str(file)
     ]
     assert held
     assert not any(os.get_inheritable(fd) for fd in held)

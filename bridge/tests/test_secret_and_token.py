@@ -16,9 +16,13 @@ MATERIAL = "m4terial-that-must-never-be-seen-anywhere"
 texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40)
 
 
-@given(key_id=st.from_regex(r"[0-9a-f]{8}", fullmatch=True), material=st.text(
-    st.characters(exclude_categories=["Cs", "Zs", "Zl", "Zp", "Cc"]), min_size=32, max_size=80
-), issuer=texts, audience=texts, now_s=st.floats(1, 4e9))
+@given(
+    key_id=st.from_regex(r"[0-9a-f]{8}", fullmatch=True),
+    material=st.text(st.characters(exclude_categories=["Cs", "Zs", "Zl", "Zp", "Cc"]), min_size=32, max_size=80),
+    issuer=texts,
+    audience=texts,
+    now_s=st.floats(1, 4e9),
+)
 def test_a_token_is_accepted_by_an_independent_library(
     key_id: str, material: str, issuer: str, audience: str, now_s: float
 ) -> None:
@@ -33,7 +37,11 @@ def test_a_token_is_accepted_by_an_independent_library(
     )
     assert jwt.get_unverified_header(token.text) == {"alg": "HS256", "typ": "JWT", "kid": key_id}
     assert claims == {
-        "iss": issuer, "aud": audience, "scope": "runtime_agent", "iat": int(now_s), "exp": int(now_s) + 3600,
+        "iss": issuer,
+        "aud": audience,
+        "scope": "runtime_agent",
+        "iat": int(now_s),
+        "exp": int(now_s) + 3600,
     }
 
 
@@ -83,9 +91,7 @@ class Clock:
         return self.now_s
 
 
-@pytest.mark.parametrize(
-    ("passed_s", "renewed"), [(0, False), (3299, False), (3300, True), (3601, True), (-1, True)]
-)
+@pytest.mark.parametrize(("passed_s", "renewed"), [(0, False), (3299, False), (3300, True), (3601, True), (-1, True)])
 def test_a_token_is_kept_until_five_minutes_before_its_end(passed_s: float, renewed: bool) -> None:
     clock = Clock()
     cache = TokenCache(Secret.parse("k." + "x" * 40), issuer="i", audience="a", clock=clock)

@@ -23,8 +23,15 @@ GOLDEN = Path(__file__).parents[2] / "contracts" / "heartbeat" / "v1" / "full-py
 
 def report(**more: Any) -> Report:
     members: dict[str, Any] = {
-        "runtime_id": "id-1", "runtime": None, "environment": "dev", "project": "shop", "integration": "orders",
-        "version": None, "heartbeat_interval_s": 10.0, "node": NODE, "inventory": INVENTORY,
+        "runtime_id": "id-1",
+        "runtime": None,
+        "environment": "dev",
+        "project": "shop",
+        "integration": "orders",
+        "version": None,
+        "heartbeat_interval_s": 10.0,
+        "node": NODE,
+        "inventory": INVENTORY,
     }
     return Report(**(members | more))
 
@@ -32,26 +39,52 @@ def report(**more: Any) -> Report:
 def test_a_full_heartbeat_says_everything() -> None:
     message = _wire.full(report(runtime="node-1", version="1.0"))
     assert json.loads(message.encode(1790000100.5)) == {
-        "runtimeId": "id-1", "runtime": "node-1", "runtimeType": "PY", "heartbeatVersion": "v1.0",
-        "heartbeatIntervalSeconds": 10, "status": "RUNNING", "environment": "dev", "project": "shop",
-        "component": "orders", "version": "1.0",
+        "runtimeId": "id-1",
+        "runtime": "node-1",
+        "runtimeType": "PY",
+        "heartbeatVersion": "v1.0",
+        "heartbeatIntervalSeconds": 10,
+        "status": "RUNNING",
+        "environment": "dev",
+        "project": "shop",
+        "component": "orders",
+        "version": "1.0",
         "nodeInfo": {
-            "platformName": "python", "platformVersion": "CPython 3.11.7", "platformHome": "/usr", "osName": "Linux",
-            "osVersion": "6.1", "osArch": "x86_64", "hostname": "host-1", "processId": 4711,
+            "platformName": "python",
+            "platformVersion": "CPython 3.11.7",
+            "platformHome": "/usr",
+            "osName": "Linux",
+            "osVersion": "6.1",
+            "osArch": "x86_64",
+            "hostname": "host-1",
+            "processId": 4711,
             "startedAt": [1790000000, 0.25],
         },
         "artifacts": {
-            "listeners": [{
-                "name": "http-8290", "package": "uvicorn", "state": "enabled", "protocol": "HTTP",
-                "host": "127.0.0.1", "port": 8290,
-            }],
-            "services": [{
-                "name": "Orders", "basePath": "/", "package": "shop.app", "state": "enabled",
-                "listeners": [{"name": "http-8290"}],
-                "resources": [{"methods": ["GET"], "url": "/orders/{id}", "source": "shop/app.py:7"}],
-            }],
+            "listeners": [
+                {
+                    "name": "http-8290",
+                    "package": "uvicorn",
+                    "state": "enabled",
+                    "protocol": "HTTP",
+                    "host": "127.0.0.1",
+                    "port": 8290,
+                }
+            ],
+            "services": [
+                {
+                    "name": "Orders",
+                    "basePath": "/",
+                    "package": "shop.app",
+                    "state": "enabled",
+                    "listeners": [{"name": "http-8290"}],
+                    "resources": [{"methods": ["GET"], "url": "/orders/{id}", "source": "shop/app.py:7"}],
+                }
+            ],
         },
-        "logLevels": {"root": "INFO"}, "runtimeHash": message.hash, "timestamp": [1790000100, 0.5],
+        "logLevels": {"root": "INFO"},
+        "runtimeHash": message.hash,
+        "timestamp": [1790000100, 0.5],
     }
 
 
@@ -67,7 +100,10 @@ def test_the_hash_tells_changes_and_nothing_else() -> None:
     assert _wire.full(report()).hash == base.hash
     assert base.encode(1) != base.encode(2)
     changed = [
-        report(runtime="n"), report(version="2"), report(environment="prod"), report(inventory=Inventory()),
+        report(runtime="n"),
+        report(version="2"),
+        report(environment="prod"),
+        report(inventory=Inventory()),
         report(heartbeat_interval_s=5.0),
     ]
     assert len({_wire.full(one).hash for one in changed} | {base.hash}) == len(changed) + 1

@@ -7,7 +7,7 @@ from collections import deque
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, final
 
-from pilothouse_bridge import _identity, _say
+from pilothouse_bridge import _say
 from pilothouse_bridge._config import Settings
 from pilothouse_bridge._rhythm import Reminder, Rhythm
 from pilothouse_bridge._status import State, Status
@@ -15,6 +15,7 @@ from pilothouse_bridge.discover import Discovery
 from pilothouse_bridge.errors import DeliveryError, HeartbeatRejectedError, ServerBusyError
 
 if TYPE_CHECKING:
+    from pilothouse_bridge._identity import Identity
     from pilothouse_bridge._session import Session
     from pilothouse_bridge._wire import Answer, FullMessage
 
@@ -39,7 +40,7 @@ class Beat:
         self._wake = threading.Event()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
-        self._identity: _identity.Identity | None = None
+        self._identity: Identity | None = None
         self._session: Session | None = None
         self._acknowledged_hash: str | None = None
         self._full_due = True
@@ -145,7 +146,8 @@ class Beat:
 
     def _opened_session(self) -> "Session":
         if self._session is None:
-            # Here and not above: TLS and HTTP cost 20 ms to import, which the program's start need not pay.
+            # Here and not above: TLS, HTTP and UUIDs cost 30 ms to import, which the program's start need not pay.
+            from pilothouse_bridge import _identity  # noqa: PLC0415
             from pilothouse_bridge._session import Session
 
             if self._identity is None:

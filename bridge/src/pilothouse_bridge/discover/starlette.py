@@ -104,7 +104,7 @@ def _service(application: _Application, maker: str | None, known: dict[int, Any]
     instance = application.instance
     attribute = attribute_of(instance, maker)
     package = maker or (attribute or "").partition(":")[0] or type(instance).__module__
-    resources = dict.fromkeys(_resources(instance))
+    resources = dict.fromkeys(_resources(instance, known))
     return Service(
         name=_title(instance) or attribute or package,
         base_path=application.base_path or "/",
