@@ -192,7 +192,7 @@ odd_entries = st.dictionaries(st.sampled_from(KEYS), odd_values, max_size=6)
 odd_arrays = st.lists(odd_entries | odd_values, max_size=3) | odd_entries | odd_values
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=600, deadline=None)
 @given(artifacts=st.dictionaries(st.sampled_from((*ARRAYS, "main", "x")), odd_arrays, max_size=3))
 def test_no_artifact_can_make_a_heartbeat_fail_and_all_that_is_read_can_be_stored(artifacts: dict[str, Any]) -> None:
     heartbeat = full(artifacts=artifacts)
