@@ -20,8 +20,8 @@ class OpenFiles(msgspec.Struct, frozen=True):
 
 
 def share(limit: int, *, ports: int, wanted: int, reserve: int) -> OpenFiles:
-    """Divide a limit of open files between ports."""
-    room = max(1, (limit - reserve) // max(1, ports))
+    """Divide a limit of open files between ports; of a very low one the reserve takes a quarter at most."""
+    room = max(1, (limit - min(reserve, limit // 4)) // max(1, ports))
     return OpenFiles(limit, min(wanted, room), room >= wanted)
 
 

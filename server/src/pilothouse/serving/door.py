@@ -105,8 +105,9 @@ class Door:
             self._loop.remove_reader(self._listening)
             self._open = False
         self._listening.close()
-        for task in list(self._arriving):
-            task.cancel()
+        if self._tls:
+            for task in list(self._arriving):
+                task.cancel()
         for guest in [*self._waiting, *self._reading, *self._busy]:
             guest.leave()
 
@@ -125,6 +126,8 @@ class Door:
         """Note that a guest waits for the head of a request from now on."""
         self._forget(guest)
         self._waiting[guest] = self._loop.time()
+        if not self._open:
+            guest.leave()
 
     def reading(self, guest: Guest, timeout_s: float) -> None:
         """Note that a guest is sending a body that must be whole in time."""
@@ -209,8 +212,10 @@ class Door:
 
     def _make_room(self) -> bool:
         """Close who has been silent longest; false when everybody is at work."""
-        # An arrival that is being cancelled already has made its room.
-        task, arrival = next(((t, a) for t, a in self._arriving.items() if not a.evicted), (None, None))
+        # An arrival that is being cancelled already has made its room. Without TLS an arrival is in at the next turn of
+        # the loop, and cancelling it would lose sight of a transport that comes to life all the same.
+        arriving = self._arriving.items() if self._tls else ()
+        task, arrival = next(((t, a) for t, a in arriving if not a.evicted), (None, None))
         guest, waiting_s = next(iter(self._waiting.items()), (None, float("inf")))
         if guest is not None and (arrival is None or waiting_s <= arrival.since_s):
             self.busy(guest)  # until its end is reported

@@ -18,7 +18,7 @@ AsgiApplication = Any
 
 
 @final
-class PeerGone(OSError):
+class PeerGone(OSError):  # noqa: N818 -- it tells of an event, nothing is wrong
     """The peer hung up while it was being answered."""
 
 
@@ -47,7 +47,7 @@ class PeopleSide:
         self.state = ServerState()
 
     async def _carry(self, scope: AsgiApplication, receive: AsgiApplication, send: AsgiApplication) -> None:
-        """Run the application; end it at its next word when its peer has gone, so that no stream outlives its reader."""
+        """Run the application; end it at its next word when its peer has gone: no stream outlives its reader."""
         cycle: RequestResponseCycle = send.__self__
 
         async def send_to_peer(message: AsgiApplication) -> None:

@@ -143,9 +143,7 @@ class RuntimeConnection(Guest):
             return
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            self._refuse(NOT_HTTP)  # CONNECT, or an upgrade in the middle of a pipeline
-        except httptools.HttpParserError:
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             if not self._ending:
                 self._refuse(NOT_HTTP)
 
@@ -190,6 +188,9 @@ class RuntimeConnection(Guest):
     def on_headers_complete(self) -> None:
         """Hear that the head is whole."""
         if self._ending:
+            return
+        if self._parser.should_upgrade():
+            self._refuse(NOT_HTTP)  # CONNECT, or an upgrade in the middle of a pipeline
             return
         self._in_head = False
         settings = self._exchange.settings

@@ -1,0 +1,121 @@
+"""Those who say nothing: they neither stay nor keep others out."""
+
+import asyncio
+import ssl
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from loopback import Peer, carried, post
+
+from pilothouse.serving.settings import CarrierSettings
+
+
+async def ask(port: int, client: ssl.SSLContext | None) -> float:
+    """One heartbeat on a connection of its own; its duration in seconds."""
+    started = time.monotonic()
+    peer = await Peer.to(port, client)
+    await peer.say(post(), pause_s=0)
+    status, _, _ = await peer.hear(10)
+    peer.hang_up()
+    assert status == 200
+    return time.monotonic() - started
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("secure", [False, True], ids=["plain", "tls"])
+def test_ten_thousand_silent_connections_keep_nobody_out_and_are_all_ended(run, secure, tls_files):
+    files, client = tls_files
+    before = len(list(Path("/proc/self/fd").iterdir()))
+
+    async def scene():
+        settings = CarrierSettings(idle_timeout_s=4, handshake_timeout_s=4, grace_s=1)
+        async with carried(settings=settings, tls=files if secure else None) as carrier:
+            assert carrier.open_files is not None
+            if carrier.open_files.limit < 12_000:
+                pytest.skip(f"open files are limited to {carrier.open_files.limit}")
+            port = carrier.ports["runtimes"]
+            script = str(Path(__file__).with_name("hold_silent.py"))
+            pipe = asyncio.subprocess.PIPE
+            holder = await asyncio.create_subprocess_exec(sys.executable, script, str(port), "10000", stdout=pipe)
+            assert holder.stdout is not None
+            assert await asyncio.wait_for(holder.stdout.readline(), 30) == b"connected\n"
+            took_s = [await ask(port, client if secure else None) for _ in range(20)]
+            most = carrier.connections()["runtimes"]
+            ended = int(await asyncio.wait_for(holder.stdout.readline(), 50))
+            await holder.wait()
+            after = await ask(port, client if secure else None)
+            await asyncio.sleep(0.2)
+            return took_s, most, ended, after, carrier.connections()["runtimes"], len(list(Path("/proc/self/fd").iterdir()))
+
+    took_s, most, ended, after_s, left, files_open = run(scene())
+    assert sorted(took_s)[10] < 0.5
+    assert max(took_s) < 5  # the first one may come while the last of the crowd are still let in
+    assert ended == 10_000
+    assert most > 1_000
+    assert after_s < 1
+    assert left == 0
+    assert files_open < before + 60
+
+
+@pytest.mark.parametrize("secure", [False, True], ids=["plain", "tls"])
+def test_more_silent_connections_than_the_limit_make_room_for_those_who_speak(run, secure, tls_files):
+    files, client = tls_files
+
+    async def scene():
+        settings = CarrierSettings(max_connections=100, idle_timeout_s=60, handshake_timeout_s=60, grace_s=1)
+        async with carried(settings=settings, tls=files if secure else None) as carrier:
+            port = carrier.ports["runtimes"]
+            silent = [await Peer.to(port) for _ in range(300)]
+            took_s = [await ask(port, client if secure else None) for _ in range(5)]
+            counted, evicted = carrier.connections()["runtimes"], carrier.evicted()["runtimes"]
+            for peer in silent:
+                peer.hang_up()
+            await asyncio.sleep(0.2)
+            return took_s, counted, evicted, carrier.connections()["runtimes"]
+
+    took_s, counted, evicted, left = run(scene())
+    assert max(took_s) < 1
+    assert counted <= 165
+    assert evicted >= 200
+    assert left == 0
+
+
+@pytest.mark.parametrize("port_name", ["runtimes", "people"])
+def test_a_connection_without_a_request_is_ended_after_the_idle_time(run, port_name):
+    async def scene():
+        async with carried(settings=CarrierSettings(idle_timeout_s=0.5, grace_s=0.5)) as carrier:
+            new = await Peer.to(carrier.ports[port_name])
+            used = await Peer.to(carrier.ports[port_name])
+            await used.say(post())
+            await used.hear()
+            return await new.ended(3), await used.ended(3)
+
+    assert run(scene()) == (True, True)
+
+
+@pytest.mark.parametrize("port_name", ["runtimes", "people"])
+def test_a_tls_peer_that_stops_after_the_handshake_is_ended_too(run, port_name, tls_files):
+    files, client = tls_files
+
+    async def scene():
+        async with carried(settings=CarrierSettings(idle_timeout_s=0.5, grace_s=0.5), tls=files) as carrier:
+            peer = await Peer.to(carrier.ports[port_name], client)
+            return await peer.ended(3)
+
+    assert run(scene()) is True
+
+
+def test_a_body_that_stops_on_the_consoles_port_is_ended(run):
+    async def app(scope, receive, send):
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+    async def scene():
+        async with carried(asgi=app, settings=CarrierSettings(body_timeout_s=0.5, grace_s=0.5)) as carrier:
+            peer = await Peer.to(carrier.ports["people"])
+            await peer.say(post(b"x" * 10)[:-5])
+            return await peer.ended(3)
+
+    assert run(scene()) is True
