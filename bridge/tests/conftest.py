@@ -10,10 +10,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import pilothouse_bridge
 import pytest
 import trustme
-
-import pilothouse_bridge
 from pilothouse_bridge.testing import FakePilothouse
 
 

@@ -1,5 +1,6 @@
 """The conversation with a control plane: full first, deltas after, full when asked, for ever whatever happens."""
 
+import itertools
 import logging
 import socket
 import threading
@@ -8,9 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 import pilothouse_bridge
+import pytest
 from pilothouse_bridge import State
 from pilothouse_bridge.testing import FakeAnswer, FakePilothouse, ReceivedBeat
 
@@ -67,7 +67,7 @@ def test_deltas_follow_at_the_interval_with_the_same_hash(server: FakePilothouse
     deltas = [beat for beat in server.beats if is_delta(beat) and beat.at_s > last_full.at_s]
     assert set(deltas[0].body) == {"heartbeatVersion", "runtimeId", "runtimeHash", "timestamp"}
     assert {beat.body["runtimeHash"] for beat in deltas} == {last_full.body["runtimeHash"]}
-    gaps = [after.at_s - before.at_s for before, after in zip(deltas, deltas[1:], strict=False)]
+    gaps = [after.at_s - before.at_s for before, after in itertools.pairwise(deltas)]
     assert all(gap > 0.25 for gap in gaps), gaps
 
 

@@ -1,4 +1,4 @@
-"""What a program runs is found: applications made before and after, whatever they are made of; servers and their ports."""
+"""What a program runs is found: applications whatever they are made of, made before or after us; servers and ports."""
 
 import asyncio
 import functools
@@ -16,18 +16,17 @@ from typing import Any
 import pytest
 import uvicorn
 from fastapi import APIRouter, FastAPI, WebSocket
+from pilothouse_bridge._inventory import Inventory, ListenerState, Service
+from pilothouse_bridge.discover import Discovery
+from pilothouse_bridge.discover.loggers import LIMIT, log_levels
+from pilothouse_bridge.discover.starlette import Starlette as StarletteSource
+from pilothouse_bridge.discover.uvicorn import Uvicorn as UvicornSource
 from starlette.applications import Starlette
 from starlette.endpoints import HTTPEndpoint
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route, Router, WebSocketRoute
 from starlette.staticfiles import StaticFiles
-
-from pilothouse_bridge._inventory import Inventory, ListenerState, Service
-from pilothouse_bridge.discover import Discovery
-from pilothouse_bridge.discover.loggers import LIMIT, log_levels
-from pilothouse_bridge.discover.starlette import Starlette as StarletteSource
-from pilothouse_bridge.discover.uvicorn import Uvicorn as UvicornSource
 
 HERE = Path(__file__).name
 
@@ -118,10 +117,10 @@ def test_a_route_added_later_is_found(look: Callable[[], Inventory]) -> None:
 
 
 class Ledger(HTTPEndpoint):
-    async def get(self, request: Any) -> PlainTextResponse:
+    async def get(self, _: Any) -> PlainTextResponse:
         return PlainTextResponse("ok")
 
-    async def delete(self, request: Any) -> PlainTextResponse:
+    async def delete(self, _: Any) -> PlainTextResponse:
         return PlainTextResponse("ok")
 
 
@@ -212,7 +211,7 @@ def test_a_discoverer_that_fails_is_left_out_and_told_of_once(caplog: pytest.Log
     class Broken:
         name = "broken-framework"
 
-        def install(self, wake: object) -> None:
+        def install(self, *_: object) -> None:
             raise RuntimeError("no")
 
         def find(self, *_: object) -> list[Any]:

@@ -7,12 +7,11 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-
 from pilothouse_bridge.testing import FakeAnswer, FakePilothouse, ReceivedBeat
 
 SERVICE = """

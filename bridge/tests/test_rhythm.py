@@ -2,7 +2,6 @@
 
 from hypothesis import given
 from hypothesis import strategies as st
-
 from pilothouse_bridge._rhythm import Reminder, Rhythm
 
 chances = st.floats(0, 1, exclude_max=True)

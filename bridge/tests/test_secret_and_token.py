@@ -8,7 +8,6 @@ import jwt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from pilothouse_bridge._secret import Secret
 from pilothouse_bridge._token import TokenCache, mint
 

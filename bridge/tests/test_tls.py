@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from pilothouse_bridge._config import Endpoint
 from pilothouse_bridge._transport import Transport
 from pilothouse_bridge.errors import CertificateRefusedError, ServerUnreachableError

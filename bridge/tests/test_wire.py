@@ -4,10 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from pilothouse_bridge import _node, _wire
 from pilothouse_bridge._inventory import Inventory, Listener, ListenerState, Resource, Service
 from pilothouse_bridge._wire import Report

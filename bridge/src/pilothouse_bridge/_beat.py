@@ -147,7 +147,7 @@ class Beat:
     def _opened_session(self) -> "Session":
         if self._session is None:
             # Here and not above: TLS, HTTP and UUIDs cost 30 ms to import, which the program's start need not pay.
-            from pilothouse_bridge import _identity  # noqa: PLC0415
+            from pilothouse_bridge import _identity
             from pilothouse_bridge._session import Session
 
             if self._identity is None:

@@ -1,10 +1,8 @@
 """Where settings are written down: environment, data variable, files. Each value keeps its origin for messages."""
 
-import difflib
 import os
 import re
 import sys
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -142,6 +140,8 @@ def _merged(texts: Sequence[tuple[str, str]], fields: Sequence[str]) -> tuple[La
 
 
 def _tables(text: str, origin: str) -> Iterator[tuple[tuple[str, ...], dict[str, object]]]:
+    import tomllib  # a program that is configured by its environment alone need not pay for it
+
     try:
         document: dict[str, object] = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -150,11 +150,11 @@ def _tables(text: str, origin: str) -> Iterator[tuple[tuple[str, ...], dict[str,
         problem = f"is not valid TOML at {where[0]}" if where else "is not valid TOML: it ends too early"
         raise ConfigFileUnusableError(origin, problem, "compare it with the snippet that the console shows") from None
     for table in TABLES:
-        node: object = document
+        node: dict[str, object] = document
         for part in table:
-            node = node.get(part) if isinstance(node, dict) else None
-        if isinstance(node, dict):
-            yield table, cast("dict[str, object]", node)
+            inner = node.get(part)
+            node = cast("dict[str, object]", inner) if isinstance(inner, dict) else {}
+        yield table, node
 
 
 def _place(text: str, table: tuple[str, ...], key: str, origin: str) -> str:
@@ -171,6 +171,8 @@ def _place(text: str, table: tuple[str, ...], key: str, origin: str) -> str:
 
 
 def _stranger(what: str, name: str, known: list[str]) -> str:
+    import difflib  # rarely needed, like every mistake
+
     folded = {candidate.lower(): candidate for candidate in known}
     near = difflib.get_close_matches(name.lower(), folded, n=1, cutoff=0.6)
     hint = f"; did you mean '{folded[near[0]]}'?" if near else f"; known are: {', '.join(known)}"

@@ -10,10 +10,12 @@ import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
-from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
-from typing import Any, Final, final
+from typing import TYPE_CHECKING, Any, Final, final
+
+if TYPE_CHECKING:  # importlib.abc costs 2 ms, and nothing but its names is wanted
+    from importlib.abc import Loader
 
 Hook = Callable[[ModuleType], None]
 
@@ -138,7 +140,7 @@ def _real_name(name: str, module_globals: dict[str, Any]) -> str:
 
 
 @final
-class _PostImportFinder(MetaPathFinder):
+class _PostImportFinder:
     """Finds nothing itself; lets the others find and listens for the end of the import."""
 
     def __init__(self) -> None:
@@ -162,7 +164,7 @@ class _PostImportFinder(MetaPathFinder):
             self._listen(fullname, spec.loader)
         return spec
 
-    def _listen(self, fullname: str, loader: Loader) -> None:
+    def _listen(self, fullname: str, loader: "Loader") -> None:
         execute = loader.exec_module
 
         def exec_module(module: ModuleType) -> None:
@@ -178,7 +180,7 @@ class _PostImportFinder(MetaPathFinder):
 
 
 def _asked(
-    fullname: str, path: Sequence[str] | None, target: ModuleType | None, besides: MetaPathFinder
+    fullname: str, path: Sequence[str] | None, target: ModuleType | None, besides: object
 ) -> Iterator[ModuleSpec]:
     for finder in list(sys.meta_path):
         find_spec = getattr(finder, "find_spec", None)

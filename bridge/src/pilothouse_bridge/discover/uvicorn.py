@@ -4,7 +4,6 @@ Source: the sockets are the truth; under gunicorn the configured port is not the
 """
 
 import functools
-import socket
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
@@ -77,6 +76,8 @@ def _servings(server: Any) -> list[Serving]:
 
 def _addresses(server: Any) -> list[tuple[str, int | None]]:
     """Distinct addresses of the open sockets; a port that is open on IPv4 and IPv6 is one listener."""
+    import socket  # a program without uvicorn need not pay for it
+
     by_port: dict[object, tuple[str, int | None]] = {}
     for opened in server.servers:
         for one in opened.sockets:
