@@ -26,7 +26,7 @@ function mockWorker(): Plugin {
 export default defineConfig(({ mode }) => ({
   plugins: [react(), tailwindcss(), mode === 'mock' ? mockWorker() : null],
   resolve: { alias: { '@': fileURLToPath(new URL('./src', import.meta.url)) } },
-  build: { target: 'es2023', assetsInlineLimit: 0, modulePreload: { polyfill: false } },
+  build: { chunkSizeWarningLimit: 700, target: 'es2023', assetsInlineLimit: 0, modulePreload: { polyfill: false } },
   server: {
     host: '127.0.0.1',
     fs: { allow: ['..'] },

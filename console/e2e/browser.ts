@@ -24,21 +24,22 @@ export function findChromium(): string | undefined {
   })
 }
 
-export type Stage = { origin: string; open: (options?: OpenOptions) => Promise<Actor>; close: () => Promise<void> }
+export type Stage = { open: (options?: OpenOptions) => Promise<Actor>; close: () => Promise<void> }
 export type Actor = { page: Page; complaints: string[]; leave: () => Promise<void> }
-type OpenOptions = {
+export type OpenOptions = {
   signedIn?: boolean
   theme?: 'light' | 'dark'
   viewport?: { width: number; height: number }
 }
 
-/** One browser and one server for a file of stories; each story gets a context of its own. */
+/** One browser, one context and one server for a file of stories; each story gets a page, and with it a mock of its own. */
 export async function setStage(): Promise<Stage> {
   const site = await serve(new URL('../dist-mock/', import.meta.url))
   const browser: Browser = await chromium.launch({ executablePath: findChromium() ?? '', args: FLAGS })
+  const permissions = ['clipboard-read', 'clipboard-write']
+  const context: BrowserContext = await browser.newContext({ baseURL: site.origin, permissions })
   return {
-    origin: site.origin,
-    open: (options) => open(browser, site.origin, options),
+    open: (options) => open(context, options),
     close: async () => {
       await browser.close()
       site.close()
@@ -46,25 +47,21 @@ export async function setStage(): Promise<Stage> {
   }
 }
 
-async function open(browser: Browser, origin: string, options: OpenOptions = {}): Promise<Actor> {
-  const context: BrowserContext = await browser.newContext({
-    baseURL: origin,
-    viewport: options.viewport ?? { width: 1440, height: 900 },
-    colorScheme: options.theme ?? 'light',
-    permissions: ['clipboard-read', 'clipboard-write'],
-  })
-  await context.addInitScript(
+async function open(context: BrowserContext, options: OpenOptions = {}): Promise<Actor> {
+  const page = await context.newPage()
+  await page.setViewportSize(options.viewport ?? { width: 1440, height: 900 })
+  await page.emulateMedia({ colorScheme: options.theme ?? 'light' })
+  await page.addInitScript(
     ([signedIn]) => {
       globalThis.mockQuiet = true
       if (signedIn && sessionStorage.getItem('mock.signed-in') === null) sessionStorage.setItem('mock.signed-in', 'yes')
     },
     [options.signedIn ?? true],
   )
-  const page = await context.newPage()
   const complaints: string[] = []
   page.on('pageerror', (error) => complaints.push(String(error)))
   page.on('console', (message) => {
     if (message.type() === 'error' || /Content Security Policy/.test(message.text())) complaints.push(message.text())
   })
-  return { page, complaints, leave: () => context.close() }
+  return { page, complaints, leave: () => page.close() }
 }

@@ -26,7 +26,6 @@ const root = createRootRouteWithContext<{ client: QueryClient }>()({
       <TipLayer />
     </>
   ),
-  notFoundComponent: () => <Missing />,
 })
 
 const signIn = createRoute({
@@ -49,7 +48,6 @@ const shell = createRoute({
     }
   },
   errorComponent: Broken,
-  notFoundComponent: () => <Missing />,
 })
 
 function Broken({ error, reset }: ErrorComponentProps) {
@@ -134,6 +132,7 @@ const pages = [
     validateSearch: search.secrets,
     component: lazyRouteComponent(() => import('./pages/secrets/index'), 'OrganizationSecretsPage'),
   }),
+  createRoute({ ...page, path: PATH.anywhere, component: () => <Missing /> }),
 ] as const
 
 export const makeRouter = (client: QueryClient) =>
@@ -142,6 +141,7 @@ export const makeRouter = (client: QueryClient) =>
     context: { client },
     defaultPreload: 'intent',
     defaultErrorComponent: Broken,
+    defaultNotFoundComponent: () => <Missing />,
     scrollRestoration: true,
   })
 

@@ -15,7 +15,7 @@ import { currentTheme, nextTheme, setTheme, watchTheme } from '@/util/theme'
 import { LiveMark } from './live-mark'
 import { ScopeSwitcher } from './scope-switcher'
 
-const iconButton = 'grid size-8 shrink-0 place-items-center rounded-md text-muted hover:bg-hover hover:text-ink'
+const iconButton = 'size-8 shrink-0 place-items-center rounded-md text-muted hover:bg-hover hover:text-ink'
 
 export function Header({ onPalette }: { onPalette: () => void }) {
   return (
@@ -29,13 +29,14 @@ export function Header({ onPalette }: { onPalette: () => void }) {
         <button
           type="button"
           onClick={onPalette}
-          aria-label={shell.palette.open}
           aria-keyshortcuts="Control+K Meta+K"
           className="ml-1 flex h-7 items-center gap-2 rounded-md px-1.5 text-muted hover:bg-hover hover:text-ink lg:border lg:border-edge lg:px-2"
         >
           <Search size={14} aria-hidden />
-          <span className="hidden lg:inline">{shell.palette.short}</span>
-          <kbd className="mono hidden text-[11px] text-faint lg:inline">⌘K</kbd>
+          <span className="sr-only lg:not-sr-only">{shell.palette.short}</span>
+          <kbd aria-hidden className="mono hidden text-[11px] text-faint lg:inline">
+            ⌘K
+          </kbd>
         </button>
         <ThemeButton />
         <UserMenu />
@@ -56,7 +57,7 @@ function ThemeButton() {
       aria-label={label}
       data-tip={label}
       onClick={() => setTheme(nextTheme(theme))}
-      className={iconButton}
+      className={`${iconButton} hidden sm:grid`}
     >
       <Icon size={15} aria-hidden />
     </button>
@@ -78,7 +79,7 @@ function UserMenu() {
   }
   return (
     <Popover.Root>
-      <Popover.Trigger aria-label={shell.user.menu} className={iconButton}>
+      <Popover.Trigger aria-label={shell.user.menu} className={`${iconButton} grid`}>
         <span className="grid size-6 place-items-center rounded-full border border-edge text-[11px] font-semibold uppercase text-ink">
           {(viewer.displayName || viewer.username).slice(0, 1)}
         </span>

@@ -40,7 +40,11 @@ export function CopyButton({ text, label = strings.copy, onCopied, look = 'plain
 /** The same list or action for a script: document and variables, ready for any GraphQL client. */
 export function CopyGraphql<R, V>({ document, variables }: { document: TypedDocumentString<R, V>; variables: V }) {
   const text = `${document.toString().trim()}\n\n# variables\n# ${JSON.stringify(variables)}\n`
-  return <CopyButton look="quiet" text={text} label={strings.copyGraphql} />
+  return (
+    <span className="hidden sm:contents">
+      <CopyButton look="quiet" text={text} label={strings.copyGraphql} />
+    </span>
+  )
 }
 
 export function CodeBlock({ code, label, onCopied }: { code: string; label: string; onCopied?: () => void }) {

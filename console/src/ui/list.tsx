@@ -4,7 +4,7 @@ import { Button } from './button'
 import { TableBox } from './page'
 import { CouldNotLoad, Empty, Skeleton } from './states'
 
-export type ListColumn<Row> = { key: string; title: string; className?: string; cell: (row: Row) => ReactNode }
+export type ListColumn<Row> = { key: string; title: ReactNode; className?: string; cell: (row: Row) => ReactNode }
 
 /** The part of an infinite query that a list needs. */
 type Listed<Row> = {

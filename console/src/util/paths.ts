@@ -14,6 +14,7 @@ export const PATH = {
   integrationSecrets: '/projects/$project/integrations/$integration/secrets',
   environments: '/environments',
   secrets: '/secrets',
+  anywhere: '$',
 } as const
 
 /** Addresses of the API, on the same origin. */

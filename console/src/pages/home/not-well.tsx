@@ -60,7 +60,7 @@ export function NotWell({ counts }: { counts: CountsFragment }) {
             <Trouble key={row.id} row={row} />
           ))}
           {refused > 0 && (
-            <li className="flex flex-wrap items-baseline gap-x-4 px-3.5 py-1.5">
+            <li className="flex flex-wrap items-center gap-x-4 px-3.5 py-1.5">
               <span className="w-44 shrink-0 whitespace-nowrap">
                 <WarningMark text={words.refusals}>
                   <Link {...to.refusals()} data-row className="link">
@@ -84,7 +84,7 @@ export function NotWell({ counts }: { counts: CountsFragment }) {
 
 function Trouble({ row }: { row: RuntimeRowFragment }) {
   return (
-    <li className="flex flex-wrap items-baseline gap-x-4 gap-y-0.5 px-3.5 py-1.5">
+    <li className="flex flex-wrap items-center gap-x-4 gap-y-0.5 px-3.5 py-1.5">
       <span className="flex w-44 shrink-0 items-center gap-2 whitespace-nowrap">
         {row.status === 'RUNNING' ? <WarningMark text={row.warnings[0]?.message ?? ''} /> : null}
         <Status status={row.status} />

@@ -115,11 +115,11 @@ function Process({ runtime }: { runtime: RuntimeFacts }) {
           ],
           [
             words.facts.integration,
-            <span key="integration">
+            <span key="integration" className="inline-flex flex-wrap items-center gap-x-1">
               <Link {...to.project(project.handle)} className="link">
                 {project.displayName}
-              </Link>{' '}
-              /{' '}
+              </Link>
+              <span className="text-faint">/</span>
               <Link {...to.integration(project.handle, integration.handle)} className="link">
                 {integration.displayName}
               </Link>

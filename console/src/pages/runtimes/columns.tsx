@@ -30,7 +30,7 @@ export const columns: Column[] = [
     cell: ({ status, statusSince }) => (
       <span className="inline-flex items-center gap-2">
         <Status status={status} />
-        <Age at={statusSince} className="text-faint" />
+        <Age at={statusSince} className="hidden text-faint sm:inline" />
       </span>
     ),
   },

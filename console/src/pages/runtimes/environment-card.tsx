@@ -51,9 +51,7 @@ export function EnvironmentCard({ environment, scope, onAdd, addBlocked }: Envir
               {words.held(held.length)}
             </Button>
           )}
-          <span className="hidden sm:contents">
-            <CopyGraphql document={RuntimesDocument} variables={{ filter, first: PAGE_SIZE, after: null }} />
-          </span>
+          <CopyGraphql document={RuntimesDocument} variables={{ filter, first: PAGE_SIZE, after: null }} />
           {add}
         </>
       }

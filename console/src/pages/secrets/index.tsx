@@ -93,7 +93,7 @@ function SecretsPage({ title, scope, add }: SecretsPageProps) {
           ...columns,
           {
             key: 'actions',
-            title: '',
+            title: <span className="sr-only">{words.columns.actions}</span>,
             className: 'text-right',
             cell: (row) => (
               <Button
@@ -144,8 +144,9 @@ const columns: ListColumn<SecretRowFragment>[] = [
     className: 'hidden sm:table-cell w-full',
     cell: ({ project, integration }) =>
       project && integration ? (
-        <span>
-          <span className="text-muted">{project.displayName} / </span>
+        <span className="inline-flex items-center gap-1">
+          <span className="text-muted">{project.displayName}</span>
+          <span className="text-faint">/</span>
           <Link {...to.integration(project.handle, integration.handle)} className="link">
             {integration.displayName}
           </Link>

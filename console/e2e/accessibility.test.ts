@@ -1,0 +1,128 @@
+import axe from 'axe-core'
+import type { Page } from 'playwright-core'
+import { expect } from 'vitest'
+import { stories } from './story'
+
+type Stop = [name: string, address: string, ready: string, prepare?: (page: Page) => Promise<void>]
+
+const STOPS: Stop[] = [
+  ['overview', '/', 'What is not well'],
+  ['runtimes', '/runtimes', 'crm-bridge-dev-1'],
+  ['refusals', '/runtimes?refusals=true', 'Synchronise the clock'],
+  ['add runtime', '/runtimes?add=dev', 'Generate Secret'],
+  [
+    'snippet',
+    '/runtimes?add=dev',
+    'Generate Secret',
+    async (page) => {
+      await page.getByRole('button', { name: 'Generate Secret' }).click()
+      await page.getByText('shown once').waitFor()
+    },
+  ],
+  ['runtime', '/runtimes/rt-stock-level-prod-2', 'Another runtime of this integration'],
+  ['projects', '/projects', 'Customer 360'],
+  ['create project', '/projects?create=true', 'Display name'],
+  ['project', '/projects/billing', 'Invoice Sync'],
+  ['create integration', '/projects/billing?create=true', 'Runtime type'],
+  ['empty project', '/projects/sandbox', 'Sandbox has no integration yet'],
+  ['integration', '/projects/billing/integrations/dunning', 'Runtimes by environment'],
+  ['runtimes of an integration', '/projects/billing/integrations/dunning/runtimes', 'dunning-dev-1'],
+  ['secrets of an integration', '/projects/billing/integrations/dunning/secrets', 'Revoke'],
+  ['environments', '/environments', 'Staging'],
+  ['secrets', '/secrets', 'Revoke'],
+  ['not found', '/nowhere', 'There is no page at this address'],
+  [
+    'palette',
+    '/environments',
+    'Staging',
+    async (page) => {
+      await page.keyboard.press('Control+k')
+      await page.getByRole('option', { name: 'Add Runtime' }).waitFor()
+    },
+  ],
+]
+
+const WIDE = { width: 1440, height: 900 }
+const NARROW = { width: 360, height: 740 }
+
+/** Moves inside the application: a full load for each page would be most of the suite's time. */
+async function arrive(page: Page, [, address, ready, prepare]: Stop): Promise<void> {
+  await page.evaluate((to) => history.pushState(null, '', to), address)
+  await page.getByText(ready).first().waitFor()
+  await prepare?.(page)
+}
+
+/** What axe finds; opening movements and changes of colour are over before anything is measured. */
+async function violations(page: Page): Promise<string[]> {
+  await page.waitForTimeout(220)
+  const { violations: found } = await page.evaluate(() => window.axe.run({ resultTypes: ['violations'] }))
+  return found.flatMap((rule) => rule.nodes.map((node) => `${rule.id}: ${node.target} ${node.failureSummary}`))
+}
+
+async function tooWide(page: Page): Promise<string[]> {
+  await page.setViewportSize(NARROW)
+  const found = await page.evaluate(() => {
+    const { scrollWidth, clientWidth } = document.documentElement
+    return scrollWidth > clientWidth ? [`${scrollWidth} px in ${clientWidth}`] : []
+  })
+  await page.setViewportSize(WIDE)
+  return found
+}
+
+async function tour(page: Page, stops: Stop[]): Promise<void> {
+  const wrong: Record<string, string[]> = {}
+  await page.goto('/environments')
+  await page.getByRole('link', { name: 'Staging' }).waitFor()
+  await page.evaluate(axe.source)
+  for (const stop of stops) {
+    await arrive(page, stop)
+    await page.emulateMedia({ colorScheme: 'light', reducedMotion: 'reduce' })
+    const found = await violations(page)
+    await page.emulateMedia({ colorScheme: 'dark', reducedMotion: 'reduce' })
+    found.push(...(await violations(page)), ...(await tooWide(page)))
+    if (found.length > 0) wrong[stop[0]] = found
+    await page.keyboard.press('Escape')
+  }
+  expect(wrong).toEqual({})
+}
+
+declare global {
+  interface Window {
+    axe: typeof axe
+  }
+}
+
+stories('For everyone', (story) => {
+  const half = STOPS.length / 2
+  story(
+    'first half of the pages: axe finds nothing in both themes, none scrolls sideways at 360 px',
+    ({ page }) => tour(page, STOPS.slice(0, half)),
+    {
+      timeoutMs: 60_000,
+    },
+  )
+  story('second half of the pages: the same', ({ page }) => tour(page, STOPS.slice(half)), { timeoutMs: 60_000 })
+
+  story(
+    'the sign-in: the same',
+    async ({ page, complaints }) => {
+      await page.goto('/sign-in')
+      await page.getByRole('button', { name: 'Sign in' }).click()
+      await page.getByText('Enter your username.').waitFor()
+      await page.evaluate(axe.source)
+      const light = await violations(page)
+      await page.emulateMedia({ colorScheme: 'dark' })
+      expect([...light, ...(await violations(page)), ...(await tooWide(page))]).toEqual([])
+      complaints.splice(0)
+    },
+    { signedIn: false },
+  )
+
+  story('without motion nothing moves', async ({ page }) => {
+    await page.emulateMedia({ reducedMotion: 'reduce' })
+    await page.goto('/runtimes')
+    await page.getByText('crm-bridge-dev-1').waitFor()
+    const moving = () => document.getAnimations().filter((each) => each.playState === 'running').length
+    await expect.poll(() => page.evaluate(moving)).toBe(0)
+  })
+})
