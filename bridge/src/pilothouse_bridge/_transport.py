@@ -51,6 +51,7 @@ class Transport:
         self._server = server
         self._context = _context(server, verify=verify, authority=authority)
         self._connection: http.client.HTTPConnection | None = None
+        self._aborted = False
 
     def post(self, path: str, token: str, body: bytes) -> Reply:
         """Send and wait for the answer, over the open connection when it still stands.
@@ -76,7 +77,8 @@ class Transport:
             connection.close()
 
     def abort(self) -> None:
-        """From another thread: end a wait for an answer at once."""
+        """From another thread: end a wait for an answer at once, and open no connection any more."""
+        self._aborted = True
         connection = self._connection
         opened = None if connection is None else connection.sock
         if opened is not None:
@@ -120,6 +122,8 @@ class Transport:
     def _open(self) -> None:
         self.close()
         host, port = self._server.host, self._server.port
+        if self._aborted:
+            raise ServerUnreachableError(host, port, "this program has closed the bridge")
         if self._context is None:
             connection = http.client.HTTPConnection(host, port, timeout=CONNECT_TIMEOUT_S)
         else:
