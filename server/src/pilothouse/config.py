@@ -77,7 +77,7 @@ TABLE: tuple[Setting, ...] = (
         variable="PILOTHOUSE_HOME",
         field="home",
         default="~/.local/share/pilothouse",
-        meaning="Directory of the database, the certificate and the key that seals secrets. `make up` uses `.pilothouse` in the source tree.",
+        meaning="Directory of database, certificate and key. `make up` uses `.pilothouse` in the source tree.",
     ),
     Setting(variable="PILOTHOUSE_HOST", field="host", default="0.0.0.0", meaning="Address that both ports listen on."),
     Setting(
@@ -115,7 +115,10 @@ TABLE: tuple[Setting, ...] = (
         variable="PILOTHOUSE_SECRET_KEY_FILE",
         field="secret_key_file",
         default="`keys/secret.key` in the home directory",
-        meaning="File of 32 random bytes that secrets are sealed under; made at the first start. Without it the stored secrets cannot be opened: back it up, apart from the database.",
+        meaning=(
+            "File of 32 random bytes that secrets are sealed under; made at the first start. "
+            "Without it the stored secrets cannot be opened: back it up, apart from the database."
+        ),
     ),
     Setting(
         variable="PILOTHOUSE_ADMIN_PASSWORD",

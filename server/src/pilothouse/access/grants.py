@@ -1,4 +1,4 @@
-"""What somebody holds, and the one decision: may they?
+"""What somebody holds, and the one decision whether they may.
 
 Deny first: what is not granted is refused, and a subject without grants may do nothing.
 """
@@ -45,7 +45,7 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def permissions(self) -> frozenset[Permission]:
         """Everything that the roles grant together."""
-        return frozenset().union(*(_PERMISSIONS[role] for role in self.roles))
+        return frozenset(permission for role in self.roles for permission in _PERMISSIONS[role])
 
 
 def reach(subject: Subject, permission: Permission) -> Reach:

@@ -5,7 +5,8 @@ from pathlib import Path
 import msgspec
 
 from pilothouse.access.grants import Subject
-from pilothouse.base.clock import Clock, Instant
+from pilothouse.base.clock import Clock
+from pilothouse.base.instants import Instant
 from pilothouse.domain.tenancy import Organization
 from pilothouse.identity.passwords import Passwords
 from pilothouse.identity.throttle import Throttle

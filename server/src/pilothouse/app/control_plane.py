@@ -167,7 +167,7 @@ class ControlPlane:
         try:
             await self.store.write(partial(liveness.announce, turns=turns))
         except PilothouseError as error:
-            _log.error("runtime.status_not_stored", cause=error.message, fix=error.fix)  # noqa: TRY400 - the cause says it
+            _log.error("runtime.status_not_stored", cause=error.message, fix=error.fix)
             self.bus.publish_unknown()
 
     def _count_lost(self) -> None:
@@ -249,6 +249,6 @@ async def _repeat(job: Callable[[], Awaitable[None]], every_s: float) -> None:
         try:
             await job()
         except PilothouseError as error:
-            _log.error("work.failed", work=job.__name__, cause=error.message, fix=error.fix)  # noqa: TRY400 - the cause says it
-        except Exception:
+            _log.error("work.failed", work=job.__name__, cause=error.message, fix=error.fix)
+        except Exception:  # noqa: BLE001 - an edge: the work goes on
             _log.exception("work.failed", work=job.__name__)

@@ -70,7 +70,9 @@ async def start_example(plane: ControlPlane, runtime_url: str, environment: Mapp
     """Start the example integration; None when this installation has none."""
     source = example_folder()
     if source is None:
-        _log.warning("example.missing", fix="Install the package again, or go on without: `pilothouse up --no-example`.")
+        _log.warning(
+            "example.missing", fix="Install the package again, or go on without: `pilothouse up --no-example`."
+        )
         return None
     folder = plane.settings.home / "example"
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -90,7 +92,7 @@ async def start_example(plane: ControlPlane, runtime_url: str, environment: Mapp
 
 async def _configure(plane: ControlPlane, path: Path, runtime_url: str) -> None:
     """Write the example's Config.toml unless the one that is there holds a secret that this database knows."""
-    known = _KEY_ID.search(path.read_text(encoding="utf-8")) if path.is_file() else None
+    known = _KEY_ID.search(_read(path))
     if known is not None and await plane.store.read(lambda connection: secrets.find(connection, known[1])) is not None:
         _point_to(path, runtime_url)
         return
@@ -111,8 +113,12 @@ async def _configure(plane: ControlPlane, path: Path, runtime_url: str) -> None:
     _point_to(path, runtime_url)
 
 
+def _read(path: Path) -> str:
+    return path.read_text(encoding="utf-8") if path.is_file() else ""
+
+
 def _point_to(path: Path, runtime_url: str) -> None:
-    text = path.read_text(encoding="utf-8")
+    text = _read(path)
     _write(path, re.sub(r"^#? ?serverUrl = .*$", f'serverUrl = "{runtime_url}"', text, flags=re.MULTILINE))
 
 

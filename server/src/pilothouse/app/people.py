@@ -28,9 +28,7 @@ async def ensure_administrator(plane: ControlPlane, password: str | None) -> str
         return None
     chosen = generate_password() if password is None else check_password(password, field="PILOTHOUSE_ADMIN_PASSWORD")
     hashed = await asyncio.to_thread(plane.passwords.hash, chosen)
-    made = await plane.store.write(
-        partial(create_first_administrator, password_hash=hashed, now=plane.clock.now())
-    )
+    made = await plane.store.write(partial(create_first_administrator, password_hash=hashed, now=plane.clock.now()))
     return chosen if made and password is None else None
 
 

@@ -1,11 +1,9 @@
 """Time as a value that is handed in, so that the core never asks for it."""
 
 import time
-from datetime import UTC, datetime
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
-Instant: TypeAlias = float
-"""A moment: seconds since the epoch, UTC. Names of instants end in `_at` or `_since`."""
+from pilothouse.base.instants import Instant
 
 
 class Clock(Protocol):
@@ -37,13 +35,3 @@ class FakeClock:
     def advance(self, seconds: float) -> None:
         """Let time pass."""
         self._now += seconds
-
-
-def to_datetime(instant: Instant) -> datetime:
-    """Turn an instant into an aware UTC datetime."""
-    return datetime.fromtimestamp(instant, UTC)
-
-
-def to_rfc3339(instant: Instant) -> str:
-    """Turn an instant into RFC 3339, UTC, milliseconds."""
-    return to_datetime(instant).isoformat(timespec="milliseconds").replace("+00:00", "Z")

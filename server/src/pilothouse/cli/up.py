@@ -43,9 +43,7 @@ def serve(
     _serve(_settings(home, runtime_port, console_port, http_loopback), with_example=False, is_first_hour=False)
 
 
-def _settings(
-    home: Path | None, runtime_port: int | None, console_port: int | None, http_loopback: bool
-) -> Settings:
+def _settings(home: Path | None, runtime_port: int | None, console_port: int | None, http_loopback: bool) -> Settings:
     settings = load(
         home=None if home is None else home.expanduser().absolute(),
         runtime_port=runtime_port,

@@ -4,7 +4,7 @@ from enum import StrEnum, unique
 
 import msgspec
 
-from pilothouse.base.clock import Instant
+from pilothouse.base.instants import Instant
 
 
 @unique

@@ -8,7 +8,7 @@ from enum import StrEnum, unique
 
 import msgspec
 
-from pilothouse.base.clock import Instant
+from pilothouse.base.instants import Instant
 
 _SMALLEST_GAP_S = 1.0
 """Beats closer than this are follow-ups of one beat (a full one after a delta), not an interval."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from pilothouse.base.clock import Instant
+from pilothouse.base.instants import Instant
 from pilothouse.domain.events import EventKind
 from pilothouse.domain.liveness import Status
 from pilothouse.domain.runtime_type import RuntimeType

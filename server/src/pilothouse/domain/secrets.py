@@ -2,7 +2,7 @@
 
 import msgspec
 
-from pilothouse.base.clock import Instant
+from pilothouse.base.instants import Instant
 from pilothouse.domain.runtime_type import RuntimeType
 
 

@@ -2,8 +2,8 @@
 
 import msgspec
 
-from pilothouse.base.clock import Instant
 from pilothouse.base.errors import InvalidInput
+from pilothouse.base.instants import Instant
 from pilothouse.domain.handles import check_handle, handle_from_name
 from pilothouse.domain.runtime_type import RuntimeType
 

@@ -2,8 +2,8 @@
 
 import math
 
-from pilothouse.base.clock import Instant
 from pilothouse.base.errors import TooManyAttempts
+from pilothouse.base.instants import Instant
 
 FAILURES_ALLOWED = 5
 """Failures in a window before the next attempt must wait."""

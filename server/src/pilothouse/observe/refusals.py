@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from pilothouse.base.clock import Instant
+from pilothouse.base.instants import Instant
 
 REFUSALS_MAX = 200
 """Entries kept; the oldest goes first. One entry a cause and sender."""

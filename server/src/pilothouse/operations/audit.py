@@ -1,7 +1,7 @@
 """Auditing what people do, in the transaction of what they do."""
 
 from pilothouse.access.grants import Subject
-from pilothouse.base.clock import Instant
+from pilothouse.base.instants import Instant
 from pilothouse.storage import people
 from pilothouse.storage.people import AuditRecord
 from pilothouse.storage.unit import Transaction

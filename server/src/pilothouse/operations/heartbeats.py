@@ -4,12 +4,13 @@ from collections.abc import Callable
 
 import msgspec
 
-from pilothouse.base.clock import Instant
 from pilothouse.base.ids import new_id
+from pilothouse.base.instants import Instant
 from pilothouse.domain.artifacts import artifact_set
 from pilothouse.domain.events import EventKind, NewEvent
 from pilothouse.domain.heartbeat import FullHeartbeat
 from pilothouse.domain.liveness import Status
+from pilothouse.domain.presence import PresenceRow
 from pilothouse.domain.runtime import (
     KnownRuntime,
     Notice,
@@ -18,12 +19,10 @@ from pilothouse.domain.runtime import (
     changes,
     event_of,
     warn_of_clock,
-    warn_of_names,
 )
 from pilothouse.domain.secrets import Binding, SecretFacts
 from pilothouse.operations.placing import Placement, place
 from pilothouse.storage import runtimes
-from pilothouse.storage.presence import PresenceRow
 from pilothouse.storage.unit import Transaction
 
 WARNINGS_MAX = 50
@@ -84,7 +83,7 @@ def record_full(
         runtimes.keep_artifacts(
             tx.connection,
             prepared.digest,
-            prepared.document,
+            artifact_set.pack(prepared.document),
             services=prepared.services,
             listeners=prepared.listeners,
             now=now,

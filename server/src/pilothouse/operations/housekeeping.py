@@ -2,7 +2,7 @@
 
 import msgspec
 
-from pilothouse.base.clock import Instant
+from pilothouse.base.instants import Instant
 from pilothouse.storage import events, people, runtimes
 from pilothouse.storage.unit import Transaction
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 
-from pilothouse.base.clock import Instant
+from pilothouse.base.instants import Instant
 from pilothouse.domain.events import EventKind, NewEvent
 from pilothouse.domain.liveness import Status
+from pilothouse.domain.presence import PresenceRow
 from pilothouse.presence import Turn
 from pilothouse.storage import presence, secrets
-from pilothouse.storage.presence import PresenceRow
 from pilothouse.storage.unit import Transaction
 
 

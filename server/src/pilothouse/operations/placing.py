@@ -5,8 +5,8 @@ Source: reference/runtime-protocol.md section 3.
 
 import msgspec
 
-from pilothouse.base.clock import Instant
 from pilothouse.base.ids import new_id
+from pilothouse.base.instants import Instant
 from pilothouse.domain.events import EventKind, NewEvent
 from pilothouse.domain.handles import handle_from_name
 from pilothouse.domain.heartbeat import FullHeartbeat

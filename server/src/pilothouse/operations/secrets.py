@@ -4,9 +4,9 @@ import msgspec
 
 from pilothouse.access.grants import Subject, require
 from pilothouse.access.permissions import Permission
-from pilothouse.base.clock import Instant
 from pilothouse.base.errors import InvalidInput, NotFound
 from pilothouse.base.ids import new_key_id, new_key_material
+from pilothouse.base.instants import Instant
 from pilothouse.domain.events import EventKind, NewEvent
 from pilothouse.domain.tenancy import Environment, Integration, Organization
 from pilothouse.operations.audit import audit

@@ -3,17 +3,16 @@
 import hashlib
 
 import msgspec
-from sqlalchemy import Connection
 
 from pilothouse.access.grants import Role, Subject
-from pilothouse.base.clock import Instant
 from pilothouse.base.errors import NotSignedIn
 from pilothouse.base.ids import new_id, new_session_token
+from pilothouse.base.instants import Instant
 from pilothouse.identity.passwords import Passwords
 from pilothouse.identity.throttle import Throttle
 from pilothouse.storage import people
 from pilothouse.storage.people import AuditRecord, UserRow
-from pilothouse.storage.unit import Store, Transaction
+from pilothouse.storage.unit import Connection, Store, Transaction
 
 SESSION_S = 12 * 3600.0
 """How long a session lasts, used or not."""

@@ -3,20 +3,19 @@
 from enum import StrEnum, unique
 
 import msgspec
-from sqlalchemy import Connection
 
 from pilothouse.access.grants import Subject, require
 from pilothouse.access.permissions import Permission
-from pilothouse.base.clock import Instant
 from pilothouse.base.errors import Conflict, InvalidInput, NotFound
 from pilothouse.base.ids import new_id
+from pilothouse.base.instants import Instant
 from pilothouse.domain.events import EventKind, NewEvent
 from pilothouse.domain.handles import HANDLE_LENGTH_MAX, check_handle, handle_from_name
 from pilothouse.domain.runtime_type import RuntimeType
 from pilothouse.domain.tenancy import Environment, Integration, Naming, Organization, Project
 from pilothouse.operations.audit import audit
 from pilothouse.storage import tenancy
-from pilothouse.storage.unit import Transaction
+from pilothouse.storage.unit import Connection, Transaction
 
 _SUGGESTIONS_TRIED = 1000
 

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from pilothouse.base.clock import Instant
+from pilothouse.base.instants import Instant
 from pilothouse.domain.liveness import LivenessRules, Pulse, Status, Verdict, judge, next_interval_s, offline_after_s
-from pilothouse.storage.presence import PresenceRow
+from pilothouse.domain.presence import PresenceRow
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from pilothouse.base.clock import Instant
+from pilothouse.base.instants import Instant
 from pilothouse.domain.events import Event, EventKind
 from pilothouse.domain.refusals import KeyRevoked, KeyUnknown
 from pilothouse.domain.secrets import SecretFacts
@@ -14,7 +14,7 @@ from pilothouse.storage.sealing import Vault
 from pilothouse.storage.unit import Store
 
 KEYS_MAX = 200_000
-"""Keys kept ready, about 1 kB each; the one loaded first goes first."""
+"""Keys kept ready, about 1 kB each; when it is full it is emptied, and filled again by who is in use."""
 _CHANGES = (EventKind.SECRET_BOUND, EventKind.SECRET_REVOKED)
 
 
@@ -56,9 +56,9 @@ class Keyring:
             raise KeyRevoked(key_id)
         key = Key(facts, SigningKey(self._vault.open(sealed, key_id=key_id).encode()))
         if generation == self._generation:  # else it may have changed while it was read: use it once, do not keep it
+            if len(self._keys) >= KEYS_MAX:
+                self._keys.clear()
             self._keys[key_id] = key
-            while len(self._keys) > KEYS_MAX:
-                del self._keys[next(iter(self._keys))]
         return key
 
     def follow(self, event: Event) -> None:

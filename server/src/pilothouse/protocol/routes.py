@@ -10,10 +10,12 @@ from functools import partial
 import msgspec
 import structlog
 
-from pilothouse.base.clock import Clock, Instant
+from pilothouse.base.clock import Clock
 from pilothouse.base.errors import PilothouseError, Refused
+from pilothouse.base.instants import Instant
 from pilothouse.domain.heartbeat import FullHeartbeat
 from pilothouse.domain.liveness import Status, next_interval_s
+from pilothouse.domain.presence import PresenceRow
 from pilothouse.observe.figures import Figures
 from pilothouse.observe.refusals import RefusalBook, RefusedSender
 from pilothouse.operations.heartbeats import Recorded, prepare_artifacts, record_full
@@ -23,7 +25,6 @@ from pilothouse.protocol.exchange import Inbound, Outbound
 from pilothouse.protocol.keyring import Key, Keyring
 from pilothouse.protocol.statuses import ACKNOWLEDGED_FALSE, RETRY_AFTER_S, UNAVAILABLE, status_of
 from pilothouse.protocol.token import TokenReader
-from pilothouse.storage.presence import PresenceRow
 from pilothouse.storage.unit import Store
 
 FULL_PATH = "/icp/heartbeat"

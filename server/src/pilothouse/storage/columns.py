@@ -1,12 +1,15 @@
 """Column types that read the same on every database."""
 
-from typing import Any
+from typing import Any, TypeAlias
 
-from sqlalchemy import BigInteger, Integer
+from sqlalchemy import BigInteger, Integer, Select
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
-from pilothouse.base.clock import Instant
+from pilothouse.base.instants import Instant
+
+Rows: TypeAlias = "Select[*tuple[Any, ...]]"  # Any: columns of any type
+"""A statement that gives rows."""
 
 BigKey = BigInteger().with_variant(Integer, "sqlite")
 """A growing number as primary key; SQLite grows only what it calls INTEGER."""

@@ -1,10 +1,11 @@
 """The sequence of events."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, select
 
-from pilothouse.base.clock import Instant
+from pilothouse.base.instants import Instant
 from pilothouse.domain.events import Event, EventKind, NewEvent
 from pilothouse.storage.tables import events
 
@@ -26,7 +27,11 @@ def list_after(connection: Connection, sequence: int, *, kinds: Sequence[EventKi
         .order_by(events.c.sequence)
         .limit(limit)
     ).mappings()
-    return [Event(**{**row, "kind": EventKind(row["kind"])}) for row in rows]
+    return [_event({**row, "kind": EventKind(row["kind"])}) for row in rows]
+
+
+def _event(values: dict[str, Any]) -> Event:  # Any: column values
+    return Event(**values)
 
 
 def bounds(connection: Connection) -> tuple[int, int]:

@@ -3,7 +3,7 @@
 import msgspec
 from sqlalchemy import Connection, delete, func, insert, select
 
-from pilothouse.base.clock import Instant
+from pilothouse.base.instants import Instant
 from pilothouse.storage.tables import audit_records, sessions, users
 
 

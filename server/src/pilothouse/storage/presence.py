@@ -1,29 +1,13 @@
 """Last seen, interval and verdict of every runtime: read whole at start, written in batches."""
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
-import msgspec
 from sqlalchemy import Connection, bindparam, select, update
 
-from pilothouse.base.clock import Instant
 from pilothouse.domain.liveness import Status
+from pilothouse.domain.presence import PresenceRow
 from pilothouse.storage.tables import integrations, runtime_presence, runtimes
-
-
-class PresenceRow(msgspec.Struct, frozen=True, kw_only=True):
-    """What must survive a restart of what is known of a runtime's heartbeats."""
-
-    runtime_key: int
-    runtime_id: str
-    project_id: str
-    integration_id: str
-    environment_id: str
-    runtime_hash: str
-    seen_at: Instant
-    interval_s: float | None
-    address: str | None
-    running_since: Instant
-    status: Status
 
 
 def list_all(connection: Connection) -> Iterable[PresenceRow]:
@@ -48,7 +32,8 @@ def list_all(connection: Connection) -> Iterable[PresenceRow]:
         .where(r.retired_at.is_(None))
     )
     for row in connection.execute(statement).mappings():
-        yield PresenceRow(**{**row, "status": Status(row["status"])})
+        values: dict[str, Any] = {**row, "status": Status(row["status"])}  # Any: column values
+        yield PresenceRow(**values)
 
 
 def save(connection: Connection, rows: Sequence[PresenceRow]) -> None:

@@ -4,15 +4,29 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Select, and_, delete, false, func, insert, or_, select, true, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    RowMapping,
+    and_,
+    delete,
+    false,
+    func,
+    insert,
+    or_,
+    select,
+    true,
+    update,
+)
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from pilothouse.access.grants import Reach
-from pilothouse.base.clock import Instant
+from pilothouse.base.instants import Instant
 from pilothouse.base.pages import Page, PageRequest, page_of
 from pilothouse.domain.liveness import Status
 from pilothouse.domain.runtime import KnownRuntime, Report, ReportDocument, RuntimeRow
 from pilothouse.domain.runtime_type import RuntimeType
+from pilothouse.storage.columns import Rows
 from pilothouse.storage.scope import within
 from pilothouse.storage.tables import (
     artifact_sets,
@@ -76,9 +90,9 @@ def find_known(connection: Connection, report: Report) -> KnownRuntime | None:
     )
     if row is None:
         return None
-    values = dict(row)
-    retired = values.pop("retired_at") is not None
-    return KnownRuntime(**{**values, "status": Status(values["status"]), "retired": retired})
+    values: dict[str, Any] = dict(row)  # Any: column values
+    values |= {"status": Status(values["status"]), "retired": values.pop("retired_at") is not None}
+    return KnownRuntime(**values)
 
 
 def add(connection: Connection, report: Report, *, id: str, document: bytes, now: Instant) -> int:  # noqa: A002
@@ -158,10 +172,8 @@ def keep_artifacts(
 def list_artifacts(connection: Connection, digests: Sequence[str]) -> dict[str, bytes]:
     """Find the documents of artifact sets."""
     c = artifact_sets.c
-    return {
-        digest: document
-        for digest, document in connection.execute(select(c.digest, c.document).where(c.digest.in_(digests)))
-    }
+    rows = connection.execute(select(c.digest, c.document).where(c.digest.in_(digests)))
+    return {row.digest: row.document for row in rows}
 
 
 def list_bearing_name(connection: Connection, report: Report) -> list[int]:
@@ -245,7 +257,7 @@ def forget_unused_artifacts(connection: Connection, before: Instant) -> int:
     return connection.execute(delete(artifact_sets).where(artifact_sets.c.stored_at < before, ~used)).rowcount
 
 
-def _joined(statement: Select[Any]) -> Select[Any]:
+def _joined(statement: Rows) -> Rows:
     return (
         statement.join(environments, environments.c.id == runtimes.c.environment_id)
         .join(integrations, integrations.c.id == runtimes.c.integration_id)
@@ -265,7 +277,7 @@ def _inside(scope: RuntimeScope) -> ColumnElement[bool]:
     return and_(true(), *(column == value for column, value in pairs if value is not None))
 
 
-def _rows() -> Select[Any]:
+def _rows() -> Rows:
     c = runtimes.c
     return (
         _joined(
@@ -300,11 +312,8 @@ def _rows() -> Select[Any]:
     )
 
 
-def _row(row: Any) -> RuntimeRow:  # Any: SQLAlchemy's row mapping
-    return RuntimeRow(
-        **{
-            **row,
-            "runtime_type": RuntimeType(row["runtime_type"]),
-            "document": _read_document(row["document"]),
-        }
-    )
+def _row(row: RowMapping) -> RuntimeRow:
+    values: dict[str, Any] = dict(row)  # Any: column values
+    values["runtime_type"] = RuntimeType(values["runtime_type"])
+    values["document"] = _read_document(values["document"])
+    return RuntimeRow(**values)

@@ -1,15 +1,15 @@
 """Secrets: sealed material, binding, last use, revocation."""
 
 from collections.abc import Mapping
-from typing import Any
 
-from sqlalchemy import Connection, Select, and_, func, insert, select, true, update
+from sqlalchemy import Connection, and_, func, insert, select, true, update
 
 from pilothouse.access.grants import Reach
-from pilothouse.base.clock import Instant
+from pilothouse.base.instants import Instant
 from pilothouse.base.pages import Page, PageRequest, page_of
 from pilothouse.domain.runtime_type import RuntimeType
 from pilothouse.domain.secrets import Binding, SecretFacts, SecretRow
+from pilothouse.storage.columns import Rows
 from pilothouse.storage.scope import within
 from pilothouse.storage.tables import environments, integrations, projects, runtimes, secrets
 
@@ -150,7 +150,7 @@ def list_rows(
     )
 
 
-def _rows() -> Select[Any]:
+def _rows() -> Rows:
     used_by = (
         select(func.count())
         .select_from(runtimes)

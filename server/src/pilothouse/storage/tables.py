@@ -1,3 +1,5 @@
+# A foreign key takes the type of what it points to, which the checker cannot know:
+# pyright: reportUnknownArgumentType=false
 """Every table, once: the schema of all dialects. The migrations must give the same, which a test proves.
 
 Narrow and hot (`runtime_presence`) never shares a row with wide and cold (`runtime_reports`, `artifact_sets`): performance.md section 4.

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, insert, or_, select, true
+from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, select, true
 
 from pilothouse.access.grants import Reach
 from pilothouse.base.pages import Page, PageRequest, page_of
 from pilothouse.domain.runtime_type import RuntimeType
 from pilothouse.domain.tenancy import Environment, Integration, Organization, Project
+from pilothouse.storage.columns import Rows
 from pilothouse.storage.scope import within
 from pilothouse.storage.tables import environments, integrations, organizations, projects
 
@@ -169,12 +170,12 @@ def handles_like(connection: Connection, table: str, prefix: str, project_handle
     return frozenset(connection.execute(statement).scalars())
 
 
-def _environments() -> Select[Any]:
+def _environments() -> Rows:
     c = environments.c
     return select(c.id, c.handle, c.display_name, c.critical, c.created_at)
 
 
-def _projects() -> Select[Any]:
+def _projects() -> Rows:
     c = projects.c
     count = (
         select(func.count())
@@ -186,7 +187,7 @@ def _projects() -> Select[Any]:
     return select(c.id, c.handle, c.display_name, c.description, c.created_at, c.created_by, count)
 
 
-def _integrations() -> Select[Any]:
+def _integrations() -> Rows:
     c = integrations.c
     return select(
         c.id,
@@ -203,14 +204,15 @@ def _integrations() -> Select[Any]:
 
 
 def _integration(row: Any) -> Integration:  # Any: SQLAlchemy's row mapping
-    return Integration(**{**row, "runtime_type": RuntimeType(row["runtime_type"])})
+    values: dict[str, Any] = {**row, "runtime_type": RuntimeType(row["runtime_type"])}
+    return Integration(**values)
 
 
 def _values(struct: Environment | Project) -> dict[str, Any]:  # Any: column values
     return {name: getattr(struct, name) for name in struct.__struct_fields__}
 
 
-def _count(connection: Connection, statement: Select[Any]) -> int:
+def _count(connection: Connection, statement: Rows) -> int:
     return connection.execute(select(func.count()).select_from(statement.subquery())).scalar_one()
 
 

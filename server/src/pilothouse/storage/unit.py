@@ -35,6 +35,9 @@ QUEUE_MAX = 10_000
 """Operations that may wait for the writer; more are refused with 503. Emptied by the writer thread."""
 
 
+__all__ = ["Connection", "Store", "Transaction"]
+
+
 class Transaction:
     """What an operation works with: a connection, and the events that leave if it is committed."""
 
@@ -148,8 +151,7 @@ class Store:
         happened: list[Event] = []
         try:
             with self._writer_engine.connect() as connection, connection.begin():
-                for job in jobs:
-                    outcomes.append(self._run(connection, job, happened))
+                outcomes.extend(self._run(connection, job, happened) for job in jobs)
         except (DBAPIError, PoolTimeout, sqlite3.Error) as error:
             failure = engines.translate(error)
             self.last_failure = failure.message

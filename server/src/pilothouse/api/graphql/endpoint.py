@@ -1,9 +1,11 @@
+# graphql-core leaves its callbacks' types open:
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
 """POST /graphql: one operation a request, as JSON, or as server-sent events for a subscription."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import structlog
@@ -175,11 +177,12 @@ class GraphQLEndpoint:
         if isinstance(opened, ExecutionResult):
             yield opened
             return
+        feed = cast("AsyncGenerator[ExecutionResult, None]", opened)
         yield None  # the headers and a first byte leave at once: the client knows that it is connected
         pending: asyncio.Task[ExecutionResult] | None = None
         try:
             while True:
-                pending = pending or asyncio.ensure_future(anext(opened))
+                pending = pending or asyncio.ensure_future(anext(feed))
                 done, _ = await asyncio.wait({pending}, timeout=KEEP_ALIVE_S)
                 if done:
                     result, pending = pending.result(), None
@@ -194,7 +197,7 @@ class GraphQLEndpoint:
             if pending is not None:
                 pending.cancel()
             await asyncio.gather(*([pending] if pending else []), return_exceptions=True)
-            await opened.aclose()
+            await feed.aclose()
 
 
 async def _still_signed_in(request: Request, services: Services, caller: Caller) -> bool:

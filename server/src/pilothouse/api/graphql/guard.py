@@ -1,3 +1,5 @@
+# graphql-core leaves its callbacks' types open:
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
 """The permission check of every field: declared in the schema by @needs, refused where it is not declared.
 
 The check of a type stands at the fields that lead to it, so that a page of two hundred rows is checked by row and not by cell.
@@ -9,7 +11,6 @@ from typing import Any
 from graphql import (
     GraphQLField,
     GraphQLObjectType,
-    GraphQLResolveInfo,
     GraphQLSchema,
     default_field_resolver,
     get_named_type,
@@ -18,6 +19,7 @@ from graphql.language import DirectiveNode, EnumValueNode
 
 from pilothouse.access.grants import require
 from pilothouse.access.permissions import Permission
+from pilothouse.api.graphql.request import Info
 from pilothouse.base.errors import CannotStart
 
 DIRECTIVE = "needs"
@@ -54,10 +56,9 @@ def needs(parent: str, name: str, field: GraphQLField) -> tuple[Permission, ...]
 
 def _declared(directives: tuple[DirectiveNode, ...] | None) -> Permission | None:
     for directive in directives or ():
-        if directive.name.value == DIRECTIVE:
-            value = directive.arguments[0].value
-            if isinstance(value, EnumValueNode):
-                return Permission[value.value]
+        for argument in (directive.arguments or ()) if directive.name.value == DIRECTIVE else ():
+            if isinstance(argument.value, EnumValueNode):
+                return Permission[argument.value.value]
     return None
 
 
@@ -70,7 +71,7 @@ def _check_first(field: GraphQLField, needed: tuple[Permission, ...], *, is_subs
 def _checked(
     resolve: Callable[..., Any], needed: tuple[Permission, ...]
 ) -> Callable[..., Any]:  # Any: GraphQL's values
-    def resolve_if_permitted(parent: Any, info: GraphQLResolveInfo, **arguments: Any) -> Any:  # Any: GraphQL's values
+    def resolve_if_permitted(parent: Any, info: Info, **arguments: Any) -> Any:  # Any: GraphQL's values
         for permission in needed:
             require(info.context.subject, permission)
         return resolve(parent, info, **arguments)

@@ -3,10 +3,9 @@
 from typing import Any
 
 from ariadne import MutationType
-from graphql import GraphQLResolveInfo
 
 from pilothouse.api.graphql import views
-from pilothouse.api.graphql.queries import request_of
+from pilothouse.api.graphql.request import Info
 from pilothouse.api.graphql.views import Row
 from pilothouse.domain.runtime_type import RuntimeType
 from pilothouse.domain.tenancy import check_naming
@@ -17,9 +16,9 @@ mutation = MutationType()
 
 
 @mutation.field("createProject")
-async def create_project(_: Any, info: GraphQLResolveInfo, input: Row) -> Row:  # noqa: A002 - the schema's word; Any: the root
+async def create_project(_: Any, info: Info, input: Row) -> Row:
     """Create a project."""
-    request = request_of(info)
+    request = info.context
     naming = check_naming(input["display_name"], input.get("handle"), input.get("description"))
     made = await request.services.store.write(
         lambda tx: tenancy.create_project(tx, request.subject, request.services.organization, naming, now=request.now)
@@ -28,9 +27,9 @@ async def create_project(_: Any, info: GraphQLResolveInfo, input: Row) -> Row:  
 
 
 @mutation.field("createIntegration")
-async def create_integration(_: Any, info: GraphQLResolveInfo, input: Row) -> Row:  # noqa: A002
+async def create_integration(_: Any, info: Info, input: Row) -> Row:
     """Create an integration."""
-    request = request_of(info)
+    request = info.context
     naming = check_naming(input["display_name"], input.get("handle"), input.get("description"))
     made = await request.services.store.write(
         lambda tx: tenancy.create_integration(
@@ -41,9 +40,9 @@ async def create_integration(_: Any, info: GraphQLResolveInfo, input: Row) -> Ro
 
 
 @mutation.field("createEnvironment")
-async def create_environment(_: Any, info: GraphQLResolveInfo, input: Row) -> Row:  # noqa: A002
+async def create_environment(_: Any, info: Info, input: Row) -> Row:
     """Create an environment."""
-    request = request_of(info)
+    request = info.context
     naming = check_naming(input["display_name"], input.get("handle"))
     made = await request.services.store.write(
         lambda tx: tenancy.create_environment(
@@ -54,9 +53,9 @@ async def create_environment(_: Any, info: GraphQLResolveInfo, input: Row) -> Ro
 
 
 @mutation.field("generateSecret")
-async def generate_secret(_: Any, info: GraphQLResolveInfo, input: Row) -> GeneratedSecret:  # noqa: A002
+async def generate_secret(_: Any, info: Info, input: Row) -> GeneratedSecret:
     """Generate a secret."""
-    request = request_of(info)
+    request = info.context
     return await request.services.store.write(
         lambda tx: secrets.generate(
             tx,
@@ -72,8 +71,8 @@ async def generate_secret(_: Any, info: GraphQLResolveInfo, input: Row) -> Gener
 
 
 @mutation.field("revokeSecret")
-async def revoke_secret(_: Any, info: GraphQLResolveInfo, key_id: str) -> Row:
+async def revoke_secret(_: Any, info: Info, key_id: str) -> Row:
     """Revoke a secret."""
-    request = request_of(info)
+    request = info.context
     count = await request.services.store.write(lambda tx: secrets.revoke(tx, request.subject, key_id, now=request.now))
     return {"key_id": key_id, "runtime_count": count}

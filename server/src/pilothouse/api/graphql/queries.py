@@ -3,13 +3,11 @@
 from typing import Any
 
 from ariadne import ObjectType, QueryType
-from graphql import GraphQLResolveInfo
-from sqlalchemy import Connection
 
 from pilothouse.access.grants import Subject
 from pilothouse.access.permissions import Permission
 from pilothouse.api.graphql import views
-from pilothouse.api.graphql.request import GraphQLRequest
+from pilothouse.api.graphql.request import Info
 from pilothouse.api.graphql.views import Row, RuntimeView
 from pilothouse.base.errors import InvalidInput
 from pilothouse.base.pages import Page, PageRequest, page_request, slice_of
@@ -17,6 +15,7 @@ from pilothouse.domain.runtime import RuntimeRow
 from pilothouse.operations.tenancy import HandleKind, handle_availability
 from pilothouse.storage import events, runtimes, secrets, tenancy
 from pilothouse.storage.runtimes import Namesake, RuntimeScope
+from pilothouse.storage.unit import Connection
 
 query = QueryType()
 runtime = ObjectType("Runtime")
@@ -25,16 +24,10 @@ _VIEW = Permission.INTEGRATION_MGT_VIEW
 _SEARCH_LENGTH_MAX = 200
 
 
-def request_of(info: GraphQLResolveInfo) -> GraphQLRequest:
-    """Get the request that a resolver works for."""
-    context: GraphQLRequest = info.context
-    return context
-
-
 @query.field("viewer")
-def viewer(_: Any, info: GraphQLResolveInfo) -> Row:  # Any: the root, unused, here and below
+def viewer(_: Any, info: Info) -> Row:  # Any: the root, unused, here and below
     """Show who asks."""
-    subject: Subject = request_of(info).subject
+    subject: Subject = info.context.subject
     return {
         "username": subject.username,
         "display_name": subject.display_name,
@@ -43,9 +36,9 @@ def viewer(_: Any, info: GraphQLResolveInfo) -> Row:  # Any: the root, unused, h
 
 
 @query.field("organization")
-async def organization(_: Any, info: GraphQLResolveInfo) -> Row:
+async def organization(_: Any, info: Info) -> Row:
     """Show the top of the tree."""
-    request = request_of(info)
+    request = info.context
     services = request.services
     reach = request.reach(_VIEW)
     projects, integrations = await services.store.read(lambda connection: tenancy.count_all(connection, reach))
@@ -59,9 +52,9 @@ async def organization(_: Any, info: GraphQLResolveInfo) -> Row:
 
 
 @query.field("controlPlane")
-def control_plane(_: Any, info: GraphQLResolveInfo) -> Row:
+def control_plane(_: Any, info: Info) -> Row:
     """Show this server."""
-    services = request_of(info).services
+    services = info.context.services
     return {
         "version": services.version,
         "runtime_url": services.runtime_url,
@@ -71,37 +64,37 @@ def control_plane(_: Any, info: GraphQLResolveInfo) -> Row:
 
 
 @query.field("environments")
-async def environments(_: Any, info: GraphQLResolveInfo, first: int | None = None, after: str | None = None) -> Row:
+async def environments(_: Any, info: Info, first: int | None = None, after: str | None = None) -> Row:
     """List environments."""
-    request, page = request_of(info), page_request("environments", first, after)
+    request, page = info.context, page_request("environments", first, after)
     reach = request.reach(Permission.SIGNED_IN)
     found = await request.services.store.read(lambda connection: tenancy.list_environments(connection, reach, page))
     return views.connection(found.map(lambda row: views.environment(request, row)))
 
 
 @query.field("environment")
-async def environment(_: Any, info: GraphQLResolveInfo, handle: str) -> Row | None:
+async def environment(_: Any, info: Info, handle: str) -> Row | None:
     """Show one environment."""
-    request = request_of(info)
+    request = info.context
     found = await request.services.store.read(lambda connection: tenancy.find_environment(connection, handle))
     return None if found is None else views.environment(request, found)
 
 
 @query.field("projects")
 async def projects(
-    _: Any, info: GraphQLResolveInfo, search: str | None = None, first: int | None = None, after: str | None = None
+    _: Any, info: Info, search: str | None = None, first: int | None = None, after: str | None = None
 ) -> Row:
     """List projects."""
-    request, page, text = request_of(info), page_request("projects", first, after), _check_search(search)
+    request, page, text = info.context, page_request("projects", first, after), _check_search(search)
     reach = request.reach(Permission.PROJECT_MGT_VIEW)
     found = await request.services.store.read(lambda connection: tenancy.list_projects(connection, reach, text, page))
     return views.connection(found.map(lambda row: views.project(request, row)))
 
 
 @query.field("project")
-async def project(_: Any, info: GraphQLResolveInfo, handle: str) -> Row | None:
+async def project(_: Any, info: Info, handle: str) -> Row | None:
     """Show one project."""
-    request = request_of(info)
+    request = info.context
     found = await request.services.store.read(lambda connection: tenancy.find_project(connection, handle))
     return None if found is None else views.project(request, found)
 
@@ -109,14 +102,14 @@ async def project(_: Any, info: GraphQLResolveInfo, handle: str) -> Row | None:
 @query.field("integrations")
 async def integrations(
     _: Any,
-    info: GraphQLResolveInfo,
+    info: Info,
     project: str | None = None,
     search: str | None = None,
     first: int | None = None,
     after: str | None = None,
 ) -> Row:
     """List integrations."""
-    request, page, text = request_of(info), page_request("integrations", first, after), _check_search(search)
+    request, page, text = info.context, page_request("integrations", first, after), _check_search(search)
     reach = request.reach(_VIEW)
     found = await request.services.store.read(
         lambda connection: tenancy.list_integrations(connection, reach, project, text, page)
@@ -125,9 +118,9 @@ async def integrations(
 
 
 @query.field("integration")
-async def integration(_: Any, info: GraphQLResolveInfo, project: str, handle: str) -> Row | None:
+async def integration(_: Any, info: Info, project: str, handle: str) -> Row | None:
     """Show one integration."""
-    request = request_of(info)
+    request = info.context
     found = await request.services.store.read(lambda connection: tenancy.find_integration(connection, project, handle))
     return None if found is None else views.integration(request, found)
 
@@ -135,13 +128,13 @@ async def integration(_: Any, info: GraphQLResolveInfo, project: str, handle: st
 @query.field("runtimes")
 async def list_runtimes(
     _: Any,
-    info: GraphQLResolveInfo,
+    info: Info,
     filter: Row | None = None,
     first: int | None = None,
-    after: str | None = None,  # noqa: A002
+    after: str | None = None,
 ) -> Row:
     """List runtimes."""
-    request, page, scope = request_of(info), page_request("runtimes", first, after), scope_of(filter)
+    request, page, scope = info.context, page_request("runtimes", first, after), scope_of(filter)
     reach = request.reach(_VIEW)
 
     def read(connection: Connection) -> tuple[Page[RuntimeRow], list[Namesake], int]:
@@ -154,9 +147,9 @@ async def list_runtimes(
 
 
 @query.field("runtime")
-async def find_runtime(_: Any, info: GraphQLResolveInfo, id: str) -> RuntimeView | None:  # noqa: A002
+async def find_runtime(_: Any, info: Info, id: str) -> RuntimeView | None:
     """Show one runtime."""
-    request = request_of(info)
+    request = info.context
     reach = request.reach(_VIEW)
 
     def read(connection: Connection) -> tuple[RuntimeRow | None, list[Namesake]]:
@@ -170,13 +163,13 @@ async def find_runtime(_: Any, info: GraphQLResolveInfo, id: str) -> RuntimeView
 @query.field("secrets")
 async def list_secrets(
     _: Any,
-    info: GraphQLResolveInfo,
+    info: Info,
     filter: Row | None = None,
     first: int | None = None,
-    after: str | None = None,  # noqa: A002
+    after: str | None = None,
 ) -> Row:
     """List secrets."""
-    request, page, wanted = request_of(info), page_request("secrets", first, after), scope_of(filter)
+    request, page, wanted = info.context, page_request("secrets", first, after), scope_of(filter)
     reach = request.reach(Permission.ENVIRONMENT_MGT_MANAGE_NONPROD)
     found = await request.services.store.read(
         lambda connection: secrets.list_rows(
@@ -192,57 +185,51 @@ async def list_secrets(
 
 
 @query.field("refusals")
-def refusals(_: Any, info: GraphQLResolveInfo, first: int | None = None) -> list[Row]:
+def refusals(_: Any, info: Info, first: int | None = None) -> list[Row]:
     """List heartbeats that were refused lately."""
     page = page_request("refusals", first, None)
-    return [views.refusal(entry) for entry in request_of(info).services.refusals.newest(page.first)]
+    return [views.refusal(entry) for entry in info.context.services.refusals.newest(page.first)]
 
 
 @query.field("handleAvailability")
 async def availability(
-    _: Any, info: GraphQLResolveInfo, kind: HandleKind, handle: str, project: str | None = None
+    _: Any, info: Info, kind: HandleKind, handle: str, project: str | None = None
 ) -> Any:  # Any: the operation's struct, read by attribute
     """Tell whether a handle is free."""
-    return await request_of(info).services.store.read(
+    return await info.context.services.store.read(
         lambda connection: handle_availability(connection, kind, handle, project)
     )
 
 
 @runtime.field("services")
-async def services_of(
-    view: RuntimeView, info: GraphQLResolveInfo, first: int | None = None, after: str | None = None
-) -> Row:
+async def services_of(view: RuntimeView, info: Info, first: int | None = None, after: str | None = None) -> Row:
     """List a runtime's services, by base path."""
     page = page_request("services", first, after)
-    rows = (await request_of(info).artifacts(view.row.artifact_digest)).services
+    rows = (await info.context.artifacts(view.row.artifact_digest)).services
     ordered = sorted(rows, key=lambda row: (row.base_path, *row.identity))
     found = slice_of("services", ordered, page, lambda row: (row.base_path, *row.identity))
     return views.connection(found.map(views.service))
 
 
 @runtime.field("listeners")
-async def listeners_of(
-    view: RuntimeView, info: GraphQLResolveInfo, first: int | None = None, after: str | None = None
-) -> Row:
+async def listeners_of(view: RuntimeView, info: Info, first: int | None = None, after: str | None = None) -> Row:
     """List a runtime's listeners."""
     page = page_request("listeners", first, after)
-    rows = (await request_of(info).artifacts(view.row.artifact_digest)).listeners
+    rows = (await info.context.artifacts(view.row.artifact_digest)).listeners
     return views.connection(slice_of("listeners", rows, page, lambda row: row.identity).map(views.listener))
 
 
 @runtime.field("automation")
-async def automation_of(view: RuntimeView, info: GraphQLResolveInfo) -> Row | None:
+async def automation_of(view: RuntimeView, info: Info) -> Row | None:
     """Show a runtime's automation."""
-    found = (await request_of(info).artifacts(view.row.artifact_digest)).automation
+    found = (await info.context.artifacts(view.row.artifact_digest)).automation
     if found is None:
         return None
     return {"organization": found.organization, "package": found.name, "version": found.version}
 
 
 @runtime.field("logLevels")
-def log_levels_of(
-    view: RuntimeView, _info: GraphQLResolveInfo, first: int | None = None, after: str | None = None
-) -> Row:
+def log_levels_of(view: RuntimeView, _info: Info, first: int | None = None, after: str | None = None) -> Row:
     """List a runtime's log levels."""
     page: PageRequest = page_request("logLevels", first, after)
     rows = views.log_levels(view.row.document.log_levels)

@@ -3,17 +3,19 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from functools import cached_property
+from typing import TypeAlias
 
-from sqlalchemy import Connection
+from graphql import GraphQLResolveInfo
 
 from pilothouse.access.grants import Reach, Subject, reach
 from pilothouse.access.permissions import Permission
 from pilothouse.api.context import Services
-from pilothouse.base.clock import Instant
+from pilothouse.base.instants import Instant
 from pilothouse.domain.artifacts import artifact_set
 from pilothouse.domain.artifacts.artifact_set import ArtifactSet
 from pilothouse.presence.board import Counts
 from pilothouse.storage import runtimes
+from pilothouse.storage.unit import Connection
 
 
 class GraphQLRequest:
@@ -66,6 +68,10 @@ class GraphQLRequest:
         for digest in digests:
             document = documents.get(digest)
             self._documents[digest].set_result(ArtifactSet() if document is None else artifact_set.decode(document))
+
+
+Info: TypeAlias = "GraphQLResolveInfo[GraphQLRequest]"
+"""What a resolver is told; its `context` is the request."""
 
 
 def _reading(digests: Sequence[str]) -> Callable[[Connection], dict[str, bytes]]:

@@ -12,7 +12,7 @@ from pilothouse.api.graphql.guard import guard
 from pilothouse.api.graphql.mutations import mutation
 from pilothouse.api.graphql.queries import query, runtime
 from pilothouse.api.graphql.subscriptions import subscription
-from pilothouse.base.clock import to_rfc3339
+from pilothouse.base.instants import to_rfc3339
 from pilothouse.domain.artifacts.base import ArtifactState
 from pilothouse.operations.tenancy import HandleKind
 

@@ -1,21 +1,20 @@
 """The change feed of the Runtimes pages: what was missed first, then what happens."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from typing import Any
 
 from ariadne import SubscriptionType
-from graphql import GraphQLResolveInfo
-from sqlalchemy import Connection
 
 from pilothouse.access.permissions import Permission
-from pilothouse.api.graphql.queries import request_of, scope_of
-from pilothouse.api.graphql.request import GraphQLRequest
+from pilothouse.api.graphql.queries import scope_of
+from pilothouse.api.graphql.request import GraphQLRequest, Info
 from pilothouse.api.graphql.views import Row, RuntimeView
 from pilothouse.base.errors import InvalidInput
 from pilothouse.domain.events import Event, EventKind
 from pilothouse.domain.runtime import RuntimeRow
 from pilothouse.storage import events, runtimes
 from pilothouse.storage.runtimes import Namesake, RuntimeScope
+from pilothouse.storage.unit import Connection
 
 subscription = SubscriptionType()
 
@@ -35,12 +34,12 @@ _KINDS = {
 @subscription.source("runtimeChanged")
 async def runtime_changed(
     _: Any,
-    info: GraphQLResolveInfo,
+    info: Info,
     filter: Row | None = None,
-    after: int | None = None,  # noqa: A002 - the schema's word; Any: the root
-) -> AsyncIterator[Row]:
+    after: int | None = None,
+) -> AsyncGenerator[Row, None]:
     """Follow the runtimes of a scope."""
-    request, scope = request_of(info), scope_of(filter)
+    request, scope = info.context, scope_of(filter)
     if after is not None and after < 0:
         raise InvalidInput("A sequence is never negative.", field="after", fix="Send the last `sequence` that you saw.")
     bus = request.services.bus
@@ -66,7 +65,7 @@ async def runtime_changed(
 
 
 @subscription.field("runtimeChanged")
-def runtime_change(change: Row, _info: GraphQLResolveInfo, **_arguments: Any) -> Row:  # Any: the source's arguments
+def runtime_change(change: Row, _info: Info, **_arguments: Any) -> Row:  # Any: the source's arguments
     """Pass a change on."""
     return change
 

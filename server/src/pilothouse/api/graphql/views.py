@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from pilothouse.api.graphql.request import GraphQLRequest
-from pilothouse.base.clock import Instant
+from pilothouse.base.instants import Instant
 from pilothouse.base.pages import Page
 from pilothouse.domain.artifacts.listener import Listener
 from pilothouse.domain.artifacts.service import Resource, Service

@@ -11,7 +11,10 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from pilothouse.domain.artifacts import KINDS, Artifact, Automation, Base, Listener, Service
+from pilothouse.domain.artifacts import KINDS, Artifact, Base
+from pilothouse.domain.artifacts.automation import Automation
+from pilothouse.domain.artifacts.listener import Listener
+from pilothouse.domain.artifacts.service import Service
 
 _Kind = TypeVar("_Kind", bound=Base)
 _ORDER: Final[dict[type[Base], str]] = {kind: str(kind.__struct_config__.tag) for kind in KINDS}

@@ -1,7 +1,6 @@
 """Alembic's entry: runs the migrations on the connection that it was handed."""
 
 from alembic import context
-
 from pilothouse.storage.tables import metadata
 
 context.configure(

