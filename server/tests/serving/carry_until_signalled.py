@@ -3,16 +3,16 @@
 import asyncio
 import sys
 from pathlib import Path
+from typing import Any
 
 import uvloop
-
 from pilothouse.protocol.exchange import ExchangeSettings, Inbound, Outbound, application
 from pilothouse.serving.carrier import Carrier, Listener
 from pilothouse.serving.settings import CarrierSettings, TlsFiles
 from pilothouse.serving.signals import run_until_signalled
 
 
-async def stream(scope, receive, send):
+async def stream(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.start", "status": 200, "headers": []})
     while True:
         await send({"type": "http.response.body", "body": b"tick", "more_body": True})
@@ -35,10 +35,10 @@ async def main() -> None:
     )
 
     async def ready() -> None:
-        print("ready", carrier.ports["runtimes"], carrier.ports["people"], flush=True)
+        print("ready", carrier.ports["runtimes"], carrier.ports["people"], flush=True)  # noqa: T201 -- how it talks to the test
 
     await run_until_signalled(carrier, ready)
-    print("clean", flush=True)
+    print("clean", flush=True)  # noqa: T201 -- how it talks to the test
 
 
 uvloop.run(main())

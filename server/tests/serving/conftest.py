@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 import trustme
 import uvloop
-
 from pilothouse.serving.settings import TlsFiles
 
 sys.path.insert(0, str(Path(__file__).parent))

@@ -2,10 +2,9 @@
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
-
 
 from pilothouse.protocol.exchange import ExchangeSettings, Handler, Inbound, Outbound, application
 from pilothouse.serving.carrier import Carrier, Listener
@@ -52,6 +51,9 @@ async def carried(
             _peers.pop().hang_up()
         await asyncio.sleep(0.01)
 
+
+Run = Callable[[Awaitable[Any]], Any]
+TlsPair = tuple[TlsFiles, ssl.SSLContext]
 
 _peers: list["Peer"] = []
 """Those that are to hang up when their carrier has stopped."""

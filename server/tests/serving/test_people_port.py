@@ -1,8 +1,9 @@
 import asyncio
 import time
+from typing import Any
 
 import pytest
-from loopback import Peer, carried
+from loopback import Peer, Run, TlsPair, carried
 
 GET_STREAM = b"GET /stream HTTP/1.1\r\nHost: x\r\n\r\n"
 START = {"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/event-stream")]}
@@ -13,13 +14,13 @@ def event(text: bytes) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("secure", [False, True], ids=["plain", "tls"])
-def test_events_reach_the_peer_one_by_one_as_they_are_sent(run, secure, tls_files):
+def test_events_reach_the_peer_one_by_one_as_they_are_sent(run: Run, secure: bool, tls_files: TlsPair) -> None:
     files, client = tls_files
 
-    async def scene():
+    async def scene() -> Any:
         onward = asyncio.Event()
 
-        async def app(scope, receive, send):
+        async def app(scope: Any, receive: Any, send: Any) -> None:
             await send(START)
             await send(event(b"one"))
             await onward.wait()
@@ -38,11 +39,11 @@ def test_events_reach_the_peer_one_by_one_as_they_are_sent(run, secure, tls_file
     assert b"two" in rest
 
 
-def test_an_application_that_listens_hears_that_its_peer_has_gone(run):
-    async def scene():
+def test_an_application_that_listens_hears_that_its_peer_has_gone(run: Run) -> None:
+    async def scene() -> Any:
         heard = asyncio.Event()
 
-        async def app(scope, receive, send):
+        async def app(scope: Any, receive: Any, send: Any) -> None:
             await send(START)
             while (await receive())["type"] != "http.disconnect":
                 pass
@@ -57,11 +58,11 @@ def test_an_application_that_listens_hears_that_its_peer_has_gone(run):
     run(scene())
 
 
-def test_an_application_that_only_sends_is_ended_when_its_peer_has_gone(run):
-    async def scene():
+def test_an_application_that_only_sends_is_ended_when_its_peer_has_gone(run: Run) -> None:
+    async def scene() -> Any:
         ended = asyncio.Event()
 
-        async def app(scope, receive, send):
+        async def app(scope: Any, receive: Any, send: Any) -> None:
             try:
                 await send(START)
                 while True:
@@ -79,11 +80,11 @@ def test_an_application_that_only_sends_is_ended_when_its_peer_has_gone(run):
     run(scene())
 
 
-def test_a_reader_that_does_not_read_holds_the_sender_back(run):
-    async def scene():
+def test_a_reader_that_does_not_read_holds_the_sender_back(run: Run) -> None:
+    async def scene() -> Any:
         sent = 0
 
-        async def app(scope, receive, send):
+        async def app(scope: Any, receive: Any, send: Any) -> None:
             nonlocal sent
             await send(START)
             for _ in range(100):
@@ -99,18 +100,19 @@ def test_a_reader_that_does_not_read_holds_the_sender_back(run):
     assert run(scene()) < 30
 
 
-def test_a_stop_cancels_a_stream_after_the_grace_and_logs_no_failure(run, caplog):
+def test_a_stop_cancels_a_stream_after_the_grace_and_logs_no_failure(
+    run: Run, caplog: pytest.LogCaptureFixture
+) -> None:
     ends: list[str] = []
 
-    async def app(scope, receive, send):
+    async def app(scope: Any, receive: Any, send: Any) -> None:
         try:
             await send(START)
-            while True:
-                await asyncio.sleep(60)
+            await asyncio.sleep(60)
         finally:
             ends.append(scope["path"])
 
-    async def scene():
+    async def scene() -> Any:
         async with carried(asgi=app) as carrier:
             peer = await Peer.to(carrier.ports["people"])
             await peer.say(GET_STREAM)
@@ -125,16 +127,16 @@ def test_a_stop_cancels_a_stream_after_the_grace_and_logs_no_failure(run, caplog
     assert "Exception in ASGI" not in caplog.text
 
 
-def test_the_application_sees_the_peers_address_and_scheme(run, tls_files):
+def test_the_application_sees_the_peers_address_and_scheme(run: Run, tls_files: TlsPair) -> None:
     files, client = tls_files
     seen = []
 
-    async def app(scope, receive, send):
+    async def app(scope: Any, receive: Any, send: Any) -> None:
         seen.append((scope["client"][0], scope["scheme"], scope["path"], scope["query_string"]))
         await send({"type": "http.response.start", "status": 204, "headers": []})
         await send({"type": "http.response.body"})
 
-    async def scene():
+    async def scene() -> Any:
         async with carried(asgi=app, tls=files) as carrier:
             peer = await Peer.to(carrier.ports["people"], client)
             await peer.say(b"GET /a%20b?c=d HTTP/1.1\r\nHost: x\r\n\r\n")

@@ -9,11 +9,11 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
-from loopback import post
+from loopback import TlsPair, post
 
 PROGRAM = str(Path(__file__).with_name("carry_until_signalled.py"))
 
@@ -21,7 +21,7 @@ PROGRAM = str(Path(__file__).with_name("carry_until_signalled.py"))
 @contextmanager
 def process(*arguments: str) -> Iterator[tuple["subprocess.Popen[str]", int, int]]:
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    with subprocess.Popen(
+    with subprocess.Popen(  # noqa: S603 -- our own program
         [sys.executable, PROGRAM, *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -44,8 +44,10 @@ def process(*arguments: str) -> Iterator[tuple["subprocess.Popen[str]", int, int
 def press(port: int, client: ssl.SSLContext | None, over: threading.Event) -> None:
     """Send heartbeats without a pause until told to stop, on connections that live on."""
     while not over.is_set():
-        with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=2) as plain:
-            peer = client.wrap_socket(plain, server_hostname="127.0.0.1") if client else plain
+        with suppress(OSError), ExitStack() as held:
+            peer = held.enter_context(socket.create_connection(("127.0.0.1", port), timeout=2))
+            if client is not None:
+                peer = held.enter_context(client.wrap_socket(peer, server_hostname="127.0.0.1"))
             while not over.is_set():
                 peer.sendall(post())
                 if not peer.recv(1000):
@@ -53,7 +55,7 @@ def press(port: int, client: ssl.SSLContext | None, over: threading.Event) -> No
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_the_process_cleanly_even_with_a_stream_open(number):
+def test_a_signal_ends_the_process_cleanly_even_with_a_stream_open(number: signal.Signals) -> None:
     with process() as (started, _, people), socket.create_connection(("127.0.0.1", people), timeout=5) as reader:
         reader.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
         assert b"200" in reader.recv(1000)
@@ -64,7 +66,7 @@ def test_a_signal_ends_the_process_cleanly_even_with_a_stream_open(number):
         assert "Traceback" not in rest
 
 
-def test_a_second_signal_ends_the_process_at_once():
+def test_a_second_signal_ends_the_process_at_once() -> None:
     with process() as (started, _, people), socket.create_connection(("127.0.0.1", people), timeout=5) as reader:
         reader.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
         reader.recv(1000)
@@ -79,7 +81,7 @@ def test_a_second_signal_ends_the_process_at_once():
 
 
 @pytest.mark.slow
-def test_twenty_processes_under_load_all_end_cleanly(tls_files):
+def test_twenty_processes_under_load_all_end_cleanly(tls_files: TlsPair) -> None:
     files, client = tls_files
     for cycle in range(20):
         secure = cycle % 2 == 1

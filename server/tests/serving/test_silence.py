@@ -5,11 +5,15 @@ import ssl
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
-from loopback import Peer, carried, post
-
+from loopback import Peer, Run, TlsPair, carried, post
 from pilothouse.serving.settings import CarrierSettings
+
+
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 async def ask(port: int, client: ssl.SSLContext | None) -> float:
@@ -25,11 +29,13 @@ async def ask(port: int, client: ssl.SSLContext | None) -> float:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("secure", [False, True], ids=["plain", "tls"])
-def test_ten_thousand_silent_connections_keep_nobody_out_and_are_all_ended(run, secure, tls_files):
+def test_ten_thousand_silent_connections_keep_nobody_out_and_are_all_ended(
+    run: Run, secure: bool, tls_files: TlsPair
+) -> None:
     files, client = tls_files
-    before = len(list(Path("/proc/self/fd").iterdir()))
+    before = open_files()
 
-    async def scene():
+    async def scene() -> Any:
         settings = CarrierSettings(idle_timeout_s=4, handshake_timeout_s=4, grace_s=1)
         async with carried(settings=settings, tls=files if secure else None) as carrier:
             assert carrier.open_files is not None
@@ -47,7 +53,14 @@ def test_ten_thousand_silent_connections_keep_nobody_out_and_are_all_ended(run, 
             await holder.wait()
             after = await ask(port, client if secure else None)
             await asyncio.sleep(0.2)
-            return took_s, most, ended, after, carrier.connections()["runtimes"], len(list(Path("/proc/self/fd").iterdir()))
+            return (
+                took_s,
+                most,
+                ended,
+                after,
+                carrier.connections()["runtimes"],
+                open_files(),
+            )
 
     took_s, most, ended, after_s, left, files_open = run(scene())
     assert sorted(took_s)[10] < 0.5
@@ -60,10 +73,12 @@ def test_ten_thousand_silent_connections_keep_nobody_out_and_are_all_ended(run, 
 
 
 @pytest.mark.parametrize("secure", [False, True], ids=["plain", "tls"])
-def test_more_silent_connections_than_the_limit_make_room_for_those_who_speak(run, secure, tls_files):
+def test_more_silent_connections_than_the_limit_make_room_for_those_who_speak(
+    run: Run, secure: bool, tls_files: TlsPair
+) -> None:
     files, client = tls_files
 
-    async def scene():
+    async def scene() -> Any:
         settings = CarrierSettings(max_connections=100, idle_timeout_s=60, handshake_timeout_s=60, grace_s=1)
         async with carried(settings=settings, tls=files if secure else None) as carrier:
             port = carrier.ports["runtimes"]
@@ -83,8 +98,8 @@ def test_more_silent_connections_than_the_limit_make_room_for_those_who_speak(ru
 
 
 @pytest.mark.parametrize("port_name", ["runtimes", "people"])
-def test_a_connection_without_a_request_is_ended_after_the_idle_time(run, port_name):
-    async def scene():
+def test_a_connection_without_a_request_is_ended_after_the_idle_time(run: Run, port_name: str) -> None:
+    async def scene() -> Any:
         async with carried(settings=CarrierSettings(idle_timeout_s=0.5, grace_s=0.5)) as carrier:
             new = await Peer.to(carrier.ports[port_name])
             used = await Peer.to(carrier.ports[port_name])
@@ -96,10 +111,10 @@ def test_a_connection_without_a_request_is_ended_after_the_idle_time(run, port_n
 
 
 @pytest.mark.parametrize("port_name", ["runtimes", "people"])
-def test_a_tls_peer_that_stops_after_the_handshake_is_ended_too(run, port_name, tls_files):
+def test_a_tls_peer_that_stops_after_the_handshake_is_ended_too(run: Run, port_name: str, tls_files: TlsPair) -> None:
     files, client = tls_files
 
-    async def scene():
+    async def scene() -> Any:
         async with carried(settings=CarrierSettings(idle_timeout_s=0.5, grace_s=0.5), tls=files) as carrier:
             peer = await Peer.to(carrier.ports[port_name], client)
             return await peer.ended(3)
@@ -107,12 +122,12 @@ def test_a_tls_peer_that_stops_after_the_handshake_is_ended_too(run, port_name, 
     assert run(scene()) is True
 
 
-def test_a_body_that_stops_on_the_consoles_port_is_ended(run):
-    async def app(scope, receive, send):
+def test_a_body_that_stops_on_the_consoles_port_is_ended(run: Run) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
         while (await receive())["type"] != "http.disconnect":
             pass
 
-    async def scene():
+    async def scene() -> Any:
         async with carried(asgi=app, settings=CarrierSettings(body_timeout_s=0.5, grace_s=0.5)) as carrier:
             peer = await Peer.to(carrier.ports["people"])
             await peer.say(post(b"x" * 10)[:-5])

@@ -1,6 +1,7 @@
 """One connection of the console or an API client: uvicorn's HTTP/1.1 protocol for ASGI, with the door's deadlines.
 
 uvicorn's server is not used: it has no limit on silence before the first request, and none below TLS.
+Source: docs/why/0002-carrier.md.
 """
 
 import asyncio
@@ -18,7 +19,7 @@ AsgiApplication = Any
 
 
 @final
-class PeerGone(OSError):  # noqa: N818 -- it tells of an event, nothing is wrong
+class PeerGone(OSError):
     """The peer hung up while it was being answered."""
 
 

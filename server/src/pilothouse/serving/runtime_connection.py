@@ -9,8 +9,6 @@ import asyncio
 import re
 from collections import deque
 from collections.abc import Callable
-from email.utils import formatdate
-from http import HTTPStatus
 from typing import Final, cast, final
 
 import httptools
@@ -25,6 +23,7 @@ from pilothouse.protocol.exchange import (
     Inbound,
     Outbound,
 )
+from pilothouse.serving.answer_bytes import render
 from pilothouse.serving.door import Door, Guest
 
 LINGER_S: Final = 2.0
@@ -33,26 +32,6 @@ PIPELINE_LIMIT: Final = 64
 """Unit: requests of one connection that wait for the one before; a client that sends more is cut."""
 _HEAD_END: Final = b"\r\n\r\n"
 _UPGRADE: Final = re.compile(rb"\r\nupgrade(?=[ \t]*:)", re.IGNORECASE)
-_STATUS_LINES: Final = {
-    status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\ncontent-type: application/json\r\n".encode()
-    for status in HTTPStatus
-}
-
-
-@final
-class _Dates:
-    """The date header, made once a second."""
-
-    at_s = -1
-    line = b""
-
-
-def _date(now_s: float) -> bytes:
-    """Give the date header; `now_s` only tells whether a new one is due."""
-    if int(now_s) != _Dates.at_s:
-        _Dates.at_s = int(now_s)
-        _Dates.line = f"date: {formatdate(usegmt=True)}\r\ncontent-length: ".encode()
-    return _Dates.line
 
 
 @final
@@ -275,20 +254,7 @@ class RuntimeConnection(Guest):
 
     def _send(self, answer: Outbound, lives: bool, *, head_only: bool) -> None:
         """Write an answer; end the connection when it does not live on."""
-        extra = b"" if lives else b"connection: close\r\n"
-        for name, value in answer.headers:
-            extra += f"{name}: {value}\r\n".encode("latin-1")
-        self._transport.write(
-            b"".join(
-                (
-                    _STATUS_LINES[answer.status],
-                    extra,
-                    _date(self._loop.time()),
-                    b"%d\r\n\r\n" % len(answer.body),
-                    b"" if head_only else answer.body,
-                )
-            )
-        )
+        self._transport.write(render(answer, self._loop.time(), lives=lives, head_only=head_only))
         if not lives:
             self._end()
 

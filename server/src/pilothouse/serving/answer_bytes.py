@@ -1,0 +1,32 @@
+"""An answer to a runtime as bytes of HTTP/1.1."""
+
+from email.utils import formatdate
+from http import HTTPStatus
+from typing import Final, final
+
+from pilothouse.protocol.exchange import Outbound
+
+_STATUS_LINES: Final = {
+    status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\ncontent-type: application/json\r\n".encode()
+    for status in HTTPStatus
+}
+
+
+@final
+class _Date:
+    """The date header of this second, since making one costs as much as all the rest."""
+
+    at_s = -1
+    line = b""
+
+
+def render(answer: Outbound, now_s: float, *, lives: bool, head_only: bool) -> bytes:
+    """Write out an answer; `now_s` is any clock that runs, and `lives` whether the connection goes on after it."""
+    if int(now_s) != _Date.at_s:
+        _Date.at_s = int(now_s)
+        _Date.line = f"date: {formatdate(usegmt=True)}\r\ncontent-length: ".encode()
+    extra = b"" if lives else b"connection: close\r\n"
+    for name, value in answer.headers:
+        extra += f"{name}: {value}\r\n".encode("latin-1")
+    length = b"%d\r\n\r\n" % len(answer.body)
+    return b"".join((_STATUS_LINES[answer.status], extra, _Date.line, length, b"" if head_only else answer.body))
