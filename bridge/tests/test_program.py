@@ -369,9 +369,9 @@ def test_the_blank_import_is_cheap(program: Any) -> None:
     source = """
         import json, logging, sys, threading, time
         before = set(sys.modules)
-        began = time.perf_counter()
+        began = time.process_time()
         import pilothouse_bridge.auto
-        cost = time.perf_counter() - began
+        cost = time.process_time() - began
         heavy = {"ssl", "http.client", "asyncio", "email", "platform", "sysconfig"} & (set(sys.modules) - before)
         print(json.dumps([cost, sorted(heavy)]))
     """
@@ -381,4 +381,4 @@ def test_the_blank_import_is_cheap(program: Any) -> None:
         cost, heavy = json.loads(out)
         assert heavy == []
         costs.append(cost)
-    assert min(costs) < 0.05 * 3  # 50 ms on a quiet machine; this one may be busy
+    assert min(costs) < 0.15  # processor time; about 70 ms on a slow machine, half of it for dataclasses and logging

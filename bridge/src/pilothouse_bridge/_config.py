@@ -18,7 +18,7 @@ LABEL_LIMIT: Final = 100  # the wire's limit for a runtime's name
 _LOOPBACK: Final = re.compile(r"localhost|.*\.localhost|127(\.\d{1,3}){3}|::1")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Endpoint:
     """Where the control plane listens, taken apart once."""
 
@@ -37,7 +37,7 @@ class Endpoint:
         return f"{self.scheme}://{host}:{self.port}{self.prefix}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Settings:
     """Everything the bridge was told.
 
@@ -92,7 +92,7 @@ DEFAULTS: Final[Mapping[str, object]] = {
 _FIELDS: Final = tuple(DEFAULTS)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Loaded:
     """Settings that can be used, and what was odd about them."""
 
@@ -119,7 +119,7 @@ def load(arguments: Mapping[str, object], *, environ: Mapping[str, str] = os.env
     return Loaded(_checked(merged, _Places(environ, directory), directory), (*odd_names, *odd_text, *odd_files))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Places:
     """Where values were looked for: part of the message when one is missing."""
 

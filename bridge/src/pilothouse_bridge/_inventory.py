@@ -12,7 +12,7 @@ class ListenerState(StrEnum):
     DISABLED = "disabled"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Listener:
     """An open door: something that takes requests at an address; ``port`` is absent for a Unix socket."""
 
@@ -24,7 +24,7 @@ class Listener:
     port: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Resource:
     """One path of a service; ``source`` is the ``file:line`` of its handler."""
 
@@ -33,7 +33,7 @@ class Resource:
     source: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Service:
     """An application at a base path; ``package`` is the module that made it."""
 
@@ -44,7 +44,7 @@ class Service:
     resources: tuple[Resource, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Inventory:
     """Everything, in an order that does not depend on who was found first."""
 

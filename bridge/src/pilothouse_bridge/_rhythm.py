@@ -19,7 +19,7 @@ _REMINDERS_S: Final = (60.0, 300.0, 1800.0, 3600.0)
 
 
 @final
-@dataclass(slots=True)
+@dataclass
 class Rhythm:
     """The cadence of one connection; ``random`` answers numbers in [0, 1)."""
 
@@ -56,7 +56,7 @@ class Rhythm:
 
 
 @final
-@dataclass(slots=True)
+@dataclass
 class Reminder:
     """Tells a lasting trouble at once, then at growing intervals, and anew when it changes."""
 

@@ -22,7 +22,7 @@ DISABLED_VARIABLE: Final = "PILOTHOUSE_BRIDGE_DISABLED"
 _OWN_VARIABLES: Final = frozenset({FILES_VARIABLES[0], TEXT_VARIABLES[0], DISABLED_VARIABLE})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Found:
     """One value as it was written, and where; ``text_only`` when its place can hold nothing but text."""
 

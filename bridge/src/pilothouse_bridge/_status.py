@@ -16,7 +16,7 @@ class State(StrEnum):
     CLOSED = "closed"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Status:
     """A snapshot of the connection; ``last_acknowledged_at`` is aware UTC."""
 

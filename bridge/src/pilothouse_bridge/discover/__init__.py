@@ -8,7 +8,7 @@ from pilothouse_bridge import _say
 from pilothouse_bridge._inventory import Inventory, Listener, Service
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Serving:
     """A listener and the application behind it, as long as one look takes: no strong reference is kept."""
 

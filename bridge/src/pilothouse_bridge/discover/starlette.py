@@ -16,7 +16,7 @@ _DEPTH_LIMIT: Final = 20
 _HTTP_METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "CONNECT")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Application:
     """An application at a place: on these listeners, below this path."""
 
@@ -131,7 +131,7 @@ def _resources(instance: Any, known: dict[int, Any]) -> Iterator[Resource]:
             yield Resource(route.methods, f"{route.url}/*", source_of(route.mounted))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Route:
     """One route with its whole path; ``mounted`` is the foreign application behind a Mount."""
 
