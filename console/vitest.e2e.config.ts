@@ -6,6 +6,6 @@ export default defineConfig({
     include: ['e2e/**/*.test.ts'],
     testTimeout: 30_000,
     hookTimeout: 30_000,
-    fileParallelism: false,
+    maxWorkers: 2,
   },
 })

@@ -54,7 +54,7 @@ async function arrive(page: Page, [, address, ready, prepare]: Stop): Promise<vo
 
 /** What axe finds; opening movements and changes of colour are over before anything is measured. */
 async function violations(page: Page): Promise<string[]> {
-  await page.waitForTimeout(220)
+  await page.waitForTimeout(40)
   const { violations: found } = await page.evaluate(() => window.axe.run({ resultTypes: ['violations'] }))
   return found.flatMap((rule) => rule.nodes.map((node) => `${rule.id}: ${node.target} ${node.failureSummary}`))
 }

@@ -13,7 +13,7 @@ import { viewerQuery } from './api/queries'
 import { Shell } from './shell/shell'
 import { shell as words } from './strings/shell'
 import { Notices } from './ui/notices'
-import { CouldNotLoad, Missing } from './ui/states'
+import { Failed, Missing } from './ui/states'
 import { TipLayer } from './ui/tip'
 import { PATH, to } from './util/paths'
 import * as search from './util/search'
@@ -53,8 +53,8 @@ const shell = createRoute({
 function Broken({ error, reset }: ErrorComponentProps) {
   return (
     <div className="mx-auto mt-16 max-w-xl rounded-lg border border-line bg-surface">
-      <CouldNotLoad
-        what={words.failed.toLowerCase()}
+      <Failed
+        title={words.failed}
         error={error}
         onRetry={() => {
           void router.invalidate()

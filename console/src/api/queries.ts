@@ -1,6 +1,6 @@
 import { infiniteQueryOptions, queryOptions } from '@tanstack/react-query'
 import { hub } from '@/live/hub'
-import { applyChange, type RuntimePage } from '@/live/merge'
+import { applyChange, insertRows, type RuntimePage } from '@/live/merge'
 import * as doc from './generated/operations'
 import { graphql } from './request'
 
@@ -60,9 +60,12 @@ export const integrationsQuery = (project: string | null, search: string, first 
   })
 
 /** A page as it was read, brought up to date with what the line said while it was on its way. */
-function upToDate(page: RuntimePage, filter: doc.RuntimeFilter): RuntimePage {
+function upToDate(page: RuntimePage, filter: doc.RuntimeFilter, isFirst: boolean): RuntimePage {
   return hub.since(page.sequence).reduce((current, change) => {
-    return applyChange({ pages: [current], pageParams: [] }, filter, change).pages.pages[0] ?? current
+    const { pages, arrived } = applyChange({ pages: [current], pageParams: [] }, filter, change)
+    // Only the first page may take new rows by itself: another one cannot tell whether they belong before it.
+    const grown = arrived && isFirst ? insertRows(pages, [arrived]) : pages
+    return grown.pages[0] ?? current
   }, page)
 }
 
@@ -71,7 +74,7 @@ export const runtimesQuery = (filter: doc.RuntimeFilter, first = PAGE_SIZE) =>
     queryKey: ['runtimes', filter, first],
     queryFn: async ({ signal, pageParam }) => {
       const answer = await graphql(doc.RuntimesDocument, { filter, first, after: pageParam }, signal)
-      return upToDate(answer.runtimes, filter)
+      return upToDate(answer.runtimes, filter, pageParam === null)
     },
     initialPageParam: fromStart,
     getNextPageParam: nextCursor,

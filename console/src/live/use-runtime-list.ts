@@ -1,13 +1,19 @@
 import { useInfiniteQuery, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useRef, useState } from 'react'
-import { HeartbeatsDocument, type RuntimeFilter, type RuntimeRowFragment } from '@/api/generated/operations'
-import { PAGE_SIZE, runtimesQuery } from '@/api/queries'
+import {
+  HeartbeatsDocument,
+  type HeartbeatsQueryVariables,
+  type RuntimeFilter,
+  type RuntimeRowFragment,
+} from '@/api/generated/operations'
+import { runtimesQuery } from '@/api/queries'
 import { graphql } from '@/api/request'
 import { useRuntimeChanges } from './hub'
 import { applyChange, applyHeartbeats, insertRows } from './merge'
 
 /** The line tells of changes, not of every heartbeat: their instants are read again at this pace. */
 const HEARTBEATS_EVERY_MS = 5_000
+const LARGEST_PAGE = 500
 
 /**
  * A list of runtimes that stays true: rows change in place; new ones appear with a quiet mark,
@@ -24,7 +30,6 @@ export function useRuntimeList(filter: RuntimeFilter) {
   const show = (rows: RuntimeRowFragment[]) => {
     client.setQueryData(options.queryKey, (pages) => pages && (insertRows(pages, rows) as typeof pages))
     setFresh((before) => new Set([...before, ...rows.map((row) => row.id)]))
-    setHeld([])
   }
 
   useRuntimeChanges((change) => {
@@ -32,11 +37,11 @@ export function useRuntimeList(filter: RuntimeFilter) {
     if (!pages || change.resync) return
     const merged = applyChange(pages, filter, change)
     if (merged.pages !== pages) client.setQueryData(options.queryKey, merged.pages as typeof pages)
-    const waiting = held.filter((row) => row.id !== change.runtimeKey)
-    if (!merged.arrived) {
-      if (waiting.length !== held.length) setHeld(waiting)
-    } else if (busy.current) setHeld([...waiting, merged.arrived])
-    else show([...waiting, merged.arrived])
+    // Several changes may come before the next render: each one builds on what the last one left.
+    const { arrived } = merged
+    const waiting = arrived && busy.current ? [arrived] : []
+    setHeld((before) => withoutRow(before, change.runtimeKey, waiting))
+    if (arrived && !busy.current) show([arrived])
   })
 
   const pages = query.data?.pages ?? []
@@ -44,9 +49,7 @@ export function useRuntimeList(filter: RuntimeFilter) {
   useQuery({
     queryKey: ['heartbeats', filter, pages.length],
     queryFn: async ({ signal }) => {
-      const first = Math.min(500, pages.length * PAGE_SIZE)
-      const answer = await graphql(HeartbeatsDocument, { filter, first, after: null }, signal)
-      const beats = new Map(answer.runtimes.nodes.map((node) => [node.id, node.lastHeartbeatAt]))
+      const beats = await readHeartbeats(filter, rows.length, signal)
       client.setQueryData(options.queryKey, (known) => known && (applyHeartbeats(known, beats) as typeof known))
       return beats.size
     },
@@ -62,9 +65,35 @@ export function useRuntimeList(filter: RuntimeFilter) {
     total: pages[0]?.totalCount ?? 0,
     held,
     fresh,
-    showHeld: () => show(held),
+    showHeld: () => {
+      show(held)
+      setHeld([])
+    },
     setBusy: (value: boolean) => {
       busy.current = value
     },
   }
+}
+
+/** The waiting rows without the one that changed, and with its new self; the same array when nothing is different. */
+function withoutRow(
+  before: RuntimeRowFragment[],
+  id: string | null,
+  instead: RuntimeRowFragment[],
+): RuntimeRowFragment[] {
+  const rest = before.filter((row) => row.id !== id)
+  return rest.length === before.length && instead.length === 0 ? before : [...rest, ...instead]
+}
+
+/** The instants of at least so many runtimes, in as few requests as the API allows. */
+async function readHeartbeats(filter: RuntimeFilter, atLeast: number, signal: AbortSignal) {
+  const beats = new Map<string, string | null>()
+  let after: string | null = null
+  do {
+    const variables: HeartbeatsQueryVariables = { filter, first: Math.min(LARGEST_PAGE, atLeast), after }
+    const { runtimes } = await graphql(HeartbeatsDocument, variables, signal)
+    for (const node of runtimes.nodes) beats.set(node.id, node.lastHeartbeatAt)
+    after = runtimes.pageInfo.hasNextPage ? runtimes.pageInfo.endCursor : null
+  } while (after !== null && beats.size < atLeast)
+  return beats
 }

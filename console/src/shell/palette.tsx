@@ -7,6 +7,7 @@ import { environmentsQuery, integrationsQuery, projectsQuery } from '@/api/queri
 import { shell } from '@/strings/shell'
 import { type Choice, Picker } from '@/ui/picker'
 import { to } from '@/util/paths'
+import { useBlocked } from '@/util/permissions'
 import { setTheme, THEMES } from '@/util/theme'
 
 const SHOWN = 8
@@ -37,6 +38,7 @@ function PaletteBody({ close, onSheet }: { close: () => void; onSheet: () => voi
   const projects = useInfiniteQuery({ ...projectsQuery(search, SHOWN), placeholderData: (before) => before })
   const integrations = useInfiniteQuery({ ...integrationsQuery(null, search, SHOWN), placeholderData: (b) => b })
   const environments = useQuery(environmentsQuery)
+  const blocked = useBlocked()
 
   const has = (text: string) => text.toLowerCase().includes(search.toLowerCase())
   const go = (target: ReturnType<(typeof to)[keyof typeof to]>) => () => {
@@ -69,10 +71,14 @@ function PaletteBody({ close, onSheet }: { close: () => void; onSheet: () => voi
   ]
   const plus = <Plus {...icon} />
   const actions = [
-    action(shell.palette.addRuntime, go(to.addRuntime()), plus),
-    action(shell.palette.createProject, go(to.createProject()), plus),
-    action(shell.palette.createEnvironment, go(to.createEnvironment()), plus),
-    action(shell.palette.refusals, go(to.refusals())),
+    ...(blocked('ENVIRONMENT_MGT_MANAGE_NONPROD') ? [] : [action(shell.palette.addRuntime, go(to.addRuntime()), plus)]),
+    ...(blocked('PROJECT_MGT_MANAGE') ? [] : [action(shell.palette.createProject, go(to.createProject()), plus)]),
+    ...(blocked('ENVIRONMENT_MGT_MANAGE_NONPROD')
+      ? []
+      : [
+          action(shell.palette.createEnvironment, go(to.createEnvironment()), plus),
+          action(shell.palette.refusals, go(to.refusals())),
+        ]),
     ...THEMES.map((theme) =>
       action(
         shell.theme.label(shell.theme[theme]),

@@ -23,14 +23,22 @@ export function Skeleton({ rows = 5, label }: { rows?: number; label: string }) 
   )
 }
 
+type CouldNotLoadProps = { what: string; error: unknown; onRetry: () => void }
+
 /** Failure is never shown as emptiness: what failed, why, and a way to try again. */
-export function CouldNotLoad({ what, error, onRetry }: { what: string; error: unknown; onRetry: () => void }) {
+export function CouldNotLoad({ what, ...rest }: CouldNotLoadProps) {
+  return <Failed title={strings.couldNotLoad(what)} {...rest} />
+}
+
+type FailedProps = { title: string; error: unknown; onRetry: () => void }
+
+export function Failed({ title, error, onRetry }: FailedProps) {
   const problem = asProblem(error)
   return (
     <div role="alert" className="flex flex-wrap items-start gap-3 px-3.5 py-4">
       <CloudOff size={16} className="mt-0.5 text-bad" aria-hidden />
       <div className="min-w-0 flex-1">
-        <p className="font-medium">{strings.couldNotLoad(what)}</p>
+        <p className="font-medium">{title}</p>
         <p className="text-muted">
           {problem.message} {problem.fix} <code className="text-faint">{problem.code}</code>
         </p>

@@ -4,6 +4,7 @@ import { environmentsQuery, integrationQuery, projectQuery } from '@/api/queries
 import { useScope } from '@/shell/scope'
 import { runtimes as words } from '@/strings/runtimes'
 import { missing } from '@/strings/shell'
+import { environments as environmentWords } from '@/strings/tenancy'
 import { Button, buttonClass } from '@/ui/button'
 import { Select } from '@/ui/field'
 import { PageHead } from '@/ui/page'
@@ -85,7 +86,7 @@ function RuntimesPage({ title, scope = {} }: RuntimesPageProps) {
           title={words.noEnvironmentTitle}
           action={
             <Link {...to.createEnvironment()} className={buttonClass('solid')}>
-              {words.environmentFilter}
+              {environmentWords.create}
             </Link>
           }
         >
