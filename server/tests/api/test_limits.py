@@ -1,9 +1,9 @@
 """Every limit of the GraphQL endpoint is explicit, and what is refused says why."""
 
 import pytest
+from graphql import OperationDefinitionNode, parse
 from hypothesis import given
 from hypothesis import strategies as st
-from graphql import OperationDefinitionNode, parse
 from pilothouse.api.graphql.limits import QueryTooCostly, QueryTooDeep, measure
 
 pytestmark = pytest.mark.anyio
@@ -37,7 +37,14 @@ async def test_a_query_that_is_too_long_is_refused(admin) -> None:
 
 
 @pytest.mark.parametrize(
-    "query", ["", "{", "{ nothing }", "query A { viewer { username } } query B { viewer { username } }", "fragment F on Query { viewer { username } }"]
+    "query",
+    [
+        "",
+        "{",
+        "{ nothing }",
+        "query A { viewer { username } } query B { viewer { username } }",
+        "fragment F on Query { viewer { username } }",
+    ],
 )
 async def test_what_is_not_a_query_is_refused_with_a_code(admin, query: str) -> None:
     assert await code_of(admin, query) == "INVALID_QUERY"

@@ -1,6 +1,5 @@
 """Closed by default: every field and every route declares who may use it, and the declaration is enforced."""
 
-
 import msgspec
 import pytest
 from ariadne import make_executable_schema
@@ -52,7 +51,9 @@ def test_every_field_is_behind_a_declared_permission(kind: str, name: str) -> No
     owner = schema.type_map[kind]
     assert isinstance(owner, GraphQLObjectType)
     declared = needs(kind, name, owner.fields[name])
-    leads_to_object = isinstance(getattr(owner.fields[name].type, "of_type", owner.fields[name].type), GraphQLObjectType)
+    leads_to_object = isinstance(
+        getattr(owner.fields[name].type, "of_type", owner.fields[name].type), GraphQLObjectType
+    )
     if kind in ("Query", "Mutation", "Subscription") or leads_to_object:
         assert declared
     else:
@@ -125,5 +126,3 @@ def test_permissions_are_the_ones_that_the_schema_names() -> None:
     names = SDL[SDL.index("enum Permission {") :]
     names = names[names.index("{") + 1 : names.index("}")]
     assert set(names.split()) == {permission.name for permission in Permission}
-
-

@@ -41,7 +41,9 @@ async def test_at_organization_scope_nothing_is_filled_in_and_the_snippet_is_sti
 async def test_a_secret_made_for_an_integration_is_bound_at_once(admin, runtime) -> None:
     await make_integration(admin)
     runtime.secret = await admin.secret(project="order-service", integration="order-create")
-    listed = await admin.ask('{ secrets(filter: {project: "order-service"}) { nodes { bound integration { handle } } } }')
+    listed = await admin.ask(
+        '{ secrets(filter: {project: "order-service"}) { nodes { bound integration { handle } } } }'
+    )
     assert listed["secrets"]["nodes"] == [{"bound": True, "integration": {"handle": "order-create"}}]
     await runtime.full()
     seen = (await admin.ask("{ runtimes { nodes { integration { handle } } } }"))["runtimes"]["nodes"]

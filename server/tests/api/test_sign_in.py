@@ -68,7 +68,9 @@ async def test_another_site_cannot_act_with_this_sites_cookie(admin) -> None:
         answer = await admin.client.post("/graphql", json=query, headers=headers)
         assert (answer.status_code, answer.json()["code"]) == (403, "CROSS_ORIGIN"), headers
         assert (await admin.client.post("/auth/sign-out", headers=headers)).status_code == 403
-    assert (await admin.client.post("/graphql", json=query, headers={"Origin": "https://testserver"})).status_code == 200
+    assert (
+        await admin.client.post("/graphql", json=query, headers={"Origin": "https://testserver"})
+    ).status_code == 200
 
 
 async def test_every_attempt_is_audited_and_no_password_is(stranger, plane) -> None:

@@ -124,7 +124,9 @@ async def test_a_sequence_from_another_life_of_the_database_asks_to_read_again(p
         assert (await next_change(changes))["resync"] is True
 
 
-async def test_a_listener_that_is_too_slow_is_told_to_read_again(plane, monkeypatch: pytest.MonkeyPatch, runtime) -> None:
+async def test_a_listener_that_is_too_slow_is_told_to_read_again(
+    plane, monkeypatch: pytest.MonkeyPatch, runtime
+) -> None:
     monkeypatch.setattr(buses, "QUEUE_MAX", 1)
     feed = plane.bus.subscribe()
     for number in range(3):
@@ -161,3 +163,17 @@ async def test_a_subscription_needs_the_event_stream(admin) -> None:
     answer = await admin.client.post("/graphql", json={"query": FEED})
     assert answer.status_code == 400
     assert "text/event-stream" in answer.json()["fix"]
+
+
+async def test_a_stop_of_the_control_plane_does_not_wait_for_those_who_listen(plane, admin) -> None:
+    async with following(plane, admin):
+        plane.let_go()
+        for _ in range(100):
+            await asyncio.sleep(0.02)
+            if not len(plane.bus):
+                break
+        assert len(plane.bus) == 0
+    async with asyncio.timeout(2):  # and who comes in the meantime is let go as well
+        feed = plane.bus.subscribe()
+        await feed.take(0)
+    assert feed.closed

@@ -17,7 +17,9 @@ async def refused(admin, query: str, **variables) -> dict:
 
 
 async def test_a_new_control_plane_has_dev_and_prod(admin) -> None:
-    data = await admin.ask("{ environments { nodes { handle critical runtimes { total } } } organization { projectCount } }")
+    data = await admin.ask(
+        "{ environments { nodes { handle critical runtimes { total } } } organization { projectCount } }"
+    )
     assert data["environments"]["nodes"] == [
         {"handle": "dev", "critical": False, "runtimes": {"total": 0}},
         {"handle": "prod", "critical": True, "runtimes": {"total": 0}},
@@ -76,7 +78,9 @@ async def test_a_search_takes_its_signs_literally(admin) -> None:
     assert (await admin.ask(PAGE, search="_"))["projects"]["nodes"] == []
 
 
-@pytest.mark.parametrize("variables", [{"first": 0}, {"first": 501}, {"first": -1}, {"after": "junk"}, {"after": "W10"}])
+@pytest.mark.parametrize(
+    "variables", [{"first": 0}, {"first": 501}, {"first": -1}, {"after": "junk"}, {"after": "W10"}]
+)
 async def test_pages_and_cursors_are_checked(admin, variables: dict) -> None:
     error = await refused(admin, PAGE, **variables)
     assert error["code"] == "INVALID_INPUT"
@@ -106,12 +110,16 @@ async def test_an_integration_lives_in_its_project(admin) -> None:
     made = (await admin.ask(create, p="shop"))["createIntegration"]
     assert made == {"handle": "order-create", "project": {"handle": "shop"}, "runtimeType": "PY"}
     assert (await refused(admin, create, p="shop"))["code"] == "CONFLICT"
-    listed = await admin.ask('{ integrations(project: "shop") { nodes { handle } } project(handle: "shop") { integrationCount } }')
+    listed = await admin.ask(
+        '{ integrations(project: "shop") { nodes { handle } } project(handle: "shop") { integrationCount } }'
+    )
     assert listed == {"integrations": {"nodes": [{"handle": "order-create"}]}, "project": {"integrationCount": 1}}
 
 
 async def test_an_environment_is_made(admin) -> None:
-    made = await admin.ask('mutation { createEnvironment(input: {displayName: "Staging", critical: false}) { handle } }')
+    made = await admin.ask(
+        'mutation { createEnvironment(input: {displayName: "Staging", critical: false}) { handle } }'
+    )
     assert made == {"createEnvironment": {"handle": "staging"}}
 
 

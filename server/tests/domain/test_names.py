@@ -10,7 +10,14 @@ from pilothouse.domain.tenancy import check_naming
 
 @pytest.mark.parametrize(
     ("name", "handle"),
-    [("My Project", "my-project"), ("  --A__B--", "a-b"), ("Größe", "gr-e"), ("日本", None), ("", None), ("İstanbul", "stanbul")],
+    [
+        ("My Project", "my-project"),
+        ("  --A__B--", "a-b"),
+        ("Größe", "gr-e"),
+        ("日本", None),
+        ("", None),
+        ("İstanbul", "stanbul"),
+    ],
 )
 def test_names_become_handles_as_the_wire_says(name: str, handle: str | None) -> None:
     assert handle_from_name(name) == handle

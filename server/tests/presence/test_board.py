@@ -67,5 +67,10 @@ def test_a_flush_takes_what_changed_once_and_a_failed_one_is_taken_back() -> Non
 def test_a_runtime_that_is_taken_down_is_gone_from_every_question() -> None:
     shown = board(entry())
     shown.take_down(1)
-    assert (len(shown), shown.find("i", "dev", "r1"), shown.turns(T + 99), shown.is_offline(1, T)) == (0, None, [], True)
+    assert (len(shown), shown.find("i", "dev", "r1"), shown.turns(T + 99), shown.is_offline(1, T)) == (
+        0,
+        None,
+        [],
+        True,
+    )
     shown.take_down(1)

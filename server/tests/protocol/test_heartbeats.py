@@ -11,7 +11,8 @@ from pilothouse.storage import secrets
 pytestmark = pytest.mark.anyio
 
 FIELDS = ["tryItHost", "openApiDefinitions", "workflowMetadata"]
-LIST = "{ runtimes { totalCount nodes { id runtimeId name status statusReason warnings { code } secretKeyId " + (
+LIST = (
+    "{ runtimes { totalCount nodes { id runtimeId name status statusReason warnings { code } secretKeyId "
     "environment { handle } project { handle } integration { handle } } } }"
 )
 
@@ -30,7 +31,7 @@ def assert_refused(answer: tuple[int, dict], status: int, code: str) -> dict:
     return answer[1]
 
 
-# ------------------------------------------------------------------ who may speak (1-9)
+# who may speak: cases 1 to 9
 
 
 async def test_case_1_no_authorization_is_401(runtime) -> None:
@@ -87,7 +88,7 @@ async def test_who_is_not_authenticated_learns_nothing_about_the_content(runtime
     assert_refused(await runtime.send("/icp/heartbeat", b"{not json", authorization=None), 401, "TOKEN_MISSING")
 
 
-# ------------------------------------------------------------------ what may be said (10-12, 41)
+# what may be said (10-12, 41)
 
 
 async def test_case_10_only_version_one_is_spoken_and_may_be_left_out(runtime) -> None:
@@ -125,7 +126,7 @@ async def test_case_41_a_value_that_is_too_long_is_cut_and_not_refused(runtime, 
     assert [warning["code"] for warning in (await listed(admin))[0]["warnings"]] == ["REPORT_ODD"]
 
 
-# ------------------------------------------------------------------ where it belongs (13-23)
+# where it belongs: cases 13 to 23
 
 
 async def test_case_13_the_first_heartbeat_makes_project_and_integration_and_binds_the_secret(
@@ -135,7 +136,7 @@ async def test_case_13_the_first_heartbeat_makes_project_and_integration_and_bin
     node = (await listed(admin))[0]
     assert (node["project"]["handle"], node["integration"]["handle"]) == ("retail-core", "order-intake")
     assert node["secretKeyId"] == runtime.secret.partition(".")[0]
-    integration = (await admin.ask('{ integration(project: "retail-core", handle: "order-intake") { runtimeType } }'))
+    integration = await admin.ask('{ integration(project: "retail-core", handle: "order-intake") { runtimeType } }')
     assert integration["integration"] == {"runtimeType": "BI"}
     assert (await admin.ask("{ secrets { nodes { bound } } }"))["secrets"]["nodes"] == [{"bound": True}]
 
@@ -149,8 +150,12 @@ async def test_case_14_a_second_node_creates_nothing(runtime, admin) -> None:
     assert counts == {"projects": {"totalCount": 1}, "integrations": {"totalCount": 1}}
 
 
-@pytest.mark.parametrize(("member", "code"), [("project", "PROJECT_NAME_INVALID"), ("integration", "INTEGRATION_NAME_INVALID")])
-async def test_case_15_a_name_without_a_handle_is_400_and_nothing_is_created(runtime, admin, member: str, code: str) -> None:
+@pytest.mark.parametrize(
+    ("member", "code"), [("project", "PROJECT_NAME_INVALID"), ("integration", "INTEGRATION_NAME_INVALID")]
+)
+async def test_case_15_a_name_without_a_handle_is_400_and_nothing_is_created(
+    runtime, admin, member: str, code: str
+) -> None:
     setattr(runtime, member, "日本")
     assert_refused(await runtime.full(), 400, code)
     state = await admin.ask("{ projects { totalCount } secrets { nodes { bound } } }")
@@ -167,7 +172,9 @@ async def test_case_16_an_integration_of_another_type_is_409_and_nothing_is_boun
 
 
 @pytest.mark.parametrize("name", ["Dev", "DEV", "development", "Development"])
-async def test_case_17_an_environment_is_found_by_handle_or_name_however_it_is_written(runtime, admin, name: str) -> None:
+async def test_case_17_an_environment_is_found_by_handle_or_name_however_it_is_written(
+    runtime, admin, name: str
+) -> None:
     runtime.environment = name
     assert (await runtime.full())[1]["acknowledged"] is True
 
@@ -219,7 +226,7 @@ async def test_case_23_the_loser_of_a_race_is_accepted_where_the_winner_bound_th
     assert sorted(code for node in nodes for code in [w["code"] for w in node["warnings"]]) == ["BOUND_ELSEWHERE"]
 
 
-# ------------------------------------------------------------------ deltas and liveness (24-31)
+# deltas and liveness: cases 24 to 31
 
 
 async def test_case_24_a_delta_with_an_unbound_secret_is_asked_for_a_full_one(runtime) -> None:
@@ -296,7 +303,7 @@ async def test_case_31_a_slow_runtime_is_never_offline_between_its_beats(runtime
         await runtime.delta()
 
 
-# ------------------------------------------------------------------ identity (32-38)
+# identity: cases 32 to 38
 
 
 async def test_case_32_two_live_runtimes_may_bear_one_name(runtime, admin) -> None:
@@ -348,7 +355,9 @@ async def test_case_36_a_runtime_that_moved_leaves_a_trace(runtime, admin, plane
     assert by_integration["other"]["status"] == "RUNNING"
 
 
-async def test_case_37_a_secret_of_another_integration_keeps_nobody_alive(runtime, admin, plane, clock: FakeClock) -> None:
+async def test_case_37_a_secret_of_another_integration_keeps_nobody_alive(
+    runtime, admin, plane, clock: FakeClock
+) -> None:
     await runtime.full()
     other = type(runtime)(plane, await admin.secret(), runtime_id="other", integration="other")
     await other.full()
@@ -369,7 +378,7 @@ async def test_case_38_an_automation_without_artifacts_is_content_with_deltas(ru
     ]
 
 
-# ------------------------------------------------------------------ negotiation and silence about things (42, 43)
+# negotiation and silence about things: cases 42 to 43
 
 
 async def test_case_42_every_acknowledged_answer_advertises_the_same_fields(runtime) -> None:
@@ -393,7 +402,7 @@ async def test_log_levels_that_are_not_mentioned_are_kept_and_an_empty_map_clear
     assert (await admin.ask(levels))["runtimes"]["nodes"][0]["logLevels"]["nodes"] == []
 
 
-# ------------------------------------------------------------------ secrets (58-60) and troubleshooting
+# secrets: cases 58 to 60 and troubleshooting
 
 
 async def test_case_58_a_secret_is_256_random_bits_and_is_not_in_the_database(admin, plane: ControlPlane) -> None:

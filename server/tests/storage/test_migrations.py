@@ -33,7 +33,9 @@ def test_every_constraint_of_the_tables_is_in_the_migrated_schema(engine, tmp_pa
     for table in metadata.tables:
         ours, theirs = inspect(engine), inspect(fresh)
         assert sorted(ours.get_foreign_keys(table), key=str) == sorted(theirs.get_foreign_keys(table), key=str)
-        assert sorted(ours.get_unique_constraints(table), key=str) == sorted(theirs.get_unique_constraints(table), key=str)
+        assert sorted(ours.get_unique_constraints(table), key=str) == sorted(
+            theirs.get_unique_constraints(table), key=str
+        )
         assert sorted(ours.get_indexes(table), key=str) == sorted(theirs.get_indexes(table), key=str)
     fresh.dispose()
 

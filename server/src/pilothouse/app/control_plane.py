@@ -107,6 +107,10 @@ class ControlPlane:
         ):
             self._work.append(asyncio.create_task(_repeat(job, every_s), name=f"pilothouse-{job.__name__}"))
 
+    def let_go(self) -> None:
+        """End the streams that people follow, so that a stop does not wait for them; they come back to the next start."""
+        self.bus.close()
+
     async def stop(self) -> None:
         """End the periodic work, keep what presence knows, close the database."""
         for task in [*self._work, *self._announcing]:

@@ -50,7 +50,7 @@ async def run(settings: Settings, when_ready: Callable[[Started], Awaitable[None
         async def ready() -> None:
             await when_ready(_started(plane, settings, carrier, certificate, first_password))
 
-        await run_until_signalled(carrier, ready)
+        await run_until_signalled(carrier, ready, plane.let_go)
     finally:
         await plane.stop()
 

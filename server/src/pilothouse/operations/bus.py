@@ -16,6 +16,13 @@ class Subscription:
         self._queue: asyncio.Queue[Event] = asyncio.Queue(QUEUE_MAX)
         self._missed = False
         self._wake = asyncio.Event()
+        self.closed = False
+        """True once the control plane stops: there is nothing more to wait for."""
+
+    def close(self) -> None:
+        """End the wait."""
+        self.closed = True
+        self._wake.set()
 
     def offer(self, event: Event) -> bool:
         """Put an event into the queue; False when there is no room and the listener must read again."""
@@ -50,6 +57,7 @@ class Bus:
         self._subscriptions: set[Subscription] = set()
         self._followers: list[Callable[[Event], None]] = []
         self._count_lost = count_lost
+        self._closed = False
 
     def __len__(self) -> int:
         return len(self._subscriptions)
@@ -72,9 +80,17 @@ class Bus:
         for subscription in self._subscriptions:
             subscription.miss()
 
+    def close(self) -> None:
+        """Let every listener go: the control plane stops."""
+        self._closed = True
+        for subscription in self._subscriptions:
+            subscription.close()
+
     def subscribe(self) -> Subscription:
         """Begin to listen."""
         subscription = Subscription()
+        if self._closed:
+            subscription.close()
         self._subscriptions.add(subscription)
         return subscription
 

@@ -69,31 +69,31 @@ class WireError(Refused):
     code = "HEARTBEAT_INVALID"
 
 
-class MalformedBody(WireError):  # noqa: N818  as the rest of the tree in base/errors.py
+class MalformedBody(WireError):
     """The body is not the JSON of a heartbeat."""
 
     code = "HEARTBEAT_MALFORMED"
 
 
-class MissingMember(WireError):  # noqa: N818  as the rest of the tree in base/errors.py
+class MissingMember(WireError):
     """A member that every heartbeat has is not there."""
 
     code = "MEMBER_MISSING"
 
 
-class InvalidMember(WireError):  # noqa: N818  as the rest of the tree in base/errors.py
+class InvalidMember(WireError):
     """A member that must be right is not."""
 
     code = "MEMBER_INVALID"
 
 
-class UnsupportedVersion(WireError):  # noqa: N818  as the rest of the tree in base/errors.py
+class UnsupportedVersion(WireError):
     """The heartbeat is of a version that we do not speak."""
 
     code = "VERSION_UNSUPPORTED"
 
 
-class TooManyArtifacts(WireError):  # noqa: N818  as the rest of the tree in base/errors.py
+class TooManyArtifacts(WireError):
     """The heartbeat lists more than we keep."""
 
     code = "TOO_MANY_ARTIFACTS"

@@ -17,8 +17,15 @@ _SIGNALLED: Final = 128
 """A process that a signal ends answers 128 + its number, as shells have it."""
 
 
-async def run_until_signalled(carrier: Carrier, ready: Callable[[], Awaitable[None]] | None = None) -> None:
-    """Start the carrier, say that it is ready, and stop it when the process is asked to end."""
+async def run_until_signalled(
+    carrier: Carrier,
+    ready: Callable[[], Awaitable[None]] | None = None,
+    before_stop: Callable[[], None] | None = None,
+) -> None:
+    """Start the carrier, say that it is ready, and stop it when the process is asked to end.
+
+    `before_stop` ends what would keep the carrier waiting for its whole grace: streams without an end.
+    """
     loop = asyncio.get_running_loop()
     asked = asyncio.Event()
 
@@ -38,6 +45,8 @@ async def run_until_signalled(carrier: Carrier, ready: Callable[[], Awaitable[No
                 await ready()
             await asked.wait()
         finally:
+            if before_stop is not None:
+                before_stop()
             await carrier.stop()
     finally:
         for number in _SIGNALS:

@@ -53,6 +53,8 @@ async def runtime_changed(
                 yield change
         while True:
             happened, missed = await feed.take(GATHER_S)
+            if feed.closed:
+                return
             request.now = request.services.clock.now()
             fresh = [event for event in happened if event.kind in _KINDS and event.sequence > seen]
             seen = max([seen, *(event.sequence for event in happened)])

@@ -1,0 +1,164 @@
+"""Our own trouble is 503, never blamed on the runtime, and leaves nothing half-written."""
+
+import asyncio
+
+import pytest
+from pilothouse.app.control_plane import ControlPlane
+from pilothouse.base.clock import FakeClock
+from pilothouse.base.errors import PilothouseError
+from pilothouse.protocol.statuses import status_of
+from sqlalchemy import text
+
+pytestmark = pytest.mark.anyio
+
+TABLES = ("projects", "integrations", "runtimes", "runtime_reports", "runtime_presence", "artifact_sets", "events")
+
+
+async def rows(plane: ControlPlane) -> dict[str, int]:
+    def count(connection) -> dict[str, int]:
+        return {name: connection.execute(text(f"select count(*) from {name}")).scalar_one() for name in TABLES}
+
+    return await plane.store.read(count)
+
+
+async def limit_pages(plane: ControlPlane, more: int) -> None:
+    def limit(tx) -> None:
+        used = tx.connection.exec_driver_sql("pragma page_count").scalar_one()
+        tx.connection.exec_driver_sql(f"pragma max_page_count = {used + more}")
+
+    await plane.store.write(limit)
+
+
+def set_read_only(plane: ControlPlane, value: str) -> None:
+    """Have SQLite refuse writes, as it does on a file system that is mounted read-only."""
+    connection = plane.store.writer_engine.raw_connection()
+    connection.cursor().execute(f"pragma query_only = {value}")
+    connection.close()
+
+
+async def test_a_full_disk_is_503_and_the_same_heartbeat_succeeds_when_there_is_room(runtime, plane, admin) -> None:
+    runtime.artifacts["services"][0]["resources"] = [
+        {"methods": ["get"], "url": f"/{number:05}-{number * 7919 % 10007}"} for number in range(5_000)
+    ]
+    before = await rows(plane)
+    await limit_pages(plane, 1)
+    status, answer = await runtime.full()
+    assert (status, answer["code"]) == (503, "UNAVAILABLE")
+    assert await rows(plane) == before
+    assert (await admin.ask("{ secrets { nodes { bound } } }"))["secrets"]["nodes"] == [{"bound": False}]
+    ready = await admin.client.get("/readyz")
+    assert (ready.status_code, ready.json()["parts"]["database.write"]["ready"]) == (503, False)
+    await limit_pages(plane, 100_000)
+    assert (await runtime.full())[1]["acknowledged"] is True
+    assert (await admin.client.get("/readyz")).status_code == 200
+
+
+async def test_a_read_only_database_is_503_for_runtimes_and_people_and_reading_goes_on(
+    runtime, plane: ControlPlane, admin
+) -> None:
+    await runtime.full()
+    set_read_only(plane, "on")
+    runtime.hash = "hash-2"
+    assert (await runtime.full())[0] == 503
+    assert (await runtime.delta())[0] == 200  # answered from memory
+    made = await admin.try_asking('mutation { createProject(input: {displayName: "P"}) { handle } }')
+    assert made["errors"][0]["extensions"]["code"] == "STORAGE_FULL"
+    assert (await admin.ask("{ runtimes { totalCount } }"))["runtimes"]["totalCount"] == 1
+
+
+async def test_what_could_not_be_flushed_is_flushed_later(runtime, plane: ControlPlane, clock: FakeClock) -> None:
+    await runtime.full()
+    await plane.flush()
+    clock.advance(5)
+    await runtime.delta()
+    set_read_only(plane, "on")
+    with pytest.raises(PilothouseError):
+        await plane.flush()
+    assert plane.figures.flush_failures == 1
+    engine_connection = text("select seen_at from runtime_presence")
+    stale = await plane.store.read(lambda c: c.execute(engine_connection).scalar_one())
+    set_read_only(plane, "off")
+    await plane.flush()
+    fresh = await plane.store.read(lambda c: c.execute(engine_connection).scalar_one())
+    assert fresh == stale + 5_000
+
+
+async def test_a_verdict_that_cannot_be_stored_is_still_told(
+    runtime, plane: ControlPlane, clock: FakeClock, admin
+) -> None:
+    await runtime.full()
+    feed = plane.bus.subscribe()
+    set_read_only(plane, "on")
+    clock.advance(200)
+    plane._watched_at = clock.now()
+    await plane.watch()
+    happened, missed = await feed.take(0)
+    assert (list(happened), missed) == ([], True)  # "read your page again"
+    status = (await admin.ask("{ runtimes { nodes { status } } }"))["runtimes"]["nodes"]
+    assert status == [{"status": "OFFLINE"}]
+
+
+async def test_a_stall_of_ours_marks_nobody_offline(runtime, plane: ControlPlane, clock: FakeClock, admin) -> None:
+    await runtime.full()
+    clock.advance(10)
+    await runtime.delta()
+    await plane.watch()
+    clock.advance(600)  # the process was suspended: nobody could have been heard
+    await plane.watch()
+    (node,) = (await admin.ask("{ runtimes { nodes { status statusReason } } }"))["runtimes"]["nodes"]
+    assert node["status"] == "UNKNOWN"
+    assert "began to listen" in node["statusReason"]
+    clock.advance(3)
+    await runtime.delta()
+    assert (await admin.ask("{ runtimes { nodes { status } } }"))["runtimes"]["nodes"] == [{"status": "RUNNING"}]
+
+
+async def test_a_heartbeat_is_stored_when_it_is_acknowledged_however_many_come_at_once(runtime, plane, admin) -> None:
+    others = [type(runtime)(plane, runtime.secret, runtime_id=f"r{number}", name=None) for number in range(200)]
+    answers = await asyncio.gather(*(other.full() for other in others))
+    assert {answer[0] for answer in answers} == {200}
+    assert (await rows(plane))["runtimes"] == 200
+    assert (await rows(plane))["artifact_sets"] == 1  # replicas share what they report alike
+
+
+async def test_an_idle_beat_costs_no_sql_at_all(runtime, plane: ControlPlane) -> None:
+    from sqlalchemy import event
+
+    await runtime.full()
+    await runtime.delta()
+    statements: list[str] = []
+    for engine in (plane.store.reader_engine, plane.store.writer_engine):
+        event.listen(engine, "before_cursor_execute", lambda *arguments: statements.append(arguments[2]))
+    for _ in range(100):
+        await runtime.delta()
+    assert statements == []
+
+
+async def test_a_page_of_runtimes_costs_the_same_few_statements_however_long_it_is(runtime, plane, admin) -> None:
+    from sqlalchemy import event
+
+    query = "{ runtimes(first: 200) { totalCount nodes { name status services { nodes { basePath } } environment { handle } } } }"
+    counts: list[int] = []
+    statements: list[str] = []
+    event.listen(plane.store.reader_engine, "before_cursor_execute", lambda *arguments: statements.append(arguments[2]))
+    for batch in range(2):
+        for number in range(20):
+            runtime.runtime_id = f"r{batch}-{number}"
+            runtime.artifacts = {"services": [{"name": f"s{batch}{number}", "package": "p", "basePath": "/"}]}
+            await runtime.full()
+        statements.clear()
+        assert len((await admin.ask(query))["runtimes"]["nodes"]) == 20 * (batch + 1)
+        counts.append(sum(statement != "BEGIN" for statement in statements))
+    assert counts[0] == counts[1] <= 6
+
+
+def test_every_error_has_a_status_on_this_edge() -> None:
+    def family(kind: type[PilothouseError]) -> set[type[PilothouseError]]:
+        return {kind}.union(*(family(child) for child in kind.__subclasses__()))
+
+    from pilothouse.domain.refusals import RuntimeRefused
+    from pilothouse.protocol.wire import WireError
+
+    for kind in (family(RuntimeRefused) - {RuntimeRefused}) | family(WireError):
+        instance = kind.__new__(kind)
+        assert status_of(instance) in (200, 400, 401, 409), kind
