@@ -106,12 +106,13 @@ stories('For everyone', (story) => {
   story(
     'the sign-in: the same',
     async ({ page, complaints }) => {
+      await page.emulateMedia({ colorScheme: 'light', reducedMotion: 'reduce' })
       await page.goto('/sign-in')
       await page.getByRole('button', { name: 'Sign in' }).click()
       await page.getByText('Enter your username.').waitFor()
       await page.evaluate(axe.source)
       const light = await violations(page)
-      await page.emulateMedia({ colorScheme: 'dark' })
+      await page.emulateMedia({ colorScheme: 'dark', reducedMotion: 'reduce' })
       expect([...light, ...(await violations(page)), ...(await tooWide(page))]).toEqual([])
       complaints.splice(0)
     },
