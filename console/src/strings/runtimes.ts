@@ -61,7 +61,7 @@ export const addRuntime = {
   unbound: 'Project and integration stay open: the first heartbeat that uses the secret binds it to its integration.',
   generate: 'Generate Secret',
   generating: 'Generating…',
-  once: 'This secret is shown once. It is stored only encrypted and cannot be shown again: copy it now.',
+  once: 'This secret is shown once. It cannot be shown again, to anybody: copy it now.',
   file: 'Config.toml',
   stepsPython: 'Python',
   stepsBallerina: 'Ballerina',
@@ -73,7 +73,7 @@ export const addRuntime = {
   },
   ballerina: {
     import: 'Import the runtime bridge in the main module.',
-    enable: 'Switch remote management on in Ballerina.toml.',
+    enable: 'Switch remote management on in Ballerina.toml, under [build-options].',
     place: 'Put Config.toml beside Ballerina.toml and run.',
   },
   otherMachine: (url: string) => `Does the runtime live on another machine? Set serverUrl = "${url}" in Config.toml.`,

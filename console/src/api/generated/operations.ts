@@ -834,7 +834,7 @@ export const HandleAvailabilityDocument = new TypedDocumentString(`
     `) as unknown as TypedDocumentString<HandleAvailabilityQuery, HandleAvailabilityQueryVariables>;
 export const EnvironmentsDocument = new TypedDocumentString(`
     query Environments($after: String) {
-  environments(first: 200, after: $after) {
+  environments(first: 500, after: $after) {
     nodes {
       ...EnvironmentRow
     }
