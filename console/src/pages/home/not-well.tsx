@@ -3,7 +3,7 @@ import { Link } from '@tanstack/react-router'
 import { CircleCheck } from 'lucide-react'
 import type { CountsFragment, RuntimeRowFragment } from '@/api/generated/operations'
 import { notWellQuery, refusalsQuery } from '@/api/queries'
-import { runtimes } from '@/strings/runtimes'
+import { refusals as refusalWords, runtimes } from '@/strings/runtimes'
 import { home as words } from '@/strings/tenancy'
 import { Age } from '@/ui/age'
 import { buttonClass } from '@/ui/button'
@@ -46,7 +46,7 @@ export function NotWell({ counts }: { counts: CountsFragment }) {
         >
           {words.nothingYetText}
         </Empty>
-      ) : rows.length === 0 && refused === 0 ? (
+      ) : rows.length === 0 && refused === 0 && !refusals.isError ? (
         <div className="flex gap-2.5 px-3.5 py-3">
           <CircleCheck size={16} className="mt-0.5 text-ok" aria-hidden />
           <div>
@@ -74,6 +74,9 @@ export function NotWell({ counts }: { counts: CountsFragment }) {
             </li>
           )}
         </ul>
+      )}
+      {refusals.isError && !refusals.data && (
+        <CouldNotLoad what={refusalWords.what} error={refusals.error} onRetry={() => void refusals.refetch()} />
       )}
       {query.data?.more && (
         <p className="border-t border-line px-3.5 py-2 text-muted">{words.partial(query.data.seen)}</p>

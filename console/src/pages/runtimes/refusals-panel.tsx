@@ -12,8 +12,15 @@ type PanelState = { open: boolean; onOpenChange: (open: boolean) => void }
 
 /** Says on the page that heartbeats are refused; silent while none are. */
 export function RefusalsNotice({ onShow }: { onShow: () => void }) {
-  const { data } = useQuery(refusalsQuery)
+  const { data, isError, error, refetch } = useQuery(refusalsQuery)
   const count = data?.reduce((sum, refusal) => sum + refusal.count, 0) ?? 0
+  if (isError && !data) {
+    return (
+      <div className="mb-4 rounded-lg border border-line bg-surface">
+        <CouldNotLoad what={words.what} error={error} onRetry={() => void refetch()} />
+      </div>
+    )
+  }
   if (count === 0) return null
   return (
     <div className="mb-4 flex flex-wrap items-center gap-x-3 gap-y-2 rounded-lg border border-line bg-warn-soft px-3.5 py-2">
