@@ -48,6 +48,7 @@ gen: $(STAMPS)/dev $(STAMPS)/console ## Write generated files anew
 
 bench: $(STAMPS)/dev ## Measure, as ratios against a reference in the same run
 	$(BIN)/python benchmarks/token_verify.py
+	$(BIN)/python benchmarks/full_heartbeats.py
 	$(BIN)/python benchmarks/delta_heartbeats.py
 
 docs: $(STAMPS)/docs ## Build the documentation into docs/build

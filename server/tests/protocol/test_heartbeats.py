@@ -325,6 +325,40 @@ async def test_case_33_a_successor_takes_over_the_name_of_one_that_is_offline(ru
     assert {node["runtimeId"] for node in await listed(admin)} == {"successor", first}
 
 
+async def beat(clock: FakeClock, plane: ControlPlane, *alive, seconds: int = 10) -> None:
+    """Let time pass while these runtimes send their beats and the watch keeps watch."""
+    for _ in range(seconds):
+        clock.advance(1)
+        for one in alive:
+            await one.delta()
+        await plane.watch()
+
+
+async def test_a_process_that_came_back_with_a_new_id_replaces_its_ghost_when_that_falls_silent(
+    runtime, admin, plane, clock: FakeClock
+) -> None:
+    await runtime.full()
+    await beat(clock, plane, runtime)
+    clock.advance(2)  # the container restarts: the id file is gone, the name stays
+    restarted = type(runtime)(plane, runtime.secret, runtime_id="fresh", hash="fresh")
+    await restarted.full()
+    assert len(await listed(admin)) == 2  # the old one is not known to be gone yet
+    await beat(clock, plane, restarted, seconds=35)
+    assert [node["runtimeId"] for node in await listed(admin)] == ["fresh"]
+
+
+async def test_of_two_replicas_with_one_name_the_one_that_dies_stays_listed(
+    runtime, admin, plane, clock: FakeClock
+) -> None:
+    twin = type(runtime)(plane, runtime.secret, runtime_id="twin")
+    await runtime.full()
+    await twin.full()
+    await beat(clock, plane, runtime, twin)
+    await beat(clock, plane, twin, seconds=35)
+    statuses = {node["runtimeId"]: node["status"] for node in await listed(admin)}
+    assert statuses == {runtime.runtime_id: "OFFLINE", "twin": "RUNNING"}
+
+
 async def test_case_34_five_unnamed_replicas_live_side_by_side(runtime, admin, clock: FakeClock) -> None:
     runtime.name = None
     for _ in range(3):

@@ -169,10 +169,15 @@ class ControlPlane:
                 reason=turn.verdict.reason,
             )
         try:
-            await self.store.write(partial(liveness.announce, turns=turns))
+            retired = await self.store.write(
+                partial(liveness.announce, turns=turns, succeeded=self.board.is_succeeded_by)
+            )
         except PilothouseError as error:
             _log.error("runtime.status_not_stored", cause=error.message, fix=error.fix)
             self.bus.publish_unknown()
+            return
+        for key in retired:
+            self.board.take_down(key)
 
     def _count_lost(self) -> None:
         self.figures.events_lost += 1

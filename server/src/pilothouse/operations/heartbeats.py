@@ -89,7 +89,8 @@ def record_full(
             now=now,
         )
     key = _save(tx, known, report, document, now)
-    retired = _take_over_name(tx, report, is_offline, now)
+    is_new_here = known is None or known.retired or known.name != report.name or is_offline(known.key)
+    retired = _take_over_name(tx, report, is_offline, now) if is_new_here else ()
     # A verdict of OFFLINE may not have been announced yet: whoever watched saw it fall silent all the same.
     seen = (
         known if known is None or not is_offline(known.key) else msgspec.structs.replace(known, status=Status.OFFLINE)
@@ -159,8 +160,9 @@ def _save(tx: Transaction, known: KnownRuntime | None, report: Report, document:
         return runtimes.add(tx.connection, report, id=new_id(), document=document, now=now)
     if changes(known, report, document):
         runtimes.change(tx.connection, known, report, document)
-    runtimes.note_alive(tx.connection, known, report, now)
-    return known.key
+    if known.retired or known.status is not Status.RUNNING:
+        runtimes.note_return(tx.connection, known, report, now)
+    return known.key  # that it was seen is kept by presence, which is flushed in batches
 
 
 def _take_over_name(

@@ -132,6 +132,16 @@ class Board:
         entry = self._by_key.get(runtime_key)
         return entry is None or self.judge(entry, now).status is Status.OFFLINE
 
+    def is_succeeded_by(self, runtime_key: int, other_key: int) -> bool:
+        """Tell whether another runtime came up after the last beat of this one, and runs."""
+        entry, other = self._by_key.get(runtime_key), self._by_key.get(other_key)
+        return (
+            entry is not None
+            and other is not None
+            and other.status is Status.RUNNING
+            and other.running_since > entry.seen_at
+        )
+
     def turns(self, now: Instant) -> list[Turn]:
         """List the runtimes whose verdict is another one than was announced."""
         changed: list[Turn] = []

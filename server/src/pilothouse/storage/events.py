@@ -9,13 +9,13 @@ from pilothouse.base.instants import Instant
 from pilothouse.domain.events import Event, EventKind, NewEvent
 from pilothouse.storage.tables import events
 
+_APPEND = insert(events).returning(events.c.sequence)
+
 
 def append(connection: Connection, event: NewEvent) -> Event:
     """Store an event and give it the next number."""
     values = {name: getattr(event, name) for name in NewEvent.__struct_fields__}
-    sequence = connection.execute(
-        insert(events).values({**values, "kind": event.kind.value}).returning(events.c.sequence)
-    ).scalar_one()
+    sequence = connection.execute(_APPEND, {**values, "kind": event.kind.value}).scalar_one()
     return Event(sequence=sequence, **values)
 
 

@@ -13,8 +13,8 @@ from pilothouse.base.errors import InvalidInput
 from pilothouse.base.pages import Page, PageRequest, page_request, slice_of
 from pilothouse.domain.runtime import RuntimeRow
 from pilothouse.operations.tenancy import HandleKind, handle_availability
-from pilothouse.storage import events, runtimes, secrets, tenancy
-from pilothouse.storage.runtimes import Namesake, RuntimeScope
+from pilothouse.storage import events, runtime_rows, secrets, tenancy
+from pilothouse.storage.runtime_rows import Elsewhere, RuntimeScope
 from pilothouse.storage.unit import Connection
 
 query = QueryType()
@@ -137,13 +137,13 @@ async def list_runtimes(
     request, page, scope = info.context, page_request("runtimes", first, after), scope_of(filter)
     reach = request.reach(_VIEW)
 
-    def read(connection: Connection) -> tuple[Page[RuntimeRow], list[Namesake], int]:
+    def read(connection: Connection) -> tuple[Page[RuntimeRow], list[Elsewhere], int]:
         _, newest = events.bounds(connection)
-        found = runtimes.list_rows(connection, reach, scope, page)
-        return found, runtimes.list_namesakes(connection, found.nodes), newest
+        found = runtime_rows.list_rows(connection, reach, scope, page)
+        return found, runtime_rows.list_elsewhere(connection, found.nodes), newest
 
-    found, namesakes, newest = await request.services.store.read(read)
-    return views.connection(found.map(lambda row: RuntimeView(request, row, namesakes)), sequence=newest)
+    found, elsewhere, newest = await request.services.store.read(read)
+    return views.connection(found.map(lambda row: RuntimeView(request, row, elsewhere)), sequence=newest)
 
 
 @query.field("runtime")
@@ -152,12 +152,12 @@ async def find_runtime(_: Any, info: Info, id: str) -> RuntimeView | None:
     request = info.context
     reach = request.reach(_VIEW)
 
-    def read(connection: Connection) -> tuple[RuntimeRow | None, list[Namesake]]:
-        found = runtimes.find_row(connection, reach, id)
-        return found, [] if found is None else runtimes.list_namesakes(connection, [found])
+    def read(connection: Connection) -> tuple[RuntimeRow | None, list[Elsewhere]]:
+        found = runtime_rows.find_row(connection, reach, id)
+        return found, [] if found is None else runtime_rows.list_elsewhere(connection, [found])
 
-    found, namesakes = await request.services.store.read(read)
-    return None if found is None else RuntimeView(request, found, namesakes)
+    found, elsewhere = await request.services.store.read(read)
+    return None if found is None else RuntimeView(request, found, elsewhere)
 
 
 @query.field("secrets")

@@ -14,7 +14,7 @@ from pilothouse.base.instants import Instant
 from pilothouse.domain.artifacts import artifact_set
 from pilothouse.domain.artifacts.artifact_set import ArtifactSet
 from pilothouse.presence.board import Counts
-from pilothouse.storage import runtimes
+from pilothouse.storage import runtime_rows
 from pilothouse.storage.unit import Connection
 
 
@@ -75,4 +75,4 @@ Info: TypeAlias = "GraphQLResolveInfo[GraphQLRequest]"
 
 
 def _reading(digests: Sequence[str]) -> Callable[[Connection], dict[str, bytes]]:
-    return lambda connection: runtimes.list_artifacts(connection, digests)
+    return lambda connection: runtime_rows.list_artifacts(connection, digests)

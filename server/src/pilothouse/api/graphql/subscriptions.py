@@ -12,8 +12,8 @@ from pilothouse.api.graphql.views import Row, RuntimeView
 from pilothouse.base.errors import InvalidInput
 from pilothouse.domain.events import Event, EventKind
 from pilothouse.domain.runtime import RuntimeRow
-from pilothouse.storage import events, runtimes
-from pilothouse.storage.runtimes import Namesake, RuntimeScope
+from pilothouse.storage import events, runtime_rows
+from pilothouse.storage.runtime_rows import Elsewhere, RuntimeScope
 from pilothouse.storage.unit import Connection
 
 subscription = SubscriptionType()
@@ -96,11 +96,11 @@ async def _changes(request: GraphQLRequest, scope: RuntimeScope, happened: Itera
         return
     reach = request.reach(Permission.INTEGRATION_MGT_VIEW)
 
-    def read(connection: Connection) -> tuple[dict[int, RuntimeRow], list[Namesake]]:
-        found = runtimes.list_by_keys(connection, reach, by_key, scope)
-        return found, runtimes.list_namesakes(connection, list(found.values()))
+    def read(connection: Connection) -> tuple[dict[int, RuntimeRow], list[Elsewhere]]:
+        found = runtime_rows.list_by_keys(connection, reach, by_key, scope)
+        return found, runtime_rows.list_elsewhere(connection, list(found.values()))
 
-    rows, namesakes = await request.services.store.read(read)
+    rows, elsewhere = await request.services.store.read(read)
     for key, event in sorted(by_key.items(), key=lambda item: item[1].sequence):
         row = rows.get(key)
         if row is None:
@@ -111,7 +111,7 @@ async def _changes(request: GraphQLRequest, scope: RuntimeScope, happened: Itera
             "at": event.at,
             "resync": False,
             "kind": _KINDS[event.kind],
-            "runtime": None if retired else RuntimeView(request, row, namesakes),
+            "runtime": None if retired else RuntimeView(request, row, elsewhere),
             "runtime_key": row.id,
         }
 

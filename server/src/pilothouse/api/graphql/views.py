@@ -16,7 +16,7 @@ from pilothouse.domain.secrets import SecretRow
 from pilothouse.domain.tenancy import Environment, Integration, Project
 from pilothouse.observe.refusals import RefusalEntry
 from pilothouse.presence.board import Counts
-from pilothouse.storage.runtimes import Namesake
+from pilothouse.storage.runtime_rows import Elsewhere
 
 RESOURCES_SHOWN_MAX = 1_000
 Row = dict[str, Any]  # Any: values of a GraphQL type, by field name
@@ -88,7 +88,7 @@ def service(artifact: Service) -> Row:
 class RuntimeView:
     """A runtime with its verdict of this moment."""
 
-    def __init__(self, request: GraphQLRequest, row: RuntimeRow, namesakes: Sequence[Namesake] = ()) -> None:
+    def __init__(self, request: GraphQLRequest, row: RuntimeRow, elsewhere: Sequence[Elsewhere] = ()) -> None:
         board = request.services.board
         entry = board.find_key(row.key)
         verdict = (
@@ -125,15 +125,15 @@ class RuntimeView:
         self.node = row.document.node
         self.service_count = row.service_count
         self.listener_count = row.listener_count
-        self.warnings = [*row.document.warnings, *_warn_of_namesakes(request, row, verdict, namesakes)]
+        self.warnings = [*row.document.warnings, *_warn_of_elsewhere(request, row, verdict, elsewhere)]
 
 
-def _warn_of_namesakes(
-    request: GraphQLRequest, row: RuntimeRow, verdict: Verdict, namesakes: Sequence[Namesake]
+def _warn_of_elsewhere(
+    request: GraphQLRequest, row: RuntimeRow, verdict: Verdict, elsewhere: Sequence[Elsewhere]
 ) -> list[Notice]:
     """Tell of the same runtimeId elsewhere: moved if this one fell silent, a copied id file if both live (4.3)."""
     notices: list[Notice] = []
-    for other in namesakes:
+    for other in elsewhere:
         if other.runtime_id != row.runtime_id or other.key == row.key:
             continue
         if verdict.status is Status.OFFLINE and other.registered_at > row.registered_at:

@@ -1,0 +1,99 @@
+"""The server side of delta_heartbeats.py: one core, one port; either the real edge or a handler that does nothing."""
+
+import argparse
+import asyncio
+import datetime as dt
+import json
+import os
+import sys
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import uvloop
+from pilothouse.app.control_plane import open_control_plane
+from pilothouse.app.people import LOCAL
+from pilothouse.config import Settings
+from pilothouse.observe.logs import configure
+from pilothouse.operations.secrets import generate
+from pilothouse.protocol.exchange import Exchange, ExchangeSettings, Inbound, Outbound
+from pilothouse.protocol.wire import ACKNOWLEDGED
+from pilothouse.serving.carrier import Carrier, Listener
+from pilothouse.serving.certificates import CertificateSettings, ensure
+from pilothouse.serving.settings import CarrierSettings
+from requests_of_runtimes import full_request, sign
+
+RUNTIMES = 2_000
+SECRETS = 20
+
+
+def nothing(_request: Inbound) -> Outbound:
+    """Answer without looking."""
+    return Outbound(200, ACKNOWLEDGED)
+
+
+async def serve(mode: str, *, tls: bool, core: int) -> None:
+    """Serve until standard input ends; say the port and where the requests are."""
+    os.sched_setaffinity(0, {core})
+    configure("ERROR", "text")
+    with TemporaryDirectory() as folder:
+        home = Path(folder)
+        plane = await open_control_plane(Settings(home=home / "home"))
+        handler = nothing if mode == "bare" else plane.runtime_handler
+        files = ensure(CertificateSettings(directory=home / "tls"), dt.datetime.now(dt.UTC)) if tls else None
+        organization = await plane.organization()
+        making = partial(
+            generate,
+            subject=LOCAL,
+            organization=organization,
+            vault=plane.vault,
+            environment_handle="dev",
+            project_handle=None,
+            integration_handle=None,
+            now=plane.clock.now(),
+        )
+        secrets = [(await plane.store.write(making)).secret for _ in range(SECRETS)]
+        tokens = [sign(secret, plane.clock.now()) for secret in secrets]
+        runtimes = [(f"runtime-{number:05}", tokens[number % SECRETS]) for number in range(RUNTIMES)]
+        for runtime_id, token in runtimes:
+            answer = plane.runtime_handler(full_request(runtime_id, token))
+            status = (await answer).status if not isinstance(answer, Outbound) else answer.status
+            assert status == 200
+        await plane.start()
+        carrier = Carrier(
+            (
+                Listener(
+                    name="runtimes",
+                    app=Exchange(handler, ExchangeSettings()),
+                    host="127.0.0.1",
+                    port=0,
+                    setting="-",
+                    tls=files,
+                ),
+            ),
+            CarrierSettings(),
+        )
+        await carrier.start()
+        (home / "runtimes.json").write_text(json.dumps(runtimes))
+        sys.stdout.write(
+            json.dumps({"port": carrier.ports["runtimes"], "runtimes": str(home / "runtimes.json")}) + "\n"
+        )
+        sys.stdout.flush()
+        await asyncio.to_thread(sys.stdin.read)
+        await carrier.stop()
+        await plane.stop()
+
+
+def main() -> None:
+    """Read what to serve, and serve it."""
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument("mode", choices=["bare", "edge"])
+    arguments.add_argument("--tls", action="store_true")
+    arguments.add_argument("--core", type=int, default=0)
+    wanted = arguments.parse_args()
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(serve(wanted.mode, tls=wanted.tls, core=wanted.core))
+
+
+if __name__ == "__main__":
+    main()
