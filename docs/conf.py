@@ -1,0 +1,100 @@
+"""The documentation's build: `make docs`.
+
+Two things cannot go stale: the page of commands is made from the commands themselves, and the build warns (which fails
+it) when a code that a runtime can be refused with is missing from the page that explains refusals.
+"""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.util import logging
+from sphinx.util.docutils import SphinxDirective
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE.parent / "server" / "src"))
+
+from pilothouse import __version__  # noqa: E402 - from the tree
+from pilothouse.cli.main import app  # noqa: E402
+from pilothouse.domain.refusals import RuntimeRefused  # noqa: E402
+from pilothouse.protocol.token import TokenRefusal  # noqa: E402
+from pilothouse.protocol.wire import WireError  # noqa: E402
+from typer.main import get_command  # noqa: E402
+from typer.testing import CliRunner  # noqa: E402
+
+project = "Pilothouse"
+author = "The Pilothouse authors"
+version = release = __version__
+extensions = ["myst_parser", "sphinx_copybutton"]
+exclude_patterns = ["build"]
+source_suffix = {".md": "markdown"}
+myst_enable_extensions = ["colon_fence", "deflist"]
+myst_heading_anchors = 3
+html_theme = "furo"
+html_title = "Pilothouse"
+html_show_sourcelink = False
+copybutton_prompt_text = "$ "
+# The pages are read offline, too: nothing is fetched from elsewhere.
+html_theme_options = {"source_repository": ""}
+
+REFUSALS_PAGE = "howto/a-runtime-does-not-appear"
+_HELP_WIDTH = 96
+_log = logging.getLogger(__name__)
+
+
+def _walk(command: object, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    yield path
+    for name, below in getattr(command, "commands", {}).items():
+        yield from _walk(below, (*path, name))
+
+
+class Commands(SphinxDirective):
+    """Every command with its own help, asked for at build time."""
+
+    def run(self) -> list[nodes.Node]:
+        """Make a section a command."""
+        return [self._section(path) for path in _walk(get_command(app), ())]
+
+    def _section(self, path: tuple[str, ...]) -> nodes.section:
+        name = " ".join(("pilothouse", *path))
+        answer = CliRunner().invoke(
+            app,
+            [*path, "--help"],
+            prog_name="pilothouse",
+            env={"NO_COLOR": "1", "TERM": "dumb", "COLUMNS": str(_HELP_WIDTH), "TERMINAL_WIDTH": str(_HELP_WIDTH)},
+        )
+        text = "\n".join(line.rstrip() for line in answer.output.strip("\n").splitlines())
+        section = nodes.section(ids=[nodes.make_id(name)])
+        section += nodes.title(name, name)
+        section += nodes.literal_block(text, text, language="text")
+        return section
+
+
+def _leaves(kind: type) -> Iterator[type]:
+    for below in kind.__subclasses__():
+        yield below
+        yield from _leaves(below)
+
+
+def refusal_codes() -> set[str]:
+    """Collect the codes that a heartbeat can be refused with."""
+    return {kind.code for base in (RuntimeRefused, WireError) for kind in _leaves(base)} | {
+        refusal.value for refusal in TokenRefusal
+    }
+
+
+def check_refusals(app_: Sphinx, _environment: object) -> None:
+    """Warn of every refusal that its page does not explain."""
+    text = (Path(app_.srcdir) / f"{REFUSALS_PAGE}.md").read_text(encoding="utf-8")
+    for code in sorted(refusal_codes()):
+        if f"`{code}`" not in text:
+            _log.warning("the refusal %s is not explained", code, location=REFUSALS_PAGE)
+
+
+def setup(app_: Sphinx) -> dict[str, bool]:
+    """Tell Sphinx of the directive and the check."""
+    app_.add_directive("pilothouse-commands", Commands)
+    app_.connect("env-check-consistency", check_refusals)
+    return {"parallel_read_safe": True}
