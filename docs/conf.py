@@ -35,12 +35,11 @@ myst_heading_anchors = 3
 html_theme = "furo"
 html_title = "Pilothouse"
 html_show_sourcelink = False
+html_show_copyright = False  # the licence is Apache-2.0, in LICENSE
 copybutton_prompt_text = "$ "
-# The pages are read offline, too: nothing is fetched from elsewhere.
-html_theme_options = {"source_repository": ""}
 
 REFUSALS_PAGE = "howto/a-runtime-does-not-appear"
-_HELP_WIDTH = 96
+_HELP_WIDTH = 88  # what the theme shows without scrolling
 _log = logging.getLogger(__name__)
 
 
