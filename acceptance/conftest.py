@@ -59,7 +59,9 @@ def control_plane(start: Callable[..., Program], tmp_path_factory: pytest.TempPa
     return serve(start, home, PILOTHOUSE_OFFLINE_AFTER_S="3", PILOTHOUSE_ADMIN_PASSWORD=PASSWORD)
 
 
-@pytest.fixture(scope="module")  # Playwright runs an event loop in this thread while it lives: other modules want their own
+@pytest.fixture(
+    scope="module"
+)  # Playwright runs an event loop in this thread while it lives: other modules want their own
 def browser() -> Iterator[Browser]:
     path = chromium()
     if path is None:

@@ -57,6 +57,7 @@ def test_the_first_start_prints_where_to_look_and_the_second_finds_everything_ag
     config = (home / "example" / "Config.toml").read_text()
     assert first.stop(signal.SIGINT) == 0
     assert first.output.count(password) == 1
+    assert "Cannot reach" not in first.output  # the example ends first, and in peace
 
     second = start([*PILOTHOUSE, "up", *FREE], cwd=tmp_path, **environment)
     second.wait_for("Full heartbeat acknowledged by ICP server")
@@ -147,7 +148,7 @@ def test_a_wrong_setting_is_named_with_its_fix_and_no_traceback(
 def test_a_setting_that_does_not_exist_is_pointed_out(tmp_path: Path) -> None:
     told = subprocess.run(
         [*PILOTHOUSE, "tls", "show", "--home", str(tmp_path)],
-        env={**os.environ, "PILOTHOUSE_RUNTIM_PORT": "1"}, capture_output=True, text=True, check=True, timeout=60,
+        env={**os.environ, "PILOTHOUSE_RUNTIM_PORT": "1"}, capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip
     assert "PILOTHOUSE_RUNTIM_PORT is not a setting; did you mean PILOTHOUSE_RUNTIME_PORT?" in told.stderr
 
@@ -169,7 +170,7 @@ def test_plain_http_is_for_loopback_alone(start: Callable[..., Program], home: P
 def test_a_lost_password_is_replaced_while_the_control_plane_runs(
     start: Callable[..., Program], home: Path, tmp_path: Path
 ) -> None:
-    program = start([*PILOTHOUSE, "serve", *FREE], cwd=tmp_path, PILOTHOUSE_HOME=str(home))
+    program = start([*PILOTHOUSE, "up", "--no-example", *FREE], cwd=tmp_path, PILOTHOUSE_HOME=str(home))
     console = program.wait_for(r"Console +(https://\S+)")[1]
     old = program.wait_for(r"Password +(\S{20})\n")[1]
     told = subprocess.run(
@@ -182,6 +183,52 @@ def test_a_lost_password_is_replaced_while_the_control_plane_runs(
     new = re.search(r"New password of admin: (\S+)", told.stdout)[1]
     assert _sign_in(console, new) == 200
     assert _sign_in(console, old) == 401
+    assert program.stop() == 0
+
+
+def test_a_service_does_not_write_the_first_password_into_its_journal(
+    start: Callable[..., Program], home: Path, tmp_path: Path
+) -> None:
+    program = start([*PILOTHOUSE, "serve", *FREE], cwd=tmp_path, PILOTHOUSE_HOME=str(home))
+    told = program.wait_for(r"Password +(.*)")[1]
+    assert "not shown, since this is no terminal" in told
+    command = told.partition("make one with: ")[2].split()
+    assert command[:3] == ["python", "-m", "pilothouse"]
+    made = subprocess.run(
+        [sys.executable, *command[1:]], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=60
+    )
+    assert "New password of admin" in made.stdout
+    assert program.stop() == 0
+
+
+def test_commands_about_a_home_that_is_not_there_say_so_and_make_nothing(tmp_path: Path) -> None:
+    for command in (["tls", "show"], ["tls", "trust"], ["admin", "reset-password"]):
+        told = subprocess.run(
+            [*PILOTHOUSE, *command, "--home", str(tmp_path / "nowhere")],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        assert told.returncode == 1
+        assert "--home" in told.stderr
+        assert "Traceback" not in told.stderr
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_looking_at_the_certificate_does_not_change_it(
+    start: Callable[..., Program], home: Path, tmp_path: Path
+) -> None:
+    program = start(
+        [*PILOTHOUSE, "serve", *FREE], cwd=tmp_path, PILOTHOUSE_HOME=str(home), PILOTHOUSE_PUBLIC_HOST="pilot.example"
+    )
+    program.wait_for("Pilothouse is ready")
+    before = (home / "tls" / "certificate.pem").read_bytes()
+    shown = subprocess.run(
+        [*PILOTHOUSE, "tls", "show", "--home", str(home)], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert (home / "tls" / "certificate.pem").read_bytes() == before
+    assert re.search(r"sha-256 +(\S+)", shown.stdout)[1] in program.output
     assert program.stop() == 0
 
 

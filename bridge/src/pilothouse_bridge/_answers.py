@@ -33,7 +33,10 @@ def understand(reply: Reply) -> Answer:
     except ValueError as error:
         raise AnswerNotUnderstoodError(f"status {reply.status}, but {error}") from None
     if not answer.acknowledged and not answer.full_heartbeat_required:
-        raise HeartbeatRejectedError(reply.status, "", "; ".join(answer.errors) or "no reason given", _NOT_YET_FIX)
+        refusal = _wire.read_refusal(reply.body)
+        # Ballerina and MI log nothing but `errors`, so the server says its fix there too: once is enough.
+        reason = "; ".join(answer.errors).removesuffix(refusal.fix).rstrip() or "no reason given"
+        raise HeartbeatRejectedError(reply.status, refusal.code, reason, refusal.fix or _NOT_YET_FIX)
     return answer
 
 

@@ -218,7 +218,12 @@ def _read(setting: Setting, text: str) -> Any:  # Any: the field's type
             return kind(text)
         except ValueError:
             raise _invalid(setting, text, "It is a number.") from None
-    return Path(text).expanduser() if kind in (Path, Path | None) else text
+    if kind in (Path, Path | None):
+        try:
+            return Path(text).expanduser()
+        except RuntimeError:
+            raise _invalid(setting, text, "There is no such user's home directory.") from None
+    return text
 
 
 def _check(settings: Settings) -> None:

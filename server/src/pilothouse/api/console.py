@@ -22,7 +22,7 @@ _SECURITY_HEADERS = {
 }
 _COMPRESSED_AT_LEAST_BYTES = 1_000
 _MISSING = b"""<!doctype html><title>Pilothouse</title><p>The console was not built into this installation.</p>
-<p>In a source tree, run <code>make console</code>; the APIs work without it.</p>"""
+<p>In a source tree, run <code>make up</code>; the APIs work without it.</p>"""
 
 
 class File(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,5 +1,6 @@
 """What the people's edge is made of, and what one request carries."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -53,8 +54,11 @@ class Services(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     settings: ApiSettings
     schema_path: Path
     version: str
-    runtime_url: str
-    runtime_url_is_default: bool
+    runtime_port: Callable[[], int]
+    """The port that runtimes reach; it is open before anybody asks."""
+    hostname: str
+    hostname_is_given: bool
+    """Whether an operator chose the name, so that runtimes elsewhere must be told."""
     started_at: Instant
 
 

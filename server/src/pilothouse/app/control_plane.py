@@ -43,7 +43,6 @@ FLUSH_EVERY_S = 5.0
 HOUSEKEEPING_EVERY_S = 3600.0
 STALL_S = 5.0
 """When the watch comes this late, the process did not listen meanwhile (suspended, starved): nobody is judged by that time."""
-_DEFAULT_RUNTIME_PORT = 9445
 
 _log = structlog.get_logger(__name__)
 
@@ -54,6 +53,8 @@ class ControlPlane:
     def __init__(self, settings: Settings, clock: Clock, vault: Vault, passwords: Passwords) -> None:
         self.settings = settings
         self.clock = clock
+        self.runtime_port = settings.runtime_port
+        """The port that runtimes reach; known for good once it is open."""
         self.figures = Figures()
         self.bus = Bus(self._count_lost)
         self.store = Store(settings.database_path, self.bus.publish)
@@ -207,8 +208,9 @@ class ControlPlane:
             settings=ApiSettings(secure_cookies=settings.console_tls, metrics_token=settings.metrics_token),
             schema_path=bundled.schema_path(),
             version=__version__,
-            runtime_url=f"https://{settings.hostname}:{settings.runtime_port}",
-            runtime_url_is_default=settings.runtime_port == _DEFAULT_RUNTIME_PORT and not settings.public_host,
+            runtime_port=lambda: self.runtime_port,
+            hostname=settings.hostname,
+            hostname_is_given=bool(settings.public_host),
             started_at=self.clock.now(),
         )
 

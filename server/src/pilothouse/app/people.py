@@ -6,7 +6,7 @@ from functools import partial
 from pilothouse.access.grants import Role, Subject
 from pilothouse.app.control_plane import ControlPlane
 from pilothouse.base.clock import SystemClock
-from pilothouse.base.errors import NotFound
+from pilothouse.base.errors import CannotStart, InvalidInput, NotFound
 from pilothouse.config import Settings
 from pilothouse.identity.passwords import Passwords, check_password, generate_password
 from pilothouse.operations.sign_in import create_first_administrator, reset_password
@@ -22,11 +22,16 @@ LOCAL = Subject(
 async def ensure_administrator(plane: ControlPlane, password: str | None) -> str | None:
     """Create the first administrator if there is nobody yet; returns the password if it was generated.
 
-    Raises: InvalidInput when the given password is too short
+    Raises: CannotStart when the given password is too short
     """
     if await plane.store.read(count_users):
         return None
-    chosen = generate_password() if password is None else check_password(password, field="PILOTHOUSE_ADMIN_PASSWORD")
+    try:
+        chosen = (
+            generate_password() if password is None else check_password(password, field="PILOTHOUSE_ADMIN_PASSWORD")
+        )
+    except InvalidInput as error:
+        raise CannotStart(f"PILOTHOUSE_ADMIN_PASSWORD is not acceptable: {error.message}", fix=error.fix) from None
     hashed = await asyncio.to_thread(plane.passwords.hash, chosen)
     made = await plane.store.write(partial(create_first_administrator, password_hash=hashed, now=plane.clock.now()))
     return chosen if made and password is None else None
@@ -37,6 +42,11 @@ async def give_new_password(settings: Settings, username: str) -> str:
 
     Raises: NotFound, StorageUnavailable
     """
+    if not settings.database_path.is_file():
+        raise NotFound(
+            f"There is no control plane in {settings.home}.",
+            fix="Name its home directory with --home, or in PILOTHOUSE_HOME.",
+        )
     chosen = generate_password()
     hashed = Passwords().hash(chosen)
     store = Store(settings.database_path, lambda _: None)

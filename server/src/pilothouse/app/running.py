@@ -11,7 +11,7 @@ from pilothouse.app.people import ensure_administrator
 from pilothouse.config import Settings
 from pilothouse.protocol.exchange import Exchange, ExchangeSettings
 from pilothouse.serving.carrier import Carrier, Listener
-from pilothouse.serving.certificates import CertificateSettings, ensure, fingerprint_sha256
+from pilothouse.serving.certificates import CertificateSettings, ensure, fingerprint_sha256, present
 from pilothouse.serving.settings import CarrierSettings, TlsFiles
 from pilothouse.serving.signals import run_until_signalled
 
@@ -34,7 +34,11 @@ class Started(msgspec.Struct, frozen=True, kw_only=True):
     """The first administrator's password, if it was generated just now."""
 
 
-async def run(settings: Settings, when_ready: Callable[[Started], Awaitable[None]]) -> None:
+async def run(
+    settings: Settings,
+    when_ready: Callable[[Started], Awaitable[None]],
+    before_stop: Callable[[], Awaitable[None]],
+) -> None:
     """Start, serve until a signal asks to stop, stop.
 
     Raises: CannotStart
@@ -48,9 +52,14 @@ async def run(settings: Settings, when_ready: Callable[[Started], Awaitable[None
         carrier = await _carrier(plane, settings, certificate)
 
         async def ready() -> None:
+            plane.runtime_port = carrier.ports[RUNTIMES]
             await when_ready(_started(plane, settings, carrier, certificate, first_password))
 
-        await run_until_signalled(carrier, ready, plane.let_go)
+        async def let_go() -> None:
+            plane.let_go()
+            await before_stop()
+
+        await run_until_signalled(carrier, ready, let_go)
     finally:
         await plane.stop()
 
@@ -60,14 +69,23 @@ def tls_files(settings: Settings) -> TlsFiles:
 
     Raises: CertificateUnusable
     """
-    return ensure(
-        CertificateSettings(
-            directory=settings.home / "tls",
-            names=(settings.public_host,) if settings.public_host else (),
-            certificate=settings.tls_certificate,
-            key=settings.tls_key,
-        ),
-        dt.datetime.now(dt.UTC),
+    return ensure(_certificate_settings(settings), dt.datetime.now(dt.UTC))
+
+
+def tls_files_present(settings: Settings) -> TlsFiles:
+    """Find the certificate that the control plane of this home serves with, changing nothing.
+
+    Raises: CertificateMissing
+    """
+    return present(_certificate_settings(settings))
+
+
+def _certificate_settings(settings: Settings) -> CertificateSettings:
+    return CertificateSettings(
+        directory=settings.home / "tls",
+        names=(settings.public_host,) if settings.public_host else (),
+        certificate=settings.tls_certificate,
+        key=settings.tls_key,
     )
 
 

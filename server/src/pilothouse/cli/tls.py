@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from pilothouse.app.running import tls_files
+from pilothouse.app.running import tls_files_present
 from pilothouse.config import load
 from pilothouse.serving.certificates import fingerprint_sha256
 from pilothouse.serving.trust import Outcome, Report, carry_out, look_around, plan_trust, plan_untrust
@@ -17,7 +17,7 @@ Home = Annotated[Path | None, typer.Option("--home", help="Directory of database
 @app.command()
 def show(home: Home = None) -> None:
     """Show where the certificate lies and its fingerprint; for `cert` in a runtime's Config.toml."""
-    files = tls_files(load(home=home))
+    files = tls_files_present(load(home=home))
     typer.echo(f"certificate  {files.certificate}")
     typer.echo(f"sha-256      {fingerprint_sha256(files.certificate)}")
 
@@ -25,7 +25,7 @@ def show(home: Home = None) -> None:
 @app.command()
 def trust(home: Home = None) -> None:
     """Have this machine's certificate stores trust this control plane's certificate, and nothing else by it."""
-    _tell(carry_out(plan_trust(tls_files(load(home=home)).certificate, look_around())))
+    _tell(carry_out(plan_trust(tls_files_present(load(home=home)).certificate, look_around())))
 
 
 @app.command()

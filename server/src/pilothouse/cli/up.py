@@ -63,12 +63,12 @@ def _serve(settings: Settings, *, with_example: bool, is_first_hour: bool) -> No
             example = await start_example(started.plane, started.runtime_url, os.environ)
         greet(started, example, is_first_hour=is_first_hour)
 
+    async def before_stop() -> None:
+        if example is not None:  # first, so that its last words are not that nobody listens
+            await example.stop()
+
     async def serve_until_asked() -> None:
-        try:
-            await run(settings, when_ready)
-        finally:
-            if example is not None:
-                await example.stop()
+        await run(settings, when_ready, before_stop)
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(serve_until_asked())

@@ -76,6 +76,25 @@ def ensure(settings: CertificateSettings, now: dt.datetime) -> TlsFiles:
     return files
 
 
+def present(settings: CertificateSettings) -> TlsFiles:
+    """Find the files that a control plane here serves with, changing nothing.
+
+    Raises: CertificateMissing.
+    """
+    files = (
+        TlsFiles(settings.certificate, settings.key)
+        if settings.certificate is not None and settings.key is not None
+        else TlsFiles(settings.directory / "certificate.pem", settings.directory / "key.pem")
+    )
+    if not files.certificate.is_file():
+        raise CertificateMissing(
+            path=files.certificate,
+            reason="there is no certificate; it is made at a control plane's first start",
+            fix="Start the control plane first, or name its home directory with --home.",
+        )
+    return files
+
+
 def wanted_names(more: Sequence[str]) -> tuple[str, ...]:
     """Collect the names that our own certificate is for."""
     host = socket.gethostname()

@@ -7,6 +7,9 @@ import structlog
 
 _log = structlog.get_logger(__name__)
 
+CONNECTIONS_FEW = 4_096
+"""Unit: connections. With room for fewer on a port than this, the operator is warned and not only told."""
+
 
 class OpenFiles(msgspec.Struct, frozen=True):
     """What the operating system allows this process, and what each port may take of it."""
@@ -33,12 +36,12 @@ def raise_open_files(*, ports: int, wanted: int, reserve: int) -> OpenFiles:
     limit = 2**31 if hard == resource.RLIM_INFINITY else hard
     shared = share(limit, ports=ports, wanted=wanted, reserve=reserve)
     _log.info("open_files_limit", was=soft, limit=limit, connections_per_port=shared.connections_per_port)
-    if not shared.enough:
+    if shared.connections_per_port < min(wanted, CONNECTIONS_FEW):
         _log.warning(
             "open_files_limit_low",
             limit=limit,
             connections_per_port=shared.connections_per_port,
             wanted_per_port=wanted,
-            fix=f"Set LimitNOFILE={wanted * ports + reserve} in the unit, or `ulimit -Hn` in the shell.",
+            fix=f"Raise the limit of open files to {wanted * ports + reserve}: LimitNOFILE in a unit, `ulimit -n` in a shell.",
         )
     return shared

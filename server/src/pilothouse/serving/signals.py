@@ -20,7 +20,7 @@ _SIGNALLED: Final = 128
 async def run_until_signalled(
     carrier: Carrier,
     ready: Callable[[], Awaitable[None]] | None = None,
-    before_stop: Callable[[], None] | None = None,
+    before_stop: Callable[[], Awaitable[None]] | None = None,
 ) -> None:
     """Start the carrier, say that it is ready, and stop it when the process is asked to end.
 
@@ -46,7 +46,7 @@ async def run_until_signalled(
             await asked.wait()
         finally:
             if before_stop is not None:
-                before_stop()
+                await before_stop()
             await carrier.stop()
     finally:
         for number in _SIGNALS:

@@ -22,6 +22,7 @@ runtime = ObjectType("Runtime")
 
 _VIEW = Permission.INTEGRATION_MGT_VIEW
 _SEARCH_LENGTH_MAX = 200
+_DEFAULT_RUNTIME_PORT = 9445
 
 
 @query.field("viewer")
@@ -57,8 +58,8 @@ def control_plane(_: Any, info: Info) -> Row:
     services = info.context.services
     return {
         "version": services.version,
-        "runtime_url": services.runtime_url,
-        "runtime_url_is_default": services.runtime_url_is_default,
+        "runtime_url": f"https://{services.hostname}:{services.runtime_port()}",
+        "runtime_url_is_default": services.runtime_port() == _DEFAULT_RUNTIME_PORT and not services.hostname_is_given,
         "started_at": services.started_at,
     }
 
