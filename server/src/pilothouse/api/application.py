@@ -1,9 +1,12 @@
 """The people's edge as one ASGI application."""
 
 import logging
+from http import HTTPStatus
 
+import msgspec
 import structlog
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -29,10 +32,13 @@ def build(services: Services, console: Console) -> Starlette:
         return description
 
     async def anything_else(request: Request) -> Response:
-        if request.url.path.startswith(_RESERVED):
-            error = NotFound(f"Nothing is at {request.url.path[:200]}.", fix="See /openapi.json for what there is.")
-            return json_response(problem_of(error), status_of(error))
-        return console.answer(request)
+        path = request.url.path
+        if request.method in ("GET", "HEAD") and not path.startswith(_RESERVED):
+            return console.answer(request)
+        fix = "See /openapi.json for what there is."
+        if path.startswith("/icp/"):
+            fix = f"Runtimes report to the other port: set serverUrl to {services.runtime_url()} in Config.toml."
+        return _problem(NotFound(f"Nothing is at {path[:200]} on the console's port.", fix=fix))
 
     graphql = GraphQLEndpoint(services)
     return Starlette(
@@ -40,8 +46,9 @@ def build(services: Services, console: Console) -> Starlette:
             *(Route(route.path, _guarded(route.handler, services), methods=[route.method]) for route in ROUTES),
             Route("/graphql", _guarded(graphql.answer, services), methods=["POST"]),
             Route("/openapi.json", openapi, methods=["GET"]),
-            Route("/{path:path}", anything_else, methods=["GET"]),
-        ]
+            Route("/{path:path}", anything_else, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
+        ],
+        exception_handlers={HTTPException: _http_problem},
     )
 
 
@@ -62,6 +69,18 @@ def _guarded(handler: Handler, services: Services):  # noqa: ANN202 - Starlette'
         return response
 
     return endpoint
+
+
+async def _http_problem(_request: Request, error: Exception) -> Response:
+    """Say what the router refuses in the shape that errors have."""
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    problem = {"code": HTTPStatus(status).name, "message": f"{HTTPStatus(status).phrase}.", "fix": "See /openapi.json."}
+    return Response(
+        msgspec.json.encode(problem),
+        status_code=status,
+        headers=dict(getattr(error, "headers", None) or {}),
+        media_type="application/json",
+    )
 
 
 def _problem(error: PilothouseError) -> Response:

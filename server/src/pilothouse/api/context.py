@@ -61,6 +61,10 @@ class Services(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """Whether an operator chose the name, so that runtimes elsewhere must be told."""
     started_at: Instant
 
+    def runtime_url(self) -> str:
+        """Tell the URL that runtimes elsewhere use."""
+        return f"https://{self.hostname}:{self.runtime_port()}"
+
 
 class Caller(msgspec.Struct, frozen=True, kw_only=True):
     """Who sent this request, with the token that proved it."""

@@ -94,7 +94,7 @@ async def _carrier(plane: ControlPlane, settings: Settings, certificate: TlsFile
         (
             Listener(
                 name=RUNTIMES,
-                app=Exchange(plane.runtime_handler, ExchangeSettings()),
+                app=Exchange(plane.runtime_handler, ExchangeSettings(), plane.figures.count_refusal),
                 host=settings.host,
                 port=settings.runtime_port,
                 setting="PILOTHOUSE_RUNTIME_PORT",

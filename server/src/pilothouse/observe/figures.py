@@ -35,6 +35,10 @@ class Figures(Collector):
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=self._registry)
 
+    def count_refusal(self, code: str) -> None:
+        """Count a request that was refused before it was read."""
+        self.refused[code] += 1
+
     def gauge(self, name: str, meaning: str, read: Callable[[], float]) -> None:
         """Show a value that is read when somebody asks."""
         self._gauges.append((name, meaning, read))

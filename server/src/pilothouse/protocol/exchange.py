@@ -8,11 +8,14 @@ Source: contracts/README.md (statuses and refusals); reference/runtime-protocol.
 
 import asyncio
 import secrets
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Final, final
 
 import msgspec
 import structlog
+
+from pilothouse.observe.often import worth_a_line
 
 _log = structlog.get_logger(__name__)
 
@@ -121,12 +124,25 @@ def _broken(request: Inbound) -> Outbound:
     )
 
 
+class _Told(msgspec.Struct, frozen=True):
+    """What a refusal says of itself."""
+
+    code: str
+    message: str
+    fix: str
+
+
 @final
 class Exchange:
     """A handler, and the limits around it."""
 
-    def __init__(self, handler: Handler, settings: ExchangeSettings) -> None:
+    def __init__(
+        self, handler: Handler, settings: ExchangeSettings, count: Callable[[str], None] | None = None
+    ) -> None:
         self._handler = handler
+        self._count = count
+        # Refusals by code; as many entries as there are codes.
+        self._refused: Counter[str] = Counter()
         self.settings = settings
         self.too_large = refusal(
             413,
@@ -150,11 +166,24 @@ class Exchange:
             return answer
         if len(self.running) >= self.settings.max_concurrent:
             _abandon(answer)
+            self.note_refusal(OVERLOADED, request.address)
             return OVERLOADED
         task = asyncio.get_running_loop().create_task(self._slow(request, answer))
         self.running.add(task)
         task.add_done_callback(self.running.discard)
         return task
+
+    def note_refusal(self, answer: Outbound, address: str) -> None:
+        """Count a request that was refused unread, and log its cause: the first ones, then fewer and fewer."""
+        told = msgspec.json.decode(answer.body, type=_Told)
+        self._refused[told.code] += 1
+        times = self._refused[told.code]
+        if self._count is not None:
+            self._count(told.code)
+        if worth_a_line(times):
+            _log.warning(
+                "request.refused", code=told.code, cause=told.message, fix=told.fix, address=address, times=times
+            )
 
     def take_in(self, size_bytes: int) -> bool:
         """Note that so much of a body has come in; false when there is no room for it."""

@@ -17,6 +17,7 @@ from pilothouse.domain.heartbeat import FullHeartbeat
 from pilothouse.domain.liveness import Status, next_interval_s
 from pilothouse.domain.presence import PresenceRow
 from pilothouse.observe.figures import Figures
+from pilothouse.observe.often import worth_a_line
 from pilothouse.observe.refusals import RefusalBook, RefusedSender
 from pilothouse.operations.heartbeats import Recorded, prepare_artifacts, record_full
 from pilothouse.presence import Board, Entry, Turn
@@ -31,8 +32,6 @@ FULL_PATH = "/icp/heartbeat"
 DELTA_PATH = "/icp/deltaHeartbeat"
 
 _log = structlog.get_logger(__name__)
-_LOUD_REFUSALS = 3
-"""A cause is logged as a warning this often, then each power of two: a fleet that is refused must not fill the disk."""
 
 _KNOWN = Outbound(200, wire.ACKNOWLEDGED)
 _FULL_REQUIRED = Outbound(200, wire.ACKNOWLEDGED_FULL_REQUIRED)
@@ -166,7 +165,7 @@ class RuntimeEdge(msgspec.Struct, kw_only=True, eq=False):
         self.figures.refused[error.code] += 1
         sender = self._sender(request, heartbeat)
         count = self.refusals.note(error.code, error.message, error.fix, sender, self.clock.now())
-        if count <= _LOUD_REFUSALS or count & (count - 1) == 0:
+        if worth_a_line(count):
             _log.warning(
                 "heartbeat.refused",
                 code=error.code,

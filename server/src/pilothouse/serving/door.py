@@ -18,6 +18,7 @@ from typing import Final, final
 import msgspec
 import structlog
 
+from pilothouse.observe.often import worth_a_line
 from pilothouse.serving.settings import CarrierSettings
 
 _log = structlog.get_logger(__name__)
@@ -226,6 +227,13 @@ class Door:
         else:
             return False
         self.evicted += 1
+        if worth_a_line(self.evicted):
+            _log.warning(
+                "connections_full",
+                limit=self._max,
+                made_room=self.evicted,
+                fix="Raise the limit of open files, or find who holds silent ones.",
+            )
         return True
 
     def _tick(self) -> None:

@@ -250,6 +250,7 @@ class RuntimeConnection(Guest):
 
     def _refuse(self, answer: Outbound) -> None:
         """Answer without having read the request, and end."""
+        self._exchange.note_refusal(answer, self._address)
         self._send(answer, lives=False, head_only=False)
 
     def _send(self, answer: Outbound, lives: bool, *, head_only: bool) -> None:

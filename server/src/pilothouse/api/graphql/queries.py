@@ -58,7 +58,7 @@ def control_plane(_: Any, info: Info) -> Row:
     services = info.context.services
     return {
         "version": services.version,
-        "runtime_url": f"https://{services.hostname}:{services.runtime_port()}",
+        "runtime_url": services.runtime_url(),
         "runtime_url_is_default": services.runtime_port() == _DEFAULT_RUNTIME_PORT and not services.hostname_is_given,
         "started_at": services.started_at,
     }
