@@ -27,17 +27,19 @@ def say(
 ) -> tuple[int, dict]:
     """Send a request as it is told, and read the answer."""
     url = plane.runtime_url if port == "runtime" else plane.console_url
-    with socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])), timeout=30) as plain:
-        with UNVERIFIED.wrap_socket(plain, server_hostname="localhost") as connection:
-            connection.sendall(
-                f"{head}Content-Length: {len(body) if length is None else length}\r\n\r\n".encode() + body
-            )
-            answer = b""
-            while b"\r\n\r\n" not in answer or not _whole(answer):
-                part = connection.recv(65_536)
-                if not part:
-                    break
-                answer += part
+    address = ("127.0.0.1", int(url.rpartition(":")[2]))
+    length = len(body) if length is None else length
+    with (
+        socket.create_connection(address, timeout=30) as plain,
+        UNVERIFIED.wrap_socket(plain, server_hostname="localhost") as connection,
+    ):
+        connection.sendall(f"{head}Content-Length: {length}\r\n\r\n".encode() + body)
+        answer = b""
+        while not _whole(answer):
+            part = connection.recv(65_536)
+            if not part:
+                break
+            answer += part
     status, _, rest = answer.partition(b"\r\n\r\n")
     return int(status.split(b" ")[1]), json.loads(rest)
 

@@ -54,7 +54,7 @@ async def test_without_a_build_it_says_how_to_make_one(plane) -> None:
     app = build(await plane._services(), Console(None))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="https://testserver") as client:
         answer = await client.get("/")
-    assert (answer.status_code, "make console" in answer.text) == (503, True)
+    assert (answer.status_code, "make up" in answer.text) == (503, True)
 
 
 async def test_it_is_alive_and_ready(visitor) -> None:

@@ -112,6 +112,10 @@ async def test_figures_are_for_loopback_or_the_token(plane, settings) -> None:
     elsewhere = httpx.ASGITransport(app=app, client=("10.1.2.3", 5))
     async with httpx.AsyncClient(transport=elsewhere, base_url="https://testserver") as client:
         assert (await client.get("/metrics")).status_code == 403
+    here = httpx.ASGITransport(app=app, client=("127.0.0.1", 5))
+    async with httpx.AsyncClient(transport=here, base_url="https://testserver") as client:
+        assert (await client.get("/metrics")).status_code == 200
+        assert (await client.get("/metrics", headers={"X-Forwarded-For": "203.0.113.9"})).status_code == 403
     plane.settings = msgspec.structs.replace(settings, metrics_token="let-me-see")
     app = await plane.console_application()
     elsewhere = httpx.ASGITransport(app=app, client=("10.1.2.3", 5))

@@ -35,11 +35,15 @@ def build(services: Services, console: Console) -> Starlette:
         path = request.url.path
         if request.method in ("GET", "HEAD") and not path.startswith(_RESERVED):
             return console.answer(request)
+        allowed = methods.get(path)
+        if allowed is not None:
+            raise HTTPException(HTTPStatus.METHOD_NOT_ALLOWED, headers={"allow": allowed})
         fix = "See /openapi.json for what there is."
         if path.startswith("/icp/"):
             fix = f"Runtimes report to the other port: set serverUrl to {services.runtime_url()} in Config.toml."
         return _problem(NotFound(f"Nothing is at {path[:200]} on the console's port.", fix=fix))
 
+    methods = {route.path: route.method for route in ROUTES} | {"/graphql": "POST"}
     graphql = GraphQLEndpoint(services)
     return Starlette(
         routes=[

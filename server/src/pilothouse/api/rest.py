@@ -27,6 +27,9 @@ class Access(StrEnum):
     LOOPBACK_OR_METRICS_TOKEN = "loopback or metrics token"  # noqa: S105 - a description
 
 
+_FORWARDED = {"forwarded", "x-forwarded-for", "x-real-ip"}
+
+
 class SignInRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Name and password."""
 
@@ -129,9 +132,9 @@ async def _metrics(request: Request, services: Services) -> Response:
     token = services.settings.metrics_token
     given = request.headers.get("authorization", "").removeprefix("Bearer ")
     address = address_of(request)
-    if not (address and ipaddress.ip_address(address).is_loopback) and not (
-        token and hmac.compare_digest(given.encode(), token.encode())
-    ):
+    # A proxy on this machine speaks for somebody elsewhere.
+    is_local = bool(address) and ipaddress.ip_address(address).is_loopback and _FORWARDED.isdisjoint(request.headers)
+    if not is_local and not (token and hmac.compare_digest(given.encode(), token.encode())):
         raise NotPermitted(
             "Figures are for loopback, or for who holds the metrics token.",
             fix="Set PILOTHOUSE_METRICS_TOKEN on the server and send it as `Authorization: Bearer …`.",
