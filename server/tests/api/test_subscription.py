@@ -177,3 +177,19 @@ async def test_a_stop_of_the_control_plane_does_not_wait_for_those_who_listen(pl
         feed = plane.bus.subscribe()
         await feed.take(0)
     assert feed.closed
+
+
+async def test_a_runtime_that_is_heard_again_after_our_restart_is_seen_without_a_reload(
+    plane, admin, runtime, clock: FakeClock
+) -> None:
+    status = "{ runtimes { nodes { status } } }"
+    await runtime.full()
+    clock.advance(10)
+    plane.board.listening_since = clock.now()  # as after a start
+    assert (await admin.ask(status))["runtimes"]["nodes"] == [{"status": "UNKNOWN"}]
+    async with following(plane, admin) as changes:
+        await runtime.delta()
+        plane._watched_at = clock.now()
+        await plane.watch()
+        assert (await next_change(changes))["resync"] is True
+    assert (await admin.ask(status))["runtimes"]["nodes"] == [{"status": "RUNNING"}]

@@ -74,3 +74,55 @@ def test_a_runtime_that_is_taken_down_is_gone_from_every_question() -> None:
         True,
     )
     shown.take_down(1)
+
+
+def fleet(count: int, silent: int, now: float) -> Board:
+    return board(*(entry(key, seen_at=now - 20 if key < silent else now) for key in range(count)))
+
+
+def test_when_many_fall_silent_at_once_nobody_is_called_offline_for_a_while() -> None:
+    now = T + 1_000
+    shown = fleet(100, 20, now)
+    assert shown.watch_for_mass_silence(now) is True
+    later = now + 15
+    assert shown.turns(later) == []
+    verdict = shown.judge(shown.find_key(1), later)
+    assert verdict.status is Status.UNKNOWN
+    assert "20 of 100 live runtimes fell silent at once" in verdict.reason
+    assert shown.counts(now + 5).unknown == 0  # not overdue yet: still running
+
+
+def test_a_hold_ends_when_they_come_back_and_those_who_do_not_are_offline_after_all() -> None:
+    now = T + 1_000
+    shown = fleet(100, 20, now)
+    shown.watch_for_mass_silence(now)
+    for key in range(100):
+        if key >= 3:
+            shown.touch(shown.find_key(key), now + 15, None)
+    assert shown.watch_for_mass_silence(now + 15) is True
+    assert shown.hold is None
+    assert sorted(turn.entry.runtime_key for turn in shown.turns(now + 15)) == [0, 1, 2]
+    assert shown.take_settled() == 17  # who follows the page must read it again
+
+
+def test_a_hold_runs_out_and_then_silence_is_what_it_is() -> None:
+    now = T + 1_000
+    shown = fleet(100, 20, now)
+    shown.watch_for_mass_silence(now)
+    end = now + shown.rules.hold_s
+    for key in range(20, 100):
+        shown.touch(shown.find_key(key), end, None)
+    assert shown.watch_for_mass_silence(end) is True
+    turns = shown.turns(end)
+    assert len(turns) == 20
+    for turn in turns:
+        shown.announce(turn)
+    assert shown.watch_for_mass_silence(end + 1) is False
+
+
+def test_a_few_of_many_and_most_of_a_handful_are_judged_as_ever() -> None:
+    now = T + 1_000
+    for count, silent in ((100, 15), (8, 7), (60, 9)):
+        shown = fleet(count, silent, now)
+        assert shown.watch_for_mass_silence(now) is False
+        assert len(shown.turns(now + 15)) == silent

@@ -85,6 +85,11 @@ class ControlPlane:
         )
         self.figures.gauge("pilothouse_runtimes", "Runtimes on the board.", lambda: len(self.board))
         self.figures.gauge(
+            "pilothouse_verdicts_held",
+            "1 while so many runtimes are silent at once that nobody is called offline.",
+            lambda: self.board.hold is not None,
+        )
+        self.figures.gauge(
             "pilothouse_writes_waiting", "Writes that wait for the database.", lambda: self.store.waiting
         )
 
@@ -129,11 +134,28 @@ class ControlPlane:
             _log.warning("watch.stalled", seconds=round(now - self._watched_at, 1))
             self.board.listening_since = now
         self._watched_at = now
+        if self.board.watch_for_mass_silence(now):
+            self._tell_of_the_hold()
+        elif self.board.take_settled():
+            self.bus.publish_unknown()
         turns = self.board.turns(now)
         for turn in turns:
             self.board.announce(turn)
         if turns:
             await self._write_turns(turns)
+
+    def _tell_of_the_hold(self) -> None:
+        hold = self.board.hold
+        if hold is None:
+            _log.info("liveness.hold_ended")
+        else:
+            _log.warning(
+                "liveness.held",
+                silent=hold.silent,
+                live=hold.live,
+                fix="Look at the network between the runtimes and this server; nobody is called offline meanwhile.",
+            )
+        self.bus.publish_unknown()
 
     async def flush(self) -> None:
         """Store what the board knows and the database does not."""

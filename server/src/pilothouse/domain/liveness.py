@@ -35,6 +35,12 @@ class LivenessRules(msgspec.Struct, frozen=True, kw_only=True):
     """So many intervals of silence count, if that is longer."""
     first_gap_s: float = 90.0
     """Silence allowed before the runtime's interval is known: after its very first beat."""
+    mass_share: float = 0.15
+    """When more than this share of the live runtimes is overdue at once, nobody is called offline for a while."""
+    mass_count: int = 10
+    """So many must be overdue at least: two of three nodes on a laptop are no mass."""
+    hold_s: float = 180.0
+    """How long the verdict is held at most; then silence is what it is."""
 
 
 class Pulse(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,6 +53,15 @@ class Pulse(msgspec.Struct, frozen=True, kw_only=True):
     running_since: Instant
     was: Status
     """The last verdict that was announced, kept over restarts of ours."""
+
+
+class Hold(msgspec.Struct, frozen=True, kw_only=True):
+    """So many fell silent at once that the network or this server is to be doubted before all of them are."""
+
+    since: Instant
+    silent: int
+    live: int
+    """How many were live before, the silent ones included."""
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,7 +79,19 @@ def offline_after_s(interval_s: float | None, rules: LivenessRules) -> float:
     return max(rules.offline_after_s, rules.missed_beats * interval_s)
 
 
-def judge(pulse: Pulse, *, listening_since: Instant, now: Instant, rules: LivenessRules) -> Verdict:
+def is_overdue(pulse_seen_at: Instant, interval_s: float | None, now: Instant, rules: LivenessRules) -> bool:
+    """Tell whether half of the silence that is allowed has passed: too early for a verdict, early enough to count."""
+    return now - pulse_seen_at > offline_after_s(interval_s, rules) / 2
+
+
+def is_mass_silence(silent: int, live: int, rules: LivenessRules) -> bool:
+    """Tell whether so many are overdue at once that it is hardly each one's own end (Eureka guards itself alike)."""
+    return silent >= rules.mass_count and silent > rules.mass_share * live
+
+
+def judge(
+    pulse: Pulse, *, listening_since: Instant, now: Instant, rules: LivenessRules, hold: Hold | None = None
+) -> Verdict:
     """Say whether a runtime is alive, and why."""
     allowed_s = offline_after_s(pulse.interval_s, rules)
     silence_s = now - pulse.seen_at
@@ -77,6 +104,8 @@ def judge(pulse: Pulse, *, listening_since: Instant, now: Instant, rules: Livene
             ),
             since=listening_since,
         )
+    if hold is not None and pulse.was is Status.RUNNING and silence_s > allowed_s:
+        return Verdict(status=Status.UNKNOWN, reason=_held_reason(hold, now, rules), since=pulse.seen_at)
     if silence_s > allowed_s or (pulse.was is Status.OFFLINE and pulse.seen_at < listening_since):
         return Verdict(status=Status.OFFLINE, reason=_offline_reason(pulse, allowed_s), since=pulse.seen_at)
     return Verdict(status=Status.RUNNING, reason="Its heartbeats arrive in time.", since=pulse.running_since)
@@ -90,6 +119,14 @@ def next_interval_s(interval_s: float | None, gap_s: float, rules: LivenessRules
     if gap_s < _SMALLEST_GAP_S or gap_s > min(_GAP_MAX_S, offline_after_s(interval_s, rules)):
         return interval_s
     return gap_s if interval_s is None else max(gap_s, interval_s * _GAP_MEMORY)
+
+
+def _held_reason(hold: Hold, now: Instant, rules: LivenessRules) -> str:
+    left_s = max(0.0, hold.since + rules.hold_s - now)
+    return (
+        f"{hold.silent} of {hold.live} live runtimes fell silent at once: rather the network or this control plane than "
+        f"all of them. Nobody is called offline for another {_span(left_s)}, unless the others come back."
+    )
 
 
 def _offline_reason(pulse: Pulse, allowed_s: float) -> str:

@@ -6,8 +6,22 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from pilothouse.base.instants import Instant
-from pilothouse.domain.liveness import LivenessRules, Pulse, Status, Verdict, judge, next_interval_s, offline_after_s
+from pilothouse.domain.liveness import (
+    Hold,
+    LivenessRules,
+    Pulse,
+    Status,
+    Verdict,
+    is_mass_silence,
+    is_overdue,
+    judge,
+    next_interval_s,
+    offline_after_s,
+)
 from pilothouse.domain.presence import PresenceRow
+
+_BETWEEN_HOLDS_S = 60.0
+"""After a hold ran out, verdicts are given for so long before another one may begin."""
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,6 +84,10 @@ class Board:
         self.listening_since = listening_since
         self._by_identity: dict[tuple[str, str, str], Entry] = {}
         self._by_key: dict[int, Entry] = {}
+        self.hold: Hold | None = None
+        """Set while so many are silent at once that nobody is called offline."""
+        self._no_hold_before: Instant = 0.0
+        self._settled = 0
 
     def __len__(self) -> int:
         return len(self._by_key)
@@ -107,10 +125,44 @@ class Board:
         """Note a beat. True when the runtime was not RUNNING as far as anyone was told: that must be announced."""
         if not entry.interval_is_reported:
             entry.interval_s = next_interval_s(entry.interval_s, now - entry.seen_at, self.rules)
+        # Nothing could be said of it until now, and what was announced is RUNNING: no event will tell that it is back.
+        if entry.seen_at < self.listening_since or (
+            self.hold is not None and is_overdue(entry.seen_at, entry.interval_s, now, self.rules)
+        ):
+            self._settled += 1
         entry.seen_at = now
         entry.address = address
         entry.dirty = True
         return entry.status is not Status.RUNNING
+
+    def watch_for_mass_silence(self, now: Instant) -> bool:
+        """Begin or end a hold on verdicts; True when that changed."""
+        silent = live = 0
+        early_s = self.rules.offline_after_s / 2
+        for entry in self._by_key.values():
+            if entry.status is Status.RUNNING:
+                live += 1
+                if now - entry.seen_at > early_s and is_overdue(entry.seen_at, entry.interval_s, now, self.rules):
+                    silent += 1
+        if self.hold is None:
+            # After a hold that ran out, the silent ones are announced as offline and are no longer counted as live.
+            if now >= self._no_hold_before and is_mass_silence(silent, live, self.rules):
+                self.hold = Hold(since=now, silent=silent, live=live)
+                return True
+            return False
+        is_over = now - self.hold.since >= self.rules.hold_s
+        if is_over or not is_mass_silence(silent, live, self.rules):
+            self.hold = None
+            self._no_hold_before = now + _BETWEEN_HOLDS_S if is_over else now
+            return True
+        if silent != self.hold.silent:
+            self.hold = Hold(since=self.hold.since, silent=silent, live=live)
+        return False
+
+    def take_settled(self) -> int:
+        """Tell how many runtimes of which nothing could be said have spoken since this was last asked."""
+        settled, self._settled = self._settled, 0
+        return settled
 
     def judge(self, entry: Entry, now: Instant) -> Verdict:
         """Say whether a runtime is alive, now."""
@@ -125,6 +177,7 @@ class Board:
             listening_since=self.listening_since,
             now=now,
             rules=self.rules,
+            hold=self.hold,
         )
 
     def is_offline(self, runtime_key: int, now: Instant) -> bool:
