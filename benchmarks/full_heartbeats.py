@@ -1,7 +1,8 @@
 """Full heartbeats per second, durable when acknowledged: group commit against one transaction each, in one run.
 
 Method: in process, without HTTP; 8 kB bodies, 400 runtimes with 20 secrets report something new each time, 256 wait at once.
-`same` sends what is known already, as in a reconnect storm; `new` brings an artifact set that nobody reported before.
+`same` sends what is known already, as in a reconnect storm: it is answered from memory;
+`new` brings an artifact set that nobody reported before.
 """
 
 import asyncio

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
+import time
 
 from pilothouse.protocol.exchange import Inbound
 
@@ -62,7 +63,7 @@ def full_request(runtime_id: str, authorization: str, *, variant: int = 0) -> In
         "nodeInfo": {"platformName": "ballerina"},
         "artifacts": {**ARTIFACTS, "main": {"packageOrg": "a", "packageName": f"v{variant}", "packageVersion": "1"}},
         "runtimeHash": f"hash-{variant}",
-        "timestamp": [1_790_000_000, 0.5],
+        "timestamp": [int(time.time()), 0.5],
     }
     return Inbound("POST", "/icp/heartbeat", authorization, "application/json", json.dumps(body).encode(), "127.0.0.1")
 

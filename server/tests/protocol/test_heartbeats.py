@@ -422,6 +422,31 @@ async def test_case_42_every_acknowledged_answer_advertises_the_same_fields(runt
     assert [answer[1]["supportedHeartbeatFields"] for answer in answers] == [FIELDS] * 4
 
 
+async def stored_report(plane: ControlPlane) -> dict:
+    import json
+
+    from sqlalchemy import text
+
+    document = await plane.store.read(lambda c: c.execute(text("select document from runtime_reports")).scalar_one())
+    return json.loads(document)
+
+
+async def test_case_43_optional_documents_are_stored_when_they_come_and_kept_when_they_are_not_mentioned(
+    runtime, plane, admin
+) -> None:
+    await runtime.full()
+    definitions = {"orders_openapi.json": {"openapi": "3.0.1", "paths": {}}}
+    runtime.extra = {"tryItHost": "10.20.0.14", "openApiDefinitions": definitions}
+    runtime.hash = "hash-2"
+    assert (await runtime.full())[1]["fullHeartbeatRequired"] is False
+    assert (await runtime.delta())[1]["fullHeartbeatRequired"] is False
+    assert (await stored_report(plane))["open_api_definitions"] == definitions
+    runtime.extra, runtime.hash = {}, "hash-3"
+    await runtime.full()
+    assert (await stored_report(plane))["open_api_definitions"] == definitions
+    assert len(await listed(admin)) == 1
+
+
 async def test_log_levels_that_are_not_mentioned_are_kept_and_an_empty_map_clears_them(runtime, admin) -> None:
     levels = "{ runtimes { nodes { logLevels { nodes { logger level } } } } }"
     runtime.extra = {"logLevels": {"acme/order_intake": "DEBUG"}}

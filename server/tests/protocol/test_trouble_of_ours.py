@@ -134,6 +134,53 @@ async def test_an_idle_beat_costs_no_sql_at_all(runtime, plane: ControlPlane) ->
     assert statements == []
 
 
+async def test_saying_in_full_what_is_known_costs_no_sql_and_anything_new_is_stored(
+    runtime, plane: ControlPlane, admin, clock: FakeClock
+) -> None:
+    from sqlalchemy import event
+
+    await runtime.full()
+    await runtime.full()  # the first one bound the secret; by now it is loaded
+    statements: list[str] = []
+    for engine in (plane.store.reader_engine, plane.store.writer_engine):
+        event.listen(engine, "before_cursor_execute", lambda *arguments: statements.append(arguments[2]))
+    for _ in range(20):
+        clock.advance(10)
+        assert (await runtime.full())[1]["acknowledged"] is True
+    assert statements == []
+
+    changes = (
+        {"version": "2.0"},
+        {"version": "2.0", "logLevels": {"a": "DEBUG"}},
+        {"version": "2.0", "logLevels": {"a": "DEBUG"}, "openApiDefinitions": {"o.json": {"openapi": "3.0.1"}}},
+        {"version": "2.0", "logLevels": {"a": "DEBUG"}, "timestamp": [int(clock.now()) - 45, 0]},
+    )
+    for extra in changes:  # though the sender's own hash stays the same
+        runtime.extra = extra
+        statements.clear()
+        assert (await runtime.full())[0] == 200
+        assert any(statement.startswith("UPDATE") for statement in statements), extra
+    (node,) = (await admin.ask("{ runtimes { nodes { version warnings { code } } } }"))["runtimes"]["nodes"]
+    assert node == {"version": "2.0", "warnings": [{"code": "CLOCK_SKEW"}]}
+
+
+async def test_a_runtime_that_was_offline_comes_back_by_a_full_heartbeat_that_says_nothing_new(
+    runtime, plane: ControlPlane, clock: FakeClock
+) -> None:
+    await runtime.full()
+    await runtime.full()
+    for announced in (True, False):
+        clock.advance(200)
+        if announced:
+            plane._watched_at = clock.now()
+            await plane.watch()
+        feed = plane.bus.subscribe()
+        await runtime.full()
+        happened, _ = await feed.take(0.05)
+        assert [event.kind.value for event in happened] == ["runtime.running"]
+        plane.bus.unsubscribe(feed)
+
+
 async def test_a_page_of_runtimes_costs_the_same_few_statements_however_long_it_is(runtime, plane, admin) -> None:
     from sqlalchemy import event
 

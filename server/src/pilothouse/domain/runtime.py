@@ -38,6 +38,10 @@ class NodeFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     management_port: str | None = None
 
 
+UNSAID = msgspec.Raw()
+"""Stands for a raw document that a report does not have; it is left out when the report is stored."""
+
+
 class ReportDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The wide, cold part of a report: one document a runtime."""
 
@@ -46,8 +50,9 @@ class ReportDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     warnings: tuple[Notice, ...] = ()
     capabilities: tuple[str, ...] = ()
     try_it_host: str | None = None
-    open_api_definitions: msgspec.Raw | None = None
-    workflow_metadata: msgspec.Raw | None = None
+    # JSON as it came; `UNSAID` where there is none (msgspec cannot tell a raw value from null in a union).
+    open_api_definitions: msgspec.Raw = UNSAID
+    workflow_metadata: msgspec.Raw = UNSAID
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,6 +1,7 @@
 """Recording a full heartbeat: place it, decide what it changes, save that."""
 
 from collections.abc import Callable
+from hashlib import blake2b
 
 import msgspec
 
@@ -12,6 +13,7 @@ from pilothouse.domain.heartbeat import FullHeartbeat
 from pilothouse.domain.liveness import Status
 from pilothouse.domain.presence import PresenceRow
 from pilothouse.domain.runtime import (
+    UNSAID,
     KnownRuntime,
     Notice,
     Report,
@@ -25,6 +27,7 @@ from pilothouse.operations.placing import Placement, place
 from pilothouse.storage import runtimes
 from pilothouse.storage.unit import Transaction
 
+_NO_ARTIFACTS = artifact_set.ArtifactSet()
 WARNINGS_MAX = 50
 """Notices kept of one heartbeat."""
 
@@ -58,6 +61,18 @@ def prepare_artifacts(heartbeat: FullHeartbeat) -> PreparedArtifacts:
         services=len(heartbeat.artifacts.services),
         listeners=len(heartbeat.artifacts.listeners),
     )
+
+
+def fingerprint(heartbeat: FullHeartbeat, prepared: PreparedArtifacts, key_id: str, now: Instant) -> bytes:
+    """Sum up everything that a heartbeat says and that would be stored: equal sums mean that nothing is new.
+
+    Shape: 16 bytes. The sender's own hash is not trusted with this: it leaves things out (section 2.4).
+    """
+    clock = warn_of_clock(heartbeat.sent_at, now)
+    told = msgspec.structs.replace(heartbeat, artifacts=_NO_ARTIFACTS, sent_at=None)
+    return blake2b(
+        msgspec.json.encode((told, prepared.digest, key_id, None if clock is None else clock.message)), digest_size=16
+    ).digest()
 
 
 def record_full(
@@ -137,8 +152,8 @@ def _trust(
             warnings=tuple(notices[:WARNINGS_MAX]),
             capabilities=heartbeat.capabilities,
             try_it_host=heartbeat.try_it_host,
-            open_api_definitions=heartbeat.open_api_definitions,
-            workflow_metadata=heartbeat.workflow_metadata,
+            open_api_definitions=heartbeat.open_api_definitions or UNSAID,
+            workflow_metadata=heartbeat.workflow_metadata or UNSAID,
         ),
     )
 
@@ -150,7 +165,7 @@ def _keep_unsaid(known: KnownRuntime | None, heartbeat: FullHeartbeat, document:
     before = msgspec.json.decode(known.document, type=ReportDocument)
     if heartbeat.log_levels is None:
         document = msgspec.structs.replace(document, log_levels=before.log_levels)
-    if heartbeat.open_api_definitions is None and before.open_api_definitions is not None:
+    if heartbeat.open_api_definitions is None and before.open_api_definitions:
         document = msgspec.structs.replace(document, open_api_definitions=before.open_api_definitions)
     return document
 

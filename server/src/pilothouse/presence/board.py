@@ -48,6 +48,8 @@ class Entry(msgspec.Struct, kw_only=True, gc=False):
     running_since: Instant
     status: Status
     """The last verdict that was announced."""
+    told: bytes = b""
+    """Sum of what the last full heartbeat said; empty when it is not known, as after a restart of ours."""
     dirty: bool = False
     """Whether it must be flushed."""
 

@@ -19,7 +19,7 @@ from pilothouse.domain.presence import PresenceRow
 from pilothouse.observe.figures import Figures
 from pilothouse.observe.often import worth_a_line
 from pilothouse.observe.refusals import RefusalBook, RefusedSender
-from pilothouse.operations.heartbeats import Recorded, prepare_artifacts, record_full
+from pilothouse.operations.heartbeats import Recorded, fingerprint, prepare_artifacts, record_full
 from pilothouse.presence import Board, Entry, Turn
 from pilothouse.protocol import wire
 from pilothouse.protocol.exchange import Inbound, Outbound
@@ -103,12 +103,16 @@ class RuntimeEdge(msgspec.Struct, kw_only=True, eq=False):
             self.tokens.verify(request.authorization, key.signing, now)
             heartbeat = wire.decode_full(request.body)
             self.keyring.note_use(key, now)
+            prepared = prepare_artifacts(heartbeat)
+            told = fingerprint(heartbeat, prepared, key.facts.key_id, now)
+            if self._is_known(key, heartbeat, told, request.address, now):
+                return _KNOWN
             recorded = await self.store.write(
                 partial(
                     record_full,
                     sender=key.facts,
                     heartbeat=heartbeat,
-                    prepared=prepare_artifacts(heartbeat),
+                    prepared=prepared,
                     address=request.address,
                     now=now,
                     is_offline=partial(self.board.is_offline, now=now),
@@ -116,7 +120,7 @@ class RuntimeEdge(msgspec.Struct, kw_only=True, eq=False):
             )
         except PilothouseError as error:
             return self._refuse(error, request, heartbeat)
-        self._put_up(recorded)
+        self._put_up(recorded, told)
         self.refusals.settle(key.facts.key_id, heartbeat.runtime_id)
         self.figures.full_heartbeats += 1
         return _KNOWN
@@ -124,7 +128,18 @@ class RuntimeEdge(msgspec.Struct, kw_only=True, eq=False):
     async def _load_key(self, request: Inbound) -> Key:
         return await self.keyring.load(self.tokens.key_id(request.authorization))
 
-    def _put_up(self, recorded: Recorded) -> None:
+    def _is_known(self, key: Key, heartbeat: FullHeartbeat, told: bytes, address: str, now: Instant) -> bool:
+        """Note a runtime that says in full what is stored already: a reconnect storm costs the database nothing."""
+        binding = key.facts.binding
+        entry = binding and self.board.find(binding.integration_id, key.facts.environment_id, heartbeat.runtime_id)
+        if entry is None or entry.told != told or self.board.is_offline(entry.runtime_key, now):
+            return False
+        if self.board.touch(entry, now, address):
+            self._returned(entry, now)
+        self.figures.full_heartbeats += 1
+        return True
+
+    def _put_up(self, recorded: Recorded, told: bytes) -> None:
         """Show on the board what was stored, keeping what only the board knows."""
         for key in recorded.retired:
             self.board.take_down(key)
@@ -133,6 +148,7 @@ class RuntimeEdge(msgspec.Struct, kw_only=True, eq=False):
         entry = Entry(
             **{name: getattr(row, name) for name in PresenceRow.__struct_fields__},
             interval_is_reported=recorded.interval_is_reported,
+            told=told,
         )
         if before is not None:
             if not recorded.interval_is_reported:
