@@ -19,7 +19,8 @@ const STOPS: Stop[] = [
       await page.getByText('shown once').waitFor()
     },
   ],
-  ['runtime', '/runtimes/rt-stock-level-prod-2', 'Another runtime of this integration'],
+  ['runtime', '/runtimes/rt-stock-level-prod-2', 'DUPLICATE_NAME'],
+  ['silent runtime', '/runtimes/rt-dunning-dev-1', 'As last reported'],
   ['projects', '/projects', 'Customer 360'],
   ['create project', '/projects?create=true', 'Display name'],
   ['project', '/projects/billing', 'Invoice Sync'],
@@ -93,7 +94,7 @@ declare global {
 }
 
 stories('For everyone', (story) => {
-  const half = STOPS.length / 2
+  const half = Math.ceil(STOPS.length / 2)
   story(
     'first half of the pages: axe finds nothing in both themes, none scrolls sideways at 360 px',
     ({ page }) => tour(page, STOPS.slice(0, half)),

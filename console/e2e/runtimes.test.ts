@@ -17,6 +17,9 @@ stories('Runtimes', (story) => {
     const toml = await snippet.locator('pre').textContent()
     expect(toml).toContain('project = "<project-name>"')
     await dialog.getByText('This secret is shown once.').waitFor()
+    await dialog
+      .getByText('Put import pilothouse_bridge.auto as the first import of your program.', { exact: true })
+      .waitFor()
     await dialog.getByText('Waiting for the first heartbeat…').waitFor()
     const secret = /secret = "([^"]+)"/.exec(toml ?? '')?.[1] ?? 'none'
     const kept = await page.evaluate(() => JSON.stringify([location.href, { ...localStorage }, { ...sessionStorage }]))
@@ -47,9 +50,10 @@ stories('Runtimes', (story) => {
     await row.getByText('Running').waitFor()
     const before = await row.boundingBox()
     await page.evaluate(() => globalThis.mock?.silence('rt-stock-level-prod-3'))
-    await row.getByText('Offline').waitFor()
-    await row.getByText(/No heartbeat for more than 30 s/).waitFor()
-    expect(await row.boundingBox()).toEqual(before)
+    await row.getByText('Offline', { exact: true }).waitFor()
+    await row.getByText(/No heartbeat from 10\.0\.3\.9 since/).waitFor()
+    const after = await row.boundingBox()
+    expect({ ...after, height: 0 }).toEqual({ ...before, height: 0 })
     await card(page, 'Production').getByText('3 offline').waitFor()
   })
 
@@ -81,7 +85,7 @@ stories('Runtimes', (story) => {
     await live(page)
     await card(page, 'Production')
       .getByRole('row', { name: /stock-level-prod-4/ })
-      .getByText('Offline')
+      .getByText('Offline', { exact: true })
       .waitFor()
     complaints.splice(0)
   })
@@ -95,6 +99,64 @@ stories('Runtimes', (story) => {
     expect(new URL(page.url()).searchParams.get('refusals')).toBe('true')
     await page.keyboard.press('Escape')
     await panel.waitFor({ state: 'detached' })
+  })
+
+  for (const width of [390, 1_024, 1_280, 1_440, 1_920]) {
+    story(`at ${width} px the reason is readable in full and the columns line up`, async ({ page }) => {
+      await page.setViewportSize({ width, height: 900 })
+      await page.goto('/runtimes')
+      const reason = page.getByText(/No heartbeat from 10\.0\.3\.8 since.*it cannot reach this server\.$/)
+      await reason.waitFor()
+      const cut = await reason.evaluate(
+        (box) => box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight,
+      )
+      expect(cut).toBe(false)
+      const lines = await reason.evaluate((box) => Math.round((box.clientHeight - 8) / 16))
+      expect(lines).toBeLessThanOrEqual(width === 390 ? 4 : 2)
+      const [dev, prod] = await Promise.all(
+        ['Development', 'Production'].map((name) =>
+          card(page, name)
+            .getByRole('columnheader')
+            .evaluateAll((heads) =>
+              heads.map((head) => [head.textContent, Math.round(head.getBoundingClientRect().x)]),
+            ),
+        ),
+      )
+      expect(dev).toEqual(prod)
+      const sideways = await page.evaluate(() =>
+        [...document.querySelectorAll('main [role=group]')].some((box) => box.scrollWidth > box.clientWidth),
+      )
+      expect(sideways).toBe(false)
+    })
+  }
+
+  story('identities stay on one line and are copied with one press', async ({ page }) => {
+    for (const width of [1_440, 1_280, 360]) {
+      await page.setViewportSize({ width, height: 900 })
+      await page.goto('/runtimes/rt-dunning-dev-1')
+      const id = page.getByText(/^[0-9a-f]{8}-[0-9a-f]{4}-4/)
+      await id.waitFor()
+      expect((await id.boundingBox())?.height).toBeLessThan(20)
+      await page.getByRole('button', { name: 'Copy Runtime id' }).click()
+      expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(await id.textContent())
+    }
+  })
+
+  story('what a runtime hosts stands by path, then by method', async ({ page }) => {
+    await page.goto('/runtimes/rt-order-create-prod-1')
+    const orders = page.getByRole('region', { name: 'Orders' })
+    await orders.getByText('/orders/changes').waitFor()
+    const rows = await orders.locator('tbody tr').evaluateAll((all) => all.map((row) => row.children[0]?.textContent))
+    expect(rows).toEqual(['GET', 'POST', 'WEBSOCKET', 'DELETE', 'GET', 'PATCHPUT', 'GET'])
+  })
+
+  story('the title of the page is announced when one comes to it', async ({ page }) => {
+    await page.goto('/runtimes')
+    await page.getByRole('link', { name: 'dunning-dev-1' }).waitFor()
+    await page.waitForTimeout(400)
+    expect(await page.locator('[data-announcer]').textContent()).toBe('')
+    await page.getByRole('link', { name: 'dunning-dev-1' }).click()
+    await page.locator('[data-announcer]', { hasText: /^dunning-dev-1$/ }).waitFor({ state: 'attached' })
   })
 
   story('a runtime page shows what it hosts, and narrows it', async ({ page }) => {

@@ -46,7 +46,7 @@ export class Db {
         count: 42,
         code: 'UNKNOWN_KEY',
         message: 'The token is signed with a key that does not exist or was revoked.',
-        fix: 'Generate a secret for the environment and put it into the runtime’s Config.toml.',
+        fix: 'Generate a new secret in the console and put it into `secret` of Config.toml.',
         address: '10.0.3.19',
         keyId: 'k7m2q9xd',
         runtimeId: '8b1c7f52-0f1e-4a53-8a5b-2b6f3f4f2f0d',
@@ -106,15 +106,14 @@ export function countsOf(runtimes: RuntimeRecord[]): api.RuntimeCounts {
 
 function verdict(runtime: RuntimeRecord): Pick<api.Runtime, 'status' | 'statusReason' | 'statusSince'> {
   if (runtime.unheard) {
-    const statusReason = 'Not heard since the control plane began to listen; it may be running.'
+    const statusReason = `The control plane began to listen 20 s ago and has not heard from it since; it says offline after ${runtime.offlineAfterSeconds} s of silence.`
     return { status: 'UNKNOWN', statusReason, statusSince: iso(-20) }
   }
   if (runtime.silent) {
-    const statusReason = `No heartbeat for more than ${runtime.offlineAfterSeconds} s; the last came from ${runtime.address}.`
+    const statusReason = `No heartbeat from ${runtime.address} since; one is expected every ${runtime.heartbeatIntervalSeconds} s, offline after ${runtime.offlineAfterSeconds} s of silence. The process ended, or it cannot reach this server.`
     return { status: 'OFFLINE', statusReason, statusSince: runtime.lastHeartbeatAt ?? runtime.registeredAt }
   }
-  const statusReason = `Heartbeats arrive every ${runtime.heartbeatIntervalSeconds} s.`
-  return { status: 'RUNNING', statusReason, statusSince: runtime.cameAt }
+  return { status: 'RUNNING', statusReason: 'Its heartbeats arrive in time.', statusSince: runtime.cameAt }
 }
 
 /** The object that the schema's default resolvers read; lists are functions because they take arguments. */

@@ -12,6 +12,7 @@ import { asProblem } from './api/problem'
 import { viewerQuery } from './api/queries'
 import { Shell } from './shell/shell'
 import { shell as words } from './strings/shell'
+import { Announcer } from './ui/announcer'
 import { Notices } from './ui/notices'
 import { Failed, Missing } from './ui/states'
 import { TipLayer } from './ui/tip'
@@ -23,6 +24,7 @@ const root = createRootRouteWithContext<{ client: QueryClient }>()({
     <>
       <Outlet />
       <Notices />
+      <Announcer />
       <TipLayer />
     </>
   ),

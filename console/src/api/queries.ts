@@ -5,6 +5,12 @@ import * as doc from './generated/operations'
 import { graphql } from './request'
 
 export const PAGE_SIZE = 50
+/** The most that the API gives at once. */
+export const LARGEST_PAGE = 500
+
+const nextCursor = (page: { pageInfo: doc.PageFragment }) =>
+  page.pageInfo.hasNextPage ? page.pageInfo.endCursor : null
+const fromStart: string | null = null
 
 /** Keys of the cache; the first word says which pages a change makes stale. */
 export const viewerQuery = queryOptions({
@@ -18,9 +24,31 @@ export const organizationQuery = queryOptions({
   queryFn: async ({ signal }) => (await graphql(doc.OrganizationDocument, {}, signal)).organization,
 })
 
+/** All of them, for choices and for the pages that have a part for each. */
 export const environmentsQuery = queryOptions({
   queryKey: ['counts', 'environments'],
-  queryFn: async ({ signal }) => (await graphql(doc.EnvironmentsDocument, {}, signal)).environments,
+  queryFn: async ({ signal }) => {
+    const nodes: doc.EnvironmentRowFragment[] = []
+    let after: string | null = null
+    do {
+      const answer: doc.EnvironmentsQuery = await graphql(
+        doc.EnvironmentsDocument,
+        { first: LARGEST_PAGE, after },
+        signal,
+      )
+      nodes.push(...answer.environments.nodes)
+      after = nextCursor(answer.environments)
+    } while (after !== null)
+    return { nodes }
+  },
+})
+
+export const environmentPagesQuery = infiniteQueryOptions({
+  queryKey: ['counts', 'environments', 'pages'],
+  queryFn: async ({ signal, pageParam }) =>
+    (await graphql(doc.EnvironmentsDocument, { first: PAGE_SIZE, after: pageParam }, signal)).environments,
+  initialPageParam: fromStart,
+  getNextPageParam: nextCursor,
 })
 
 export const projectQuery = (handle: string) =>
@@ -34,10 +62,6 @@ export const integrationQuery = (project: string, handle: string) =>
     queryKey: ['counts', 'integration', project, handle],
     queryFn: async ({ signal }) => (await graphql(doc.IntegrationDocument, { project, handle }, signal)).integration,
   })
-
-const nextCursor = (page: { pageInfo: doc.PageFragment }) =>
-  page.pageInfo.hasNextPage ? page.pageInfo.endCursor : null
-const fromStart: string | null = null
 
 export const projectsQuery = (search: string, first = PAGE_SIZE) =>
   infiniteQueryOptions({
@@ -112,16 +136,10 @@ export const heartbeatQuery = (id: string) =>
   })
 
 /** RuntimeFilter knows no status, so the overview reads one large page and picks from it; it says when there is more. */
-const OVERVIEW_SIZE = 500
-
 export const notWellQuery = queryOptions({
   queryKey: ['counts', 'not-well'],
   queryFn: async ({ signal }) => {
-    const { runtimes } = await graphql(
-      doc.RuntimesDocument,
-      { filter: null, first: OVERVIEW_SIZE, after: null },
-      signal,
-    )
+    const { runtimes } = await graphql(doc.RuntimesDocument, { filter: null, first: LARGEST_PAGE, after: null }, signal)
     const rows = runtimes.nodes.filter((each) => each.status !== 'RUNNING' || each.warnings.length > 0).sort(worstFirst)
     return { rows, seen: runtimes.nodes.length, more: runtimes.pageInfo.hasNextPage }
   },

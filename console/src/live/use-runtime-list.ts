@@ -6,14 +6,13 @@ import {
   type RuntimeFilter,
   type RuntimeRowFragment,
 } from '@/api/generated/operations'
-import { runtimesQuery } from '@/api/queries'
+import { LARGEST_PAGE, runtimesQuery } from '@/api/queries'
 import { graphql } from '@/api/request'
 import { useRuntimeChanges } from './hub'
 import { applyChange, applyHeartbeats, insertRows } from './merge'
 
 /** The line tells of changes, not of every heartbeat: their instants are read again at this pace. */
 const HEARTBEATS_EVERY_MS = 5_000
-const LARGEST_PAGE = 500
 
 /**
  * A list of runtimes that stays true: rows change in place; new ones appear with a quiet mark,

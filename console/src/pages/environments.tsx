@@ -1,7 +1,7 @@
-import { useQuery } from '@tanstack/react-query'
+import { useInfiniteQuery } from '@tanstack/react-query'
 import { Link, useSearch } from '@tanstack/react-router'
 import { type EnvironmentRowFragment, EnvironmentsDocument } from '@/api/generated/operations'
-import { environmentsQuery } from '@/api/queries'
+import { environmentPagesQuery, PAGE_SIZE } from '@/api/queries'
 import { CreateEnvironment } from '@/forms/create-environment'
 import { environments as words } from '@/strings/tenancy'
 import { Age } from '@/ui/age'
@@ -52,35 +52,27 @@ const columns: ListColumn<EnvironmentRowFragment>[] = [
 export function EnvironmentsPage() {
   const { create } = useSearch({ from: `/shell${PATH.environments}` })
   const change = useSearchState<ListSearch>()
-  const query = useQuery(environmentsQuery)
+  const query = useInfiniteQuery(environmentPagesQuery)
   const blocked = useBlocked()('ENVIRONMENT_MGT_MANAGE_NONPROD')
   const button = (
     <Button look="solid" blocked={blocked} onClick={() => change({ create: true })}>
       {words.create}
     </Button>
   )
-  const listed = {
-    ...query,
-    data: query.data && { pages: [query.data] },
-    hasNextPage: false,
-    isFetchingNextPage: false,
-    isFetchNextPageError: false,
-    fetchNextPage: () => undefined,
-  }
   return (
     <>
       <PageHead
         title={words.title}
         actions={
           <>
-            <CopyGraphql document={EnvironmentsDocument} variables={{ after: null }} />
+            <CopyGraphql document={EnvironmentsDocument} variables={{ first: PAGE_SIZE, after: null }} />
             {button}
           </>
         }
       />
       <List
         what={words.what}
-        query={listed}
+        query={query}
         columns={columns}
         rowKey={(row) => row.handle}
         empty={

@@ -8,14 +8,15 @@ import { CouldNotLoad } from '@/ui/states'
 import { CriticalBadge, Status } from '@/ui/status'
 import { PATH, to } from '@/util/paths'
 import { runtimeLabel } from './runtimes/columns'
+import { hasWhy, Why } from './runtimes/why'
 
 type EnvironmentHealthProps = { environment: EnvironmentRowFragment; project: string; integration: string }
 
 /** The runtimes of one integration in one environment, problems first. */
 export function EnvironmentHealth({ environment, project, integration }: EnvironmentHealthProps) {
   const { query, rows, total } = useRuntimeList({ project, integration, environment: environment.handle })
-  const notWell = rows.filter((row) => row.status !== 'RUNNING')
-  const running = rows.length - notWell.length
+  const notWell = rows.filter(hasWhy)
+  const running = rows.filter((row) => row.status === 'RUNNING').length
   return (
     <li className="px-3.5 py-2">
       <div className="flex flex-wrap items-center gap-x-3 gap-y-1">
@@ -41,13 +42,14 @@ export function EnvironmentHealth({ environment, project, integration }: Environ
       {notWell.length > 0 && (
         <ul className="mt-1 space-y-0.5">
           {notWell.map((row) => (
-            <li key={row.id} className="flex flex-wrap items-baseline gap-x-3">
+            <li key={row.id} className="flex flex-wrap items-center gap-x-2.5">
               <Status status={row.status} />
-              <Link {...to.runtime(row.id)} className="mono link">
+              <Age at={row.statusSince} className="text-faint" />
+              <Link {...to.runtime(row.id)} className="mono link ml-1">
                 {runtimeLabel(row)}
               </Link>
-              <span className="min-w-0 text-muted">
-                {row.statusReason} <Age at={row.statusSince} ago />
+              <span className="min-w-0 basis-full text-muted">
+                <Why runtime={row} />
               </span>
             </li>
           ))}

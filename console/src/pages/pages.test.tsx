@@ -1,16 +1,17 @@
 // @vitest-environment happy-dom
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query'
 import { createMemoryHistory, RouterProvider } from '@tanstack/react-router'
-import { cleanup, fireEvent, render, screen } from '@testing-library/react'
+import { cleanup, fireEvent, render, screen, waitFor, within } from '@testing-library/react'
 import { HttpResponse, http } from 'msw'
 import { setupServer } from 'msw/node'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import { makeRouter, setRouter } from '@/routes'
-import { API } from '@/util/paths'
+import { API, to } from '@/util/paths'
 import { Db } from '../../mock/db'
 import { makeMock } from '../../mock/handlers'
 
 let signedIn = true
+let db: Db
 const server = setupServer()
 
 beforeAll(() => server.listen({ onUnhandledRequest: 'error' }))
@@ -22,7 +23,8 @@ beforeEach(() => {
       signedIn = value
     },
   }
-  server.resetHandlers(...makeMock(new Db(), session).handlers)
+  db = new Db()
+  server.resetHandlers(...makeMock(db, session).handlers)
 })
 afterEach(cleanup)
 afterAll(() => server.close())
@@ -96,4 +98,93 @@ test('a form keeps its values when the API fails', async () => {
   await screen.findByText(/The database did not answer/)
   expect(name.value).toBe('Broken')
   expect(screen.getByLabelText<HTMLInputElement>('Handle').value).toBe('broken')
+})
+
+test('what a silent runtime reported is shown as reported, without the colour of a known state', async () => {
+  open('/runtimes/rt-dunning-dev-1')
+  const line = await screen.findByText(/^As last reported/)
+  expect(line.textContent).toMatch(/^As last reported, 1 h 31 min ago\. What it does now is not known\.$/)
+  for (const state of screen.getAllByText('Enabled')) expect(state.className).not.toContain('text-ok')
+  const levels = within(screen.getByRole('region', { name: 'Log levels' }))
+  expect(levels.getByText('DEBUG').className).toContain('text-faint')
+  cleanup()
+  open('/runtimes/rt-crm-bridge-prod-1')
+  await screen.findByText(/^As last reported/)
+  cleanup()
+  open('/runtimes/rt-order-create-prod-1')
+  await screen.findByRole('heading', { level: 1, name: 'order-create-prod-1' })
+  expect(screen.queryByText(/^As last reported/)).toBeNull()
+  for (const state of screen.getAllByText('Enabled')) expect(state.className).toContain('text-ok')
+})
+
+test('what is not well names where it is, linked', async () => {
+  open('/')
+  const entry = (await screen.findByRole('link', { name: 'dunning-dev-1' })).closest('li')
+  if (!entry) throw new Error('no entry')
+  const links = within(entry)
+    .getAllByRole('link')
+    .map((link) => `${link.textContent} ${link.getAttribute('href')}`)
+  expect(links).toEqual([
+    'dunning-dev-1 /runtimes/rt-dunning-dev-1',
+    'Billing /projects/billing',
+    'Dunning /projects/billing/integrations/dunning',
+    'Development /runtimes?environment=dev',
+  ])
+})
+
+test('code in what the control plane says is set as code', async () => {
+  open('/runtimes?refusals=true')
+  const panel = await screen.findByRole('dialog', { name: 'Refused heartbeats' })
+  expect((await within(panel).findByText('secret')).tagName).toBe('CODE')
+  expect(panel.textContent).not.toContain('`')
+})
+
+test('a page of environments is followed by the next one', async () => {
+  for (let number = db.environments.length; number < 60; number++) {
+    db.environments.push({ handle: `e${number}`, displayName: `E ${number}`, critical: false, createdAt: db.startedAt })
+  }
+  open('/environments')
+  await screen.findByText('50 of 60')
+  expect(screen.queryByRole('link', { name: 'E 59' })).toBeNull()
+  fireEvent.click(screen.getByRole('button', { name: 'Show more' }))
+  await screen.findByRole('link', { name: 'E 59' })
+  expect(screen.queryByRole('button', { name: 'Show more' })).toBeNull()
+  cleanup()
+  open('/runtimes')
+  await screen.findByText('20 of 60')
+  expect(screen.getAllByRole('region')).toHaveLength(20)
+  fireEvent.click(screen.getByRole('button', { name: 'Show more' }))
+  await screen.findByText('40 of 60')
+})
+
+test('while runtimes of an integration are read it is not said that there are none', async () => {
+  let answer = () => {}
+  const held = new Promise<void>((resolve) => {
+    answer = resolve
+  })
+  server.use(
+    http.post(API.graphql, async ({ request }) => {
+      const { query } = (await request.clone().json()) as { query: string }
+      if (query.includes('query Runtimes')) await held
+    }),
+  )
+  open('/projects/billing/integrations/dunning/runtimes?environment=dev')
+  const card = await screen.findByRole('region', { name: 'Development' })
+  expect(within(card).queryByText('no runtimes')).toBeNull()
+  answer()
+  await within(card).findByText('dunning-dev-1')
+})
+
+test('the title of a page is announced to screen readers once it has settled', async () => {
+  const router = open('/projects')
+  await screen.findByRole('heading', { level: 1, name: 'Projects' })
+  const said = () => document.querySelector('[data-announcer]')?.textContent
+  await new Promise((resolve) => setTimeout(resolve, 300))
+  const before = said()
+  await router.navigate(to.environments())
+  await screen.findByRole('heading', { level: 1, name: 'Environments' })
+  expect(said()).toBe(before)
+  await waitFor(() => expect(said()).toBe('Environments'))
+  await router.navigate(to.projects())
+  await waitFor(() => expect(said()).toBe('Projects'))
 })

@@ -46,7 +46,7 @@ const columns: ListColumn<IntegrationRowFragment>[] = [
     title: words.columns.runtimes,
     className: 'w-full',
     cell: ({ project, handle, runtimes }) => (
-      <Link {...to.integrationRuntimes(project.handle, handle)}>
+      <Link {...to.integrationRuntimes(project.handle, handle)} className="inline-flex">
         <Counts counts={runtimes} empty={projects.noRuntimes} />
       </Link>
     ),

@@ -5,14 +5,17 @@ import { type FormEvent, useState } from 'react'
 import { signIn } from '@/api/request'
 import { strings } from '@/strings/common'
 import { signIn as words } from '@/strings/shell'
+import { useAnnounced } from '@/ui/announcer'
 import { Button } from '@/ui/button'
 import { Field, inputClass } from '@/ui/field'
 import { Mark } from '@/ui/mark'
+import { Said } from '@/ui/said'
 import { PATH, safeTarget } from '@/util/paths'
 import { useSecondsLeft } from '@/util/ticker'
 import { useAction } from '@/util/use-action'
 
 export function SignInPage() {
+  useAnnounced(words.lead)
   const search = useSearch({ from: PATH.signIn })
   const target = safeTarget(search.to)
   const navigate = useNavigate()
@@ -90,7 +93,7 @@ export function SignInPage() {
         <div role="alert">
           {problem && (
             <p className="mb-3.5 rounded-md bg-bad-soft px-2.5 py-2 text-bad">
-              {problem.message} {problem.fix}{' '}
+              <Said text={problem.message} /> <Said text={problem.fix} />{' '}
               {blockedUntil > 0 && (secondsLeft > 0 ? words.wait(secondsLeft) : words.canRetry)}
             </p>
           )}

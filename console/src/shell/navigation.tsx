@@ -5,11 +5,11 @@ import { to } from '@/util/paths'
 import { useScope } from './scope'
 
 const entryClass =
-  'flex h-8 shrink-0 items-center gap-2.5 rounded-md px-2.5 text-muted hover:bg-hover hover:text-ink aria-[current=page]:bg-hover aria-[current=page]:font-medium aria-[current=page]:text-ink'
+  'flex h-8 shrink-0 items-center gap-2.5 rounded-md px-1.5 sm:px-2.5 text-muted hover:bg-hover hover:text-ink aria-[current=page]:bg-hover aria-[current=page]:font-medium aria-[current=page]:text-ink'
 
 const exact = { exact: true, includeSearch: false } as const
 const below = { includeSearch: false } as const
-const icon = { size: 15, 'aria-hidden': true, className: 'shrink-0' } as const
+const icon = { size: 15, 'aria-hidden': true, className: 'shrink-0 max-sm:hidden' } as const
 
 /** The pages of the present scope; only pages that exist. */
 export function Navigation() {

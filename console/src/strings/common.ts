@@ -14,6 +14,7 @@ export const strings = {
   close: 'Close',
   done: 'Done',
   copy: 'Copy',
+  copyWhat: (what: string) => `Copy ${what}`,
   copied: 'Copied',
   copyFailed: 'Copying was refused by the browser. Select the text and copy it by hand.',
   copyGraphql: 'Copy as GraphQL',

@@ -24,7 +24,7 @@ export const runtimes = {
   runningOf: (running: number, seen: number, more: boolean) =>
     more ? `${running} of the first ${seen} running` : `${running} of ${seen} running`,
   held: (count: number) => `${count} new`,
-  statusTip: (reason: string, since: string) => `${reason} Since ${since}.`,
+  statusTip: (name: string, reason: string, since: string) => `${name}: ${reason} Since ${since}.`,
   emptyTitle: (environment: string) => `No runtime reports from ${environment} yet`,
   emptyText:
     'A runtime appears here with its first heartbeat. Add Runtime makes a secret and shows the Config.toml to put beside your program.',
@@ -66,17 +66,18 @@ export const addRuntime = {
   stepsPython: 'Python',
   stepsBallerina: 'Ballerina',
   steps: {
-    install: 'Install the bridge.',
+    install: 'Install the bridge:',
     place: 'Put Config.toml beside the program, and give it a runtime name that no other copy has.',
-    import: 'Import the bridge, anywhere in the program.',
+    import: 'Put `import pilothouse_bridge.auto` as the first import of your program.',
     run: 'Run the program.',
   },
   ballerina: {
-    import: 'Import the runtime bridge in the main module.',
-    enable: 'Switch remote management on in Ballerina.toml, under [build-options].',
+    import: 'Import the runtime bridge in the main module:',
+    enable: 'Switch remote management on in Ballerina.toml, under [build-options]:',
     place: 'Put Config.toml beside Ballerina.toml and run.',
   },
-  otherMachine: (url: string) => `Does the runtime live on another machine? Set serverUrl = "${url}" in Config.toml.`,
+  otherMachine: (url: string) =>
+    `Does the runtime live on another machine? Set \`serverUrl = "${url}"\` in Config.toml.`,
   waiting: 'Waiting for the first heartbeat…',
   waitingHelp: 'This turns green by itself. If a heartbeat is refused, the Runtimes page says why.',
   got: (runtime: string) => `Got it: ${runtime} is`,
@@ -100,7 +101,9 @@ export const runtime = {
   filter: 'Filter loggers',
   filterServices: 'Filter services and resources',
   filterShort: 'Filter',
-  copyId: 'Copy runtime id',
+  asReported: 'As last reported',
+  asReportedMeaning: 'What it does now is not known.',
+  neverReported: 'It has not been heard from yet.',
   noServices: 'This runtime reports no services',
   noServicesText: 'Services appear with the first full heartbeat after the program has made them.',
   noListeners: 'This runtime reports no listeners',

@@ -12,7 +12,9 @@ export const home = {
   seeAll: 'All runtimes',
   partial: (seen: number) => `Looked at the first ${seen} runtimes; the Runtimes page has the rest.`,
   byEnvironment: 'Environments',
+  allEnvironments: 'All environments',
   refusals: 'Refused heartbeats',
+  refused: 'Refused',
 }
 
 export const projects = {

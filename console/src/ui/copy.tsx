@@ -37,6 +37,30 @@ export function CopyButton({ text, label = strings.copy, onCopied, look = 'plain
   )
 }
 
+/** For a value that stands beside it: the icon says it, and the name says what is copied. */
+export function CopyIconButton({ text, label }: { text: string; label: string }) {
+  const [copied, setCopied] = useState(false)
+  const name = copied ? strings.copied : label
+  return (
+    <button
+      type="button"
+      aria-label={name}
+      data-tip={name}
+      onClick={async () => {
+        if (!(await copyText(text))) return
+        setCopied(true)
+        setTimeout(() => setCopied(false), 2_000)
+      }}
+      className="grid size-5 shrink-0 place-items-center rounded text-faint hover:bg-hover hover:text-ink"
+    >
+      {copied ? <Check size={12} aria-hidden /> : <CopyIcon size={12} aria-hidden />}
+      <span role="status" className="sr-only">
+        {copied && strings.copied}
+      </span>
+    </button>
+  )
+}
+
 /** The same list or action for a script: document and variables, ready for any GraphQL client. */
 export function CopyGraphql<R, V>({ document, variables }: { document: TypedDocumentString<R, V>; variables: V }) {
   const text = `${document.toString().trim()}\n\n# variables\n# ${JSON.stringify(variables)}\n`

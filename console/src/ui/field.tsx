@@ -1,4 +1,5 @@
 import { type ComponentProps, type ReactNode, useId } from 'react'
+import { Said } from './said'
 
 const boxClass = 'h-8 rounded-md border border-edge bg-surface px-2.5 text-ink outline-offset-0 aria-invalid:border-bad'
 export const inputClass = `${boxClass} w-full`
@@ -23,7 +24,7 @@ export function Field({ label, hint, error, children }: FieldProps) {
       {children({ id, 'aria-describedby': described, 'aria-invalid': Boolean(error) })}
       {error && (
         <p id={`${id}-error`} className="mt-1 text-bad">
-          {error}
+          <Said text={error} />
         </p>
       )}
       {hint && (

@@ -1,6 +1,7 @@
 import { CircleAlert, CircleCheck, X } from 'lucide-react'
 import { useSyncExternalStore } from 'react'
 import { strings } from '@/strings/common'
+import { Said } from './said'
 
 type Tone = 'ok' | 'bad'
 type Notice = { id: number; text: string; tone: Tone }
@@ -46,7 +47,9 @@ export function Notices() {
           ) : (
             <CircleAlert size={15} className="mt-0.5 shrink-0 text-bad" aria-hidden />
           )}
-          <span className="min-w-0 flex-1 break-words">{text}</span>
+          <span className="min-w-0 flex-1 break-words">
+            <Said text={text} />
+          </span>
           <button
             type="button"
             aria-label={strings.dismiss}

@@ -1,8 +1,10 @@
 import type { ReactNode } from 'react'
 import { strings } from '@/strings/common'
+import { useAnnounced } from './announcer'
 
 /** Title, what belongs beside it, and the page's actions. */
 export function PageHead({ title, note, actions }: { title: string; note?: ReactNode; actions?: ReactNode }) {
+  useAnnounced(title)
   return (
     <header className="mb-3 flex flex-wrap items-center gap-x-3 gap-y-2">
       <title>{strings.title(title)}</title>
@@ -40,7 +42,7 @@ export function TableBox({ label, children }: { label: string; children: ReactNo
 
 export function Facts({ facts }: { facts: [string, ReactNode][] }) {
   return (
-    <dl className="grid grid-cols-[minmax(7rem,max-content)_1fr] gap-x-5 gap-y-1 px-3.5 py-2.5">
+    <dl className="grid grid-cols-[minmax(112px,max-content)_minmax(0,1fr)] gap-x-4 gap-y-1 px-3.5 py-2.5">
       {facts.map(([name, value]) => (
         <div key={name} className="contents">
           <dt className="text-muted">{name}</dt>

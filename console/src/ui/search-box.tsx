@@ -20,7 +20,11 @@ export function SearchBox({ label, value, onSearch }: SearchBoxProps) {
   }, [text, value, onSearch])
   return (
     <div className="relative">
-      <Search size={13} className="pointer-events-none absolute left-2.5 top-2.5 text-faint" aria-hidden />
+      <Search
+        size={13}
+        className="pointer-events-none absolute left-2.5 top-1/2 -translate-y-1/2 text-faint"
+        aria-hidden
+      />
       <input
         type="search"
         data-search

@@ -5,7 +5,9 @@ import { asProblem } from '@/api/problem'
 import { strings } from '@/strings/common'
 import { missing } from '@/strings/shell'
 import { to } from '@/util/paths'
+import { useAnnounced } from './announcer'
 import { Button, buttonClass } from './button'
+import { Said } from './said'
 
 /** Loading, in the shape of what comes; appears only after 200 ms. */
 export function Skeleton({ rows = 5, label }: { rows?: number; label: string }) {
@@ -40,7 +42,7 @@ export function Failed({ title, error, onRetry }: FailedProps) {
       <div className="min-w-0 flex-1">
         <p className="font-medium">{title}</p>
         <p className="text-muted">
-          {problem.message} {problem.fix} <code className="text-faint">{problem.code}</code>
+          <Said text={problem.message} /> <Said text={problem.fix} /> <code className="text-faint">{problem.code}</code>
         </p>
       </div>
       <Button onClick={onRetry}>
@@ -65,11 +67,13 @@ export function Empty({ title, children, action }: { title: string; children?: R
 
 /** What is not there, or may not be seen: a page with ways out. */
 export function Missing({ what }: { what?: string }) {
+  const heading = what ? missing.thing(what) : missing.page
+  useAnnounced(heading)
   return (
     <div className="mx-auto max-w-lg px-4 py-20">
       <title>{strings.title(missing.title)}</title>
       <SearchX size={22} className="mb-3 text-faint" aria-hidden />
-      <h1 className="text-[18px]">{what ? missing.thing(what) : missing.page}</h1>
+      <h1 className="text-[18px]">{heading}</h1>
       <p className="mt-1 text-muted">{missing.why}</p>
       <div className="mt-4 flex flex-wrap gap-2">
         <Link {...to.home()} className={buttonClass('solid')}>

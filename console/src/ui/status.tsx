@@ -1,6 +1,7 @@
 import { CircleAlert, CircleCheck, CircleDashed, CircleOff, TriangleAlert } from 'lucide-react'
 import type { ArtifactState, CountsFragment, RuntimeStatus } from '@/api/generated/operations'
 import { stateNames, statusNames, strings } from '@/strings/common'
+import { withoutMarks } from '@/util/code-spans'
 
 const looks = {
   RUNNING: { icon: CircleCheck, tone: 'text-ok' },
@@ -25,8 +26,11 @@ const stateLooks = {
   UNKNOWN: { icon: CircleDashed, tone: 'text-faint' },
 } as const
 
-export function State({ state }: { state: ArtifactState }) {
-  const { icon: Icon, tone } = stateLooks[state]
+/** What an artifact was reported to be. Of a runtime that is `unheard` that is not known to be so now: no colour then. */
+export function State({ state, unheard }: { state: ArtifactState; unheard: boolean }) {
+  const { icon, tone: known } = stateLooks[state]
+  const Icon = unheard ? CircleDashed : icon
+  const tone = unheard ? 'text-faint' : known
   return (
     <span className={`inline-flex items-center gap-1.5 ${tone}`}>
       <Icon size={13} aria-hidden />
@@ -63,7 +67,7 @@ export function CriticalBadge() {
   return (
     <span
       data-tip={strings.criticalMeaning}
-      className="inline-flex items-center gap-1 rounded border border-edge px-1.5 text-[11px] leading-[18px] text-muted"
+      className="inline-flex items-center gap-1 rounded border border-edge px-1.5 text-[11px] font-normal leading-[18px] text-muted"
     >
       <CircleAlert size={11} aria-hidden />
       {strings.critical}
@@ -74,7 +78,7 @@ export function CriticalBadge() {
 export function WarningMark({ text, children }: { text: string; children?: React.ReactNode }) {
   return (
     <span className="inline-flex items-center gap-1 text-warn" data-tip={text}>
-      <TriangleAlert size={13} aria-label={text} role="img" />
+      <TriangleAlert size={13} aria-label={withoutMarks(text)} role="img" />
       {children}
     </span>
   )

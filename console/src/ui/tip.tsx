@@ -1,4 +1,5 @@
 import { useEffect, useState } from 'react'
+import { Said } from './said'
 
 type Tip = { text: string; left: number; top: number; above: boolean }
 
@@ -46,7 +47,7 @@ export function TipLayer() {
       className="pointer-events-none fixed z-50 max-w-[min(26rem,calc(100vw-16px))] rounded-md bg-solid px-2 py-1 text-[12px] text-on-solid shadow-raised"
       style={{ left: tip.left, top: tip.top, translate: tip.above ? '0 -100%' : undefined }}
     >
-      {tip.text}
+      <Said text={tip.text} />
     </div>
   )
 }

@@ -206,6 +206,7 @@ export type PageFragment = { endCursor: string | null, hasNextPage: boolean };
 export type EnvironmentNameFragment = { handle: string, displayName: string, critical: boolean };
 
 export type EnvironmentsQueryVariables = Exact<{
+  first?: number | null | undefined;
   after?: string | null | undefined;
 }>;
 
@@ -833,8 +834,8 @@ export const HandleAvailabilityDocument = new TypedDocumentString(`
 }
     `) as unknown as TypedDocumentString<HandleAvailabilityQuery, HandleAvailabilityQueryVariables>;
 export const EnvironmentsDocument = new TypedDocumentString(`
-    query Environments($after: String) {
-  environments(first: 500, after: $after) {
+    query Environments($first: Int, $after: String) {
+  environments(first: $first, after: $after) {
     nodes {
       ...EnvironmentRow
     }

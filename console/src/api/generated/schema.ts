@@ -435,7 +435,7 @@ export type Secret = {
   createdAt: Scalars['DateTime']['output'];
   createdBy: Scalars['String']['output'];
   boundAt: Maybe<Scalars['DateTime']['output']>;
-  /** To the minute. */
+  /** As of a few seconds ago: it is kept in batches. */
   lastUsedAt: Maybe<Scalars['DateTime']['output']>;
   runtimeCount: Scalars['Int']['output'];
 };

@@ -2,8 +2,10 @@ import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import type { ReactNode } from 'react'
 import { environmentsQuery, organizationQuery } from '@/api/queries'
+import { strings } from '@/strings/common'
 import { runtimes } from '@/strings/runtimes'
 import { projects, home as words } from '@/strings/tenancy'
+import { buttonClass } from '@/ui/button'
 import { Card, PageHead, TableBox } from '@/ui/page'
 import { CouldNotLoad, Skeleton } from '@/ui/states'
 import { Counts, CriticalBadge } from '@/ui/status'
@@ -58,10 +60,23 @@ function Figure({ name, link, children }: { name: string; link: ReactNode; child
   )
 }
 
+/** The page of environments has the rest. */
+const SHOWN = 20
+
 function Environments() {
   const query = useQuery(environmentsQuery)
+  const all = query.data?.nodes.length ?? 0
   return (
-    <Card title={words.byEnvironment} label={words.byEnvironment}>
+    <Card
+      title={words.byEnvironment}
+      label={words.byEnvironment}
+      beside={all > SHOWN && <span className="nums text-muted">{strings.shown(SHOWN, all)}</span>}
+      actions={
+        <Link {...to.environments()} className={buttonClass('plain', true)}>
+          {words.allEnvironments}
+        </Link>
+      }
+    >
       {query.isPending ? (
         <Skeleton label={runtimes.environments} rows={3} />
       ) : query.isError && !query.data ? (
@@ -70,7 +85,7 @@ function Environments() {
         <TableBox label={words.byEnvironment}>
           <table className="grid-table">
             <tbody>
-              {query.data.nodes.map(({ handle, displayName, critical, runtimes: counts }) => (
+              {query.data.nodes.slice(0, SHOWN).map(({ handle, displayName, critical, runtimes: counts }) => (
                 <tr key={handle}>
                   <td className="w-64">
                     <span className="inline-flex items-center gap-2">

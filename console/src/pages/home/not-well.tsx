@@ -8,11 +8,17 @@ import { home as words } from '@/strings/tenancy'
 import { Age } from '@/ui/age'
 import { buttonClass } from '@/ui/button'
 import { Card } from '@/ui/page'
+import { Said } from '@/ui/said'
 import { CouldNotLoad, Empty, Skeleton } from '@/ui/states'
-import { Status, WarningMark } from '@/ui/status'
+import { CriticalBadge, Status, WarningMark } from '@/ui/status'
 import { to } from '@/util/paths'
 import { useBlocked } from '@/util/permissions'
 import { runtimeLabel } from '../runtimes/columns'
+import { Why } from '../runtimes/why'
+
+/** What and since when, which one and where, and why; one below the other on narrow screens. */
+const troubleClass =
+  'grid items-center gap-x-4 gap-y-0.5 px-3.5 py-1.5 lg:grid-cols-[148px_minmax(0,320px)_minmax(0,1fr)]'
 
 /** Offline and unknown runtimes with their reason, those in critical environments first, then warnings and refusals. */
 export function NotWell({ counts }: { counts: CountsFragment }) {
@@ -60,16 +66,19 @@ export function NotWell({ counts }: { counts: CountsFragment }) {
             <Trouble key={row.id} row={row} />
           ))}
           {refused > 0 && (
-            <li className="flex flex-wrap items-center gap-x-4 px-3.5 py-1.5">
-              <span className="w-44 shrink-0 whitespace-nowrap">
+            <li className={troubleClass}>
+              <span className="whitespace-nowrap">
                 <WarningMark text={words.refusals}>
-                  <Link {...to.refusals()} data-row className="link">
-                    {words.refusals}
-                  </Link>
+                  <span className="font-medium">{words.refused}</span>
                 </WarningMark>
               </span>
-              <span className="min-w-0 flex-1 text-muted">
-                {runtimes.refused(refused)}. {refusals.data?.[0]?.message}
+              <span>
+                <Link {...to.refusals()} data-row className="link">
+                  {words.refusals}
+                </Link>
+              </span>
+              <span className="min-w-0 text-muted">
+                {runtimes.refused(refused)}. <Said text={refusals.data?.[0]?.message} />
               </span>
             </li>
           )}
@@ -86,23 +95,35 @@ export function NotWell({ counts }: { counts: CountsFragment }) {
 }
 
 function Trouble({ row }: { row: RuntimeRowFragment }) {
+  const { project, integration, environment } = row
   return (
-    <li className="flex flex-wrap items-center gap-x-4 gap-y-0.5 px-3.5 py-1.5">
-      <span className="flex w-44 shrink-0 items-center gap-2 whitespace-nowrap">
+    <li className={troubleClass}>
+      <span className="flex items-center gap-2 whitespace-nowrap">
         {row.status === 'RUNNING' ? <WarningMark text={row.warnings[0]?.message ?? ''} /> : null}
         <Status status={row.status} />
         <Age at={row.statusSince} className="text-faint" />
       </span>
-      <span className="w-72 shrink-0 truncate">
-        <Link {...to.runtime(row.id)} data-row className="mono link">
+      <span className="min-w-0">
+        <Link {...to.runtime(row.id)} data-row className="mono link block truncate">
           {runtimeLabel(row)}
-        </Link>{' '}
-        <span className="text-muted">{row.environment.displayName}</span>
+        </Link>
+        <span className="flex flex-wrap items-center gap-x-1 text-[12px] text-muted">
+          <Link {...to.project(project.handle)} className="link text-muted">
+            {project.displayName}
+          </Link>
+          <span className="text-faint">/</span>
+          <Link {...to.integration(project.handle, integration.handle)} className="link">
+            {integration.displayName}
+          </Link>
+          <span className="text-faint">·</span>
+          <Link {...to.runtimes(environment.handle)} className="link">
+            {environment.displayName}
+          </Link>
+          {environment.critical && <CriticalBadge />}
+        </span>
       </span>
-      <span className="min-w-0 flex-1 basis-72 text-muted">
-        {row.status === 'RUNNING'
-          ? row.warnings.map((each) => `${each.message} ${each.fix}`).join(' ')
-          : row.statusReason}
+      <span className="min-w-0 text-muted">
+        <Why runtime={row} />
       </span>
     </li>
   )

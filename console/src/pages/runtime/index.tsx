@@ -1,13 +1,15 @@
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
 import { Link, useParams, useSearch } from '@tanstack/react-router'
+import { History } from 'lucide-react'
 import { useState } from 'react'
 import { RuntimePageDocument, type RuntimePageQuery } from '@/api/generated/operations'
 import { heartbeatQuery, PAGE_SIZE, runtimeQuery } from '@/api/queries'
 import { strings, typeNames } from '@/strings/common'
 import { runtime as words } from '@/strings/runtimes'
 import { Age } from '@/ui/age'
-import { CopyButton, CopyGraphql } from '@/ui/copy'
+import { CopyGraphql, CopyIconButton } from '@/ui/copy'
 import { Card, Facts, PageHead } from '@/ui/page'
+import { Said } from '@/ui/said'
 import { CouldNotLoad, Missing, Skeleton } from '@/ui/states'
 import { CriticalBadge, Status } from '@/ui/status'
 import { PATH, to } from '@/util/paths'
@@ -48,25 +50,32 @@ export function RuntimePage() {
         }
         actions={<CopyGraphql document={RuntimePageDocument} variables={{ id: runtimeId, first }} />}
       />
-      <p className="-mt-2 mb-3 text-muted">{runtime.statusReason}</p>
+      <p className="-mt-2 mb-3 text-muted">
+        <Said text={runtime.statusReason} />
+      </p>
       <Warnings runtime={runtime} />
-      <div className="grid items-start gap-x-4 xl:grid-cols-[minmax(0,1fr)_400px]">
-        <div className="min-w-0">
-          <Services
-            runtime={runtime}
-            filter={search.services ?? ''}
-            onFilter={(services) => change({ services: services || undefined }, true)}
-            {...more}
-          />
-          <Listeners runtime={runtime} {...more} />
-          <LogLevels
-            runtime={runtime}
-            filter={search.filter ?? ''}
-            onFilter={(filter) => change({ filter: filter || undefined }, true)}
-            {...more}
-          />
+      <AsReported runtime={runtime} />
+      <div className="grid items-start gap-x-4 xl:grid-cols-[minmax(0,1fr)_412px]">
+        <div className="min-w-0 items-start gap-x-4 min-[1800px]:grid min-[1800px]:grid-cols-2">
+          <div className="min-w-0">
+            <Services
+              runtime={runtime}
+              filter={search.services ?? ''}
+              onFilter={(services) => change({ services: services || undefined }, true)}
+              {...more}
+            />
+          </div>
+          <div className="min-w-0">
+            <Listeners runtime={runtime} {...more} />
+            <LogLevels
+              runtime={runtime}
+              filter={search.filter ?? ''}
+              onFilter={(filter) => change({ filter: filter || undefined }, true)}
+              {...more}
+            />
+          </div>
         </div>
-        <div className="min-w-0 xl:order-none">
+        <div className="min-w-0">
           <Process runtime={runtime} />
           <Identity runtime={runtime} />
         </div>
@@ -81,11 +90,32 @@ function Warnings({ runtime }: { runtime: RuntimeFacts }) {
     <section aria-label={words.warnings} className="mb-4 rounded-lg border border-line bg-warn-soft px-3.5 py-2">
       {runtime.warnings.map((warning) => (
         <p key={warning.code}>
-          <strong className="font-semibold">{warning.message}</strong> {warning.fix}{' '}
-          <code className="text-muted">{warning.code}</code>
+          <strong className="font-semibold">
+            <Said text={warning.message} />
+          </strong>{' '}
+          <Said text={warning.fix} /> <code className="text-muted">{warning.code}</code>
         </p>
       ))}
     </section>
+  )
+}
+
+/** Of a runtime that is not heard nothing below is known to be so now. */
+function AsReported({ runtime: { status, lastHeartbeatAt } }: { runtime: RuntimeFacts }) {
+  if (status === 'RUNNING') return null
+  return (
+    <p className="-mt-1.5 mb-2.5 flex items-center gap-1.5 text-muted">
+      <History size={14} className="shrink-0 text-faint" aria-hidden />
+      <span>
+        {lastHeartbeatAt ? (
+          <>
+            {words.asReported}, <Age at={lastHeartbeatAt} ago />. {words.asReportedMeaning}
+          </>
+        ) : (
+          words.neverReported
+        )}
+      </span>
+    </p>
   )
 }
 
@@ -148,28 +178,27 @@ function Process({ runtime }: { runtime: RuntimeFacts }) {
   )
 }
 
+/** An identity stays on one line, in small letters, and is copied with one press. */
+function Identifier({ name, value }: { name: string; value: string }) {
+  return (
+    <span className="flex items-center gap-1">
+      <code className="min-w-0 overflow-x-auto whitespace-nowrap text-[11px] tracking-[-0.01em]">{value}</code>
+      <CopyIconButton text={value} label={strings.copyWhat(name)} />
+    </span>
+  )
+}
+
 function Identity({ runtime }: { runtime: RuntimeFacts }) {
   return (
-    <Card
-      title={words.identity}
-      label={words.identity}
-      actions={<CopyButton text={runtime.runtimeId} label={words.copyId} look="quiet" />}
-    >
+    <Card title={words.identity} label={words.identity}>
       <Facts
         facts={[
           [
             words.facts.runtimeId,
-            <code key="runtimeId" className="break-all">
-              {runtime.runtimeId}
-            </code>,
+            <Identifier key="runtimeId" name={words.facts.runtimeId} value={runtime.runtimeId} />,
           ],
           [words.facts.name, runtime.name ? <code key="name">{runtime.name}</code> : unknown],
-          [
-            words.facts.id,
-            <code key="id" className="break-all">
-              {runtime.id}
-            </code>,
-          ],
+          [words.facts.id, <Identifier key="id" name={words.facts.id} value={runtime.id} />],
           [words.facts.secret, runtime.secretKeyId ? <code key="secret">{runtime.secretKeyId}</code> : unknown],
           [
             words.facts.interval,

@@ -1,9 +1,9 @@
 import { runtime as words } from '@/strings/runtimes'
+import { More } from '@/ui/more'
 import { Card, TableBox } from '@/ui/page'
 import { Empty } from '@/ui/states'
 import { State } from '@/ui/status'
 import type { RuntimeFacts } from './index'
-import { More } from './more'
 
 type ListenersProps = { runtime: RuntimeFacts; onMore: () => void; loading: boolean }
 
@@ -34,7 +34,7 @@ export function Listeners({ runtime, onMore, loading }: ListenersProps) {
                 <tr key={`${listener.package} ${listener.name}`}>
                   <td className="mono">{listener.name}</td>
                   <td>
-                    <State state={listener.state} />
+                    <State state={listener.state} unheard={runtime.status !== 'RUNNING'} />
                   </td>
                   <td>{listener.protocol}</td>
                   <td className="mono">{[listener.host, listener.port].filter((part) => part != null).join(':')}</td>

@@ -1,8 +1,9 @@
 import { runtime as words } from '@/strings/runtimes'
+import { More } from '@/ui/more'
 import { Card, TableBox } from '@/ui/page'
 import { Empty } from '@/ui/states'
+import { FilterBox } from './filter-box'
 import type { RuntimeFacts } from './index'
-import { filterClass, More } from './more'
 
 type LogLevelsProps = {
   runtime: RuntimeFacts
@@ -21,16 +22,7 @@ export function LogLevels({ runtime, filter, onFilter, onMore, loading }: LogLev
       title={words.logLevels}
       label={words.logLevels}
       beside={<span className="nums text-muted">{totalCount}</span>}
-      actions={
-        <input
-          type="search"
-          aria-label={words.filter}
-          placeholder={words.filterShort}
-          value={filter}
-          onChange={(event) => onFilter(event.target.value)}
-          className={filterClass}
-        />
-      }
+      actions={<FilterBox label={words.filter} value={filter} onFilter={onFilter} among={nodes.length} />}
     >
       {nodes.length === 0 ? (
         <Empty title={words.noLogLevels} />
@@ -38,18 +30,20 @@ export function LogLevels({ runtime, filter, onFilter, onMore, loading }: LogLev
         <Empty title={words.noMatch} />
       ) : (
         <TableBox label={words.logLevels}>
-          <table className="grid-table">
+          <table className="grid-table table-fixed">
             <thead>
               <tr>
                 <th scope="col">{words.columns.logger}</th>
-                <th scope="col">{words.columns.level}</th>
+                <th scope="col" className="w-[30%] sm:w-[42%]">
+                  {words.columns.level}
+                </th>
               </tr>
             </thead>
             <tbody>
               {shown.map(({ logger, level }) => (
                 <tr key={logger}>
-                  <td className="mono w-full">{logger || words.rootLogger}</td>
-                  <td className="mono text-muted">{level}</td>
+                  <td className="mono whitespace-normal! [overflow-wrap:anywhere]">{logger || words.rootLogger}</td>
+                  <td className={`mono ${runtime.status === 'RUNNING' ? 'text-muted' : 'text-faint'}`}>{level}</td>
                 </tr>
               ))}
             </tbody>

@@ -6,7 +6,9 @@ import { runtimes as words } from '@/strings/runtimes'
 import { Age } from '@/ui/age'
 import { Status, WarningMark } from '@/ui/status'
 import { to } from '@/util/paths'
+import { ROOM } from '@/util/room'
 import { exactTime } from '@/util/time'
+import { Why } from './why'
 
 /** A runtime's label; without one the start of its identity. */
 export function runtimeLabel(runtime: Pick<RuntimeRowFragment, 'name' | 'runtimeId'>): string {
@@ -16,17 +18,21 @@ export function runtimeLabel(runtime: Pick<RuntimeRowFragment, 'name' | 'runtime
 export type Column = {
   key: string
   title: string
+  /** Its width and looks. Widths are fixed, so that the columns of all environments line up; the one without takes the rest. */
   className?: string
+  /** The width of the window from which there is room for it; what describes goes first, what decides stays. */
+  from?: number
   cell: (runtime: RuntimeRowFragment) => ReactNode
 }
 
 const dash = <span className="text-faint">–</span>
 
-/** From the left: what decides, then what identifies, then what describes. Narrow screens keep the first two kinds. */
+/** From the left: what decides, then what identifies, then what describes. */
 export const columns: Column[] = [
   {
     key: 'status',
     title: words.columns.status,
+    className: 'w-[104px] sm:w-[164px]',
     cell: ({ status, statusSince }) => (
       <span className="inline-flex items-center gap-2">
         <Status status={status} />
@@ -37,13 +43,14 @@ export const columns: Column[] = [
   {
     key: 'name',
     title: words.columns.name,
+    className: 'min-[1180px]:w-[172px] min-[1440px]:w-[190px] min-[1680px]:w-[240px]',
     cell: (runtime) => (
-      <span className="inline-flex items-center gap-1.5">
+      <span className="flex items-center gap-1.5">
         <Link
           {...to.runtime(runtime.id)}
           data-row
-          data-tip={words.statusTip(runtime.statusReason, exactTime(runtime.statusSince))}
-          className="mono link max-w-[16rem] truncate"
+          data-tip={words.statusTip(runtimeLabel(runtime), runtime.statusReason, exactTime(runtime.statusSince))}
+          className="mono link truncate"
         >
           {runtimeLabel(runtime)}
         </Link>
@@ -54,14 +61,15 @@ export const columns: Column[] = [
   {
     key: 'integration',
     title: words.columns.integration,
-    className: 'hidden sm:table-cell',
+    className: 'w-[34%] min-[1180px]:w-[210px] min-[1680px]:w-[280px]',
+    from: ROOM.small,
     cell: ({ project, integration }) => (
-      <span className="inline-flex items-center gap-1">
-        <Link {...to.project(project.handle)} className="link text-muted">
+      <span data-tip={`${project.displayName} / ${integration.displayName}`} className="flex items-center gap-1">
+        <Link {...to.project(project.handle)} className="link shrink-[20] truncate text-muted">
           {project.displayName}
         </Link>
         <span className="text-faint">/</span>
-        <Link {...to.integration(project.handle, integration.handle)} className="link">
+        <Link {...to.integration(project.handle, integration.handle)} className="link truncate">
           {integration.displayName}
         </Link>
       </span>
@@ -70,30 +78,36 @@ export const columns: Column[] = [
   {
     key: 'heartbeat',
     title: words.columns.heartbeat,
-    className: 'text-right',
+    className: 'w-[116px] text-right',
     cell: ({ lastHeartbeatAt }) =>
       lastHeartbeatAt ? <Age at={lastHeartbeatAt} ago /> : <span className="text-faint">{words.never}</span>,
   },
   {
     key: 'reason',
     title: words.columns.reason,
-    className: 'hidden lg:table-cell w-full max-w-0 truncate text-muted',
-    cell: ({ status, statusReason }) => (
-      <span data-tip={statusReason} className={status === 'RUNNING' ? 'text-faint' : undefined}>
-        {statusReason}
-      </span>
-    ),
+    className: 'reason',
+    from: ROOM.wide,
+    cell: (runtime) => <Why runtime={runtime} />,
   },
   {
     key: 'node',
     title: words.columns.node,
-    className: 'hidden md:table-cell',
-    cell: ({ node }) => (node.hostname ? <span className="mono text-muted">{node.hostname}</span> : dash),
+    className: 'w-[120px]',
+    from: ROOM.wider,
+    cell: ({ node }) =>
+      node.hostname ? (
+        <span className="mono block truncate text-muted" data-tip={node.hostname}>
+          {node.hostname}
+        </span>
+      ) : (
+        dash
+      ),
   },
   {
     key: 'type',
     title: words.columns.type,
-    className: 'hidden md:table-cell',
+    className: 'w-[56px]',
+    from: ROOM.widest,
     cell: ({ type }) => (
       <span data-tip={typeNames[type].long} className="text-muted">
         {typeNames[type].short}
@@ -103,7 +117,15 @@ export const columns: Column[] = [
   {
     key: 'version',
     title: words.columns.version,
-    className: 'hidden md:table-cell',
-    cell: ({ version }) => (version ? <span className="mono text-muted">{version}</span> : dash),
+    className: 'w-[104px]',
+    from: ROOM.widest,
+    cell: ({ version }) =>
+      version ? (
+        <span className="mono block truncate text-muted" data-tip={version}>
+          {version}
+        </span>
+      ) : (
+        dash
+      ),
   },
 ]

@@ -1,4 +1,4 @@
-import { memo } from 'react'
+import { memo, useMemo } from 'react'
 import {
   type EnvironmentRowFragment,
   type RuntimeFilter,
@@ -14,7 +14,9 @@ import { CopyGraphql } from '@/ui/copy'
 import { Card, TableBox } from '@/ui/page'
 import { CouldNotLoad, Empty, Skeleton } from '@/ui/states'
 import { Counts, CriticalBadge } from '@/ui/status'
+import { useRoom } from '@/util/room'
 import { type Column, columns } from './columns'
+import { hasWhy, Why } from './why'
 
 type EnvironmentCardProps = {
   environment: EnvironmentRowFragment
@@ -27,7 +29,8 @@ type EnvironmentCardProps = {
 export function EnvironmentCard({ environment, scope, onAdd, addBlocked }: EnvironmentCardProps) {
   const filter: RuntimeFilter = { ...scope, environment: environment.handle }
   const { query, rows, total, held, fresh, showHeld, setBusy } = useRuntimeList(filter)
-  const counts = scope.project ? countLoaded(rows, query.hasNextPage) : environment.runtimes
+  const shown = useColumns(scope)
+  const counts = scope.project ? query.data && countLoaded(rows, query.hasNextPage) : environment.runtimes
   const add = (
     <Button small onClick={onAdd} blocked={addBlocked} aria-label={`${words.add}: ${environment.displayName}`}>
       {words.add}
@@ -57,7 +60,7 @@ export function EnvironmentCard({ environment, scope, onAdd, addBlocked }: Envir
       }
     >
       {query.isPending ? (
-        <Skeleton label={words.what} rows={Math.min(8, Math.max(1, environment.runtimes.total))} />
+        <Skeleton label={words.what} rows={scope.project ? 2 : Math.min(8, Math.max(1, environment.runtimes.total))} />
       ) : query.isError && rows.length === 0 ? (
         <CouldNotLoad what={words.what} error={query.error} onRetry={() => void query.refetch()} />
       ) : rows.length === 0 ? (
@@ -74,7 +77,7 @@ export function EnvironmentCard({ environment, scope, onAdd, addBlocked }: Envir
       ) : (
         <TableBox label={words.table(environment.displayName)}>
           <table
-            className="grid-table"
+            className="grid-table table-fixed"
             onPointerEnter={() => setBusy(true)}
             onPointerLeave={() => setBusy(false)}
             onFocus={() => setBusy(true)}
@@ -82,7 +85,7 @@ export function EnvironmentCard({ environment, scope, onAdd, addBlocked }: Envir
           >
             <thead>
               <tr>
-                {shownColumns(scope).map((column) => (
+                {shown.map((column) => (
                   <th key={column.key} scope="col" className={column.className}>
                     {column.title}
                   </th>
@@ -91,7 +94,7 @@ export function EnvironmentCard({ environment, scope, onAdd, addBlocked }: Envir
             </thead>
             <tbody>
               {rows.map((row) => (
-                <Row key={row.id} row={row} fresh={fresh.has(row.id)} columns={shownColumns(scope)} />
+                <Row key={row.id} row={row} fresh={fresh.has(row.id)} columns={shown} />
               ))}
             </tbody>
           </table>
@@ -110,10 +113,13 @@ export function EnvironmentCard({ environment, scope, onAdd, addBlocked }: Envir
   )
 }
 
-const withoutIntegration = columns.filter((column) => column.key !== 'integration')
-
-function shownColumns(scope: Pick<RuntimeFilter, 'integration'>): Column[] {
-  return scope.integration ? withoutIntegration : columns
+/** The columns that the window has room for; inside an integration every row would name the same one. */
+function useColumns({ integration }: Pick<RuntimeFilter, 'integration'>): Column[] {
+  const room = useRoom()
+  return useMemo(
+    () => columns.filter(({ key, from = 0 }) => from <= room && !(integration && key === 'integration')),
+    [room, integration],
+  )
 }
 
 /** Counts inside a project are those of the loaded rows; with further pages they would be wrong, so none are shown. */
@@ -125,15 +131,25 @@ function countLoaded(rows: RuntimeRowFragment[], more: boolean) {
 
 type RowProps = { row: RuntimeRowFragment; fresh: boolean; columns: Column[] }
 
-/** A change in one row renders that row alone. */
+/** A change in one row renders that row alone. Where there is no room for its reason beside it, that stands below. */
 const Row = memo(function Row({ row, fresh, columns: shown }: RowProps) {
+  const below = hasWhy(row) && !shown.some((column) => column.key === 'reason')
   return (
-    <tr className={fresh ? 'fresh' : undefined}>
-      {shown.map((column) => (
-        <td key={column.key} className={column.className}>
-          {column.cell(row)}
-        </td>
-      ))}
-    </tr>
+    <>
+      <tr className={`${fresh ? 'fresh' : ''} ${below ? '[&>td]:border-b-0' : ''}`}>
+        {shown.map((column) => (
+          <td key={column.key} className={column.className}>
+            {column.cell(row)}
+          </td>
+        ))}
+      </tr>
+      {below && (
+        <tr>
+          <td colSpan={shown.length} className="reason">
+            <Why runtime={row} />
+          </td>
+        </tr>
+      )}
+    </>
   )
 })

@@ -4,8 +4,10 @@ import { TriangleAlert } from 'lucide-react'
 import type { ReactNode } from 'react'
 import type { GenerateSecretMutation } from '@/api/generated/operations'
 import { viewerQuery } from '@/api/queries'
+import { strings } from '@/strings/common'
 import { addRuntime as words } from '@/strings/runtimes'
-import { CodeBlock, CopyButton } from '@/ui/copy'
+import { CodeBlock, CopyIconButton } from '@/ui/copy'
+import { Said } from '@/ui/said'
 import { FirstHeartbeat } from './first-heartbeat'
 
 type GeneratedSecretProps = { generated: GenerateSecretMutation['generateSecret']; onCopied: () => void }
@@ -20,7 +22,9 @@ export function GeneratedSecret({ generated, onCopied }: GeneratedSecretProps) {
         {words.once}
       </p>
       <CodeBlock code={generated.configToml} label={words.file} onCopied={onCopied} />
-      <p className="mt-1.5 text-[12px] text-muted">{words.otherMachine(controlPlane.runtimeUrl)}</p>
+      <p className="mt-1.5 text-[12px] text-muted">
+        <Said text={words.otherMachine(controlPlane.runtimeUrl)} />
+      </p>
       <Tabs.Root defaultValue="python" className="mt-3">
         <Tabs.List className="mb-2 flex gap-1 border-b border-line">
           <Tab value="python">{words.stepsPython}</Tab>
@@ -62,18 +66,17 @@ function Steps({ children }: { children: ReactNode }) {
   return <ol className="list-decimal space-y-1 pl-5 marker:text-faint">{children}</ol>
 }
 
+/** A step and what it asks to type, ready to copy. */
 function Step({ text, code }: { text: string; code?: string }) {
+  const sentence = code && !text.includes(code) ? `${text} \`${code}\`` : text
   return (
     <li>
-      <div className="flex flex-wrap items-center gap-x-2">
-        {text}
-        {code && (
-          <span className="inline-flex items-center gap-1">
-            <code className="rounded bg-sunken px-1.5 py-0.5">{code}</code>
-            <CopyButton text={code} look="quiet" />
-          </span>
-        )}
-      </div>
+      <Said text={sentence} />
+      {code && (
+        <span className="ml-1 inline-flex align-middle">
+          <CopyIconButton text={code} label={strings.copyWhat(code)} />
+        </span>
+      )}
     </li>
   )
 }

@@ -1,5 +1,6 @@
 import { useQuery } from '@tanstack/react-query'
 import { Link, useSearch } from '@tanstack/react-router'
+import { useState } from 'react'
 import { environmentsQuery, integrationQuery, projectQuery } from '@/api/queries'
 import { useScope } from '@/shell/scope'
 import { runtimes as words } from '@/strings/runtimes'
@@ -7,6 +8,7 @@ import { missing } from '@/strings/shell'
 import { environments as environmentWords } from '@/strings/tenancy'
 import { Button, buttonClass } from '@/ui/button'
 import { Select } from '@/ui/field'
+import { More } from '@/ui/more'
 import { PageHead } from '@/ui/page'
 import { CouldNotLoad, Empty, Missing, Skeleton } from '@/ui/states'
 import { to } from '@/util/paths'
@@ -35,6 +37,9 @@ export function IntegrationRuntimesPage() {
   return <RuntimesPage title={words.of(query.data?.displayName ?? integration)} scope={{ project, integration }} />
 }
 
+/** Each environment reads its own list: that many at a time. */
+const CARDS = 20
+
 type RuntimesPageProps = { title: string; scope?: { project?: string; integration?: string } }
 
 /** Runtimes of a scope, one card for each environment; which one, and what is open, stands in the address. */
@@ -43,6 +48,7 @@ function RuntimesPage({ title, scope = {} }: RuntimesPageProps) {
   const environments = useQuery(environmentsQuery)
   const blocked = useBlocked()('ENVIRONMENT_MGT_MANAGE_NONPROD')
   const change = useSearchState<RuntimesSearch>()
+  const [cards, setCards] = useState(CARDS)
   const all = environments.data?.nodes ?? []
   const shown = search.environment ? all.filter((each) => each.handle === search.environment) : all
   const { project, integration } = scope
@@ -98,16 +104,19 @@ function RuntimesPage({ title, scope = {} }: RuntimesPageProps) {
           action={<Button onClick={() => change({ environment: undefined })}>{words.showAll}</Button>}
         />
       ) : (
-        shown.map((environment) => (
-          <EnvironmentCard
-            key={environment.handle}
-            environment={environment}
-            scope={scope}
-            addBlocked={blocked}
-            onAdd={() => change({ add: environment.handle })}
-          />
-        ))
+        shown
+          .slice(0, cards)
+          .map((environment) => (
+            <EnvironmentCard
+              key={environment.handle}
+              environment={environment}
+              scope={scope}
+              addBlocked={blocked}
+              onAdd={() => change({ add: environment.handle })}
+            />
+          ))
       )}
+      {shown.length > cards && <More shown={cards} total={shown.length} onMore={() => setCards(cards + CARDS)} />}
       {search.add !== undefined && !blocked && (
         <AddRuntime environment={search.add} target={target} onClose={() => change({ add: undefined })} />
       )}

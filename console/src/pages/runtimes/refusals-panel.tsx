@@ -6,6 +6,7 @@ import { runtimes, refusals as words } from '@/strings/runtimes'
 import { Age } from '@/ui/age'
 import { Button } from '@/ui/button'
 import { Panel } from '@/ui/dialog'
+import { Said } from '@/ui/said'
 import { CouldNotLoad, Empty, Skeleton } from '@/ui/states'
 
 type PanelState = { open: boolean; onOpenChange: (open: boolean) => void }
@@ -27,7 +28,9 @@ export function RefusalsNotice({ onShow }: { onShow: () => void }) {
       <TriangleAlert size={15} className="text-warn" aria-hidden />
       <p className="min-w-0 flex-1">
         <strong className="font-semibold">{runtimes.refused(count)}.</strong>{' '}
-        <span className="hidden text-muted sm:inline">{data?.[0]?.message}</span>
+        <span className="hidden text-muted sm:inline">
+          <Said text={data?.[0]?.message} />
+        </span>
       </p>
       <Button small onClick={onShow}>
         {runtimes.showRefused}
@@ -68,13 +71,15 @@ function RefusalEntry({ refusal }: { refusal: RefusalsQuery['refusals'][number] 
   return (
     <>
       <div className="nums flex items-baseline gap-2">
-        <p className="min-w-0 flex-1 font-medium">{refusal.message}</p>
+        <p className="min-w-0 flex-1 font-medium">
+          <Said text={refusal.message} />
+        </p>
         <span className="shrink-0 text-muted">
           {words.times(refusal.count)}, <Age at={refusal.at} ago />
         </span>
       </div>
       <p className="mt-0.5">
-        <span className="font-medium text-ok">{words.fix}:</span> {refusal.fix}
+        <span className="font-medium">{words.fix}:</span> <Said text={refusal.fix} />
       </p>
       <p className="mt-1 flex flex-wrap gap-x-4 text-muted">
         <code>{refusal.code}</code>

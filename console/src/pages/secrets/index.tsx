@@ -145,7 +145,9 @@ const columns: ListColumn<SecretRowFragment>[] = [
     cell: ({ project, integration }) =>
       project && integration ? (
         <span className="inline-flex items-center gap-1">
-          <span className="text-muted">{project.displayName}</span>
+          <Link {...to.project(project.handle)} className="link text-muted">
+            {project.displayName}
+          </Link>
           <span className="text-faint">/</span>
           <Link {...to.integration(project.handle, integration.handle)} className="link">
             {integration.displayName}
