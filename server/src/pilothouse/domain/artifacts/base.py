@@ -44,5 +44,5 @@ class Member(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def identity(self) -> tuple[str, ...]:
-        """What tells it from others in one artifact."""
-        raise NotImplementedError
+        """What tells it from others in one artifact: all that it says, where a kind names no key."""
+        return tuple(str(value) for value in msgspec.structs.astuple(self))
