@@ -502,6 +502,17 @@ async def test_a_refusal_is_shown_to_the_operator_once_a_cause_and_struck_out_wh
     assert (await admin.ask(refusals))["refusals"] == []
 
 
+async def test_a_refusal_is_struck_out_by_a_heartbeat_that_says_nothing_new_too(
+    runtime, admin, clock: FakeClock
+) -> None:
+    await runtime.full()
+    await runtime.full()
+    assert (await runtime.full(exp=int(clock.now()) - 90))[0] == 401
+    assert len((await admin.ask("{ refusals { code } }"))["refusals"]) == 1
+    await runtime.full()
+    assert (await admin.ask("{ refusals { code } }"))["refusals"] == []
+
+
 async def test_a_clock_that_is_off_is_warned_of_before_it_is_refused(runtime, admin, clock: FakeClock) -> None:
     runtime.extra = {"timestamp": [int(clock.now()) - 45, 0.0]}
     await runtime.full()

@@ -84,7 +84,7 @@ async def start_example(plane: ControlPlane, runtime_url: str, environment: Mapp
         _LAUNCH,
         str(os.getpid()),
         cwd=folder,
-        env={**{k: v for k, v in environment.items() if not k.startswith("PILOTHOUSE_ADMIN")}, "PYTHONPATH": path},
+        env={**_for_the_example(environment), "PYTHONPATH": path},
         start_new_session=True,  # Ctrl-C is for us; we stop the example ourselves
     )
     return Example(process, folder)
@@ -111,6 +111,15 @@ async def _configure(plane: ControlPlane, path: Path, runtime_url: str) -> None:
     text = made.config_toml.replace("<project>", "order-service").replace("<integration>", "order-create")
     _write(path, text.replace("<unique-runtime-name>", "order-node-1"))
     _point_to(path, runtime_url)
+
+
+def _for_the_example(environment: Mapping[str, str]) -> dict[str, str]:
+    """Leave out the control plane's own settings: passwords and tokens are none of the example's business."""
+    return {
+        name: value
+        for name, value in environment.items()
+        if not name.startswith("PILOTHOUSE_") or name.startswith("PILOTHOUSE_BRIDGE_")
+    }
 
 
 def _read(path: Path) -> str:

@@ -136,6 +136,7 @@ class RuntimeEdge(msgspec.Struct, kw_only=True, eq=False):
             return False
         if self.board.touch(entry, now, address):
             self._returned(entry, now)
+        self.refusals.settle(key.facts.key_id, heartbeat.runtime_id)
         self.figures.full_heartbeats += 1
         return True
 
