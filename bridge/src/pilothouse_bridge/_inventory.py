@@ -10,6 +10,10 @@ class ListenerState(StrEnum):
 
     ENABLED = "enabled"
     DISABLED = "disabled"
+    GATED = "gated"
+    """A parent process holds the port; requests are answered 503."""
+    DRAINING = "draining"
+    FAILED = "failed"
 
 
 @dataclass(frozen=True)
@@ -22,6 +26,33 @@ class Listener:
     protocol: str
     host: str | None
     port: int | None
+    state_reason: str | None = None
+
+
+@dataclass(frozen=True)
+class Consumer:
+    """A subscription to a broker; ``source`` is the queue, topic or subject, ``handler`` the ``file:line`` of what it calls."""
+
+    name: str
+    package: str
+    state: ListenerState
+    protocol: str
+    source: str
+    group: str | None = None
+    handler: str | None = None
+    state_reason: str | None = None
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """A job that runs by the clock; ``trigger`` as people read it."""
+
+    name: str
+    package: str
+    state: ListenerState
+    trigger: str
+    handler: str | None = None
+    state_reason: str | None = None
 
 
 @dataclass(frozen=True)
@@ -51,3 +82,7 @@ class Inventory:
     listeners: tuple[Listener, ...] = ()
     services: tuple[Service, ...] = ()
     log_levels: tuple[tuple[str, str], ...] = ()
+    consumers: tuple[Consumer, ...] = ()
+    schedules: tuple[Schedule, ...] = ()
+    log_handlers: tuple[tuple[str, str, str], ...] = ()
+    """Logger, handler, level of the handler."""

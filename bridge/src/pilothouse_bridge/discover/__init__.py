@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 from pilothouse_bridge import _say
-from pilothouse_bridge._inventory import Inventory, Listener, Service
+from pilothouse_bridge._inventory import Consumer, Inventory, Listener, Schedule, Service
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,38 @@ class ServiceSource(Protocol):
         """Begin to watch."""
 
     def find(self, servings: Sequence[Serving]) -> list[Service]:
+        """What is there at this moment."""
+        ...
+
+    def after_fork(self) -> None:
+        """Renew locks in a forked child."""
+
+
+class ConsumerSource(Protocol):
+    """Finds consumers of one framework. It may be a ``SteeringSource`` too."""
+
+    name: str
+
+    def install(self, wake: Callable[[], None]) -> None:
+        """Begin to watch; ``wake`` says that something started or stopped just now."""
+
+    def find(self) -> list[Consumer]:
+        """What is there at this moment."""
+        ...
+
+    def after_fork(self) -> None:
+        """Renew locks in a forked child."""
+
+
+class ScheduleSource(Protocol):
+    """Finds scheduled jobs of one framework. It may be a ``SteeringSource`` too."""
+
+    name: str
+
+    def install(self, wake: Callable[[], None]) -> None:
+        """Begin to watch; ``wake`` says that a job came, went, was paused or resumed."""
+
+    def find(self) -> list[Schedule]:
         """What is there at this moment."""
         ...
 
