@@ -1,14 +1,36 @@
 import type * as api from '../src/api/generated/schema'
+import { type CommandRecord, Desk } from './desk'
+import { allArtifacts } from './observe'
 import { secretsOf, seedEnvironments, seedProjects, seedRuntimes } from './seed'
 
-/** What the mock stores of a runtime; status, its reason and counts are computed when read, as the server does. */
+/** What the mock stores of a runtime; status, its reason, changes and counts are computed when read, as the server does. */
 export type RuntimeRecord = Omit<
   api.Runtime,
-  'services' | 'listeners' | 'logLevels' | 'status' | 'statusReason' | 'statusSince' | 'serviceCount' | 'listenerCount'
+  | 'services'
+  | 'listeners'
+  | 'logLevels'
+  | 'consumers'
+  | 'schedules'
+  | 'artifacts'
+  | 'changes'
+  | 'commands'
+  | 'movedTo'
+  | 'status'
+  | 'statusReason'
+  | 'statusSince'
+  | 'serviceCount'
+  | 'listenerCount'
 > & {
   services: api.Service[]
   listeners: api.Listener[]
   logLevels: api.LogLevel[]
+  consumers: api.Consumer[]
+  schedules: api.Schedule[]
+  /** Artifacts of Micro Integrator's kinds. */
+  kinds: api.Artifact[]
+  /** The levels that the program itself set. */
+  programLevels: Record<string, string>
+  temper: 'willing' | 'fails' | 'mute'
   cameAt: string
   silent: boolean
   unheard: boolean
@@ -16,7 +38,7 @@ export type RuntimeRecord = Omit<
 export type ProjectRecord = Pick<api.Project, 'handle' | 'displayName' | 'description' | 'createdAt' | 'createdBy'>
 export type IntegrationRecord = ProjectRecord & { project: string; runtimeType: api.RuntimeType }
 export type EnvironmentRecord = Pick<api.Environment, 'handle' | 'displayName' | 'critical' | 'createdAt'>
-export type SecretRecord = Omit<api.Secret, 'runtimeCount'>
+export type SecretRecord = Omit<api.Secret, 'runtimeCount' | 'runtimes' | 'state'>
 
 export const HEARTBEAT_S = 10
 export const OFFLINE_AFTER_S = 30
@@ -30,6 +52,7 @@ export class Db {
   readonly runtimes: RuntimeRecord[]
   secrets: SecretRecord[]
   readonly refusals: api.Refusal[]
+  readonly desk: Desk
   sequence = 1_000
   readonly changes: api.RuntimeChange[] = []
   private readonly listeners = new Set<(change: api.RuntimeChange) => void>()
@@ -40,6 +63,7 @@ export class Db {
     this.integrations = integrations
     this.runtimes = seedRuntimes(this)
     this.secrets = secretsOf(this)
+    this.desk = new Desk(this)
     this.refusals = [
       {
         at: iso(-95),
@@ -78,16 +102,17 @@ export class Db {
   }
 
   /** Records what happened to a runtime and tells everybody who listens. */
-  changed(kind: api.ChangeKind, record: RuntimeRecord): void {
+  changed(kind: api.ChangeKind, record: RuntimeRecord | null, command: CommandRecord | null = null): void {
     this.sequence += 1
-    const retired = kind === 'RETIRED'
+    const gone = kind === 'RETIRED' || kind === 'REMOVED'
     const change = {
       sequence: this.sequence,
       at: iso(0),
       resync: false,
       kind,
-      runtime: retired ? null : viewRuntime(record),
-      runtimeKey: record.id,
+      runtime: gone || !record ? null : viewRuntime(record, this),
+      runtimeKey: record?.id ?? null,
+      command: command && this.desk.view(command),
     } as unknown as api.RuntimeChange
     this.changes.push(change)
     for (const listener of this.listeners) listener(change)
@@ -104,7 +129,7 @@ export function countsOf(runtimes: RuntimeRecord[]): api.RuntimeCounts {
   return { total: runtimes.length, running: runtimes.length - offline - unknown, offline, unknown }
 }
 
-function verdict(runtime: RuntimeRecord): Pick<api.Runtime, 'status' | 'statusReason' | 'statusSince'> {
+export function verdict(runtime: RuntimeRecord): Pick<api.Runtime, 'status' | 'statusReason' | 'statusSince'> {
   if (runtime.unheard) {
     const statusReason = `The control plane began to listen 20 s ago and has not heard from it since; it says offline after ${runtime.offlineAfterSeconds} s of silence.`
     return { status: 'UNKNOWN', statusReason, statusSince: iso(-20) }
@@ -117,7 +142,7 @@ function verdict(runtime: RuntimeRecord): Pick<api.Runtime, 'status' | 'statusRe
 }
 
 /** The object that the schema's default resolvers read; lists are functions because they take arguments. */
-export function viewRuntime(record: RuntimeRecord) {
+export function viewRuntime(record: RuntimeRecord, db: Db) {
   const beats = !record.silent && !record.unheard
   return {
     ...record,
@@ -128,6 +153,22 @@ export function viewRuntime(record: RuntimeRecord) {
     services: (page: PageArguments) => connection(record.services, page),
     listeners: (page: PageArguments) => connection(record.listeners, page),
     logLevels: (page: PageArguments) => connection(record.logLevels, page),
+    consumers: (page: PageArguments) => connection(record.consumers, page),
+    schedules: (page: PageArguments) => connection(record.schedules, page),
+    artifacts: ({
+      kind,
+      search,
+      ...page
+    }: PageArguments & { kind?: api.ArtifactKind | null; search?: string | null }) =>
+      connection(
+        allArtifacts(record).filter(
+          (each) => (!kind || each.kind === kind) && each.name.toLowerCase().includes((search ?? '').toLowerCase()),
+        ),
+        page,
+      ),
+    changes: db.desk.changesOf(record),
+    commands: (page: PageArguments) => connection(db.desk.commandsOf({ runtime: record.id }), page),
+    movedTo: null,
   }
 }
 

@@ -13,5 +13,6 @@ export function liveOn(db: Db): void {
     if (runtime.silent) runtime.lastHeartbeatAt = iso(-30)
     else runtime.cameAt = iso(0)
     db.changed(runtime.silent ? 'OFFLINE' : 'RUNNING', runtime)
+    if (!runtime.silent) db.desk.cameBack(runtime)
   }, EVERY_MS)
 }

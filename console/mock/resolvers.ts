@@ -1,11 +1,10 @@
-import { GraphQLError } from 'graphql'
 import type * as api from '../src/api/generated/schema'
 import { deriveHandle } from '../src/util/handle'
 import { connection, countsOf, type Db, type IntegrationRecord, iso, type PageArguments, viewRuntime } from './db'
-import { makeRuntime } from './seed'
+import { refuse } from './refuse'
+import { secretsRoot } from './secrets'
+import { steeringRoot } from './steering'
 
-/** How long the mock's new runtime takes to send its first heartbeat. */
-const FIRST_HEARTBEAT_MS = 2_500
 /** A project with this handle cannot be made: the way to see a failing server. */
 const BROKEN = 'broken'
 
@@ -20,10 +19,6 @@ const ALL: api.Permission[] = [
   'PROJECT_MGT_EDIT',
   'PROJECT_MGT_MANAGE',
 ]
-
-function refuse(code: string, message: string, extra: { field?: string; fix?: string } = {}): never {
-  throw new GraphQLError(message, { extensions: { code, ...extra } })
-}
 
 type Search = { search?: string | null }
 const found = (search: string | null | undefined, item: { handle: string; displayName: string }) =>
@@ -116,23 +111,18 @@ export function makeRoot(db: Db) {
         .filter((each) => each.project === key.project && each.handle === key.handle)
         .map(integration)[0] ?? null,
     runtimes: ({ filter, ...page }: { filter?: api.RuntimeFilter | null } & PageArguments) => ({
-      ...connection(filterRuntimes(db, filter).sort(byNameOfRuntime).map(viewRuntime), page),
+      ...connection(
+        filterRuntimes(db, filter)
+          .sort(byNameOfRuntime)
+          .map((each) => viewRuntime(each, db)),
+        page,
+      ),
       sequence: db.sequence,
     }),
-    runtime: ({ id }: { id: string }) => db.runtimes.filter((each) => each.id === id).map(viewRuntime)[0] ?? null,
-    secrets: ({ filter, ...page }: { filter?: api.SecretFilter | null } & PageArguments) => {
-      const chosen = db.secrets.filter(
-        (each) =>
-          (!filter?.environment || each.environment.handle === filter.environment) &&
-          (!filter?.project || each.project?.handle === filter.project) &&
-          (!filter?.integration || each.integration?.handle === filter.integration),
-      )
-      const counted = chosen.map((each) => ({
-        ...each,
-        runtimeCount: filterRuntimes(db, { secretKeyId: each.keyId }).length,
-      }))
-      return connection(counted, page)
-    },
+    runtime: ({ id }: { id: string }) =>
+      db.runtimes.filter((each) => each.id === id).map((each) => viewRuntime(each, db))[0] ?? null,
+    ...secretsRoot(db),
+    ...steeringRoot(db),
     refusals: () => db.refusals,
     handleAvailability: ({
       kind,
@@ -184,49 +174,5 @@ export function makeRoot(db: Db) {
       db.environments.push(made)
       return environment(made)
     },
-    generateSecret: ({ input }: { input: api.GenerateSecretInput }) => generateSecret(db, input),
-    revokeSecret: ({ keyId }: { keyId: string }) => {
-      if (!db.secrets.some((each) => each.keyId === keyId)) refuse('NOT_FOUND', 'There is no such secret.')
-      db.secrets = db.secrets.filter((each) => each.keyId !== keyId)
-      return { keyId, runtimeCount: filterRuntimes(db, { secretKeyId: keyId }).length }
-    },
   }
-}
-
-function generateSecret(db: Db, input: api.GenerateSecretInput) {
-  const environment = db.environments.find((each) => each.handle === input.environment)
-  if (!environment) refuse('NOT_FOUND', 'There is no such environment.', { field: 'environment' })
-  const target = db.integrations.find((each) => each.project === input.project && each.handle === input.integration)
-  const keyId = `k${Math.random().toString(36).slice(2, 9)}`
-  const secret = `${keyId}.${Math.random().toString(36).slice(2).padEnd(43, 'mock')}`
-  const project = db.projects.find((each) => each.handle === target?.project)
-  db.secrets.unshift({
-    keyId,
-    environment,
-    project: project ?? null,
-    integration: target ?? null,
-    bound: Boolean(target),
-    createdAt: iso(0),
-    createdBy: 'admin',
-    boundAt: null,
-    lastUsedAt: null,
-  })
-  setTimeout(() => {
-    const integration = target ?? db.integrations[0]
-    if (!integration) return
-    const runtime = makeRuntime(db, integration, environment.handle, `my-laptop-${keyId.slice(1, 4)}`, 1)
-    runtime.secretKeyId = keyId
-    runtime.cameAt = iso(0)
-    db.runtimes.push(runtime)
-    db.changed('REGISTERED', runtime)
-  }, FIRST_HEARTBEAT_MS)
-  const configToml = `[wso2.icp.runtime.bridge]
-environment = "${environment.handle}"
-project = "${input.project ?? '<project-name>'}"
-integration = "${input.integration ?? '<integration-name>'}"
-runtime = "<unique-runtime-name>"
-secret = "${secret}"
-# serverUrl = "https://<hostname>:9445"
-`
-  return { keyId, secret, configToml, environment }
 }

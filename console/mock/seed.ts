@@ -1,4 +1,5 @@
 import type * as api from '../src/api/generated/schema'
+import { artifactsOf } from './artifacts'
 import {
   type Db,
   type EnvironmentRecord,
@@ -138,8 +139,29 @@ export function makeRuntime(
       integration.handle === 'order-export'
         ? { organization: 'acme', package: 'order_export', version: '1.2.0' }
         : null,
-    ...artifactsOf(integration),
+    ...artifactsOf(integration, name),
+    ...abilitiesOf(integration.runtimeType, name, silent, age),
   }
+}
+
+/** What a runtime can be told, how it takes it, and whether it holds a channel. */
+function abilitiesOf(type: api.RuntimeType, name: string, silent: boolean, age: number) {
+  const python = type === 'PY'
+  const alone = name === 'order-create-prod-3'
+  return {
+    temper: TEMPERS[name] ?? ('willing' as const),
+    channel: python ? { connected: !silent && !alone, since: silent || alone ? iso(-700) : iso(-age) } : null,
+    capabilities: python ? (alone ? PYTHON.filter((each) => each !== 'RESTART') : [...PYTHON, 'channel']) : [],
+    restartable: python && !silent && !alone,
+  }
+}
+
+const PYTHON = ['START', 'STOP', 'SET_LOGGER_LEVEL', 'RESET_LOGGER_LEVEL', 'LIST_LOGGERS', 'TRIGGER', 'RESTART']
+
+/** Those that do not simply do what they are told: `fails` does at first, `mute` never answers. */
+const TEMPERS: Record<string, RuntimeRecord['temper']> = {
+  'invoice-sync-dev-2': 'fails',
+  'order-status-prod-2': 'mute',
 }
 
 const DUPLICATE: api.RuntimeWarning = {
@@ -163,46 +185,7 @@ function nodeOf(type: api.RuntimeType, environment: string, copy: number, age: n
   }
 }
 
-const RESOURCES: [string[], string][] = [
-  [['GET'], '/'],
-  [['POST'], '/'],
-  [['GET'], '/{id}'],
-  [['PATCH', 'PUT'], '/{id}'],
-  [['DELETE'], '/{id}'],
-  [['GET'], '/{id}/lines'],
-  [['WEBSOCKET'], '/changes'],
-]
-
-function artifactsOf({
-  handle,
-  runtimeType,
-}: IntegrationRecord): Pick<RuntimeRecord, 'services' | 'listeners' | 'logLevels'> {
-  const python = runtimeType === 'PY'
-  const service = (name: string, basePath: string, count: number): api.Service => ({
-    name,
-    package: python ? `${handle.replace('-', '_')}.api` : `acme/${handle.replace('-', '_')}`,
-    basePath,
-    state: 'ENABLED',
-    listeners: ['http'],
-    resourceCount: count,
-    resources: RESOURCES.slice(0, count).map(([methods, path], line) => ({
-      methods,
-      path: `${basePath}${path === '/' ? '' : path}`,
-      source: python ? `app/routes/${name.toLowerCase()}.py:${14 + line * 17}` : null,
-    })),
-  })
-  const loggers = ['', '.api', '.store', '.worker', '.client'].map((part) => handle.replace('-', '_') + part)
-  return {
-    services: [service('Orders', '/orders', 7), service('Health', '/health', 1)],
-    listeners: [{ name: 'http', package: 'uvicorn', protocol: 'HTTP', host: '0.0.0.0', port: 8_080, state: 'ENABLED' }],
-    logLevels: [
-      { logger: 'root', level: 'WARN' },
-      ...loggers.map((logger, index) => ({ logger, level: index === 3 ? 'DEBUG' : 'INFO' })),
-      { logger: 'uvicorn.access', level: 'INFO' },
-      { logger: 'httpx', level: 'WARN' },
-    ],
-  }
-}
+export const unending = { expiresAt: null, revokedFrom: null, revokedBy: null, rotates: null, rotatedBy: null }
 
 /** One secret for each integration and environment that has runtimes, and two that wait for their first use. */
 export function secretsOf(db: Db): SecretRecord[] {
@@ -222,6 +205,7 @@ export function secretsOf(db: Db): SecretRecord[] {
       createdBy: 'admin',
       boundAt: createdAt,
       lastUsedAt,
+      ...unending,
     })
   }
   const waiting = db.environments.slice(0, 2).map((environment, index) => ({
@@ -234,6 +218,8 @@ export function secretsOf(db: Db): SecretRecord[] {
     createdBy: 'admin',
     boundAt: null,
     lastUsedAt: null,
+    ...unending,
+    expiresAt: index === 1 ? iso(3 * DAY) : null,
   }))
   return [...waiting, ...bound.values()]
 }

@@ -20,6 +20,8 @@ function row(name: string, changes: Partial<RuntimeRowFragment> = {}): RuntimeRo
     integration: { handle: 'i', displayName: 'I' },
     warnings: [],
     node: { hostname: null },
+    changes: { state: 'IN_SYNC', reason: '' },
+    channel: null,
     ...changes,
   }
 }
@@ -44,6 +46,7 @@ const change = (runtimeKey: string, runtime: RuntimeRowFragment | null): Runtime
   kind: runtime ? 'REPORTED' : 'RETIRED',
   runtimeKey,
   runtime,
+  command: null,
 })
 const names = (pages: RuntimePages) => pages.pages.map((page) => page.nodes.map((node) => node.name))
 
@@ -60,6 +63,13 @@ test('a retired row leaves and is not counted any more', () => {
   const { pages } = applyChange(pagesOf(['a', 'b']), {}, change('a', null))
   expect(names(pages)).toEqual([['b']])
   expect(pages.pages[0]?.totalCount).toBe(1)
+})
+
+test('a removed row leaves, and a command or a wish never takes one away', () => {
+  const before = pagesOf(['a', 'b'])
+  expect(names(applyChange(before, {}, { ...change('a', null), kind: 'REMOVED' }).pages)).toEqual([['b']])
+  expect(applyChange(before, {}, { ...change('a', null), kind: 'COMMAND' }).pages).toBe(before)
+  expect(applyChange(before, {}, { ...change('a', null), kind: 'DESIRED', runtimeKey: null }).pages).toBe(before)
 })
 
 test('a row that no longer belongs to the list leaves it', () => {

@@ -31,8 +31,9 @@ export type Merged = { pages: RuntimePages; arrived: RuntimeRowFragment | undefi
  * and one that is new is only reported as arrived, so that the page decides when it may appear.
  */
 export function applyChange(pages: RuntimePages, filter: RuntimeFilter, change: RuntimeChange): Merged {
-  const { runtime, runtimeKey } = change
-  if (!runtimeKey) return { pages, arrived: undefined }
+  const { runtime, runtimeKey, kind } = change
+  if (!runtimeKey || (runtime === null && kind !== 'RETIRED' && kind !== 'REMOVED'))
+    return { pages, arrived: undefined }
   const belongs = runtime !== null && matches(filter, runtime)
   const known = pages.pages.some((page) => page.nodes.some((node) => node.id === runtimeKey))
   if (!known) return { pages, arrived: belongs ? runtime : undefined }

@@ -1,7 +1,7 @@
-import { useQueryClient } from '@tanstack/react-query'
 import { Outlet } from '@tanstack/react-router'
 import { useEffect, useState } from 'react'
-import { hub, useRuntimeChanges } from '@/live/hub'
+import { useFollowChanges } from '@/live/follow'
+import { hub } from '@/live/hub'
 import { shell } from '@/strings/shell'
 import { Dialog } from '@/ui/dialog'
 import { Header } from './header'
@@ -9,16 +9,13 @@ import { useKeys } from './keys'
 import { Navigation } from './navigation'
 import { Palette } from './palette'
 
-/** Counts follow changes, but not each single one of a storm. */
-const COUNTS_EVERY_MS = 1_000
-
 /** The frame of every page behind the sign-in; it owns the one live line. */
 export function Shell() {
   const [palette, setPalette] = useState(false)
   const [sheet, setSheet] = useState(false)
   useKeys({ onPalette: () => setPalette(true), onSheet: () => setSheet(true) })
   useEffect(() => hub.start(), [])
-  useFollowCounts()
+  useFollowChanges()
   return (
     <div className="flex min-h-dvh flex-col">
       <a
@@ -49,20 +46,4 @@ export function Shell() {
       </Dialog>
     </div>
   )
-}
-
-function useFollowCounts(): void {
-  const client = useQueryClient()
-  const [due] = useState<{ timer?: ReturnType<typeof setTimeout> | undefined }>({})
-  useRuntimeChanges((change) => {
-    if (change.resync) {
-      void client.invalidateQueries()
-      return
-    }
-    void client.invalidateQueries({ queryKey: ['runtime', change.runtimeKey] })
-    due.timer ??= setTimeout(() => {
-      due.timer = undefined
-      void client.invalidateQueries({ queryKey: ['counts'] })
-    }, COUNTS_EVERY_MS)
-  })
 }

@@ -38,4 +38,17 @@ export const typeNames = {
 } as const
 
 export const statusNames = { RUNNING: 'Running', OFFLINE: 'Offline', UNKNOWN: 'Unknown' } as const
-export const stateNames = { ENABLED: 'Enabled', DISABLED: 'Disabled', UNKNOWN: 'Not reported' } as const
+export const stateNames = {
+  ENABLED: 'Enabled',
+  DISABLED: 'Disabled',
+  GATED: 'Gated',
+  DRAINING: 'Draining',
+  FAILED: 'Failed',
+  UNKNOWN: 'Not reported',
+} as const
+/** What the states that need words mean. */
+export const stateMeanings: Partial<Record<keyof typeof stateNames, string>> = {
+  GATED: 'Its port is held by a parent process and cannot be closed: requests are answered 503.',
+  DRAINING: 'It takes no new work and finishes what it has.',
+  FAILED: 'It should be enabled and is not.',
+}

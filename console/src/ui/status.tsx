@@ -1,6 +1,15 @@
-import { CircleAlert, CircleCheck, CircleDashed, CircleOff, TriangleAlert } from 'lucide-react'
+import {
+  CircleAlert,
+  CircleCheck,
+  CircleDashed,
+  CircleOff,
+  CircleX,
+  Hourglass,
+  OctagonPause,
+  TriangleAlert,
+} from 'lucide-react'
 import type { ArtifactState, CountsFragment, RuntimeStatus } from '@/api/generated/operations'
-import { stateNames, statusNames, strings } from '@/strings/common'
+import { stateMeanings, stateNames, statusNames, strings } from '@/strings/common'
 import { withoutMarks } from '@/util/code-spans'
 
 const looks = {
@@ -23,6 +32,9 @@ export function Status({ status }: { status: RuntimeStatus }) {
 const stateLooks = {
   ENABLED: { icon: CircleCheck, tone: 'text-ok' },
   DISABLED: { icon: CircleOff, tone: 'text-muted' },
+  GATED: { icon: OctagonPause, tone: 'text-warn' },
+  DRAINING: { icon: Hourglass, tone: 'text-warn' },
+  FAILED: { icon: CircleX, tone: 'text-bad' },
   UNKNOWN: { icon: CircleDashed, tone: 'text-faint' },
 } as const
 
@@ -32,7 +44,7 @@ export function State({ state, unheard }: { state: ArtifactState; unheard: boole
   const Icon = unheard ? CircleDashed : icon
   const tone = unheard ? 'text-faint' : known
   return (
-    <span className={`inline-flex items-center gap-1.5 ${tone}`}>
+    <span className={`inline-flex items-center gap-1.5 ${tone}`} data-tip={stateMeanings[state]}>
       <Icon size={13} aria-hidden />
       {stateNames[state]}
     </span>

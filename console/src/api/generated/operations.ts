@@ -32,9 +32,183 @@ export type RuntimeStatus =
   /** The control plane began to listen too recently to say. */
   | 'UNKNOWN';
 
+export type ChangeState =
+  /** It reports everything that is desired of it, or nothing is. */
+  | 'IN_SYNC'
+  /** Commands are on their way. */
+  | 'CHANGING'
+  /** It beats, but does not do what it was told: a command failed, or waits longer than it should. */
+  | 'STALLED';
+
+export type ArtifactKind =
+  | 'API'
+  | 'AUTOMATION'
+  | 'CARBON_APP'
+  | 'CONNECTOR'
+  | 'CONSUMER'
+  | 'DATA_SERVICE'
+  | 'DATA_SOURCE'
+  | 'ENDPOINT'
+  | 'INBOUND_ENDPOINT'
+  | 'LISTENER'
+  | 'LOCAL_ENTRY'
+  | 'MESSAGE_PROCESSOR'
+  | 'MESSAGE_STORE'
+  | 'PROXY_SERVICE'
+  | 'REGISTRY_RESOURCE'
+  | 'SCHEDULE'
+  | 'SEQUENCE'
+  | 'SERVICE'
+  | 'TASK'
+  | 'TEMPLATE';
+
+/** What can be desired of an artifact. */
+export type Aspect =
+  /** ENABLED or DISABLED. */
+  | 'STATE'
+  /** ENABLED or DISABLED; MI only. */
+  | 'TRACING'
+  /** ENABLED or DISABLED; MI only. */
+  | 'STATISTICS'
+  /** A logger's level. */
+  | 'LEVEL';
+
+export type SteerableKind =
+  | 'LISTENER'
+  | 'CONSUMER'
+  | 'SCHEDULE'
+  | 'LOGGER'
+  | 'API'
+  | 'ENDPOINT'
+  | 'INBOUND_ENDPOINT'
+  | 'MESSAGE_PROCESSOR'
+  | 'PROXY_SERVICE'
+  | 'SEQUENCE'
+  | 'TASK'
+  | 'TEMPLATE';
+
+export type ChangeArtifactInput = {
+  project: string;
+  integration: string;
+  environment: string;
+  kind: SteerableKind;
+  name: string;
+  /** Needed where two artifacts of one kind bear the name. */
+  package?: string | null | undefined;
+  aspect: Aspect;
+  /** ENABLED or DISABLED. */
+  value: string;
+  /** The environment's handle; needed where it is critical. */
+  confirm?: string | null | undefined;
+};
+
+export type ChangeLogLevelInput = {
+  project: string;
+  integration: string;
+  environment: string;
+  logger: string;
+  /** PY and MI: TRACE (MI only), DEBUG, INFO, WARN, ERROR, FATAL, OFF (MI only). BI: DEBUG, INFO, WARN, ERROR. */
+  level: string;
+  confirm?: string | null | undefined;
+};
+
+export type ResetLogLevelInput = {
+  project: string;
+  integration: string;
+  environment: string;
+  logger: string;
+  confirm?: string | null | undefined;
+};
+
+export type ForgetDesiredStateInput = {
+  project: string;
+  integration: string;
+  environment: string;
+  kind: SteerableKind;
+  name: string;
+  package?: string | null | undefined;
+  aspect: Aspect;
+};
+
+export type TriggerArtifactInput = {
+  /** The runtime's `id`. */
+  runtime: string;
+  kind: SteerableKind;
+  name: string;
+  package?: string | null | undefined;
+  confirm?: string | null | undefined;
+};
+
+export type Question =
+  /** All loggers with levels and handlers (PY, MI). */
+  | 'LOGGERS'
+  /** The definition of an artifact (MI). */
+  | 'SOURCE'
+  /** Names and sizes of its log files (MI). */
+  | 'LOG_FILES';
+
+export type AskRuntimeInput = {
+  runtime: string;
+  question: Question;
+  /** For SOURCE: which artifact. For LOGGERS: a text that names must hold. */
+  kind?: ArtifactKind | null | undefined;
+  name?: string | null | undefined;
+};
+
+export type CommandAction =
+  | 'START'
+  | 'STOP'
+  | 'ENABLE_TRACING'
+  | 'DISABLE_TRACING'
+  | 'ENABLE_STATISTICS'
+  | 'DISABLE_STATISTICS'
+  | 'SET_LOGGER_LEVEL'
+  | 'RESET_LOGGER_LEVEL'
+  | 'TRIGGER'
+  | 'RESTART'
+  | 'LIST_LOGGERS'
+  | 'READ_SOURCE'
+  | 'LIST_LOG_FILES'
+  | 'WORKFLOW'
+  /** A harmless read that finds out whether an MI runtime executes tunnelled commands. */
+  | 'PROBE';
+
+export type CommandState =
+  | 'QUEUED'
+  /** Handed to the runtime; its outcome is not known yet. */
+  | 'DELIVERED'
+  /** The runtime reports what was asked for. */
+  | 'CONFIRMED'
+  | 'FAILED'
+  /** A newer wish took its place. */
+  | 'SUPERSEDED'
+  /** Its time ran out, or its runtime went away, before the outcome was known. */
+  | 'EXPIRED';
+
+export type CommandRoute =
+  | 'HEARTBEAT'
+  | 'CHANNEL'
+  | 'MANAGEMENT_API'
+  | 'TUNNEL';
+
+export type CommandFilter = {
+  project?: string | null | undefined;
+  integration?: string | null | undefined;
+  environment?: string | null | undefined;
+  /** A runtime's `id`. */
+  runtime?: string | null | undefined;
+  states?: Array<CommandState> | null | undefined;
+};
+
 export type ArtifactState =
   | 'ENABLED'
   | 'DISABLED'
+  /** Its port is held by a parent process and cannot be closed: requests are answered 503 (PY). */
+  | 'GATED'
+  /** It takes no new work and finishes what it has. */
+  | 'DRAINING'
+  /** It should be enabled and is not; see `stateReason`. */
+  | 'FAILED'
   /** The runtime did not say, or said something that is neither. */
   | 'UNKNOWN';
 
@@ -54,7 +228,24 @@ export type ChangeKind =
   | 'OFFLINE'
   /** A new full heartbeat changed what it reports. */
   | 'REPORTED'
-  | 'RETIRED';
+  | 'RETIRED'
+  /** Was removed by a person. */
+  | 'REMOVED'
+  /** A command of it was queued, delivered or ended; `command` tells which. */
+  | 'COMMAND'
+  /** Its push channel opened or closed. */
+  | 'CHANNEL'
+  /** What is desired in its place changed; `runtime` is null, filter by integration. */
+  | 'DESIRED';
+
+export type SecretState =
+  | 'ACTIVE'
+  /** It expires within 7 days. */
+  | 'EXPIRING'
+  | 'EXPIRED'
+  /** In its grace period: refused with 503, `restoreSecret` takes it back. */
+  | 'REVOKING'
+  | 'REVOKED';
 
 export type SecretFilter = {
   environment?: string | null | undefined;
@@ -68,6 +259,8 @@ export type GenerateSecretInput = {
   /** Both or neither: with them the secret is bound to this integration at once. */
   project?: string | null | undefined;
   integration?: string | null | undefined;
+  /** From then on heartbeats signed with it are refused. */
+  expiresAt?: string | null | undefined;
 };
 
 export type HandleKind =
@@ -96,7 +289,7 @@ export type CreateEnvironmentInput = {
   critical: boolean;
 };
 
-export type RuntimeRowFragment = { id: string, runtimeId: string, name: string | null, type: RuntimeType, status: RuntimeStatus, statusReason: string, statusSince: string, lastHeartbeatAt: string | null, version: string | null, secretKeyId: string | null, environment: { handle: string, displayName: string, critical: boolean }, project: { handle: string, displayName: string }, integration: { handle: string, displayName: string }, warnings: Array<{ code: string, message: string, fix: string }>, node: { hostname: string | null } };
+export type RuntimeRowFragment = { id: string, runtimeId: string, name: string | null, type: RuntimeType, status: RuntimeStatus, statusReason: string, statusSince: string, lastHeartbeatAt: string | null, version: string | null, secretKeyId: string | null, environment: { handle: string, displayName: string, critical: boolean }, project: { handle: string, displayName: string }, integration: { handle: string, displayName: string }, warnings: Array<{ code: string, message: string, fix: string }>, node: { hostname: string | null }, changes: { state: ChangeState, reason: string }, channel: { connected: boolean, since: string | null } | null };
 
 export type RuntimesQueryVariables = Exact<{
   filter?: RuntimeFilter | null | undefined;
@@ -105,7 +298,7 @@ export type RuntimesQueryVariables = Exact<{
 }>;
 
 
-export type RuntimesQuery = { runtimes: { totalCount: number, sequence: number, nodes: Array<{ id: string, runtimeId: string, name: string | null, type: RuntimeType, status: RuntimeStatus, statusReason: string, statusSince: string, lastHeartbeatAt: string | null, version: string | null, secretKeyId: string | null, environment: { handle: string, displayName: string, critical: boolean }, project: { handle: string, displayName: string }, integration: { handle: string, displayName: string }, warnings: Array<{ code: string, message: string, fix: string }>, node: { hostname: string | null } }>, pageInfo: { endCursor: string | null, hasNextPage: boolean } } };
+export type RuntimesQuery = { runtimes: { totalCount: number, sequence: number, nodes: Array<{ id: string, runtimeId: string, name: string | null, type: RuntimeType, status: RuntimeStatus, statusReason: string, statusSince: string, lastHeartbeatAt: string | null, version: string | null, secretKeyId: string | null, environment: { handle: string, displayName: string, critical: boolean }, project: { handle: string, displayName: string }, integration: { handle: string, displayName: string }, warnings: Array<{ code: string, message: string, fix: string }>, node: { hostname: string | null }, changes: { state: ChangeState, reason: string }, channel: { connected: boolean, since: string | null } | null }>, pageInfo: { endCursor: string | null, hasNextPage: boolean } } };
 
 export type HeartbeatsQueryVariables = Exact<{
   filter?: RuntimeFilter | null | undefined;
@@ -122,11 +315,28 @@ export type RuntimePageQueryVariables = Exact<{
 }>;
 
 
-export type RuntimePageQuery = { runtime: { registeredAt: string, heartbeatIntervalSeconds: number | null, offlineAfterSeconds: number, address: string | null, serviceCount: number, listenerCount: number, id: string, runtimeId: string, name: string | null, type: RuntimeType, status: RuntimeStatus, statusReason: string, statusSince: string, lastHeartbeatAt: string | null, version: string | null, secretKeyId: string | null, automation: { organization: string, package: string, version: string } | null, node: { hostname: string | null, processId: number | null, platformName: string | null, platformVersion: string | null, platformHome: string | null, osName: string | null, osVersion: string | null, osArch: string | null, startedAt: string | null }, services: { totalCount: number, nodes: Array<{ name: string, package: string, basePath: string, state: ArtifactState, listeners: Array<string>, resourceCount: number, resources: Array<{ methods: Array<string>, path: string, source: string | null }> }>, pageInfo: { endCursor: string | null, hasNextPage: boolean } }, listeners: { totalCount: number, nodes: Array<{ name: string, package: string, protocol: string | null, host: string | null, port: number | null, state: ArtifactState }>, pageInfo: { endCursor: string | null, hasNextPage: boolean } }, logLevels: { totalCount: number, nodes: Array<{ logger: string, level: string }>, pageInfo: { endCursor: string | null, hasNextPage: boolean } }, environment: { handle: string, displayName: string, critical: boolean }, project: { handle: string, displayName: string }, integration: { handle: string, displayName: string }, warnings: Array<{ code: string, message: string, fix: string }> } | null };
+export type RuntimePageQuery = { runtime: { registeredAt: string, heartbeatIntervalSeconds: number | null, offlineAfterSeconds: number, address: string | null, serviceCount: number, listenerCount: number, restartable: boolean, capabilities: Array<string>, id: string, runtimeId: string, name: string | null, type: RuntimeType, status: RuntimeStatus, statusReason: string, statusSince: string, lastHeartbeatAt: string | null, version: string | null, secretKeyId: string | null, changes: { state: ChangeState, reason: string, openCommands: number, failedCommands: number }, movedTo: { id: string, runtimeId: string, name: string | null, type: RuntimeType, status: RuntimeStatus, environment: { handle: string, displayName: string, critical: boolean }, project: { handle: string, displayName: string }, integration: { handle: string, displayName: string } } | null, automation: { organization: string, package: string, version: string } | null, node: { hostname: string | null, processId: number | null, platformName: string | null, platformVersion: string | null, platformHome: string | null, osName: string | null, osVersion: string | null, osArch: string | null, startedAt: string | null }, services: { totalCount: number, nodes: Array<{ name: string, package: string, basePath: string, state: ArtifactState, listeners: Array<string>, resourceCount: number, resources: Array<{ methods: Array<string>, path: string, source: string | null }> }>, pageInfo: { endCursor: string | null, hasNextPage: boolean } }, listeners: { totalCount: number, nodes: Array<{ name: string, package: string, protocol: string | null, host: string | null, port: number | null, state: ArtifactState, stateReason: string | null }>, pageInfo: { endCursor: string | null, hasNextPage: boolean } }, logLevels: { totalCount: number, nodes: Array<{ logger: string, level: string }>, pageInfo: { endCursor: string | null, hasNextPage: boolean } }, logHandlers: Array<{ logger: string, handler: string, level: string }>, consumers: { totalCount: number, nodes: Array<{ name: string, package: string, protocol: string | null, source: string | null, group: string | null, handler: string | null, state: ArtifactState, stateReason: string | null }> }, schedules: { totalCount: number, nodes: Array<{ name: string, package: string, trigger: string | null, handler: string | null, state: ArtifactState, stateReason: string | null }> }, environment: { handle: string, displayName: string, critical: boolean }, project: { handle: string, displayName: string }, integration: { handle: string, displayName: string }, warnings: Array<{ code: string, message: string, fix: string }>, channel: { connected: boolean, since: string | null } | null } | null };
+
+export type ConsumerFactsFragment = { name: string, package: string, protocol: string | null, source: string | null, group: string | null, handler: string | null, state: ArtifactState, stateReason: string | null };
+
+export type ScheduleFactsFragment = { name: string, package: string, trigger: string | null, handler: string | null, state: ArtifactState, stateReason: string | null };
+
+export type RuntimeArtifactsQueryVariables = Exact<{
+  id: string;
+  kind?: ArtifactKind | null | undefined;
+  search?: string | null | undefined;
+  first?: number | null | undefined;
+  after?: string | null | undefined;
+}>;
+
+
+export type RuntimeArtifactsQuery = { runtime: { artifacts: { totalCount: number, nodes: Array<{ kind: ArtifactKind, name: string, package: string, state: ArtifactState | null, tracing: ArtifactState | null, statistics: ArtifactState | null, facts: Array<{ name: string, value: string }> }>, pageInfo: { endCursor: string | null, hasNextPage: boolean } } } | null };
+
+export type ArtifactFactsFragment = { kind: ArtifactKind, name: string, package: string, state: ArtifactState | null, tracing: ArtifactState | null, statistics: ArtifactState | null, facts: Array<{ name: string, value: string }> };
 
 export type ServiceFactsFragment = { name: string, package: string, basePath: string, state: ArtifactState, listeners: Array<string>, resourceCount: number, resources: Array<{ methods: Array<string>, path: string, source: string | null }> };
 
-export type ListenerFactsFragment = { name: string, package: string, protocol: string | null, host: string | null, port: number | null, state: ArtifactState };
+export type ListenerFactsFragment = { name: string, package: string, protocol: string | null, host: string | null, port: number | null, state: ArtifactState, stateReason: string | null };
 
 export type RuntimeChangedSubscriptionVariables = Exact<{
   filter?: RuntimeFilter | null | undefined;
@@ -134,7 +344,7 @@ export type RuntimeChangedSubscriptionVariables = Exact<{
 }>;
 
 
-export type RuntimeChangedSubscription = { runtimeChanged: { sequence: number, at: string, resync: boolean, kind: ChangeKind | null, runtimeKey: string | null, runtime: { id: string, runtimeId: string, name: string | null, type: RuntimeType, status: RuntimeStatus, statusReason: string, statusSince: string, lastHeartbeatAt: string | null, version: string | null, secretKeyId: string | null, environment: { handle: string, displayName: string, critical: boolean }, project: { handle: string, displayName: string }, integration: { handle: string, displayName: string }, warnings: Array<{ code: string, message: string, fix: string }>, node: { hostname: string | null } } | null } };
+export type RuntimeChangedSubscription = { runtimeChanged: { sequence: number, at: string, resync: boolean, kind: ChangeKind | null, runtimeKey: string | null, runtime: { id: string, runtimeId: string, name: string | null, type: RuntimeType, status: RuntimeStatus, statusReason: string, statusSince: string, lastHeartbeatAt: string | null, version: string | null, secretKeyId: string | null, environment: { handle: string, displayName: string, critical: boolean }, project: { handle: string, displayName: string }, integration: { handle: string, displayName: string }, warnings: Array<{ code: string, message: string, fix: string }>, node: { hostname: string | null }, changes: { state: ChangeState, reason: string }, channel: { connected: boolean, since: string | null } | null } | null, command: { id: string, action: CommandAction, kind: SteerableKind | null, name: string, package: string, aspect: Aspect | null, value: string | null, state: CommandState, reason: string, route: CommandRoute | null, author: string, attempts: number, queuedAt: string, deliveredAt: string | null, endedAt: string | null, nextAttemptAt: string | null, deadline: string | null, retryable: boolean, runtime: { id: string, runtimeId: string, name: string | null, type: RuntimeType, status: RuntimeStatus, environment: { handle: string, displayName: string, critical: boolean }, project: { handle: string, displayName: string }, integration: { handle: string, displayName: string } } } | null } };
 
 export type HeartbeatQueryVariables = Exact<{
   id: string;
@@ -143,6 +353,29 @@ export type HeartbeatQueryVariables = Exact<{
 
 export type HeartbeatQuery = { runtime: { id: string, lastHeartbeatAt: string | null } | null };
 
+export type RestartRuntimeMutationVariables = Exact<{
+  id: string;
+  confirm?: string | null | undefined;
+}>;
+
+
+export type RestartRuntimeMutation = { restartRuntime: { id: string, action: CommandAction, kind: SteerableKind | null, name: string, package: string, aspect: Aspect | null, value: string | null, state: CommandState, reason: string, route: CommandRoute | null, author: string, attempts: number, queuedAt: string, deliveredAt: string | null, endedAt: string | null, nextAttemptAt: string | null, deadline: string | null, retryable: boolean, runtime: { id: string, runtimeId: string, name: string | null, type: RuntimeType, status: RuntimeStatus, environment: { handle: string, displayName: string, critical: boolean }, project: { handle: string, displayName: string }, integration: { handle: string, displayName: string } } } };
+
+export type AskRuntimeMutationVariables = Exact<{
+  input: AskRuntimeInput;
+}>;
+
+
+export type AskRuntimeMutation = { askRuntime: { result: string | null, id: string, action: CommandAction, kind: SteerableKind | null, name: string, package: string, aspect: Aspect | null, value: string | null, state: CommandState, reason: string, route: CommandRoute | null, author: string, attempts: number, queuedAt: string, deliveredAt: string | null, endedAt: string | null, nextAttemptAt: string | null, deadline: string | null, retryable: boolean, runtime: { id: string, runtimeId: string, name: string | null, type: RuntimeType, status: RuntimeStatus, environment: { handle: string, displayName: string, critical: boolean }, project: { handle: string, displayName: string }, integration: { handle: string, displayName: string } } } };
+
+export type DeleteRuntimeMutationVariables = Exact<{
+  id: string;
+  revokeSecret?: boolean | null | undefined;
+}>;
+
+
+export type DeleteRuntimeMutation = { deleteRuntime: { deleted: boolean, orphanedKeyId: string | null, secretRevoked: boolean } };
+
 export type SecretsQueryVariables = Exact<{
   filter?: SecretFilter | null | undefined;
   first?: number | null | undefined;
@@ -150,9 +383,20 @@ export type SecretsQueryVariables = Exact<{
 }>;
 
 
-export type SecretsQuery = { secrets: { totalCount: number, nodes: Array<{ keyId: string, bound: boolean, createdAt: string, createdBy: string, boundAt: string | null, lastUsedAt: string | null, runtimeCount: number, environment: { handle: string, displayName: string, critical: boolean }, project: { handle: string, displayName: string } | null, integration: { handle: string, displayName: string } | null }>, pageInfo: { endCursor: string | null, hasNextPage: boolean } } };
+export type SecretsQuery = { secrets: { totalCount: number, nodes: Array<{ keyId: string, bound: boolean, createdAt: string, createdBy: string, boundAt: string | null, lastUsedAt: string | null, runtimeCount: number, state: SecretState, expiresAt: string | null, revokedFrom: string | null, revokedBy: string | null, rotates: string | null, rotatedBy: string | null, environment: { handle: string, displayName: string, critical: boolean }, project: { handle: string, displayName: string } | null, integration: { handle: string, displayName: string } | null }>, pageInfo: { endCursor: string | null, hasNextPage: boolean } } };
 
-export type SecretRowFragment = { keyId: string, bound: boolean, createdAt: string, createdBy: string, boundAt: string | null, lastUsedAt: string | null, runtimeCount: number, environment: { handle: string, displayName: string, critical: boolean }, project: { handle: string, displayName: string } | null, integration: { handle: string, displayName: string } | null };
+export type SecretRowFragment = { keyId: string, bound: boolean, createdAt: string, createdBy: string, boundAt: string | null, lastUsedAt: string | null, runtimeCount: number, state: SecretState, expiresAt: string | null, revokedFrom: string | null, revokedBy: string | null, rotates: string | null, rotatedBy: string | null, environment: { handle: string, displayName: string, critical: boolean }, project: { handle: string, displayName: string } | null, integration: { handle: string, displayName: string } | null };
+
+export type SecretQueryVariables = Exact<{
+  keyId: string;
+  first?: number | null | undefined;
+  after?: string | null | undefined;
+}>;
+
+
+export type SecretQuery = { secret: { keyId: string, bound: boolean, createdAt: string, createdBy: string, boundAt: string | null, lastUsedAt: string | null, runtimeCount: number, state: SecretState, expiresAt: string | null, revokedFrom: string | null, revokedBy: string | null, rotates: string | null, rotatedBy: string | null, runtimes: { totalCount: number, nodes: Array<{ id: string, runtimeId: string, name: string | null, type: RuntimeType, status: RuntimeStatus, statusReason: string, statusSince: string, lastHeartbeatAt: string | null, version: string | null, secretKeyId: string | null, environment: { handle: string, displayName: string, critical: boolean }, project: { handle: string, displayName: string }, integration: { handle: string, displayName: string }, warnings: Array<{ code: string, message: string, fix: string }>, node: { hostname: string | null }, changes: { state: ChangeState, reason: string }, channel: { connected: boolean, since: string | null } | null }> }, environment: { handle: string, displayName: string, critical: boolean }, project: { handle: string, displayName: string } | null, integration: { handle: string, displayName: string } | null } | null };
+
+export type SecretOnceFragment = { keyId: string, secret: string, configToml: string, environment: { handle: string, displayName: string, critical: boolean } };
 
 export type GenerateSecretMutationVariables = Exact<{
   input: GenerateSecretInput;
@@ -163,10 +407,34 @@ export type GenerateSecretMutation = { generateSecret: { keyId: string, secret: 
 
 export type RevokeSecretMutationVariables = Exact<{
   keyId: string;
+  graceSeconds?: number | null | undefined;
 }>;
 
 
-export type RevokeSecretMutation = { revokeSecret: { keyId: string, runtimeCount: number } };
+export type RevokeSecretMutation = { revokeSecret: { keyId: string, runtimeCount: number, effectiveAt: string } };
+
+export type RestoreSecretMutationVariables = Exact<{
+  keyId: string;
+}>;
+
+
+export type RestoreSecretMutation = { restoreSecret: { keyId: string, bound: boolean, createdAt: string, createdBy: string, boundAt: string | null, lastUsedAt: string | null, runtimeCount: number, state: SecretState, expiresAt: string | null, revokedFrom: string | null, revokedBy: string | null, rotates: string | null, rotatedBy: string | null, environment: { handle: string, displayName: string, critical: boolean }, project: { handle: string, displayName: string } | null, integration: { handle: string, displayName: string } | null } };
+
+export type RotateSecretMutationVariables = Exact<{
+  keyId: string;
+  overlapSeconds?: number | null | undefined;
+}>;
+
+
+export type RotateSecretMutation = { rotateSecret: { generated: { keyId: string, secret: string, configToml: string, environment: { handle: string, displayName: string, critical: boolean } }, old: { keyId: string, bound: boolean, createdAt: string, createdBy: string, boundAt: string | null, lastUsedAt: string | null, runtimeCount: number, state: SecretState, expiresAt: string | null, revokedFrom: string | null, revokedBy: string | null, rotates: string | null, rotatedBy: string | null, environment: { handle: string, displayName: string, critical: boolean }, project: { handle: string, displayName: string } | null, integration: { handle: string, displayName: string } | null } } };
+
+export type SetSecretExpiryMutationVariables = Exact<{
+  keyId: string;
+  expiresAt?: string | null | undefined;
+}>;
+
+
+export type SetSecretExpiryMutation = { setSecretExpiry: { keyId: string, bound: boolean, createdAt: string, createdBy: string, boundAt: string | null, lastUsedAt: string | null, runtimeCount: number, state: SecretState, expiresAt: string | null, revokedFrom: string | null, revokedBy: string | null, rotates: string | null, rotatedBy: string | null, environment: { handle: string, displayName: string, critical: boolean }, project: { handle: string, displayName: string } | null, integration: { handle: string, displayName: string } | null } };
 
 export type RefusalsQueryVariables = Exact<{
   first?: number | null | undefined;
@@ -204,6 +472,88 @@ export type CountsFragment = { total: number, running: number, offline: number, 
 export type PageFragment = { endCursor: string | null, hasNextPage: boolean };
 
 export type EnvironmentNameFragment = { handle: string, displayName: string, critical: boolean };
+
+export type RuntimeNameFragment = { id: string, runtimeId: string, name: string | null, type: RuntimeType, status: RuntimeStatus, environment: { handle: string, displayName: string, critical: boolean }, project: { handle: string, displayName: string }, integration: { handle: string, displayName: string } };
+
+export type SteeringQueryVariables = Exact<{
+  project: string;
+  integration: string;
+  environment: string;
+  kind?: SteerableKind | null | undefined;
+  search?: string | null | undefined;
+  onlyDiffering?: boolean | null | undefined;
+  first?: number | null | undefined;
+  after?: string | null | undefined;
+}>;
+
+
+export type SteeringQuery = { steering: { type: RuntimeType, differing: number, environment: { handle: string, displayName: string, critical: boolean }, integration: { handle: string, displayName: string }, runtimes: Array<{ id: string, runtimeId: string, name: string | null, type: RuntimeType, status: RuntimeStatus, environment: { handle: string, displayName: string, critical: boolean }, project: { handle: string, displayName: string }, integration: { handle: string, displayName: string } }>, drift: Array<{ message: string, kind: SteerableKind | null, name: string | null, runtimes: Array<{ id: string, runtimeId: string, name: string | null, type: RuntimeType, status: RuntimeStatus, environment: { handle: string, displayName: string, critical: boolean }, project: { handle: string, displayName: string }, integration: { handle: string, displayName: string } }> }>, artifacts: { totalCount: number, nodes: Array<{ kind: SteerableKind, name: string, package: string, label: string, triggerable: boolean, missingOn: Array<{ id: string, runtimeId: string, name: string | null, type: RuntimeType, status: RuntimeStatus, environment: { handle: string, displayName: string, critical: boolean }, project: { handle: string, displayName: string }, integration: { handle: string, displayName: string } }>, aspects: Array<{ aspect: Aspect, values: Array<string>, inSync: boolean, desired: { value: string, version: number, author: string, setAt: string, suspendedReason: string | null, absentSince: string | null, history: Array<{ value: string | null, version: number, author: string, at: string }> } | null, observed: Array<{ value: string, reason: string | null, runtimes: Array<{ id: string, runtimeId: string, name: string | null, type: RuntimeType, status: RuntimeStatus, environment: { handle: string, displayName: string, critical: boolean }, project: { handle: string, displayName: string }, integration: { handle: string, displayName: string } }> }>, commands: Array<{ id: string, action: CommandAction, kind: SteerableKind | null, name: string, package: string, aspect: Aspect | null, value: string | null, state: CommandState, reason: string, route: CommandRoute | null, author: string, attempts: number, queuedAt: string, deliveredAt: string | null, endedAt: string | null, nextAttemptAt: string | null, deadline: string | null, retryable: boolean, runtime: { id: string, runtimeId: string, name: string | null, type: RuntimeType, status: RuntimeStatus, environment: { handle: string, displayName: string, critical: boolean }, project: { handle: string, displayName: string }, integration: { handle: string, displayName: string } } }> }> }>, pageInfo: { endCursor: string | null, hasNextPage: boolean } } } | null };
+
+export type SteerableFactsFragment = { kind: SteerableKind, name: string, package: string, label: string, triggerable: boolean, missingOn: Array<{ id: string, runtimeId: string, name: string | null, type: RuntimeType, status: RuntimeStatus, environment: { handle: string, displayName: string, critical: boolean }, project: { handle: string, displayName: string }, integration: { handle: string, displayName: string } }>, aspects: Array<{ aspect: Aspect, values: Array<string>, inSync: boolean, desired: { value: string, version: number, author: string, setAt: string, suspendedReason: string | null, absentSince: string | null, history: Array<{ value: string | null, version: number, author: string, at: string }> } | null, observed: Array<{ value: string, reason: string | null, runtimes: Array<{ id: string, runtimeId: string, name: string | null, type: RuntimeType, status: RuntimeStatus, environment: { handle: string, displayName: string, critical: boolean }, project: { handle: string, displayName: string }, integration: { handle: string, displayName: string } }> }>, commands: Array<{ id: string, action: CommandAction, kind: SteerableKind | null, name: string, package: string, aspect: Aspect | null, value: string | null, state: CommandState, reason: string, route: CommandRoute | null, author: string, attempts: number, queuedAt: string, deliveredAt: string | null, endedAt: string | null, nextAttemptAt: string | null, deadline: string | null, retryable: boolean, runtime: { id: string, runtimeId: string, name: string | null, type: RuntimeType, status: RuntimeStatus, environment: { handle: string, displayName: string, critical: boolean }, project: { handle: string, displayName: string }, integration: { handle: string, displayName: string } } }> }> };
+
+export type WishFragment = { value: string, version: number, author: string, setAt: string, suspendedReason: string | null, absentSince: string | null, history: Array<{ value: string | null, version: number, author: string, at: string }> };
+
+export type CommandRowFragment = { id: string, action: CommandAction, kind: SteerableKind | null, name: string, package: string, aspect: Aspect | null, value: string | null, state: CommandState, reason: string, route: CommandRoute | null, author: string, attempts: number, queuedAt: string, deliveredAt: string | null, endedAt: string | null, nextAttemptAt: string | null, deadline: string | null, retryable: boolean, runtime: { id: string, runtimeId: string, name: string | null, type: RuntimeType, status: RuntimeStatus, environment: { handle: string, displayName: string, critical: boolean }, project: { handle: string, displayName: string }, integration: { handle: string, displayName: string } } };
+
+export type CommandsQueryVariables = Exact<{
+  filter?: CommandFilter | null | undefined;
+  first?: number | null | undefined;
+  after?: string | null | undefined;
+}>;
+
+
+export type CommandsQuery = { commands: { totalCount: number, nodes: Array<{ result: string | null, id: string, action: CommandAction, kind: SteerableKind | null, name: string, package: string, aspect: Aspect | null, value: string | null, state: CommandState, reason: string, route: CommandRoute | null, author: string, attempts: number, queuedAt: string, deliveredAt: string | null, endedAt: string | null, nextAttemptAt: string | null, deadline: string | null, retryable: boolean, runtime: { id: string, runtimeId: string, name: string | null, type: RuntimeType, status: RuntimeStatus, environment: { handle: string, displayName: string, critical: boolean }, project: { handle: string, displayName: string }, integration: { handle: string, displayName: string } } }>, pageInfo: { endCursor: string | null, hasNextPage: boolean } } };
+
+export type CommandQueryVariables = Exact<{
+  id: string;
+}>;
+
+
+export type CommandQuery = { command: { result: string | null, id: string, action: CommandAction, kind: SteerableKind | null, name: string, package: string, aspect: Aspect | null, value: string | null, state: CommandState, reason: string, route: CommandRoute | null, author: string, attempts: number, queuedAt: string, deliveredAt: string | null, endedAt: string | null, nextAttemptAt: string | null, deadline: string | null, retryable: boolean, runtime: { id: string, runtimeId: string, name: string | null, type: RuntimeType, status: RuntimeStatus, environment: { handle: string, displayName: string, critical: boolean }, project: { handle: string, displayName: string }, integration: { handle: string, displayName: string } } } | null };
+
+export type ChangeOutcomeFragment = { waiting: number, desired: { value: string, version: number, author: string, setAt: string, suspendedReason: string | null, absentSince: string | null, history: Array<{ value: string | null, version: number, author: string, at: string }> } | null, commands: Array<{ id: string, action: CommandAction, kind: SteerableKind | null, name: string, package: string, aspect: Aspect | null, value: string | null, state: CommandState, reason: string, route: CommandRoute | null, author: string, attempts: number, queuedAt: string, deliveredAt: string | null, endedAt: string | null, nextAttemptAt: string | null, deadline: string | null, retryable: boolean, runtime: { id: string, runtimeId: string, name: string | null, type: RuntimeType, status: RuntimeStatus, environment: { handle: string, displayName: string, critical: boolean }, project: { handle: string, displayName: string }, integration: { handle: string, displayName: string } } }> };
+
+export type ChangeArtifactMutationVariables = Exact<{
+  input: ChangeArtifactInput;
+}>;
+
+
+export type ChangeArtifactMutation = { changeArtifact: { waiting: number, desired: { value: string, version: number, author: string, setAt: string, suspendedReason: string | null, absentSince: string | null, history: Array<{ value: string | null, version: number, author: string, at: string }> } | null, commands: Array<{ id: string, action: CommandAction, kind: SteerableKind | null, name: string, package: string, aspect: Aspect | null, value: string | null, state: CommandState, reason: string, route: CommandRoute | null, author: string, attempts: number, queuedAt: string, deliveredAt: string | null, endedAt: string | null, nextAttemptAt: string | null, deadline: string | null, retryable: boolean, runtime: { id: string, runtimeId: string, name: string | null, type: RuntimeType, status: RuntimeStatus, environment: { handle: string, displayName: string, critical: boolean }, project: { handle: string, displayName: string }, integration: { handle: string, displayName: string } } }> } };
+
+export type ChangeLogLevelMutationVariables = Exact<{
+  input: ChangeLogLevelInput;
+}>;
+
+
+export type ChangeLogLevelMutation = { changeLogLevel: { waiting: number, desired: { value: string, version: number, author: string, setAt: string, suspendedReason: string | null, absentSince: string | null, history: Array<{ value: string | null, version: number, author: string, at: string }> } | null, commands: Array<{ id: string, action: CommandAction, kind: SteerableKind | null, name: string, package: string, aspect: Aspect | null, value: string | null, state: CommandState, reason: string, route: CommandRoute | null, author: string, attempts: number, queuedAt: string, deliveredAt: string | null, endedAt: string | null, nextAttemptAt: string | null, deadline: string | null, retryable: boolean, runtime: { id: string, runtimeId: string, name: string | null, type: RuntimeType, status: RuntimeStatus, environment: { handle: string, displayName: string, critical: boolean }, project: { handle: string, displayName: string }, integration: { handle: string, displayName: string } } }> } };
+
+export type ResetLogLevelMutationVariables = Exact<{
+  input: ResetLogLevelInput;
+}>;
+
+
+export type ResetLogLevelMutation = { resetLogLevel: { waiting: number, desired: { value: string, version: number, author: string, setAt: string, suspendedReason: string | null, absentSince: string | null, history: Array<{ value: string | null, version: number, author: string, at: string }> } | null, commands: Array<{ id: string, action: CommandAction, kind: SteerableKind | null, name: string, package: string, aspect: Aspect | null, value: string | null, state: CommandState, reason: string, route: CommandRoute | null, author: string, attempts: number, queuedAt: string, deliveredAt: string | null, endedAt: string | null, nextAttemptAt: string | null, deadline: string | null, retryable: boolean, runtime: { id: string, runtimeId: string, name: string | null, type: RuntimeType, status: RuntimeStatus, environment: { handle: string, displayName: string, critical: boolean }, project: { handle: string, displayName: string }, integration: { handle: string, displayName: string } } }> } };
+
+export type ForgetDesiredStateMutationVariables = Exact<{
+  input: ForgetDesiredStateInput;
+}>;
+
+
+export type ForgetDesiredStateMutation = { forgetDesiredState: boolean };
+
+export type TriggerArtifactMutationVariables = Exact<{
+  input: TriggerArtifactInput;
+}>;
+
+
+export type TriggerArtifactMutation = { triggerArtifact: { id: string, action: CommandAction, kind: SteerableKind | null, name: string, package: string, aspect: Aspect | null, value: string | null, state: CommandState, reason: string, route: CommandRoute | null, author: string, attempts: number, queuedAt: string, deliveredAt: string | null, endedAt: string | null, nextAttemptAt: string | null, deadline: string | null, retryable: boolean, runtime: { id: string, runtimeId: string, name: string | null, type: RuntimeType, status: RuntimeStatus, environment: { handle: string, displayName: string, critical: boolean }, project: { handle: string, displayName: string }, integration: { handle: string, displayName: string } } } };
+
+export type RetryCommandMutationVariables = Exact<{
+  id: string;
+}>;
+
+
+export type RetryCommandMutation = { retryCommand: { id: string, action: CommandAction, kind: SteerableKind | null, name: string, package: string, aspect: Aspect | null, value: string | null, state: CommandState, reason: string, route: CommandRoute | null, author: string, attempts: number, queuedAt: string, deliveredAt: string | null, endedAt: string | null, nextAttemptAt: string | null, deadline: string | null, retryable: boolean, runtime: { id: string, runtimeId: string, name: string | null, type: RuntimeType, status: RuntimeStatus, environment: { handle: string, displayName: string, critical: boolean }, project: { handle: string, displayName: string }, integration: { handle: string, displayName: string } } } };
 
 export type EnvironmentsQueryVariables = Exact<{
   first?: number | null | undefined;
@@ -330,12 +680,56 @@ export const RuntimeRowFragmentDoc = new TypedDocumentString(`
   node {
     hostname
   }
+  changes {
+    state
+    reason
+  }
+  channel {
+    connected
+    since
+  }
 }
     fragment EnvironmentName on EnvironmentRef {
   handle
   displayName
   critical
 }`, {"fragmentName":"RuntimeRow"}) as unknown as TypedDocumentString<RuntimeRowFragment, unknown>;
+export const ConsumerFactsFragmentDoc = new TypedDocumentString(`
+    fragment ConsumerFacts on Consumer {
+  name
+  package
+  protocol
+  source
+  group
+  handler
+  state
+  stateReason
+}
+    `, {"fragmentName":"ConsumerFacts"}) as unknown as TypedDocumentString<ConsumerFactsFragment, unknown>;
+export const ScheduleFactsFragmentDoc = new TypedDocumentString(`
+    fragment ScheduleFacts on Schedule {
+  name
+  package
+  trigger
+  handler
+  state
+  stateReason
+}
+    `, {"fragmentName":"ScheduleFacts"}) as unknown as TypedDocumentString<ScheduleFactsFragment, unknown>;
+export const ArtifactFactsFragmentDoc = new TypedDocumentString(`
+    fragment ArtifactFacts on Artifact {
+  kind
+  name
+  package
+  state
+  tracing
+  statistics
+  facts {
+    name
+    value
+  }
+}
+    `, {"fragmentName":"ArtifactFacts"}) as unknown as TypedDocumentString<ArtifactFactsFragment, unknown>;
 export const ServiceFactsFragmentDoc = new TypedDocumentString(`
     fragment ServiceFacts on Service {
   name
@@ -359,6 +753,7 @@ export const ListenerFactsFragmentDoc = new TypedDocumentString(`
   host
   port
   state
+  stateReason
 }
     `, {"fragmentName":"ListenerFacts"}) as unknown as TypedDocumentString<ListenerFactsFragment, unknown>;
 export const SecretRowFragmentDoc = new TypedDocumentString(`
@@ -381,18 +776,284 @@ export const SecretRowFragmentDoc = new TypedDocumentString(`
   boundAt
   lastUsedAt
   runtimeCount
+  state
+  expiresAt
+  revokedFrom
+  revokedBy
+  rotates
+  rotatedBy
 }
     fragment EnvironmentName on EnvironmentRef {
   handle
   displayName
   critical
 }`, {"fragmentName":"SecretRow"}) as unknown as TypedDocumentString<SecretRowFragment, unknown>;
+export const SecretOnceFragmentDoc = new TypedDocumentString(`
+    fragment SecretOnce on GeneratedSecret {
+  keyId
+  secret
+  configToml
+  environment {
+    ...EnvironmentName
+  }
+}
+    fragment EnvironmentName on EnvironmentRef {
+  handle
+  displayName
+  critical
+}`, {"fragmentName":"SecretOnce"}) as unknown as TypedDocumentString<SecretOnceFragment, unknown>;
 export const PageFragmentDoc = new TypedDocumentString(`
     fragment Page on PageInfo {
   endCursor
   hasNextPage
 }
     `, {"fragmentName":"Page"}) as unknown as TypedDocumentString<PageFragment, unknown>;
+export const RuntimeNameFragmentDoc = new TypedDocumentString(`
+    fragment RuntimeName on RuntimeRef {
+  id
+  runtimeId
+  name
+  type
+  status
+  environment {
+    ...EnvironmentName
+  }
+  project {
+    handle
+    displayName
+  }
+  integration {
+    handle
+    displayName
+  }
+}
+    fragment EnvironmentName on EnvironmentRef {
+  handle
+  displayName
+  critical
+}`, {"fragmentName":"RuntimeName"}) as unknown as TypedDocumentString<RuntimeNameFragment, unknown>;
+export const WishFragmentDoc = new TypedDocumentString(`
+    fragment Wish on DesiredState {
+  value
+  version
+  author
+  setAt
+  suspendedReason
+  absentSince
+  history {
+    value
+    version
+    author
+    at
+  }
+}
+    `, {"fragmentName":"Wish"}) as unknown as TypedDocumentString<WishFragment, unknown>;
+export const CommandRowFragmentDoc = new TypedDocumentString(`
+    fragment CommandRow on Command {
+  id
+  runtime {
+    ...RuntimeName
+  }
+  action
+  kind
+  name
+  package
+  aspect
+  value
+  state
+  reason
+  route
+  author
+  attempts
+  queuedAt
+  deliveredAt
+  endedAt
+  nextAttemptAt
+  deadline
+  retryable
+}
+    fragment EnvironmentName on EnvironmentRef {
+  handle
+  displayName
+  critical
+}
+fragment RuntimeName on RuntimeRef {
+  id
+  runtimeId
+  name
+  type
+  status
+  environment {
+    ...EnvironmentName
+  }
+  project {
+    handle
+    displayName
+  }
+  integration {
+    handle
+    displayName
+  }
+}`, {"fragmentName":"CommandRow"}) as unknown as TypedDocumentString<CommandRowFragment, unknown>;
+export const SteerableFactsFragmentDoc = new TypedDocumentString(`
+    fragment SteerableFacts on SteerableArtifact {
+  kind
+  name
+  package
+  label
+  triggerable
+  missingOn {
+    ...RuntimeName
+  }
+  aspects {
+    aspect
+    values
+    inSync
+    desired {
+      ...Wish
+    }
+    observed {
+      value
+      reason
+      runtimes {
+        ...RuntimeName
+      }
+    }
+    commands {
+      ...CommandRow
+    }
+  }
+}
+    fragment EnvironmentName on EnvironmentRef {
+  handle
+  displayName
+  critical
+}
+fragment RuntimeName on RuntimeRef {
+  id
+  runtimeId
+  name
+  type
+  status
+  environment {
+    ...EnvironmentName
+  }
+  project {
+    handle
+    displayName
+  }
+  integration {
+    handle
+    displayName
+  }
+}
+fragment Wish on DesiredState {
+  value
+  version
+  author
+  setAt
+  suspendedReason
+  absentSince
+  history {
+    value
+    version
+    author
+    at
+  }
+}
+fragment CommandRow on Command {
+  id
+  runtime {
+    ...RuntimeName
+  }
+  action
+  kind
+  name
+  package
+  aspect
+  value
+  state
+  reason
+  route
+  author
+  attempts
+  queuedAt
+  deliveredAt
+  endedAt
+  nextAttemptAt
+  deadline
+  retryable
+}`, {"fragmentName":"SteerableFacts"}) as unknown as TypedDocumentString<SteerableFactsFragment, unknown>;
+export const ChangeOutcomeFragmentDoc = new TypedDocumentString(`
+    fragment ChangeOutcome on Change {
+  desired {
+    ...Wish
+  }
+  commands {
+    ...CommandRow
+  }
+  waiting
+}
+    fragment EnvironmentName on EnvironmentRef {
+  handle
+  displayName
+  critical
+}
+fragment RuntimeName on RuntimeRef {
+  id
+  runtimeId
+  name
+  type
+  status
+  environment {
+    ...EnvironmentName
+  }
+  project {
+    handle
+    displayName
+  }
+  integration {
+    handle
+    displayName
+  }
+}
+fragment Wish on DesiredState {
+  value
+  version
+  author
+  setAt
+  suspendedReason
+  absentSince
+  history {
+    value
+    version
+    author
+    at
+  }
+}
+fragment CommandRow on Command {
+  id
+  runtime {
+    ...RuntimeName
+  }
+  action
+  kind
+  name
+  package
+  aspect
+  value
+  state
+  reason
+  route
+  author
+  attempts
+  queuedAt
+  deliveredAt
+  endedAt
+  nextAttemptAt
+  deadline
+  retryable
+}`, {"fragmentName":"ChangeOutcome"}) as unknown as TypedDocumentString<ChangeOutcomeFragment, unknown>;
 export const CountsFragmentDoc = new TypedDocumentString(`
     fragment Counts on RuntimeCounts {
   total
@@ -500,6 +1161,14 @@ export const RuntimesDocument = new TypedDocumentString(`
   node {
     hostname
   }
+  changes {
+    state
+    reason
+  }
+  channel {
+    connected
+    since
+  }
 }
 fragment Page on PageInfo {
   endCursor
@@ -536,6 +1205,17 @@ export const RuntimePageDocument = new TypedDocumentString(`
     address
     serviceCount
     listenerCount
+    restartable
+    capabilities
+    changes {
+      state
+      reason
+      openCommands
+      failedCommands
+    }
+    movedTo {
+      ...RuntimeName
+    }
     automation {
       organization
       package
@@ -580,79 +1260,22 @@ export const RuntimePageDocument = new TypedDocumentString(`
         ...Page
       }
     }
-  }
-}
-    fragment RuntimeRow on Runtime {
-  id
-  runtimeId
-  name
-  type
-  status
-  statusReason
-  statusSince
-  lastHeartbeatAt
-  version
-  secretKeyId
-  environment {
-    ...EnvironmentName
-  }
-  project {
-    handle
-    displayName
-  }
-  integration {
-    handle
-    displayName
-  }
-  warnings {
-    code
-    message
-    fix
-  }
-  node {
-    hostname
-  }
-}
-fragment ServiceFacts on Service {
-  name
-  package
-  basePath
-  state
-  listeners
-  resourceCount
-  resources {
-    methods
-    path
-    source
-  }
-}
-fragment ListenerFacts on Listener {
-  name
-  package
-  protocol
-  host
-  port
-  state
-}
-fragment Page on PageInfo {
-  endCursor
-  hasNextPage
-}
-fragment EnvironmentName on EnvironmentRef {
-  handle
-  displayName
-  critical
-}`) as unknown as TypedDocumentString<RuntimePageQuery, RuntimePageQueryVariables>;
-export const RuntimeChangedDocument = new TypedDocumentString(`
-    subscription RuntimeChanged($filter: RuntimeFilter, $after: Int) {
-  runtimeChanged(filter: $filter, after: $after) {
-    sequence
-    at
-    resync
-    kind
-    runtimeKey
-    runtime {
-      ...RuntimeRow
+    logHandlers {
+      logger
+      handler
+      level
+    }
+    consumers(first: $first) {
+      nodes {
+        ...ConsumerFacts
+      }
+      totalCount
+    }
+    schedules(first: $first) {
+      nodes {
+        ...ScheduleFacts
+      }
+      totalCount
     }
   }
 }
@@ -686,11 +1309,212 @@ export const RuntimeChangedDocument = new TypedDocumentString(`
   node {
     hostname
   }
+  changes {
+    state
+    reason
+  }
+  channel {
+    connected
+    since
+  }
+}
+fragment ConsumerFacts on Consumer {
+  name
+  package
+  protocol
+  source
+  group
+  handler
+  state
+  stateReason
+}
+fragment ScheduleFacts on Schedule {
+  name
+  package
+  trigger
+  handler
+  state
+  stateReason
+}
+fragment ServiceFacts on Service {
+  name
+  package
+  basePath
+  state
+  listeners
+  resourceCount
+  resources {
+    methods
+    path
+    source
+  }
+}
+fragment ListenerFacts on Listener {
+  name
+  package
+  protocol
+  host
+  port
+  state
+  stateReason
+}
+fragment Page on PageInfo {
+  endCursor
+  hasNextPage
 }
 fragment EnvironmentName on EnvironmentRef {
   handle
   displayName
   critical
+}
+fragment RuntimeName on RuntimeRef {
+  id
+  runtimeId
+  name
+  type
+  status
+  environment {
+    ...EnvironmentName
+  }
+  project {
+    handle
+    displayName
+  }
+  integration {
+    handle
+    displayName
+  }
+}`) as unknown as TypedDocumentString<RuntimePageQuery, RuntimePageQueryVariables>;
+export const RuntimeArtifactsDocument = new TypedDocumentString(`
+    query RuntimeArtifacts($id: ID!, $kind: ArtifactKind, $search: String, $first: Int, $after: String) {
+  runtime(id: $id) {
+    artifacts(kind: $kind, search: $search, first: $first, after: $after) {
+      nodes {
+        ...ArtifactFacts
+      }
+      totalCount
+      pageInfo {
+        ...Page
+      }
+    }
+  }
+}
+    fragment ArtifactFacts on Artifact {
+  kind
+  name
+  package
+  state
+  tracing
+  statistics
+  facts {
+    name
+    value
+  }
+}
+fragment Page on PageInfo {
+  endCursor
+  hasNextPage
+}`) as unknown as TypedDocumentString<RuntimeArtifactsQuery, RuntimeArtifactsQueryVariables>;
+export const RuntimeChangedDocument = new TypedDocumentString(`
+    subscription RuntimeChanged($filter: RuntimeFilter, $after: Int) {
+  runtimeChanged(filter: $filter, after: $after) {
+    sequence
+    at
+    resync
+    kind
+    runtimeKey
+    runtime {
+      ...RuntimeRow
+    }
+    command {
+      ...CommandRow
+    }
+  }
+}
+    fragment RuntimeRow on Runtime {
+  id
+  runtimeId
+  name
+  type
+  status
+  statusReason
+  statusSince
+  lastHeartbeatAt
+  version
+  secretKeyId
+  environment {
+    ...EnvironmentName
+  }
+  project {
+    handle
+    displayName
+  }
+  integration {
+    handle
+    displayName
+  }
+  warnings {
+    code
+    message
+    fix
+  }
+  node {
+    hostname
+  }
+  changes {
+    state
+    reason
+  }
+  channel {
+    connected
+    since
+  }
+}
+fragment EnvironmentName on EnvironmentRef {
+  handle
+  displayName
+  critical
+}
+fragment RuntimeName on RuntimeRef {
+  id
+  runtimeId
+  name
+  type
+  status
+  environment {
+    ...EnvironmentName
+  }
+  project {
+    handle
+    displayName
+  }
+  integration {
+    handle
+    displayName
+  }
+}
+fragment CommandRow on Command {
+  id
+  runtime {
+    ...RuntimeName
+  }
+  action
+  kind
+  name
+  package
+  aspect
+  value
+  state
+  reason
+  route
+  author
+  attempts
+  queuedAt
+  deliveredAt
+  endedAt
+  nextAttemptAt
+  deadline
+  retryable
 }`) as unknown as TypedDocumentString<RuntimeChangedSubscription, RuntimeChangedSubscriptionVariables>;
 export const HeartbeatDocument = new TypedDocumentString(`
     query Heartbeat($id: ID!) {
@@ -700,6 +1524,120 @@ export const HeartbeatDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<HeartbeatQuery, HeartbeatQueryVariables>;
+export const RestartRuntimeDocument = new TypedDocumentString(`
+    mutation RestartRuntime($id: ID!, $confirm: String) {
+  restartRuntime(id: $id, confirm: $confirm) {
+    ...CommandRow
+  }
+}
+    fragment EnvironmentName on EnvironmentRef {
+  handle
+  displayName
+  critical
+}
+fragment RuntimeName on RuntimeRef {
+  id
+  runtimeId
+  name
+  type
+  status
+  environment {
+    ...EnvironmentName
+  }
+  project {
+    handle
+    displayName
+  }
+  integration {
+    handle
+    displayName
+  }
+}
+fragment CommandRow on Command {
+  id
+  runtime {
+    ...RuntimeName
+  }
+  action
+  kind
+  name
+  package
+  aspect
+  value
+  state
+  reason
+  route
+  author
+  attempts
+  queuedAt
+  deliveredAt
+  endedAt
+  nextAttemptAt
+  deadline
+  retryable
+}`) as unknown as TypedDocumentString<RestartRuntimeMutation, RestartRuntimeMutationVariables>;
+export const AskRuntimeDocument = new TypedDocumentString(`
+    mutation AskRuntime($input: AskRuntimeInput!) {
+  askRuntime(input: $input) {
+    ...CommandRow
+    result
+  }
+}
+    fragment EnvironmentName on EnvironmentRef {
+  handle
+  displayName
+  critical
+}
+fragment RuntimeName on RuntimeRef {
+  id
+  runtimeId
+  name
+  type
+  status
+  environment {
+    ...EnvironmentName
+  }
+  project {
+    handle
+    displayName
+  }
+  integration {
+    handle
+    displayName
+  }
+}
+fragment CommandRow on Command {
+  id
+  runtime {
+    ...RuntimeName
+  }
+  action
+  kind
+  name
+  package
+  aspect
+  value
+  state
+  reason
+  route
+  author
+  attempts
+  queuedAt
+  deliveredAt
+  endedAt
+  nextAttemptAt
+  deadline
+  retryable
+}`) as unknown as TypedDocumentString<AskRuntimeMutation, AskRuntimeMutationVariables>;
+export const DeleteRuntimeDocument = new TypedDocumentString(`
+    mutation DeleteRuntime($id: ID!, $revokeSecret: Boolean) {
+  deleteRuntime(id: $id, revokeSecret: $revokeSecret) {
+    deleted
+    orphanedKeyId
+    secretRevoked
+  }
+}
+    `) as unknown as TypedDocumentString<DeleteRuntimeMutation, DeleteRuntimeMutationVariables>;
 export const SecretsDocument = new TypedDocumentString(`
     query Secrets($filter: SecretFilter, $first: Int, $after: String) {
   secrets(filter: $filter, first: $first, after: $after) {
@@ -731,6 +1669,12 @@ export const SecretsDocument = new TypedDocumentString(`
   boundAt
   lastUsedAt
   runtimeCount
+  state
+  expiresAt
+  revokedFrom
+  revokedBy
+  rotates
+  rotatedBy
 }
 fragment Page on PageInfo {
   endCursor
@@ -741,30 +1685,240 @@ fragment EnvironmentName on EnvironmentRef {
   displayName
   critical
 }`) as unknown as TypedDocumentString<SecretsQuery, SecretsQueryVariables>;
-export const GenerateSecretDocument = new TypedDocumentString(`
-    mutation GenerateSecret($input: GenerateSecretInput!) {
-  generateSecret(input: $input) {
-    keyId
-    secret
-    configToml
-    environment {
-      ...EnvironmentName
+export const SecretDocument = new TypedDocumentString(`
+    query Secret($keyId: String!, $first: Int, $after: String) {
+  secret(keyId: $keyId) {
+    ...SecretRow
+    runtimes(first: $first, after: $after) {
+      nodes {
+        ...RuntimeRow
+      }
+      totalCount
     }
   }
 }
-    fragment EnvironmentName on EnvironmentRef {
+    fragment RuntimeRow on Runtime {
+  id
+  runtimeId
+  name
+  type
+  status
+  statusReason
+  statusSince
+  lastHeartbeatAt
+  version
+  secretKeyId
+  environment {
+    ...EnvironmentName
+  }
+  project {
+    handle
+    displayName
+  }
+  integration {
+    handle
+    displayName
+  }
+  warnings {
+    code
+    message
+    fix
+  }
+  node {
+    hostname
+  }
+  changes {
+    state
+    reason
+  }
+  channel {
+    connected
+    since
+  }
+}
+fragment SecretRow on Secret {
+  keyId
+  environment {
+    ...EnvironmentName
+  }
+  project {
+    handle
+    displayName
+  }
+  integration {
+    handle
+    displayName
+  }
+  bound
+  createdAt
+  createdBy
+  boundAt
+  lastUsedAt
+  runtimeCount
+  state
+  expiresAt
+  revokedFrom
+  revokedBy
+  rotates
+  rotatedBy
+}
+fragment EnvironmentName on EnvironmentRef {
+  handle
+  displayName
+  critical
+}`) as unknown as TypedDocumentString<SecretQuery, SecretQueryVariables>;
+export const GenerateSecretDocument = new TypedDocumentString(`
+    mutation GenerateSecret($input: GenerateSecretInput!) {
+  generateSecret(input: $input) {
+    ...SecretOnce
+  }
+}
+    fragment SecretOnce on GeneratedSecret {
+  keyId
+  secret
+  configToml
+  environment {
+    ...EnvironmentName
+  }
+}
+fragment EnvironmentName on EnvironmentRef {
   handle
   displayName
   critical
 }`) as unknown as TypedDocumentString<GenerateSecretMutation, GenerateSecretMutationVariables>;
 export const RevokeSecretDocument = new TypedDocumentString(`
-    mutation RevokeSecret($keyId: String!) {
-  revokeSecret(keyId: $keyId) {
+    mutation RevokeSecret($keyId: String!, $graceSeconds: Int) {
+  revokeSecret(keyId: $keyId, graceSeconds: $graceSeconds) {
     keyId
     runtimeCount
+    effectiveAt
   }
 }
     `) as unknown as TypedDocumentString<RevokeSecretMutation, RevokeSecretMutationVariables>;
+export const RestoreSecretDocument = new TypedDocumentString(`
+    mutation RestoreSecret($keyId: String!) {
+  restoreSecret(keyId: $keyId) {
+    ...SecretRow
+  }
+}
+    fragment SecretRow on Secret {
+  keyId
+  environment {
+    ...EnvironmentName
+  }
+  project {
+    handle
+    displayName
+  }
+  integration {
+    handle
+    displayName
+  }
+  bound
+  createdAt
+  createdBy
+  boundAt
+  lastUsedAt
+  runtimeCount
+  state
+  expiresAt
+  revokedFrom
+  revokedBy
+  rotates
+  rotatedBy
+}
+fragment EnvironmentName on EnvironmentRef {
+  handle
+  displayName
+  critical
+}`) as unknown as TypedDocumentString<RestoreSecretMutation, RestoreSecretMutationVariables>;
+export const RotateSecretDocument = new TypedDocumentString(`
+    mutation RotateSecret($keyId: String!, $overlapSeconds: Int) {
+  rotateSecret(keyId: $keyId, overlapSeconds: $overlapSeconds) {
+    generated {
+      ...SecretOnce
+    }
+    old {
+      ...SecretRow
+    }
+  }
+}
+    fragment SecretRow on Secret {
+  keyId
+  environment {
+    ...EnvironmentName
+  }
+  project {
+    handle
+    displayName
+  }
+  integration {
+    handle
+    displayName
+  }
+  bound
+  createdAt
+  createdBy
+  boundAt
+  lastUsedAt
+  runtimeCount
+  state
+  expiresAt
+  revokedFrom
+  revokedBy
+  rotates
+  rotatedBy
+}
+fragment SecretOnce on GeneratedSecret {
+  keyId
+  secret
+  configToml
+  environment {
+    ...EnvironmentName
+  }
+}
+fragment EnvironmentName on EnvironmentRef {
+  handle
+  displayName
+  critical
+}`) as unknown as TypedDocumentString<RotateSecretMutation, RotateSecretMutationVariables>;
+export const SetSecretExpiryDocument = new TypedDocumentString(`
+    mutation SetSecretExpiry($keyId: String!, $expiresAt: DateTime) {
+  setSecretExpiry(keyId: $keyId, expiresAt: $expiresAt) {
+    ...SecretRow
+  }
+}
+    fragment SecretRow on Secret {
+  keyId
+  environment {
+    ...EnvironmentName
+  }
+  project {
+    handle
+    displayName
+  }
+  integration {
+    handle
+    displayName
+  }
+  bound
+  createdAt
+  createdBy
+  boundAt
+  lastUsedAt
+  runtimeCount
+  state
+  expiresAt
+  revokedFrom
+  revokedBy
+  rotates
+  rotatedBy
+}
+fragment EnvironmentName on EnvironmentRef {
+  handle
+  displayName
+  critical
+}`) as unknown as TypedDocumentString<SetSecretExpiryMutation, SetSecretExpiryMutationVariables>;
 export const RefusalsDocument = new TypedDocumentString(`
     query Refusals($first: Int) {
   refusals(first: $first) {
@@ -833,6 +1987,592 @@ export const HandleAvailabilityDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<HandleAvailabilityQuery, HandleAvailabilityQueryVariables>;
+export const SteeringDocument = new TypedDocumentString(`
+    query Steering($project: String!, $integration: String!, $environment: String!, $kind: SteerableKind, $search: String, $onlyDiffering: Boolean, $first: Int, $after: String) {
+  steering(
+    project: $project
+    integration: $integration
+    environment: $environment
+  ) {
+    environment {
+      ...EnvironmentName
+    }
+    integration {
+      handle
+      displayName
+    }
+    type
+    runtimes {
+      ...RuntimeName
+    }
+    differing
+    drift {
+      message
+      kind
+      name
+      runtimes {
+        ...RuntimeName
+      }
+    }
+    artifacts(
+      kind: $kind
+      search: $search
+      onlyDiffering: $onlyDiffering
+      first: $first
+      after: $after
+    ) {
+      nodes {
+        ...SteerableFacts
+      }
+      totalCount
+      pageInfo {
+        ...Page
+      }
+    }
+  }
+}
+    fragment Page on PageInfo {
+  endCursor
+  hasNextPage
+}
+fragment EnvironmentName on EnvironmentRef {
+  handle
+  displayName
+  critical
+}
+fragment RuntimeName on RuntimeRef {
+  id
+  runtimeId
+  name
+  type
+  status
+  environment {
+    ...EnvironmentName
+  }
+  project {
+    handle
+    displayName
+  }
+  integration {
+    handle
+    displayName
+  }
+}
+fragment SteerableFacts on SteerableArtifact {
+  kind
+  name
+  package
+  label
+  triggerable
+  missingOn {
+    ...RuntimeName
+  }
+  aspects {
+    aspect
+    values
+    inSync
+    desired {
+      ...Wish
+    }
+    observed {
+      value
+      reason
+      runtimes {
+        ...RuntimeName
+      }
+    }
+    commands {
+      ...CommandRow
+    }
+  }
+}
+fragment Wish on DesiredState {
+  value
+  version
+  author
+  setAt
+  suspendedReason
+  absentSince
+  history {
+    value
+    version
+    author
+    at
+  }
+}
+fragment CommandRow on Command {
+  id
+  runtime {
+    ...RuntimeName
+  }
+  action
+  kind
+  name
+  package
+  aspect
+  value
+  state
+  reason
+  route
+  author
+  attempts
+  queuedAt
+  deliveredAt
+  endedAt
+  nextAttemptAt
+  deadline
+  retryable
+}`) as unknown as TypedDocumentString<SteeringQuery, SteeringQueryVariables>;
+export const CommandsDocument = new TypedDocumentString(`
+    query Commands($filter: CommandFilter, $first: Int, $after: String) {
+  commands(filter: $filter, first: $first, after: $after) {
+    nodes {
+      ...CommandRow
+      result
+    }
+    totalCount
+    pageInfo {
+      ...Page
+    }
+  }
+}
+    fragment Page on PageInfo {
+  endCursor
+  hasNextPage
+}
+fragment EnvironmentName on EnvironmentRef {
+  handle
+  displayName
+  critical
+}
+fragment RuntimeName on RuntimeRef {
+  id
+  runtimeId
+  name
+  type
+  status
+  environment {
+    ...EnvironmentName
+  }
+  project {
+    handle
+    displayName
+  }
+  integration {
+    handle
+    displayName
+  }
+}
+fragment CommandRow on Command {
+  id
+  runtime {
+    ...RuntimeName
+  }
+  action
+  kind
+  name
+  package
+  aspect
+  value
+  state
+  reason
+  route
+  author
+  attempts
+  queuedAt
+  deliveredAt
+  endedAt
+  nextAttemptAt
+  deadline
+  retryable
+}`) as unknown as TypedDocumentString<CommandsQuery, CommandsQueryVariables>;
+export const CommandDocument = new TypedDocumentString(`
+    query Command($id: ID!) {
+  command(id: $id) {
+    ...CommandRow
+    result
+  }
+}
+    fragment EnvironmentName on EnvironmentRef {
+  handle
+  displayName
+  critical
+}
+fragment RuntimeName on RuntimeRef {
+  id
+  runtimeId
+  name
+  type
+  status
+  environment {
+    ...EnvironmentName
+  }
+  project {
+    handle
+    displayName
+  }
+  integration {
+    handle
+    displayName
+  }
+}
+fragment CommandRow on Command {
+  id
+  runtime {
+    ...RuntimeName
+  }
+  action
+  kind
+  name
+  package
+  aspect
+  value
+  state
+  reason
+  route
+  author
+  attempts
+  queuedAt
+  deliveredAt
+  endedAt
+  nextAttemptAt
+  deadline
+  retryable
+}`) as unknown as TypedDocumentString<CommandQuery, CommandQueryVariables>;
+export const ChangeArtifactDocument = new TypedDocumentString(`
+    mutation ChangeArtifact($input: ChangeArtifactInput!) {
+  changeArtifact(input: $input) {
+    ...ChangeOutcome
+  }
+}
+    fragment EnvironmentName on EnvironmentRef {
+  handle
+  displayName
+  critical
+}
+fragment RuntimeName on RuntimeRef {
+  id
+  runtimeId
+  name
+  type
+  status
+  environment {
+    ...EnvironmentName
+  }
+  project {
+    handle
+    displayName
+  }
+  integration {
+    handle
+    displayName
+  }
+}
+fragment Wish on DesiredState {
+  value
+  version
+  author
+  setAt
+  suspendedReason
+  absentSince
+  history {
+    value
+    version
+    author
+    at
+  }
+}
+fragment CommandRow on Command {
+  id
+  runtime {
+    ...RuntimeName
+  }
+  action
+  kind
+  name
+  package
+  aspect
+  value
+  state
+  reason
+  route
+  author
+  attempts
+  queuedAt
+  deliveredAt
+  endedAt
+  nextAttemptAt
+  deadline
+  retryable
+}
+fragment ChangeOutcome on Change {
+  desired {
+    ...Wish
+  }
+  commands {
+    ...CommandRow
+  }
+  waiting
+}`) as unknown as TypedDocumentString<ChangeArtifactMutation, ChangeArtifactMutationVariables>;
+export const ChangeLogLevelDocument = new TypedDocumentString(`
+    mutation ChangeLogLevel($input: ChangeLogLevelInput!) {
+  changeLogLevel(input: $input) {
+    ...ChangeOutcome
+  }
+}
+    fragment EnvironmentName on EnvironmentRef {
+  handle
+  displayName
+  critical
+}
+fragment RuntimeName on RuntimeRef {
+  id
+  runtimeId
+  name
+  type
+  status
+  environment {
+    ...EnvironmentName
+  }
+  project {
+    handle
+    displayName
+  }
+  integration {
+    handle
+    displayName
+  }
+}
+fragment Wish on DesiredState {
+  value
+  version
+  author
+  setAt
+  suspendedReason
+  absentSince
+  history {
+    value
+    version
+    author
+    at
+  }
+}
+fragment CommandRow on Command {
+  id
+  runtime {
+    ...RuntimeName
+  }
+  action
+  kind
+  name
+  package
+  aspect
+  value
+  state
+  reason
+  route
+  author
+  attempts
+  queuedAt
+  deliveredAt
+  endedAt
+  nextAttemptAt
+  deadline
+  retryable
+}
+fragment ChangeOutcome on Change {
+  desired {
+    ...Wish
+  }
+  commands {
+    ...CommandRow
+  }
+  waiting
+}`) as unknown as TypedDocumentString<ChangeLogLevelMutation, ChangeLogLevelMutationVariables>;
+export const ResetLogLevelDocument = new TypedDocumentString(`
+    mutation ResetLogLevel($input: ResetLogLevelInput!) {
+  resetLogLevel(input: $input) {
+    ...ChangeOutcome
+  }
+}
+    fragment EnvironmentName on EnvironmentRef {
+  handle
+  displayName
+  critical
+}
+fragment RuntimeName on RuntimeRef {
+  id
+  runtimeId
+  name
+  type
+  status
+  environment {
+    ...EnvironmentName
+  }
+  project {
+    handle
+    displayName
+  }
+  integration {
+    handle
+    displayName
+  }
+}
+fragment Wish on DesiredState {
+  value
+  version
+  author
+  setAt
+  suspendedReason
+  absentSince
+  history {
+    value
+    version
+    author
+    at
+  }
+}
+fragment CommandRow on Command {
+  id
+  runtime {
+    ...RuntimeName
+  }
+  action
+  kind
+  name
+  package
+  aspect
+  value
+  state
+  reason
+  route
+  author
+  attempts
+  queuedAt
+  deliveredAt
+  endedAt
+  nextAttemptAt
+  deadline
+  retryable
+}
+fragment ChangeOutcome on Change {
+  desired {
+    ...Wish
+  }
+  commands {
+    ...CommandRow
+  }
+  waiting
+}`) as unknown as TypedDocumentString<ResetLogLevelMutation, ResetLogLevelMutationVariables>;
+export const ForgetDesiredStateDocument = new TypedDocumentString(`
+    mutation ForgetDesiredState($input: ForgetDesiredStateInput!) {
+  forgetDesiredState(input: $input)
+}
+    `) as unknown as TypedDocumentString<ForgetDesiredStateMutation, ForgetDesiredStateMutationVariables>;
+export const TriggerArtifactDocument = new TypedDocumentString(`
+    mutation TriggerArtifact($input: TriggerArtifactInput!) {
+  triggerArtifact(input: $input) {
+    ...CommandRow
+  }
+}
+    fragment EnvironmentName on EnvironmentRef {
+  handle
+  displayName
+  critical
+}
+fragment RuntimeName on RuntimeRef {
+  id
+  runtimeId
+  name
+  type
+  status
+  environment {
+    ...EnvironmentName
+  }
+  project {
+    handle
+    displayName
+  }
+  integration {
+    handle
+    displayName
+  }
+}
+fragment CommandRow on Command {
+  id
+  runtime {
+    ...RuntimeName
+  }
+  action
+  kind
+  name
+  package
+  aspect
+  value
+  state
+  reason
+  route
+  author
+  attempts
+  queuedAt
+  deliveredAt
+  endedAt
+  nextAttemptAt
+  deadline
+  retryable
+}`) as unknown as TypedDocumentString<TriggerArtifactMutation, TriggerArtifactMutationVariables>;
+export const RetryCommandDocument = new TypedDocumentString(`
+    mutation RetryCommand($id: ID!) {
+  retryCommand(id: $id) {
+    ...CommandRow
+  }
+}
+    fragment EnvironmentName on EnvironmentRef {
+  handle
+  displayName
+  critical
+}
+fragment RuntimeName on RuntimeRef {
+  id
+  runtimeId
+  name
+  type
+  status
+  environment {
+    ...EnvironmentName
+  }
+  project {
+    handle
+    displayName
+  }
+  integration {
+    handle
+    displayName
+  }
+}
+fragment CommandRow on Command {
+  id
+  runtime {
+    ...RuntimeName
+  }
+  action
+  kind
+  name
+  package
+  aspect
+  value
+  state
+  reason
+  route
+  author
+  attempts
+  queuedAt
+  deliveredAt
+  endedAt
+  nextAttemptAt
+  deadline
+  retryable
+}`) as unknown as TypedDocumentString<RetryCommandMutation, RetryCommandMutationVariables>;
 export const EnvironmentsDocument = new TypedDocumentString(`
     query Environments($first: Int, $after: String) {
   environments(first: $first, after: $after) {

@@ -46,6 +46,16 @@ export type Query = {
   runtime: Maybe<Runtime>;
   /** Secrets that are not revoked, newest first. Never with their material. */
   secrets: SecretConnection;
+  /** One secret, revoked or not, with what hangs on it. */
+  secret: Maybe<Secret>;
+  /**
+   * What can be steered of one integration in one environment: every artifact that any of its runtimes hosts, what is desired of it,
+   * what each runtime reports, and where the runtimes disagree. Null when the integration or the environment does not exist.
+   */
+  steering: Maybe<Steering>;
+  /** Commands, newest first. */
+  commands: CommandConnection;
+  command: Maybe<Command>;
   /** Heartbeats that were refused lately, newest first: at most one entry a cause and sender, the newest 200 since the control plane started. */
   refusals: Array<Refusal>;
   /** Whether a handle is free, for the form that asks as one types. */
@@ -109,6 +119,30 @@ export type QuerySecretsArgs = {
 };
 
 
+export type QuerySecretArgs = {
+  keyId: Scalars['String']['input'];
+};
+
+
+export type QuerySteeringArgs = {
+  project: Scalars['String']['input'];
+  integration: Scalars['String']['input'];
+  environment: Scalars['String']['input'];
+};
+
+
+export type QueryCommandsArgs = {
+  filter?: InputMaybe<CommandFilter>;
+  first?: InputMaybe<Scalars['Int']['input']>;
+  after?: InputMaybe<Scalars['String']['input']>;
+};
+
+
+export type QueryCommandArgs = {
+  id: Scalars['ID']['input'];
+};
+
+
 export type QueryRefusalsArgs = {
   first?: InputMaybe<Scalars['Int']['input']>;
 };
@@ -126,8 +160,53 @@ export type Mutation = {
   createEnvironment: Environment;
   /** Generates a secret for an environment; its material is in this answer and nowhere else, ever. */
   generateSecret: GeneratedSecret;
-  /** Revokes a secret: its material is destroyed, and the next heartbeat signed with it is refused. */
+  /**
+   * Revokes a secret: its material is destroyed, and the next heartbeat signed with it is refused with 400.
+   * With `graceSeconds` (up to 30 days) heartbeats are answered 503 with the reason until then, which Micro Integrator survives, and
+   * `restoreSecret` takes the revocation back.
+   */
   revokeSecret: RevokedSecret;
+  /** Takes back a revocation whose grace period is not over. */
+  restoreSecret: Secret;
+  /**
+   * Generates a second secret for the same environment and integration. The old one goes on for `overlapSeconds` (7 days unless told,
+   * 0 to 90 days) and then expires by itself. Only a secret that is bound can be rotated.
+   */
+  rotateSecret: RotatedSecret;
+  /** Sets, moves or (with null) removes the instant from which on heartbeats signed with the secret are refused. */
+  setSecretExpiry: Secret;
+  /**
+   * Sets the desired state of an artifact in one environment: all runtimes of the integration there follow, those that come later too.
+   * Confirmed by name where the environment is critical: `confirm` must be its handle.
+   */
+  changeArtifact: Change;
+  /** Sets the desired level of a logger in one environment. */
+  changeLogLevel: Change;
+  /** Forgets the desired level of a logger and tells Python runtimes to go back to the level that the program itself set. */
+  resetLogLevel: Change;
+  /** Forgets a desired state: nothing is sent, runtimes stay as they are. */
+  forgetDesiredState: Scalars['Boolean']['output'];
+  /** Runs a task (MI) or a schedule (PY) once, now, on one runtime. Fails with `RUNTIME_NOT_RUNNING` unless the runtime is RUNNING. */
+  triggerArtifact: Command;
+  /** Tries a FAILED or EXPIRED command once more, as a new command. */
+  retryCommand: Command;
+  /** Restarts a Python runtime: its program ends for its supervisor, or executes itself anew. Confirmed when the new process reports. */
+  restartRuntime: Command;
+  /**
+   * Asks a runtime something that heartbeats do not carry; the answer is the command's `result`. Answered over the channel (PY), by a call
+   * of the management API or through the tunnel (MI).
+   */
+  askRuntime: Command;
+  /**
+   * Sends a workflow operation to a BI runtime that declared the capability `workflowCommands`: reads to any of them, writes to one, at
+   * most once. Fails with `CAPABILITY_MISSING` when there is none.
+   */
+  runWorkflowOperation: Command;
+  /**
+   * Removes a runtime with its history of commands. One that still runs comes back with its next heartbeat, unless its secret goes too:
+   * `revokeSecret` revokes it when no other runtime uses it.
+   */
+  deleteRuntime: DeletedRuntime;
 };
 
 
@@ -153,6 +232,76 @@ export type MutationGenerateSecretArgs = {
 
 export type MutationRevokeSecretArgs = {
   keyId: Scalars['String']['input'];
+  graceSeconds?: InputMaybe<Scalars['Int']['input']>;
+};
+
+
+export type MutationRestoreSecretArgs = {
+  keyId: Scalars['String']['input'];
+};
+
+
+export type MutationRotateSecretArgs = {
+  keyId: Scalars['String']['input'];
+  overlapSeconds?: InputMaybe<Scalars['Int']['input']>;
+};
+
+
+export type MutationSetSecretExpiryArgs = {
+  keyId: Scalars['String']['input'];
+  expiresAt?: InputMaybe<Scalars['DateTime']['input']>;
+};
+
+
+export type MutationChangeArtifactArgs = {
+  input: ChangeArtifactInput;
+};
+
+
+export type MutationChangeLogLevelArgs = {
+  input: ChangeLogLevelInput;
+};
+
+
+export type MutationResetLogLevelArgs = {
+  input: ResetLogLevelInput;
+};
+
+
+export type MutationForgetDesiredStateArgs = {
+  input: ForgetDesiredStateInput;
+};
+
+
+export type MutationTriggerArtifactArgs = {
+  input: TriggerArtifactInput;
+};
+
+
+export type MutationRetryCommandArgs = {
+  id: Scalars['ID']['input'];
+};
+
+
+export type MutationRestartRuntimeArgs = {
+  id: Scalars['ID']['input'];
+  confirm?: InputMaybe<Scalars['String']['input']>;
+};
+
+
+export type MutationAskRuntimeArgs = {
+  input: AskRuntimeInput;
+};
+
+
+export type MutationRunWorkflowOperationArgs = {
+  input: WorkflowOperationInput;
+};
+
+
+export type MutationDeleteRuntimeArgs = {
+  id: Scalars['ID']['input'];
+  revokeSecret?: InputMaybe<Scalars['Boolean']['input']>;
 };
 
 export type Subscription = {
@@ -307,6 +456,25 @@ export type Runtime = {
   /** Automation (a program that runs and ends) as BI reports it; null for everything else. */
   automation: Maybe<Automation>;
   logLevels: LogLevelConnection;
+  /** Handlers with a level of their own, which hides what a logger lets through; only PY reports them. */
+  logHandlers: Array<LogHandler>;
+  /** Consumers of brokers (PY). */
+  consumers: ConsumerConnection;
+  /** Scheduled jobs (PY). */
+  schedules: ScheduleConnection;
+  /** Artifacts of every kind in one shape, by kind and name; `search` matches names. */
+  artifacts: ArtifactConnection;
+  /** Whether the runtime is what is desired of it, computed when read. */
+  changes: RuntimeChanges;
+  /** Its push channel; null for runtimes that cannot hold one (BI, MI). */
+  channel: Maybe<Channel>;
+  /** What it declared that it can do. */
+  capabilities: Array<Scalars['String']['output']>;
+  /** Whether `restartRuntime` can be asked of it. */
+  restartable: Scalars['Boolean']['output'];
+  /** Where the same `runtimeId` reports now, once this one is silent; null when nowhere else. */
+  movedTo: Maybe<RuntimeRef>;
+  commands: CommandConnection;
 };
 
 
@@ -325,6 +493,419 @@ export type RuntimeListenersArgs = {
 export type RuntimeLogLevelsArgs = {
   first?: InputMaybe<Scalars['Int']['input']>;
   after?: InputMaybe<Scalars['String']['input']>;
+};
+
+
+export type RuntimeConsumersArgs = {
+  first?: InputMaybe<Scalars['Int']['input']>;
+  after?: InputMaybe<Scalars['String']['input']>;
+};
+
+
+export type RuntimeSchedulesArgs = {
+  first?: InputMaybe<Scalars['Int']['input']>;
+  after?: InputMaybe<Scalars['String']['input']>;
+};
+
+
+export type RuntimeArtifactsArgs = {
+  kind?: InputMaybe<ArtifactKind>;
+  search?: InputMaybe<Scalars['String']['input']>;
+  first?: InputMaybe<Scalars['Int']['input']>;
+  after?: InputMaybe<Scalars['String']['input']>;
+};
+
+
+export type RuntimeCommandsArgs = {
+  first?: InputMaybe<Scalars['Int']['input']>;
+  after?: InputMaybe<Scalars['String']['input']>;
+};
+
+/** A runtime as seen from something that tells of it. */
+export type RuntimeRef = {
+  id: Scalars['ID']['output'];
+  runtimeId: Scalars['String']['output'];
+  name: Maybe<Scalars['String']['output']>;
+  type: RuntimeType;
+  status: RuntimeStatus;
+  environment: EnvironmentRef;
+  project: ProjectRef;
+  integration: IntegrationRef;
+};
+
+export type ChangeState =
+  /** It reports everything that is desired of it, or nothing is. */
+  | 'IN_SYNC'
+  /** Commands are on their way. */
+  | 'CHANGING'
+  /** It beats, but does not do what it was told: a command failed, or waits longer than it should. */
+  | 'STALLED';
+
+export type RuntimeChanges = {
+  state: ChangeState;
+  /** One sentence: why. */
+  reason: Scalars['String']['output'];
+  openCommands: Scalars['Int']['output'];
+  failedCommands: Scalars['Int']['output'];
+};
+
+export type Channel = {
+  connected: Scalars['Boolean']['output'];
+  since: Maybe<Scalars['DateTime']['output']>;
+};
+
+export type LogHandler = {
+  logger: Scalars['String']['output'];
+  handler: Scalars['String']['output'];
+  level: Scalars['String']['output'];
+};
+
+/** A subscription to a queue, a topic or a subject. */
+export type Consumer = {
+  name: Scalars['String']['output'];
+  package: Scalars['String']['output'];
+  protocol: Maybe<Scalars['String']['output']>;
+  /** Queue, topic, subject, stream … */
+  source: Maybe<Scalars['String']['output']>;
+  group: Maybe<Scalars['String']['output']>;
+  /** file:line of the handler. */
+  handler: Maybe<Scalars['String']['output']>;
+  state: ArtifactState;
+  stateReason: Maybe<Scalars['String']['output']>;
+};
+
+/** A job that runs by the clock. */
+export type Schedule = {
+  name: Scalars['String']['output'];
+  package: Scalars['String']['output'];
+  /** As people read it: `cron: 0 3 * * *`, `every 30 s`. */
+  trigger: Maybe<Scalars['String']['output']>;
+  handler: Maybe<Scalars['String']['output']>;
+  state: ArtifactState;
+  stateReason: Maybe<Scalars['String']['output']>;
+};
+
+export type ArtifactKind =
+  | 'API'
+  | 'AUTOMATION'
+  | 'CARBON_APP'
+  | 'CONNECTOR'
+  | 'CONSUMER'
+  | 'DATA_SERVICE'
+  | 'DATA_SOURCE'
+  | 'ENDPOINT'
+  | 'INBOUND_ENDPOINT'
+  | 'LISTENER'
+  | 'LOCAL_ENTRY'
+  | 'MESSAGE_PROCESSOR'
+  | 'MESSAGE_STORE'
+  | 'PROXY_SERVICE'
+  | 'REGISTRY_RESOURCE'
+  | 'SCHEDULE'
+  | 'SEQUENCE'
+  | 'SERVICE'
+  | 'TASK'
+  | 'TEMPLATE';
+
+/** An artifact of any kind. */
+export type Artifact = {
+  kind: ArtifactKind;
+  name: Scalars['String']['output'];
+  package: Scalars['String']['output'];
+  /** Null where the kind has no state. */
+  state: Maybe<ArtifactState>;
+  tracing: Maybe<ArtifactState>;
+  statistics: Maybe<ArtifactState>;
+  /** What else it reports, in the order of its declaration; parts with parts of their own are given as JSON. */
+  facts: Array<Fact>;
+};
+
+export type Fact = {
+  name: Scalars['String']['output'];
+  value: Scalars['String']['output'];
+};
+
+/** What can be desired of an artifact. */
+export type Aspect =
+  /** ENABLED or DISABLED. */
+  | 'STATE'
+  /** ENABLED or DISABLED; MI only. */
+  | 'TRACING'
+  /** ENABLED or DISABLED; MI only. */
+  | 'STATISTICS'
+  /** A logger's level. */
+  | 'LEVEL';
+
+export type SteerableKind =
+  | 'LISTENER'
+  | 'CONSUMER'
+  | 'SCHEDULE'
+  | 'LOGGER'
+  | 'API'
+  | 'ENDPOINT'
+  | 'INBOUND_ENDPOINT'
+  | 'MESSAGE_PROCESSOR'
+  | 'PROXY_SERVICE'
+  | 'SEQUENCE'
+  | 'TASK'
+  | 'TEMPLATE';
+
+export type Steering = {
+  project: ProjectRef;
+  integration: IntegrationRef;
+  environment: EnvironmentRef;
+  type: RuntimeType;
+  /** Runtimes that are not retired, the running ones first; at most 500. */
+  runtimes: Array<RuntimeRef>;
+  /** By kind and name. `onlyDiffering` leaves out what is in sync. */
+  artifacts: SteerableArtifactConnection;
+  /** How many artifacts differ between running replicas, or from what is desired. */
+  differing: Scalars['Int']['output'];
+  /** One sentence per way in which running replicas differ; empty when they agree. At most 50. */
+  drift: Array<Drift>;
+};
+
+
+export type SteeringArtifactsArgs = {
+  kind?: InputMaybe<SteerableKind>;
+  search?: InputMaybe<Scalars['String']['input']>;
+  onlyDiffering?: InputMaybe<Scalars['Boolean']['input']>;
+  first?: InputMaybe<Scalars['Int']['input']>;
+  after?: InputMaybe<Scalars['String']['input']>;
+};
+
+export type Drift = {
+  message: Scalars['String']['output'];
+  kind: Maybe<SteerableKind>;
+  name: Maybe<Scalars['String']['output']>;
+  runtimes: Array<RuntimeRef>;
+};
+
+export type SteerableArtifact = {
+  kind: SteerableKind;
+  name: Scalars['String']['output'];
+  package: Scalars['String']['output'];
+  /** What tells it apart for people: `HTTP 0.0.0.0:8090`, `cron: 0 3 * * *`. */
+  label: Scalars['String']['output'];
+  aspects: Array<SteerableAspect>;
+  /** Whether `triggerArtifact` applies. */
+  triggerable: Scalars['Boolean']['output'];
+  /** Running replicas that do not host it. */
+  missingOn: Array<RuntimeRef>;
+};
+
+export type SteerableAspect = {
+  aspect: Aspect;
+  /** What may be desired, e.g. ENABLED, DISABLED or the levels that this runtime type knows. */
+  values: Array<Scalars['String']['output']>;
+  desired: Maybe<DesiredState>;
+  /** What running runtimes report, most frequent first; `value` is UNKNOWN where they do not tell. */
+  observed: Array<ObservedValue>;
+  /** True when all running replicas report the same and it is what is desired (if anything is). */
+  inSync: Scalars['Boolean']['output'];
+  /** Open and lately failed commands for it, newest first; at most 20. */
+  commands: Array<Command>;
+};
+
+export type ObservedValue = {
+  /** ENABLED, DISABLED, GATED, DRAINING, FAILED, UNKNOWN, or a log level. */
+  value: Scalars['String']['output'];
+  /** The runtime's own words on it, e.g. why it failed. */
+  reason: Maybe<Scalars['String']['output']>;
+  runtimes: Array<RuntimeRef>;
+};
+
+export type DesiredState = {
+  value: Scalars['String']['output'];
+  /** Grows with each change of this very wish. */
+  version: Scalars['Int']['output'];
+  author: Scalars['String']['output'];
+  setAt: Scalars['DateTime']['output'];
+  /** Set when another artifact bears the name now (its ports or paths changed): nothing is sent until it is confirmed by setting it again. */
+  suspendedReason: Maybe<Scalars['String']['output']>;
+  /** Since when no runtime has hosted the artifact; after 7 days it is called an orphan. */
+  absentSince: Maybe<Scalars['DateTime']['output']>;
+  /** Earlier wishes, newest first; at most 20. */
+  history: Array<DesiredChange>;
+};
+
+export type DesiredChange = {
+  /** Null: the wish was forgotten. */
+  value: Maybe<Scalars['String']['output']>;
+  version: Scalars['Int']['output'];
+  author: Scalars['String']['output'];
+  at: Scalars['DateTime']['output'];
+};
+
+export type ChangeArtifactInput = {
+  project: Scalars['String']['input'];
+  integration: Scalars['String']['input'];
+  environment: Scalars['String']['input'];
+  kind: SteerableKind;
+  name: Scalars['String']['input'];
+  /** Needed where two artifacts of one kind bear the name. */
+  package?: InputMaybe<Scalars['String']['input']>;
+  aspect: Aspect;
+  /** ENABLED or DISABLED. */
+  value: Scalars['String']['input'];
+  /** The environment's handle; needed where it is critical. */
+  confirm?: InputMaybe<Scalars['String']['input']>;
+};
+
+export type ChangeLogLevelInput = {
+  project: Scalars['String']['input'];
+  integration: Scalars['String']['input'];
+  environment: Scalars['String']['input'];
+  logger: Scalars['String']['input'];
+  /** PY and MI: TRACE (MI only), DEBUG, INFO, WARN, ERROR, FATAL, OFF (MI only). BI: DEBUG, INFO, WARN, ERROR. */
+  level: Scalars['String']['input'];
+  confirm?: InputMaybe<Scalars['String']['input']>;
+};
+
+export type ResetLogLevelInput = {
+  project: Scalars['String']['input'];
+  integration: Scalars['String']['input'];
+  environment: Scalars['String']['input'];
+  logger: Scalars['String']['input'];
+  confirm?: InputMaybe<Scalars['String']['input']>;
+};
+
+export type ForgetDesiredStateInput = {
+  project: Scalars['String']['input'];
+  integration: Scalars['String']['input'];
+  environment: Scalars['String']['input'];
+  kind: SteerableKind;
+  name: Scalars['String']['input'];
+  package?: InputMaybe<Scalars['String']['input']>;
+  aspect: Aspect;
+};
+
+export type TriggerArtifactInput = {
+  /** The runtime's `id`. */
+  runtime: Scalars['ID']['input'];
+  kind: SteerableKind;
+  name: Scalars['String']['input'];
+  package?: InputMaybe<Scalars['String']['input']>;
+  confirm?: InputMaybe<Scalars['String']['input']>;
+};
+
+export type Question =
+  /** All loggers with levels and handlers (PY, MI). */
+  | 'LOGGERS'
+  /** The definition of an artifact (MI). */
+  | 'SOURCE'
+  /** Names and sizes of its log files (MI). */
+  | 'LOG_FILES';
+
+export type AskRuntimeInput = {
+  runtime: Scalars['ID']['input'];
+  question: Question;
+  /** For SOURCE: which artifact. For LOGGERS: a text that names must hold. */
+  kind?: InputMaybe<ArtifactKind>;
+  name?: InputMaybe<Scalars['String']['input']>;
+};
+
+export type WorkflowOperationInput = {
+  project: Scalars['String']['input'];
+  integration: Scalars['String']['input'];
+  environment: Scalars['String']['input'];
+  /** E.g. `instances.list`; see reference. */
+  operation: Scalars['String']['input'];
+  /** JSON object. */
+  params: Scalars['String']['input'];
+  confirm?: InputMaybe<Scalars['String']['input']>;
+};
+
+/** What a change came to: the wish, and the commands that it made at once. */
+export type Change = {
+  /** Null after a reset. */
+  desired: Maybe<DesiredState>;
+  /** One per runtime that differs and runs; at most 500. */
+  commands: Array<Command>;
+  /** Runtimes that are not running now: they follow when they come back. */
+  waiting: Scalars['Int']['output'];
+};
+
+export type CommandAction =
+  | 'START'
+  | 'STOP'
+  | 'ENABLE_TRACING'
+  | 'DISABLE_TRACING'
+  | 'ENABLE_STATISTICS'
+  | 'DISABLE_STATISTICS'
+  | 'SET_LOGGER_LEVEL'
+  | 'RESET_LOGGER_LEVEL'
+  | 'TRIGGER'
+  | 'RESTART'
+  | 'LIST_LOGGERS'
+  | 'READ_SOURCE'
+  | 'LIST_LOG_FILES'
+  | 'WORKFLOW'
+  /** A harmless read that finds out whether an MI runtime executes tunnelled commands. */
+  | 'PROBE';
+
+export type CommandState =
+  | 'QUEUED'
+  /** Handed to the runtime; its outcome is not known yet. */
+  | 'DELIVERED'
+  /** The runtime reports what was asked for. */
+  | 'CONFIRMED'
+  | 'FAILED'
+  /** A newer wish took its place. */
+  | 'SUPERSEDED'
+  /** Its time ran out, or its runtime went away, before the outcome was known. */
+  | 'EXPIRED';
+
+export type CommandRoute =
+  | 'HEARTBEAT'
+  | 'CHANNEL'
+  | 'MANAGEMENT_API'
+  | 'TUNNEL';
+
+export type Command = {
+  id: Scalars['ID']['output'];
+  runtime: RuntimeRef;
+  action: CommandAction;
+  kind: Maybe<SteerableKind>;
+  name: Scalars['String']['output'];
+  package: Scalars['String']['output'];
+  aspect: Maybe<Aspect>;
+  /** What it asks for. */
+  value: Maybe<Scalars['String']['output']>;
+  state: CommandState;
+  /** One sentence: why this state. */
+  reason: Scalars['String']['output'];
+  /** How it was handed over last; null before. */
+  route: Maybe<CommandRoute>;
+  author: Scalars['String']['output'];
+  attempts: Scalars['Int']['output'];
+  queuedAt: Scalars['DateTime']['output'];
+  /** The last delivery. */
+  deliveredAt: Maybe<Scalars['DateTime']['output']>;
+  endedAt: Maybe<Scalars['DateTime']['output']>;
+  /** When it is offered again, unless its outcome is seen before. */
+  nextAttemptAt: Maybe<Scalars['DateTime']['output']>;
+  /** After this it expires; null for commands that serve a desired state. */
+  deadline: Maybe<Scalars['DateTime']['output']>;
+  /** What the runtime answered, as JSON text; kept for 5 minutes for reads, a day else. */
+  result: Maybe<Scalars['String']['output']>;
+  retryable: Scalars['Boolean']['output'];
+};
+
+export type CommandFilter = {
+  project?: InputMaybe<Scalars['String']['input']>;
+  integration?: InputMaybe<Scalars['String']['input']>;
+  environment?: InputMaybe<Scalars['String']['input']>;
+  /** A runtime's `id`. */
+  runtime?: InputMaybe<Scalars['ID']['input']>;
+  states?: InputMaybe<Array<CommandState>>;
+};
+
+export type DeletedRuntime = {
+  deleted: Scalars['Boolean']['output'];
+  /** The secret that no other runtime uses now; null when another one does. */
+  orphanedKeyId: Maybe<Scalars['String']['output']>;
+  secretRevoked: Scalars['Boolean']['output'];
 };
 
 export type RuntimeWarning = {
@@ -350,6 +931,12 @@ export type Node = {
 export type ArtifactState =
   | 'ENABLED'
   | 'DISABLED'
+  /** Its port is held by a parent process and cannot be closed: requests are answered 503 (PY). */
+  | 'GATED'
+  /** It takes no new work and finishes what it has. */
+  | 'DRAINING'
+  /** It should be enabled and is not; see `stateReason`. */
+  | 'FAILED'
   /** The runtime did not say, or said something that is neither. */
   | 'UNKNOWN';
 
@@ -360,6 +947,8 @@ export type Listener = {
   host: Maybe<Scalars['String']['output']>;
   port: Maybe<Scalars['Int']['output']>;
   state: ArtifactState;
+  /** The runtime's own words on the state, e.g. why it failed. */
+  stateReason: Maybe<Scalars['String']['output']>;
 };
 
 export type Service = {
@@ -410,7 +999,15 @@ export type ChangeKind =
   | 'OFFLINE'
   /** A new full heartbeat changed what it reports. */
   | 'REPORTED'
-  | 'RETIRED';
+  | 'RETIRED'
+  /** Was removed by a person. */
+  | 'REMOVED'
+  /** A command of it was queued, delivered or ended; `command` tells which. */
+  | 'COMMAND'
+  /** Its push channel opened or closed. */
+  | 'CHANNEL'
+  /** What is desired in its place changed; `runtime` is null, filter by integration. */
+  | 'DESIRED';
 
 export type RuntimeChange = {
   /** Grows with every change; send the last one back as `after`. */
@@ -423,6 +1020,7 @@ export type RuntimeChange = {
   runtime: Maybe<Runtime>;
   /** Identity of the runtime that changed. */
   runtimeKey: Maybe<Scalars['ID']['output']>;
+  command: Maybe<Command>;
 };
 
 export type Secret = {
@@ -438,6 +1036,40 @@ export type Secret = {
   /** As of a few seconds ago: it is kept in batches. */
   lastUsedAt: Maybe<Scalars['DateTime']['output']>;
   runtimeCount: Scalars['Int']['output'];
+  /** Those that used it last, running ones first: what stops when it is revoked. */
+  runtimes: RuntimeConnection;
+  state: SecretState;
+  /** From then on heartbeats signed with it are refused; null: never. */
+  expiresAt: Maybe<Scalars['DateTime']['output']>;
+  /** Set when it is being revoked with grace: until then heartbeats are answered 503. */
+  revokedFrom: Maybe<Scalars['DateTime']['output']>;
+  revokedBy: Maybe<Scalars['String']['output']>;
+  /** The secret that it replaces by rotation. */
+  rotates: Maybe<Scalars['String']['output']>;
+  /** The secret that replaces it. */
+  rotatedBy: Maybe<Scalars['String']['output']>;
+};
+
+
+export type SecretRuntimesArgs = {
+  first?: InputMaybe<Scalars['Int']['input']>;
+  after?: InputMaybe<Scalars['String']['input']>;
+};
+
+export type SecretState =
+  | 'ACTIVE'
+  /** It expires within 7 days. */
+  | 'EXPIRING'
+  | 'EXPIRED'
+  /** In its grace period: refused with 503, `restoreSecret` takes it back. */
+  | 'REVOKING'
+  | 'REVOKED';
+
+export type RotatedSecret = {
+  /** The new one. */
+  generated: GeneratedSecret;
+  /** The old one, with the instant at which it ends. */
+  old: Secret;
 };
 
 export type GeneratedSecret = {
@@ -453,6 +1085,8 @@ export type RevokedSecret = {
   keyId: Scalars['String']['output'];
   /** Runtimes that used it last and cannot report until they are given another one. */
   runtimeCount: Scalars['Int']['output'];
+  /** When its material is destroyed: now, or at the end of the grace period. */
+  effectiveAt: Scalars['DateTime']['output'];
 };
 
 export type SecretFilter = {
@@ -467,6 +1101,8 @@ export type GenerateSecretInput = {
   /** Both or neither: with them the secret is bound to this integration at once. */
   project?: InputMaybe<Scalars['String']['input']>;
   integration?: InputMaybe<Scalars['String']['input']>;
+  /** From then on heartbeats signed with it are refused. */
+  expiresAt?: InputMaybe<Scalars['DateTime']['input']>;
 };
 
 /** A heartbeat that was refused, with its cause and its fix. */
@@ -573,6 +1209,36 @@ export type ListenerConnection = {
 
 export type LogLevelConnection = {
   nodes: Array<LogLevel>;
+  pageInfo: PageInfo;
+  totalCount: Scalars['Int']['output'];
+};
+
+export type ConsumerConnection = {
+  nodes: Array<Consumer>;
+  pageInfo: PageInfo;
+  totalCount: Scalars['Int']['output'];
+};
+
+export type ScheduleConnection = {
+  nodes: Array<Schedule>;
+  pageInfo: PageInfo;
+  totalCount: Scalars['Int']['output'];
+};
+
+export type ArtifactConnection = {
+  nodes: Array<Artifact>;
+  pageInfo: PageInfo;
+  totalCount: Scalars['Int']['output'];
+};
+
+export type SteerableArtifactConnection = {
+  nodes: Array<SteerableArtifact>;
+  pageInfo: PageInfo;
+  totalCount: Scalars['Int']['output'];
+};
+
+export type CommandConnection = {
+  nodes: Array<Command>;
   pageInfo: PageInfo;
   totalCount: Scalars['Int']['output'];
 };
