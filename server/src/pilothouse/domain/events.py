@@ -19,6 +19,8 @@ class EventKind(StrEnum):
     SECRET_GENERATED = "secret.generated"  # noqa: S105 - an event's name
     SECRET_BOUND = "secret.bound"  # noqa: S105 - an event's name
     SECRET_REVOKED = "secret.revoked"  # noqa: S105 - an event's name
+    SECRET_CHANGED = "secret.changed"  # noqa: S105 - an event's name
+    SECRET_ROTATED = "secret.rotated"  # noqa: S105 - an event's name
     PROJECT_CREATED = "project.created"
     INTEGRATION_CREATED = "integration.created"
     ENVIRONMENT_CREATED = "environment.created"

@@ -4,6 +4,8 @@ Refused (base/errors.py)
 └── RuntimeRefused
     ├── KeyUnknown            400   no such secret
     ├── KeyRevoked            400   it was revoked
+    ├── KeyRevoking           503   it is being revoked, and can still be restored
+    ├── KeyExpired            400   its time is over
     ├── EnvironmentUnknown    200   acknowledged: false; heals when the environment is created
     ├── EnvironmentMismatch   409   the secret is for another environment
     ├── TypeMismatch          409   the integration is of another runtime type
@@ -12,6 +14,7 @@ Refused (base/errors.py)
 """
 
 from pilothouse.base.errors import Refused
+from pilothouse.base.instants import Instant, to_rfc3339
 from pilothouse.domain.runtime_type import RuntimeType
 
 
@@ -42,6 +45,32 @@ class KeyRevoked(RuntimeRefused):
         super().__init__(
             f"The secret with key ID '{key_id}' was revoked.",
             fix="Generate a new secret in the console and put it into `secret` of Config.toml.",
+        )
+
+
+class KeyRevoking(RuntimeRefused):
+    """The secret is being revoked: not accepted any more, but the revocation can still be taken back."""
+
+    code = "KEY_REVOKING"
+
+    def __init__(self, key_id: str, revoked_from: Instant) -> None:
+        self.revoked_from = revoked_from
+        super().__init__(
+            f"The secret with key ID '{key_id}' is being revoked; it is revoked for good at {to_rfc3339(revoked_from)}.",
+            fix="Restore the secret in the console before then, or give the runtime another one in `secret` of Config.toml.",
+        )
+
+
+class KeyExpired(RuntimeRefused):
+    """The secret's time is over."""
+
+    code = "KEY_EXPIRED"
+
+    def __init__(self, key_id: str, expires_at: Instant) -> None:
+        self.expires_at = expires_at
+        super().__init__(
+            f"The secret with key ID '{key_id}' expired at {to_rfc3339(expires_at)}.",
+            fix="Put the secret that replaces it into `secret` of Config.toml, or move its expiry in the console.",
         )
 
 

@@ -1,13 +1,14 @@
-"""Generating and revoking secrets, and the snippet that carries one to a runtime."""
+"""A secret's life, as people decide it: generated, rotated, given an end, revoked, restored."""
 
 import msgspec
 
-from pilothouse.access.grants import Subject, require
+from pilothouse.access.grants import EVERYTHING, Subject, require
 from pilothouse.access.permissions import Permission
-from pilothouse.base.errors import InvalidInput, NotFound
+from pilothouse.base.errors import Conflict, InvalidInput, NotFound
 from pilothouse.base.ids import new_key_id, new_key_material
-from pilothouse.base.instants import Instant
+from pilothouse.base.instants import Instant, to_rfc3339
 from pilothouse.domain.events import EventKind, NewEvent
+from pilothouse.domain.secrets import SecretFacts, SecretRow, SecretState, check_expiry, check_grace, check_overlap
 from pilothouse.domain.tenancy import Environment, Integration, Organization
 from pilothouse.operations.audit import audit
 from pilothouse.operations.tenancy import environment_not_found, integration_not_found
@@ -36,6 +37,23 @@ class GeneratedSecret(msgspec.Struct, frozen=True, kw_only=True):
     environment: Environment
 
 
+class RotatedSecret(msgspec.Struct, frozen=True, kw_only=True):
+    """A new secret, and the one that it replaces."""
+
+    generated: GeneratedSecret
+    old: SecretRow
+
+
+class RevokedSecret(msgspec.Struct, frozen=True, kw_only=True):
+    """What a revocation does."""
+
+    key_id: str
+    runtime_count: int
+    """Runtimes that used it last."""
+    effective_at: Instant
+    """When it is revoked for good."""
+
+
 def generate(
     tx: Transaction,
     subject: Subject,
@@ -46,6 +64,7 @@ def generate(
     project_handle: str | None,
     integration_handle: str | None,
     now: Instant,
+    expires_at: Instant | None = None,
 ) -> GeneratedSecret:
     """Generate a secret for an environment, bound to an integration at once if one is named.
 
@@ -61,51 +80,112 @@ def generate(
     environment = tenancy.find_environment(tx.connection, environment_handle)
     if environment is None:
         raise environment_not_found(environment_handle)
-    _require_secrets_of(subject, critical=environment.critical)
+    _require_secrets_of(subject, environment)
     integration = _find_integration(tx, project_handle, integration_handle)
-    key_id, material = new_key_id(), new_key_material()
-    while secrets.find(tx.connection, key_id) is not None:  # 32 bits: a collision is rare, not impossible
-        key_id = new_key_id()
-    secrets.add(
-        tx.connection,
-        key_id=key_id,
-        organization_id=organization.id,
-        environment_id=environment.id,
-        integration_id=None if integration is None else integration.id,
-        sealed_material=vault.seal(material, key_id=key_id),
-        created_at=now,
-        created_by=subject.username,
-    )
-    tx.emit(NewEvent(kind=EventKind.SECRET_GENERATED, at=now, key_id=key_id, environment_id=environment.id))
-    audit(tx, subject, "secret.generate", key_id, now, detail=f"for the environment {environment.handle}")
-    secret = f"{key_id}.{material}"
-    return GeneratedSecret(
-        key_id=key_id,
-        secret=secret,
-        config_toml=render_snippet(environment.handle, project_handle, integration_handle, secret),
-        environment=environment,
+    return _make(
+        tx,
+        subject,
+        organization.id,
+        vault,
+        environment,
+        integration,
+        now=now,
+        expires_at=check_expiry(expires_at, now),
     )
 
 
-def revoke(tx: Transaction, subject: Subject, key_id: str, *, now: Instant) -> int:
-    """Revoke a secret, destroying its material; returns how many runtimes used it last.
+def rotate(
+    tx: Transaction, subject: Subject, vault: Vault, key_id: str, *, overlap_s: int | None, now: Instant
+) -> RotatedSecret:
+    """Generate a second secret for the same binding; the old one ends when the overlap does, or earlier if it was to.
 
-    Raises: NotPermitted, NotFound
+    Raises: NotPermitted, NotFound, InvalidInput, Conflict when it is not bound, revoked, or replaced already
     """
-    found = secrets.find(tx.connection, key_id)
-    if found is None or found[1] is None:
-        raise NotFound(
-            f"There is no secret with the key id '{key_id[:16]}'.",
+    overlap_s = check_overlap(overlap_s)
+    facts, environment = _find(tx, subject, key_id)
+    if facts.life.state_at(now) in (SecretState.REVOKING, SecretState.REVOKED):
+        raise _revoked(key_id, fix="Generate a new secret; one that is being revoked can be restored first.")
+    if facts.binding is None:
+        raise Conflict(
+            f"The secret {key_id} is not bound to an integration yet: there is nothing that a second one could take over.",
             field="keyId",
-            fix="It may be revoked already: look at the list of secrets.",
+            fix="Generate a new secret and revoke this one.",
         )
-    environment = tenancy.find_environment(tx.connection, found[0].environment_handle)
-    _require_secrets_of(subject, critical=environment is None or environment.critical)
+    replaced_by = _row(tx, key_id).rotated_by
+    if replaced_by is not None and _is_alive(tx, replaced_by, now):
+        raise Conflict(
+            f"The secret {key_id} is replaced by {replaced_by} already.",
+            field="keyId",
+            fix=f"Put {replaced_by} to use, or rotate that one; if its material was lost, revoke it first.",
+        )
+    integration = _find_integration(tx, facts.binding.project_handle, facts.binding.integration_handle)
+    made = _make(tx, subject, facts.organization_id, vault, environment, integration, now=now, rotates=key_id)
+    ends_at = _ms(now + overlap_s)
+    if facts.life.expires_at is not None:
+        ends_at = min(ends_at, facts.life.expires_at)
+    secrets.set_expiry(tx.connection, key_id, ends_at)
+    detail = f"replaced by {made.key_id}, expires at {to_rfc3339(ends_at)}"
+    tx.emit(NewEvent(kind=EventKind.SECRET_ROTATED, at=now, key_id=key_id, detail=detail))
+    audit(tx, subject, "secret.rotate", key_id, now, detail=detail)
+    return RotatedSecret(generated=made, old=_row(tx, key_id))
+
+
+def set_expiry(
+    tx: Transaction, subject: Subject, key_id: str, expires_at: Instant | None, *, now: Instant
+) -> SecretRow:
+    """Set, move or (with None) remove the instant from which on a secret is refused; an expired one may live on by it.
+
+    Raises: NotPermitted, NotFound, InvalidInput, Conflict when it is revoked
+    """
+    facts, _ = _find(tx, subject, key_id)
+    if facts.life.state_at(now) is SecretState.REVOKED:
+        raise _revoked(key_id, fix="Generate a new secret.")
+    secrets.set_expiry(tx.connection, key_id, check_expiry(expires_at, now))
+    detail = "never expires" if expires_at is None else f"expires at {to_rfc3339(expires_at)}"
+    tx.emit(NewEvent(kind=EventKind.SECRET_CHANGED, at=now, key_id=key_id, detail=detail))
+    audit(tx, subject, "secret.set-expiry", key_id, now, detail=detail)
+    return _row(tx, key_id)
+
+
+def revoke(
+    tx: Transaction, subject: Subject, key_id: str, *, now: Instant, grace_s: int | None = None
+) -> RevokedSecret:
+    """Revoke a secret: at once, destroying its material, or with a grace period in which it is refused and can be restored.
+
+    One that is being revoked may be given another grace period, or none.
+    Raises: NotPermitted, NotFound, InvalidInput
+    """
+    grace_s = check_grace(grace_s)
+    facts, _ = _find(tx, subject, key_id)
+    if facts.life.state_at(now) is SecretState.REVOKED:
+        raise _not_found(key_id, fix="It is revoked already: look at the list of secrets.")
     count = secrets.count_runtimes(tx.connection, key_id)
-    secrets.revoke(tx.connection, key_id, now)
-    tx.emit(NewEvent(kind=EventKind.SECRET_REVOKED, at=now, key_id=key_id))
-    audit(tx, subject, "secret.revoke", key_id, now, detail=f"{count} runtimes used it last")
-    return count
+    effective_at = _ms(now + grace_s)
+    secrets.set_revocation(tx.connection, key_id, effective_at, subject.username)
+    if grace_s == 0:
+        secrets.destroy(tx.connection, key_id, now)
+    until = f", with grace until {to_rfc3339(effective_at)}" if grace_s else ""
+    detail = f"{count} runtimes used it last{until}"
+    tx.emit(NewEvent(kind=EventKind.SECRET_REVOKED, at=now, key_id=key_id, detail=detail))
+    audit(tx, subject, "secret.revoke", key_id, now, detail=detail)
+    return RevokedSecret(key_id=key_id, runtime_count=count, effective_at=effective_at)
+
+
+def restore(tx: Transaction, subject: Subject, key_id: str, *, now: Instant) -> SecretRow:
+    """Take back a revocation whose grace period is not over.
+
+    Raises: NotPermitted, NotFound, Conflict when it is not being revoked
+    """
+    facts, _ = _find(tx, subject, key_id)
+    state = facts.life.state_at(now)
+    if state is SecretState.REVOKED:
+        raise _revoked(key_id, fix="Generate a new secret: the material of this one is gone.")
+    if state is not SecretState.REVOKING:
+        raise Conflict(f"The secret {key_id} is not being revoked.", field="keyId", fix="Nothing is to be restored.")
+    secrets.set_revocation(tx.connection, key_id, None, None)
+    tx.emit(NewEvent(kind=EventKind.SECRET_CHANGED, at=now, key_id=key_id, detail="restored"))
+    audit(tx, subject, "secret.restore", key_id, now)
+    return _row(tx, key_id)
 
 
 def render_snippet(environment: str, project: str | None, integration: str | None, secret: str) -> str:
@@ -118,8 +198,85 @@ def render_snippet(environment: str, project: str | None, integration: str | Non
     )
 
 
-def _require_secrets_of(subject: Subject, *, critical: bool) -> None:
-    wider = () if critical else (Permission.ENVIRONMENT_MGT_MANAGE_NONPROD,)
+def _make(
+    tx: Transaction,
+    subject: Subject,
+    organization_id: str,
+    vault: Vault,
+    environment: Environment,
+    integration: Integration | None,
+    *,
+    now: Instant,
+    expires_at: Instant | None = None,
+    rotates: str | None = None,
+) -> GeneratedSecret:
+    key_id, material = new_key_id(), new_key_material()
+    while secrets.find(tx.connection, key_id) is not None:  # 32 bits: a collision is rare, not impossible
+        key_id = new_key_id()
+    secrets.add(
+        tx.connection,
+        key_id=key_id,
+        organization_id=organization_id,
+        environment_id=environment.id,
+        integration_id=None if integration is None else integration.id,
+        sealed_material=vault.seal(material, key_id=key_id),
+        created_at=now,
+        created_by=subject.username,
+        expires_at=expires_at,
+        rotates=rotates,
+    )
+    tx.emit(NewEvent(kind=EventKind.SECRET_GENERATED, at=now, key_id=key_id, environment_id=environment.id))
+    audit(tx, subject, "secret.generate", key_id, now, detail=f"for the environment {environment.handle}")
+    secret = f"{key_id}.{material}"
+    project, name = (None, None) if integration is None else (integration.project_handle, integration.handle)
+    return GeneratedSecret(
+        key_id=key_id,
+        secret=secret,
+        config_toml=render_snippet(environment.handle, project, name, secret),
+        environment=environment,
+    )
+
+
+def _find(tx: Transaction, subject: Subject, key_id: str) -> tuple[SecretFacts, Environment]:
+    """Find a secret that the subject may change, whatever its state.
+
+    Raises: NotPermitted, NotFound
+    """
+    found = secrets.find(tx.connection, key_id)
+    environment = None if found is None else tenancy.find_environment(tx.connection, found[0].environment_handle)
+    if found is None or environment is None:
+        raise _not_found(key_id, fix="Look at the list of secrets.")
+    _require_secrets_of(subject, environment)
+    return found[0], environment
+
+
+def _row(tx: Transaction, key_id: str) -> SecretRow:
+    """Read how a secret is now that it was changed; who changed it may see it."""
+    found = secrets.find_row(tx.connection, EVERYTHING, key_id)
+    if found is None:
+        raise _not_found(key_id, fix="Look at the list of secrets.")
+    return found
+
+
+def _is_alive(tx: Transaction, key_id: str, now: Instant) -> bool:
+    return _row(tx, key_id).life.state_at(now) not in (SecretState.EXPIRED, SecretState.REVOKED)
+
+
+def _not_found(key_id: str, *, fix: str) -> NotFound:
+    return NotFound(f"There is no secret with the key id '{key_id[:16]}'.", field="keyId", fix=fix)
+
+
+def _revoked(key_id: str, *, fix: str) -> Conflict:
+    return Conflict(f"The secret {key_id} is revoked or being revoked.", field="keyId", fix=fix)
+
+
+def _ms(instant: Instant) -> Instant:
+    """Cut an instant to what is stored of it, so that what is told and what is kept are one."""
+    return round(instant * 1000) / 1000
+
+
+def _require_secrets_of(subject: Subject, environment: Environment) -> None:
+    wider = () if environment.critical else (Permission.ENVIRONMENT_MGT_MANAGE_NONPROD,)
     require(subject, Permission.ENVIRONMENT_MGT_MANAGE, *wider)
 
 

@@ -6,8 +6,8 @@ import msgspec
 
 from pilothouse.base.instants import Instant
 from pilothouse.domain.events import Event, EventKind
-from pilothouse.domain.refusals import KeyRevoked, KeyUnknown
-from pilothouse.domain.secrets import SecretFacts
+from pilothouse.domain.refusals import KeyExpired, KeyRevoked, KeyRevoking, KeyUnknown, RuntimeRefused
+from pilothouse.domain.secrets import SecretFacts, SecretState
 from pilothouse.protocol.token import SigningKey
 from pilothouse.storage import secrets
 from pilothouse.storage.sealing import Vault
@@ -15,7 +15,12 @@ from pilothouse.storage.unit import Store
 
 KEYS_MAX = 200_000
 """Keys kept ready, about 1 kB each; when it is full it is emptied, and filled again by who is in use."""
-_CHANGES = (EventKind.SECRET_BOUND, EventKind.SECRET_REVOKED)
+_CHANGES = (
+    EventKind.SECRET_BOUND,
+    EventKind.SECRET_REVOKED,
+    EventKind.SECRET_CHANGED,
+    EventKind.SECRET_ROTATED,
+)
 
 
 class Key(msgspec.Struct, eq=False):
@@ -23,6 +28,8 @@ class Key(msgspec.Struct, eq=False):
 
     facts: SecretFacts
     signing: SigningKey
+    usable_until: Instant
+    """From then on it is refused; one comparison a heartbeat decides, and no database is asked."""
 
 
 class Keyring:
@@ -54,7 +61,8 @@ class Keyring:
         facts, sealed = found
         if sealed is None:
             raise KeyRevoked(key_id)
-        key = Key(facts, SigningKey(self._vault.open(sealed, key_id=key_id).encode()))
+        signing = SigningKey(self._vault.open(sealed, key_id=key_id).encode())
+        key = Key(facts, signing, facts.life.usable_until)
         if generation == self._generation:  # else it may have changed while it was read: use it once, do not keep it
             if len(self._keys) >= KEYS_MAX:
                 self._keys.clear()
@@ -62,13 +70,19 @@ class Keyring:
         return key
 
     def follow(self, event: Event) -> None:
-        """Drop a key that was bound or revoked."""
+        """Drop a key that was bound, or whose life was changed."""
         if event.kind in _CHANGES and event.key_id is not None:
             self._generation += 1
             self._keys.pop(event.key_id, None)
 
     def note_use(self, key: Key, now: Instant) -> None:
-        """Remember that a key verified a heartbeat; flushed with presence."""
+        """Let a key that verified a message be used, and remember it; flushed with presence.
+
+        Every message that a key signed passes here, so that none is taken after the key's end.
+        Raises: KeyExpired, KeyRevoking, KeyRevoked
+        """
+        if now >= key.usable_until:
+            raise _ended(key.facts, now)
         self._used[key.facts.key_id] = now
 
     def take_used(self) -> dict[str, Instant]:
@@ -79,3 +93,13 @@ class Keyring:
     def give_back(self, used: Mapping[str, Instant]) -> None:
         """Take back a flush that failed."""
         self._used = {**used, **self._used}
+
+
+def _ended(facts: SecretFacts, now: Instant) -> RuntimeRefused:
+    """Say why a key cannot be used any more."""
+    life = facts.life
+    if life.expires_at is not None and life.state_at(now) is SecretState.EXPIRED:
+        return KeyExpired(facts.key_id, life.expires_at)
+    if life.revoked_from is not None and life.state_at(now) is SecretState.REVOKING:
+        return KeyRevoking(facts.key_id, life.revoked_from)
+    return KeyRevoked(facts.key_id)

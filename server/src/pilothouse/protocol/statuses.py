@@ -18,6 +18,8 @@ _STATUS: dict[type[PilothouseError], int] = {
     WireError: 400,
     refusals.KeyUnknown: 400,
     refusals.KeyRevoked: 400,
+    refusals.KeyRevoking: UNAVAILABLE,  # not our trouble, but a Micro Integrator must outlive a mistaken revocation
+    refusals.KeyExpired: 400,
     refusals.EnvironmentUnknown: ACKNOWLEDGED_FALSE,
     refusals.EnvironmentMismatch: 409,
     refusals.TypeMismatch: 409,

@@ -1,14 +1,14 @@
-"""Secrets: sealed material, binding, last use, revocation."""
+"""Secrets: sealed material, binding, last use, and the instants of their end."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from sqlalchemy import Connection, and_, func, insert, select, true, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, insert, or_, select, true, update
 
 from pilothouse.access.grants import Reach
 from pilothouse.base.instants import Instant
 from pilothouse.base.pages import Page, PageRequest, page_of
 from pilothouse.domain.runtime_type import RuntimeType
-from pilothouse.domain.secrets import Binding, SecretFacts, SecretRow
+from pilothouse.domain.secrets import Binding, SecretFacts, SecretLife, SecretRow
 from pilothouse.storage.columns import Rows
 from pilothouse.storage.scope import within
 from pilothouse.storage.tables import environments, integrations, projects, runtimes, secrets
@@ -24,6 +24,8 @@ def add(
     sealed_material: bytes,
     created_at: Instant,
     created_by: str,
+    expires_at: Instant | None = None,
+    rotates: str | None = None,
 ) -> None:
     """Store a secret."""
     connection.execute(
@@ -36,12 +38,14 @@ def add(
             created_at=created_at,
             created_by=created_by,
             bound_at=None if integration_id is None else created_at,
+            expires_at=expires_at,
+            rotates=rotates,
         )
     )
 
 
 def find(connection: Connection, key_id: str) -> tuple[SecretFacts, bytes | None] | None:
-    """Find a secret with its sealed material; the material is None once it is revoked."""
+    """Find a secret with its sealed material; the material is None once it was destroyed."""
     statement = (
         select(
             secrets.c.key_id,
@@ -55,6 +59,9 @@ def find(connection: Connection, key_id: str) -> tuple[SecretFacts, bytes | None
             projects.c.handle.label("project_handle"),
             integrations.c.handle.label("integration_handle"),
             integrations.c.runtime_type,
+            secrets.c.expires_at,
+            secrets.c.revoked_from,
+            secrets.c.revoked_at,
         )
         .join(environments, environments.c.id == secrets.c.environment_id)
         .outerjoin(integrations, integrations.c.id == secrets.c.integration_id)
@@ -79,6 +86,7 @@ def find(connection: Connection, key_id: str) -> tuple[SecretFacts, bytes | None
             integration_handle=row["integration_handle"],
             runtime_type=RuntimeType(row["runtime_type"]),
         ),
+        life=SecretLife(expires_at=row["expires_at"], revoked_from=row["revoked_from"], revoked_at=row["revoked_at"]),
     )
     return facts, row["sealed_material"]
 
@@ -101,9 +109,41 @@ def note_use(connection: Connection, used: Mapping[str, Instant]) -> None:
         connection.execute(update(secrets).where(secrets.c.key_id == key_id).values(last_used_at=at))
 
 
-def revoke(connection: Connection, key_id: str, at: Instant) -> None:
-    """Destroy a secret's material; the record of who made it stays."""
+def set_revocation(connection: Connection, key_id: str, revoked_from: Instant | None, by: str | None) -> None:
+    """Set from when on a secret is revoked for good, or take that back with None; its material is not touched."""
+    statement = update(secrets).where(secrets.c.key_id == key_id)
+    connection.execute(statement.values(revoked_from=revoked_from, revoked_by=by))
+
+
+def destroy(connection: Connection, key_id: str, at: Instant) -> None:
+    """Destroy a secret's material; the record of who made and who ended it stays."""
     connection.execute(update(secrets).where(secrets.c.key_id == key_id).values(sealed_material=None, revoked_at=at))
+
+
+def list_to_destroy(connection: Connection, now: Instant) -> Sequence[str]:
+    """List the key ids of secrets whose grace period is over while their material is still there."""
+    statement = select(secrets.c.key_id).where(secrets.c.revoked_from <= now, secrets.c.revoked_at.is_(None))
+    return connection.execute(statement.order_by(secrets.c.key_id)).scalars().all()
+
+
+def set_expiry(connection: Connection, key_id: str, expires_at: Instant | None) -> None:
+    """Set from when on a secret is refused; None for never."""
+    connection.execute(update(secrets).where(secrets.c.key_id == key_id).values(expires_at=expires_at))
+
+
+def list_sealed(connection: Connection, after: str, limit: int) -> Sequence[tuple[str, bytes]]:
+    """List key ids with sealed materials that exist, by key id."""
+    statement = select(secrets.c.key_id, secrets.c.sealed_material).where(
+        secrets.c.key_id > after, secrets.c.sealed_material.is_not(None)
+    )
+    return [(row.key_id, row.sealed_material) for row in connection.execute(statement.order_by("key_id").limit(limit))]
+
+
+def reseal(connection: Connection, sealed: Mapping[str, bytes]) -> None:
+    """Put other sealed forms of the same materials in their places."""
+    if sealed:
+        statement = update(secrets).where(secrets.c.key_id == bindparam("of")).values(sealed_material=bindparam("form"))
+        connection.execute(statement, [{"of": key_id, "form": form} for key_id, form in sealed.items()])
 
 
 def count_runtimes(connection: Connection, key_id: str) -> int:
@@ -114,6 +154,23 @@ def count_runtimes(connection: Connection, key_id: str) -> int:
     return connection.execute(statement).scalar_one()
 
 
+def list_runtimes(
+    connection: Connection, reach: Reach, key_ids: Sequence[str]
+) -> Sequence[tuple[str, int, str | None, str]]:
+    """List the runtimes that used secrets last: the secret's key id, then the runtime's key, name and id."""
+    c = runtimes.c
+    statement = select(c.key_id, c.key, c.name, c.id).where(
+        within(reach), c.key_id.in_(key_ids), c.retired_at.is_(None)
+    )
+    return [(row.key_id, row.key, row.name, row.id) for row in connection.execute(statement)]
+
+
+def find_row(connection: Connection, reach: Reach, key_id: str) -> SecretRow | None:
+    """Find a secret as a list shows it, a revoked one too."""
+    row = connection.execute(_rows().where(within(reach), secrets.c.key_id == key_id)).mappings().first()
+    return None if row is None else SecretRow(**row)
+
+
 def list_rows(
     connection: Connection,
     reach: Reach,
@@ -121,12 +178,13 @@ def list_rows(
     environment: str | None,
     project: str | None,
     integration: str | None,
+    now: Instant,
     request: PageRequest,
 ) -> Page[SecretRow]:
-    """List secrets that are not revoked, newest first."""
+    """List secrets that are not revoked for good, newest first."""
     wanted = and_(
         within(reach),
-        secrets.c.revoked_at.is_(None),
+        _not_revoked(now),
         true() if environment is None else environments.c.handle == environment,
         true() if project is None else projects.c.handle == project,
         true() if integration is None else integrations.c.handle == integration,
@@ -150,7 +208,21 @@ def list_rows(
     )
 
 
+def _not_revoked(now: Instant) -> ColumnElement[bool]:
+    """Leave out what is revoked by now, whether its material was destroyed yet or not."""
+    return and_(secrets.c.revoked_at.is_(None), or_(secrets.c.revoked_from.is_(None), secrets.c.revoked_from > now))
+
+
 def _rows() -> Rows:
+    newer = secrets.alias("newer")
+    rotated_by = (
+        select(newer.c.key_id)
+        .where(newer.c.rotates == secrets.c.key_id)
+        .order_by(newer.c.created_at.desc(), newer.c.key_id)
+        .limit(1)
+        .scalar_subquery()
+        .label("rotated_by")
+    )
     used_by = (
         select(func.count())
         .select_from(runtimes)
@@ -173,6 +245,12 @@ def _rows() -> Rows:
             secrets.c.bound_at,
             secrets.c.last_used_at,
             used_by,
+            secrets.c.expires_at,
+            secrets.c.revoked_from,
+            secrets.c.revoked_at,
+            secrets.c.revoked_by,
+            secrets.c.rotates,
+            rotated_by,
         )
         .join(environments, environments.c.id == secrets.c.environment_id)
         .outerjoin(integrations, integrations.c.id == secrets.c.integration_id)

@@ -91,7 +91,14 @@ secrets = Table(
     Column("created_by", String(100), nullable=False),
     Column("bound_at", InstantMs),
     Column("last_used_at", InstantMs),
+    # When the material was destroyed.
     Column("revoked_at", InstantMs),
+    Column("expires_at", InstantMs),
+    # From then on it is revoked for good, to come while it is being revoked.
+    Column("revoked_from", InstantMs),
+    Column("revoked_by", String(100)),
+    # Key id of the secret that it replaces. No foreign key: SQLite adds none to a table that others point to; rows stay for good.
+    Column("rotates", String(16), index=True),
 )
 
 artifact_sets = Table(

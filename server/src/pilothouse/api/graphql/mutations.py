@@ -9,8 +9,7 @@ from pilothouse.api.graphql.request import Info
 from pilothouse.api.graphql.views import Row
 from pilothouse.domain.runtime_type import RuntimeType
 from pilothouse.domain.tenancy import check_naming
-from pilothouse.operations import secrets, tenancy
-from pilothouse.operations.secrets import GeneratedSecret
+from pilothouse.operations import tenancy
 
 mutation = MutationType()
 
@@ -50,29 +49,3 @@ async def create_environment(_: Any, info: Info, input: Row) -> Row:
         )
     )
     return views.environment(request, made)
-
-
-@mutation.field("generateSecret")
-async def generate_secret(_: Any, info: Info, input: Row) -> GeneratedSecret:
-    """Generate a secret."""
-    request = info.context
-    return await request.services.store.write(
-        lambda tx: secrets.generate(
-            tx,
-            request.subject,
-            request.services.organization,
-            request.services.vault,
-            environment_handle=input["environment"],
-            project_handle=input.get("project"),
-            integration_handle=input.get("integration"),
-            now=request.now,
-        )
-    )
-
-
-@mutation.field("revokeSecret")
-async def revoke_secret(_: Any, info: Info, key_id: str) -> Row:
-    """Revoke a secret."""
-    request = info.context
-    count = await request.services.store.write(lambda tx: secrets.revoke(tx, request.subject, key_id, now=request.now))
-    return {"key_id": key_id, "runtime_count": count}

@@ -13,7 +13,7 @@ from pilothouse.base.errors import InvalidInput
 from pilothouse.base.pages import Page, PageRequest, page_request, slice_of
 from pilothouse.domain.runtime import RuntimeRow
 from pilothouse.operations.tenancy import HandleKind, handle_availability
-from pilothouse.storage import events, runtime_rows, secrets, tenancy
+from pilothouse.storage import events, runtime_rows, tenancy
 from pilothouse.storage.runtime_rows import Elsewhere, RuntimeScope
 from pilothouse.storage.unit import Connection
 
@@ -159,30 +159,6 @@ async def find_runtime(_: Any, info: Info, id: str) -> RuntimeView | None:
 
     found, elsewhere = await request.services.store.read(read)
     return None if found is None else RuntimeView(request, found, elsewhere)
-
-
-@query.field("secrets")
-async def list_secrets(
-    _: Any,
-    info: Info,
-    filter: Row | None = None,
-    first: int | None = None,
-    after: str | None = None,
-) -> Row:
-    """List secrets."""
-    request, page, wanted = info.context, page_request("secrets", first, after), scope_of(filter)
-    reach = request.reach(Permission.ENVIRONMENT_MGT_MANAGE_NONPROD)
-    found = await request.services.store.read(
-        lambda connection: secrets.list_rows(
-            connection,
-            reach,
-            environment=wanted.environment,
-            project=wanted.project,
-            integration=wanted.integration,
-            request=page,
-        )
-    )
-    return views.connection(found.map(views.secret))
 
 
 @query.field("refusals")

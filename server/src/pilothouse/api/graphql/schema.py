@@ -8,6 +8,7 @@ from ariadne import EnumType, ScalarType, make_executable_schema
 from graphql import GraphQLSchema
 
 from pilothouse.access.permissions import Permission
+from pilothouse.api.graphql import secrets
 from pilothouse.api.graphql.guard import guard
 from pilothouse.api.graphql.mutations import mutation
 from pilothouse.api.graphql.queries import query, runtime
@@ -37,6 +38,7 @@ def load_schema(path: Path) -> GraphQLSchema:
         mutation,
         subscription,
         runtime,
+        *secrets.bindables,
         date_time,
         *_enums(),
         convert_names_case=True,
