@@ -1,0 +1,117 @@
+"""How a FastStream subscriber is stopped without losing a message: the order, with what differs per broker left open."""
+
+import asyncio
+import contextlib
+from dataclasses import dataclass
+from typing import Any
+
+from pilothouse_bridge._steering import SteeringError
+from pilothouse_bridge.discover._broker_hand import Hand
+
+_END_LIMIT_S = 10.0
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What became of the work in hand."""
+
+    finished: int
+    returned: int
+    cut: int
+    stubborn: int = 0
+    """Handlers that could not be ended and go on."""
+
+
+class Broker:
+    """What differs between brokers. Coroutines run on the subscriber's own event loop."""
+
+    protocol = ""
+    #: Messages that are sent while nobody listens are gone: no order of stopping can keep them.
+    forgets = False
+
+    def source(self, subscriber: Any) -> str:
+        """The queue, topic, subject or channel."""
+        raise NotImplementedError
+
+    def group(self, subscriber: Any) -> str | None:
+        """The group that shares the source."""
+        del subscriber
+        return None
+
+    def trouble(self, subscriber: Any, hand: Hand) -> str | None:
+        """Why a running subscriber gets nothing; one sentence."""
+        del subscriber
+        return hand.trouble
+
+    def keeps(self, subscriber: Any) -> bool:
+        """Whether the broker keeps what is sent while the subscriber is stopped."""
+        del subscriber
+        return not self.forgets
+
+    def check(self, subscriber: Any) -> None:
+        """Raise SteeringError when this one cannot be stopped without loss."""
+
+    async def refuse(self, subscriber: Any, hand: Hand) -> None:
+        """Let no new message come, while those that came are handled as before."""
+        raise NotImplementedError
+
+    def waiting(self, subscriber: Any) -> int:
+        """Messages that came and that neither a handler nor the hand's queue has yet."""
+        del subscriber
+        return 0
+
+    async def hand_back(self, subscriber: Any, messages: list[Any]) -> int:
+        """Give unsettled messages back to the broker; answers how many more than these went back."""
+        raise NotImplementedError
+
+    async def end(self, subscriber: Any, hand: Hand) -> None:
+        """Stop for good, now that nothing is in hand."""
+        del hand
+        await subscriber.stop()
+
+    async def begin(self, subscriber: Any, hand: Hand) -> None:
+        """Start again."""
+        del hand
+        await subscriber.start()
+
+
+async def stop(broker: Broker, subscriber: Any, hand: Hand, grace_s: float) -> Counts:
+    """Refuse, finish what is in hand, hand the rest back, end."""
+    hand.draining = True
+    before = hand.ended
+    try:
+        # A broker that is away gives nothing and takes nothing back: whatever is not acknowledged is its own again.
+        with contextlib.suppress(OSError, asyncio.TimeoutError):
+            await asyncio.wait_for(broker.refuse(subscriber, hand), _END_LIMIT_S)
+        await hand.drained(grace_s, lambda: broker.waiting(subscriber))
+        finished = hand.ended - before
+        unbegun = hand.unbegun()
+        # From here on the library begins no handler, whatever it still has in its queue.
+        subscriber.running = False
+        cut = await hand.cut()
+        more = await broker.hand_back(subscriber, [*cut, *unbegun])
+        stubborn = hand.handlers()
+        if stubborn:
+            # The library would wait for them a second time.
+            subscriber.lock = contextlib.nullcontext()
+        await asyncio.wait_for(broker.end(subscriber, hand), _END_LIMIT_S)
+        return Counts(finished, len(unbegun) + more, len(cut), stubborn)
+    finally:
+        hand.forget_queue()
+        hand.refusing = False
+        hand.draining = False
+
+
+async def start(broker: Broker, subscriber: Any, hand: Hand) -> None:
+    """Start again; a start that fails half-way is undone, so that the next one can succeed."""
+    try:
+        await broker.begin(subscriber, hand)
+    except BaseException:
+        with contextlib.suppress(Exception):
+            await asyncio.wait_for(subscriber.stop(), _END_LIMIT_S)
+        raise
+
+
+def not_supported(message: str, fix: str) -> SteeringError:
+    """This kind of subscriber is visible and cannot be steered."""
+    return SteeringError("NOT_SUPPORTED", 501, message, fix)
