@@ -118,6 +118,12 @@ const pages = [
   }),
   createRoute({
     ...page,
+    path: PATH.integrationSteering,
+    validateSearch: search.steering,
+    component: lazyRouteComponent(() => import('./pages/steering/index'), 'SteeringPage'),
+  }),
+  createRoute({
+    ...page,
     path: PATH.integrationSecrets,
     validateSearch: search.secrets,
     component: lazyRouteComponent(() => import('./pages/secrets/index'), 'IntegrationSecretsPage'),

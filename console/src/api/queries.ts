@@ -111,6 +111,63 @@ export const runtimeQuery = (id: string, first: number) =>
     queryFn: async ({ signal }) => (await graphql(doc.RuntimePageDocument, { id, first }, signal)).runtime,
   })
 
+export type Place = { project: string; integration: string; environment: string }
+export type SteeringFilter = { kind: doc.SteerableKind | null; search: string; onlyDiffering: boolean }
+
+/** One page of what can be steered in a place; null when there is no such place. */
+export const steeringQuery = (place: Place, { kind, search, onlyDiffering }: SteeringFilter) =>
+  infiniteQueryOptions({
+    queryKey: ['steering', place, kind, search, onlyDiffering],
+    queryFn: async ({ signal, pageParam }) => {
+      const narrow = { kind, search: search || null, onlyDiffering, first: PAGE_SIZE, after: pageParam }
+      return (await graphql(doc.SteeringDocument, { ...place, ...narrow }, signal)).steering
+    },
+    initialPageParam: fromStart,
+    getNextPageParam: (page: doc.SteeringQuery['steering']): string | null => page && nextCursor(page.artifacts),
+  })
+
+export const commandsQuery = (filter: doc.CommandFilter) =>
+  infiniteQueryOptions({
+    queryKey: ['commands', filter],
+    queryFn: async ({ signal, pageParam }) =>
+      (await graphql(doc.CommandsDocument, { filter, first: PAGE_SIZE, after: pageParam }, signal)).commands,
+    initialPageParam: fromStart,
+    getNextPageParam: nextCursor,
+  })
+
+/** How often a command under way is read again although the line tells of it: the line may be cut off. */
+const COMMAND_EVERY_MS = 3_000
+
+/** One command until it has ended; the line makes it stale with each step. */
+export const commandQuery = (id: string) =>
+  queryOptions({
+    queryKey: ['command', id],
+    queryFn: async ({ signal }) => (await graphql(doc.CommandDocument, { id }, signal)).command,
+    refetchInterval: ({ state }) => {
+      const under = state.data?.state
+      return under === 'QUEUED' || under === 'DELIVERED' ? COMMAND_EVERY_MS : false
+    },
+  })
+
+export const artifactsQuery = (id: string, kind: doc.ArtifactKind | null, search: string) =>
+  infiniteQueryOptions({
+    queryKey: ['artifacts', id, kind, search],
+    queryFn: async ({ signal, pageParam }) => {
+      const variables = { id, kind, search: search || null, first: PAGE_SIZE, after: pageParam }
+      const page = (await graphql(doc.RuntimeArtifactsDocument, variables, signal)).runtime?.artifacts
+      return page ?? { nodes: [], totalCount: 0, pageInfo: { endCursor: null, hasNextPage: false } }
+    },
+    initialPageParam: fromStart,
+    getNextPageParam: nextCursor,
+  })
+
+/** One secret with the first of the runtimes that hang on it. */
+export const secretQuery = (keyId: string, first: number) =>
+  queryOptions({
+    queryKey: ['secret', keyId, first],
+    queryFn: async ({ signal }) => (await graphql(doc.SecretDocument, { keyId, first, after: null }, signal)).secret,
+  })
+
 export const secretsQuery = (filter: doc.SecretFilter) =>
   infiniteQueryOptions({
     queryKey: ['secrets', filter],
@@ -140,10 +197,14 @@ export const notWellQuery = queryOptions({
   queryKey: ['counts', 'not-well'],
   queryFn: async ({ signal }) => {
     const { runtimes } = await graphql(doc.RuntimesDocument, { filter: null, first: LARGEST_PAGE, after: null }, signal)
-    const rows = runtimes.nodes.filter((each) => each.status !== 'RUNNING' || each.warnings.length > 0).sort(worstFirst)
+    const rows = runtimes.nodes.filter(notWell).sort(worstFirst)
     return { rows, seen: runtimes.nodes.length, more: runtimes.pageInfo.hasNextPage }
   },
 })
+
+function notWell({ status, warnings, changes }: doc.RuntimeRowFragment): boolean {
+  return status !== 'RUNNING' || warnings.length > 0 || changes.state === 'STALLED'
+}
 
 const SEVERITY = { OFFLINE: 0, UNKNOWN: 1, RUNNING: 2 } as const
 

@@ -7,7 +7,7 @@ import { Age } from '@/ui/age'
 import { CouldNotLoad } from '@/ui/states'
 import { CriticalBadge, Status } from '@/ui/status'
 import { PATH, to } from '@/util/paths'
-import { runtimeLabel } from './runtimes/columns'
+import { runtimeLabel } from '@/util/runtime-label'
 import { hasWhy, Why } from './runtimes/why'
 
 type EnvironmentHealthProps = { environment: EnvironmentRowFragment; project: string; integration: string }

@@ -1,5 +1,5 @@
 import { Link } from '@tanstack/react-router'
-import { Boxes, FolderTree, KeyRound, Layers, LayoutDashboard, Workflow } from 'lucide-react'
+import { Boxes, FolderTree, KeyRound, Layers, LayoutDashboard, SlidersHorizontal, Workflow } from 'lucide-react'
 import { shell } from '@/strings/shell'
 import { to } from '@/util/paths'
 import { useScope } from './scope'
@@ -82,6 +82,10 @@ function IntegrationEntries({ project, integration }: { project: string; integra
       <Link {...to.integrationRuntimes(project, integration)} className={entryClass} activeOptions={below}>
         <Boxes {...icon} />
         {shell.nav.runtimes}
+      </Link>
+      <Link {...to.steering(project, integration)} className={entryClass} activeOptions={below}>
+        <SlidersHorizontal {...icon} />
+        {shell.nav.steering}
       </Link>
       <Link {...to.integrationSecrets(project, integration)} className={entryClass} activeOptions={below}>
         <KeyRound {...icon} />

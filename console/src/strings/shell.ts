@@ -16,6 +16,7 @@ export const shell = {
   nav: {
     overview: 'Overview',
     runtimes: 'Runtimes',
+    steering: 'Steering',
     projects: 'Projects',
     environments: 'Environments',
     secrets: 'Secrets',

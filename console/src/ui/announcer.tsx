@@ -28,6 +28,12 @@ export function useAnnounced(title: string): void {
   }, [title])
 }
 
+/** Says what happened without being asked for just now, such as how a command ended. */
+export function announce(text: string): void {
+  said = text
+  for (const watcher of watchers) watcher()
+}
+
 export function Announcer() {
   const text = useSyncExternalStore(watch, () => said)
   return (

@@ -1,4 +1,5 @@
 import { linkOptions } from '@tanstack/react-router'
+import type { SteeringSearch } from './search'
 
 /** Every address of the console; nothing else writes one. */
 export const PATH = {
@@ -11,6 +12,7 @@ export const PATH = {
   projectRuntimes: '/projects/$project/runtimes',
   integration: '/projects/$project/integrations/$integration',
   integrationRuntimes: '/projects/$project/integrations/$integration/runtimes',
+  integrationSteering: '/projects/$project/integrations/$integration/steering',
   integrationSecrets: '/projects/$project/integrations/$integration/secrets',
   environments: '/environments',
   secrets: '/secrets',
@@ -38,11 +40,14 @@ export const to = {
     linkOptions({ to: PATH.integration, params: { project, integration } }),
   integrationRuntimes: (project: string, integration: string) =>
     linkOptions({ to: PATH.integrationRuntimes, params: { project, integration } }),
+  steering: (project: string, integration: string, search: SteeringSearch = {}) =>
+    linkOptions({ to: PATH.integrationSteering, params: { project, integration }, search }),
   integrationSecrets: (project: string, integration: string) =>
     linkOptions({ to: PATH.integrationSecrets, params: { project, integration } }),
   environments: () => linkOptions({ to: PATH.environments }),
   createEnvironment: () => linkOptions({ to: PATH.environments, search: { create: true } }),
   secrets: () => linkOptions({ to: PATH.secrets }),
+  secret: (secret: string) => linkOptions({ to: PATH.secrets, search: { secret } }),
   signIn: (target: string) => linkOptions({ to: PATH.signIn, search: target === PATH.home ? {} : { to: target } }),
 }
 

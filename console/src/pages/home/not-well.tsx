@@ -13,7 +13,7 @@ import { CouldNotLoad, Empty, Skeleton } from '@/ui/states'
 import { CriticalBadge, Status, WarningMark } from '@/ui/status'
 import { to } from '@/util/paths'
 import { useBlocked } from '@/util/permissions'
-import { runtimeLabel } from '../runtimes/columns'
+import { runtimeLabel } from '@/util/runtime-label'
 import { Why } from '../runtimes/why'
 
 /** What and since when, which one and where, and why; one below the other on narrow screens. */

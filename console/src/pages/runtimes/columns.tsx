@@ -7,13 +7,9 @@ import { Age } from '@/ui/age'
 import { Status, WarningMark } from '@/ui/status'
 import { to } from '@/util/paths'
 import { ROOM } from '@/util/room'
+import { runtimeLabel } from '@/util/runtime-label'
 import { exactTime } from '@/util/time'
 import { Why } from './why'
-
-/** A runtime's label; without one the start of its identity. */
-export function runtimeLabel(runtime: Pick<RuntimeRowFragment, 'name' | 'runtimeId'>): string {
-  return runtime.name ?? runtime.runtimeId.slice(0, 8)
-}
 
 export type Column = {
   key: string

@@ -5,7 +5,7 @@ import { addRuntime as words } from '@/strings/runtimes'
 import { buttonClass } from '@/ui/button'
 import { Status } from '@/ui/status'
 import { to } from '@/util/paths'
-import { runtimeLabel } from './columns'
+import { runtimeLabel } from '@/util/runtime-label'
 
 /** A live check that turns green when it worked. */
 export function FirstHeartbeat({ keyId }: { keyId: string }) {

@@ -1,0 +1,143 @@
+import { useState } from 'react'
+import type { SteerableFactsFragment } from '@/api/generated/operations'
+import { kindNames, steering as words } from '@/strings/steering'
+import { Button } from '@/ui/button'
+import { ConfirmDialog, InlineConfirm } from '@/ui/confirm'
+import { ProblemText } from '@/ui/problem-text'
+import { Switch } from '@/ui/switch'
+import { useAction } from '@/util/use-action'
+import { Asked } from './asked'
+import { LevelControl } from './level'
+import { Observed } from './observed'
+import { type AspectFacts, isOf, pressedFor, standingOf, switchedTo, type Target } from './standing'
+import { useSituation, useSteer } from './use-steering'
+
+type AspectProps = { artifact: SteerableFactsFragment; facts: AspectFacts; named: boolean }
+
+/** One aspect of an artifact: what is observed, what is asked, how that stands, and the control. */
+export function AspectEntry({ artifact, facts, named }: AspectProps) {
+  const { kind, name, package: from } = artifact
+  const { aspect, observed, desired } = facts
+  const { seen, environment, runtimes, blocked } = useSituation()
+  const target: Target = { kind, name, package: from, aspect }
+  const standing = standingOf(
+    facts.commands,
+    [...seen.values()].filter((command) => isOf(target, command)),
+  )
+  const steer = useSteer()
+  const [asking, setAsking] = useState<string>()
+  const { run, pending, problem } = useAction(async (value: string, confirm: string | null) => {
+    await (aspect === 'LEVEL' ? steer.setLevel(name, value, confirm) : steer.change(target, value, confirm))
+    setAsking(undefined)
+  })
+  const ask = (value: string) => {
+    const interrupts = aspect === 'STATE' && value === 'DISABLED'
+    if (environment.critical || interrupts) setAsking(value)
+    else void run(value, null)
+  }
+  const running = runtimes.filter((each) => each.status === 'RUNNING').length
+  const verb = (value: string) =>
+    aspect === 'LEVEL' ? words.setLevel(value) : words.verbs[aspect][value === 'DISABLED' ? 'DISABLED' : 'ENABLED']
+  return (
+    <div
+      className={`grid items-start gap-x-4 gap-y-1 ${named ? 'md:grid-cols-[74px_minmax(0,5fr)_minmax(0,6fr)]' : 'md:grid-cols-[minmax(0,5fr)_minmax(0,6fr)]'}`}
+    >
+      <span className={named ? 'text-muted' : 'sr-only'}>{words.aspects[aspect]}</span>
+      <div className="flex flex-wrap items-start gap-x-2.5 gap-y-1">
+        {aspect === 'LEVEL' ? (
+          <LevelControl artifact={artifact} facts={facts} pending={pending} onSet={ask} />
+        ) : (
+          <StateControl
+            label={words.switchLabel(kindNames[kind][0], name, words.aspects[aspect])}
+            stands={switchedTo(observed)}
+            desired={desired?.value}
+            open={standing.open.length}
+            verb={verb}
+            name={name}
+            blocked={blocked}
+            onAsk={ask}
+          />
+        )}
+        {(aspect !== 'LEVEL' || observed.length > 1) && <Observed observed={observed} />}
+      </div>
+      <div className="min-w-0">
+        <Asked
+          artifact={artifact}
+          facts={facts}
+          target={target}
+          standing={standing}
+          onAgain={() => desired && ask(desired.value)}
+        />
+        {asking && !environment.critical && (
+          <InlineConfirm
+            question={words.confirmStop(name, running, environment.displayName)}
+            submit={words.stop}
+            pending={pending}
+            problem={problem}
+            onConfirm={() => void run(asking, null)}
+            onClose={() => setAsking(undefined)}
+          />
+        )}
+        {!asking && <ProblemText problem={problem} except={[]} />}
+      </div>
+      {asking && environment.critical && (
+        <ConfirmDialog
+          title={words.doTo(verb(asking), name)}
+          about={
+            running === 0 ? words.affectsNone(environment.displayName) : words.affects(running, environment.displayName)
+          }
+          submit={verb(asking)}
+          environment={environment}
+          look={aspect === 'STATE' && asking === 'DISABLED' ? 'danger' : 'solid'}
+          pending={pending}
+          problem={problem}
+          onConfirm={(confirm) => void run(asking, confirm)}
+          onClose={() => setAsking(undefined)}
+        />
+      )}
+    </div>
+  )
+}
+
+type StateControlProps = {
+  label: string
+  name: string
+  stands: 'on' | 'off' | 'mixed'
+  desired: string | undefined
+  open: number
+  verb: (value: string) => string
+  blocked: string | undefined
+  onAsk: (value: string) => void
+}
+
+/** A switch where all report the same; where they differ, both ways are offered. */
+function StateControl({ label, name, stands, desired, open, verb, blocked, onAsk }: StateControlProps) {
+  if (stands !== 'mixed') {
+    const next = pressedFor(stands, desired, open)
+    return (
+      <Switch
+        label={label}
+        on={stands === 'on'}
+        tip={words.doTo(verb(next), name)}
+        blocked={blocked}
+        busy={open > 0}
+        onPress={() => onAsk(next)}
+      />
+    )
+  }
+  return (
+    <span className="inline-flex gap-1">
+      {['ENABLED', 'DISABLED'].map((value) => (
+        <Button
+          key={value}
+          small
+          aria-label={words.doTo(verb(value), name)}
+          blocked={blocked}
+          onClick={() => onAsk(value)}
+        >
+          {verb(value)}
+        </Button>
+      ))}
+    </span>
+  )
+}

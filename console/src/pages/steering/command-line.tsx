@@ -1,0 +1,52 @@
+import { Link } from '@tanstack/react-router'
+import { commands as words } from '@/strings/steering'
+import { Age } from '@/ui/age'
+import { Button } from '@/ui/button'
+import { CommandMark } from '@/ui/command'
+import { ProblemText } from '@/ui/problem-text'
+import { Said } from '@/ui/said'
+import { to } from '@/util/paths'
+import { runtimeLabel } from '@/util/runtime-label'
+import { useAction } from '@/util/use-action'
+import { type Command, isOpen } from './standing'
+import { useSituation, useSteer } from './use-steering'
+
+/** One command: how it stands, since when, on which runtime, why, and the way out when it failed. */
+export function CommandLine({ command }: { command: Command }) {
+  const { blocked } = useSituation()
+  const steer = useSteer()
+  const { run, pending, problem } = useAction(() => steer.retry(command.id))
+  const { state, reason, runtime, retryable } = command
+  const open = isOpen(command)
+  const since = command.endedAt ?? command.deliveredAt ?? command.queuedAt
+  const label = runtimeLabel(runtime)
+  return (
+    <li>
+      <div className="flex flex-wrap items-center gap-x-2 gap-y-0.5">
+        <CommandMark state={state} />
+        <Age at={since} ago={!open} className="text-faint" />
+        <Link {...to.runtime(runtime.id)} className="mono link">
+          {label}
+        </Link>
+        {open && command.attempts > 1 && <span className="text-muted">{words.attempts(command.attempts)}</span>}
+        {state !== 'CONFIRMED' && (
+          <span className="min-w-0 text-muted">
+            <Said text={reason} />
+          </span>
+        )}
+        {(state === 'FAILED' || state === 'EXPIRED') && (
+          <Button
+            small
+            aria-label={words.tryAgainLabel(words.actions[command.action], label)}
+            blocked={blocked ?? (retryable ? undefined : words.notRetryable)}
+            aria-busy={pending}
+            onClick={() => !pending && void run()}
+          >
+            {words.tryAgain}
+          </Button>
+        )}
+      </div>
+      {problem && <ProblemText problem={problem} except={[]} />}
+    </li>
+  )
+}

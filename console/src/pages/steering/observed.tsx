@@ -1,0 +1,62 @@
+import { Link } from '@tanstack/react-router'
+import type { ArtifactState, RuntimeNameFragment } from '@/api/generated/operations'
+import { stateNames } from '@/strings/common'
+import { valueName, steering as words } from '@/strings/steering'
+import { Said } from '@/ui/said'
+import { State } from '@/ui/status'
+import { to } from '@/util/paths'
+import { runtimeLabel } from '@/util/runtime-label'
+import type { AspectFacts } from './standing'
+
+const NAMED = 4
+
+/** What running runtimes report; where they differ, which runtime says what. */
+export function Observed({ observed }: { observed: AspectFacts['observed'] }) {
+  if (observed.length === 0) return <p className="text-faint">{words.notHosted}</p>
+  const agree = observed.length === 1
+  return (
+    <ul className="min-w-0">
+      {observed.map(({ value, reason, runtimes }) => (
+        <li key={value}>
+          <span className="flex flex-wrap items-center gap-x-1.5">
+            {value in stateNames ? (
+              <State state={value as ArtifactState} unheard={false} />
+            ) : (
+              <code>{valueName(value)}</code>
+            )}
+            {agree ? (
+              <span className="text-faint">{words.onAll(runtimes.length)}</span>
+            ) : (
+              <span className="text-muted">
+                {words.on} <RuntimeNames runtimes={runtimes} />
+              </span>
+            )}
+          </span>
+          {reason && (
+            <span className="block text-[12px] text-muted">
+              <Said text={reason} />
+            </span>
+          )}
+        </li>
+      ))}
+    </ul>
+  )
+}
+
+/** Runtimes by name, linked; the first of them when there are many. */
+export function RuntimeNames({ runtimes }: { runtimes: RuntimeNameFragment[] }) {
+  const rest = runtimes.length - NAMED
+  return (
+    <>
+      {runtimes.slice(0, NAMED).map((runtime, index) => (
+        <span key={runtime.id}>
+          {index > 0 && ', '}
+          <Link {...to.runtime(runtime.id)} className="mono link">
+            {runtimeLabel(runtime)}
+          </Link>
+        </span>
+      ))}
+      {rest > 0 && <span className="nums"> {words.and(rest)}</span>}
+    </>
+  )
+}

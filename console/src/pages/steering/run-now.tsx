@@ -1,0 +1,75 @@
+import { Play } from 'lucide-react'
+import { useState } from 'react'
+import type { SteerableFactsFragment } from '@/api/generated/operations'
+import { steering as words } from '@/strings/steering'
+import { Button } from '@/ui/button'
+import { ConfirmDialog } from '@/ui/confirm'
+import { Field, Select } from '@/ui/field'
+import { runtimeLabel } from '@/util/runtime-label'
+import { useAction } from '@/util/use-action'
+import { CommandLine } from './command-line'
+import { useSituation, useSteer } from './use-steering'
+
+/** Runs a task or a schedule once, on one runtime that is chosen, and shows what became of it. */
+export function RunNow({ artifact }: { artifact: SteerableFactsFragment }) {
+  const { kind, name, package: from, missingOn } = artifact
+  const { environment, runtimes, seen, blocked } = useSituation()
+  const steer = useSteer()
+  const hosts = runtimes.filter(
+    (each) => each.status === 'RUNNING' && !missingOn.some((missing) => missing.id === each.id),
+  )
+  const [open, setOpen] = useState(false)
+  const [chosen, setChosen] = useState('')
+  const runtime = hosts.find((each) => each.id === chosen) ?? hosts[0]
+  const { run, pending, problem } = useAction(async (confirm: string | null) => {
+    if (!runtime) return
+    await steer.run(runtime.id, { kind, name, package: from }, confirm)
+    setOpen(false)
+  })
+  const runs = [...seen.values()].filter(
+    (each) => each.action === 'TRIGGER' && each.kind === kind && each.name === name && each.package === from,
+  )
+  const last = runs.sort((a, b) => (a.queuedAt < b.queuedAt ? 1 : -1))[0]
+  return (
+    <>
+      <Button
+        small
+        aria-label={words.runLabel(name)}
+        blocked={blocked ?? (hosts.length === 0 ? words.nobodyRuns : undefined)}
+        onClick={() => setOpen(true)}
+      >
+        <Play size={12} aria-hidden />
+        {words.runNow}
+      </Button>
+      {last && (
+        <ul className="basis-full">
+          <CommandLine command={last} />
+        </ul>
+      )}
+      {open && (
+        <ConfirmDialog
+          title={words.doTo(words.runNow, name)}
+          about={words.runConfirm(name, environment.displayName)}
+          submit={words.runOnce}
+          environment={environment}
+          pending={pending}
+          problem={problem}
+          onConfirm={(confirm) => void run(confirm)}
+          onClose={() => setOpen(false)}
+        >
+          <Field label={words.runWhere}>
+            {(wiring) => (
+              <Select {...wiring} value={runtime?.id} onChange={(event) => setChosen(event.target.value)}>
+                {hosts.map((each) => (
+                  <option key={each.id} value={each.id}>
+                    {runtimeLabel(each)}
+                  </option>
+                ))}
+              </Select>
+            )}
+          </Field>
+        </ConfirmDialog>
+      )}
+    </>
+  )
+}
