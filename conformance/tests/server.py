@@ -31,6 +31,7 @@ class Server:
     """A control plane on fixed ports, so that it can come back to them."""
 
     folder: Path
+    settings: dict[str, str] = field(default_factory=lambda: dict(SETTINGS))
     runtime_port: int = field(default_factory=free_port)
     console_port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
@@ -55,10 +56,10 @@ class Server:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("PILOTHOUSE_")}
         ports = ["--runtime-port", str(self.runtime_port), "--console-port", str(self.console_port)]
         with (self.folder / "server.log").open("ab") as log:
-            self.process = subprocess.Popen(
+            self.process = subprocess.Popen(  # noqa: S603 - our own program
                 [sys.executable, "-m", "pilothouse", "serve", "--home", str(self.home), *ports],
                 cwd=self.folder,
-                env={**kept, **SETTINGS},
+                env={**kept, **self.settings},
                 stdout=log,
                 stderr=log,
                 start_new_session=True,

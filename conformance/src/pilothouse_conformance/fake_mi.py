@@ -59,6 +59,7 @@ def _handler(calls: list[Call]) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         timeout = 20
+        disable_nagle_algorithm = True
 
         def do_GET(self) -> None:
             self._answer({"count": 0, "list": []})

@@ -64,6 +64,8 @@ def restart_in_between(stage: Stage) -> None:
     runtime = stage.running()
     before = stage.row(runtime)["lastHeartbeatAt"]
     started = stage.console.ask(_STARTED)
+    runtime.line.close()  # an idle connection would make the server wait for its end
+    stage.console.close()
     hooks.run(stage.options.restart, "restart")
     stage.until(lambda: _has_restarted(stage.console, started), _RESTART_S, "the server did not come back", every_s=0.5)
     runtime.delta().ok(wants_full=False)
