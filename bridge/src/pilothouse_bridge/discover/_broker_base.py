@@ -48,6 +48,11 @@ class Broker:
         del subscriber
         return not self.forgets
 
+    def is_known(self, subscriber: Any) -> bool:
+        """Whether this release's subscriber is as this module knows it."""
+        del subscriber
+        return True
+
     def check(self, subscriber: Any) -> None:
         """Raise SteeringError when this one cannot be stopped without loss."""
 
@@ -86,9 +91,11 @@ async def stop(broker: Broker, subscriber: Any, hand: Hand, grace_s: float) -> C
         await hand.drained(grace_s, lambda: broker.waiting(subscriber))
         finished = hand.ended - before
         unbegun = hand.unbegun()
-        # From here on the library begins no handler, whatever it still has in its queue.
+        # From here on the library begins no handler, whatever it still has.
         subscriber.running = False
         cut = await hand.cut()
+        await hand.read_to_the_end()
+        unbegun += [one for one in hand.refused if not any(one is other for other in unbegun)]
         more = await broker.hand_back(subscriber, [*cut, *unbegun])
         stubborn = hand.handlers()
         if stubborn:
@@ -97,7 +104,7 @@ async def stop(broker: Broker, subscriber: Any, hand: Hand, grace_s: float) -> C
         await asyncio.wait_for(broker.end(subscriber, hand), _END_LIMIT_S)
         return Counts(finished, len(unbegun) + more, len(cut), stubborn)
     finally:
-        hand.forget_queue()
+        hand.forget()
         hand.refusing = False
         hand.draining = False
 

@@ -33,6 +33,8 @@ class Hand:
         """Why the last read failed; None after one that did not."""
         self.parked: object = None
         """What a broker's module needs from stop until start."""
+        self.refused: list[Any] = []
+        """Messages that the library brought while it was being stopped, and would have dropped."""
         self._handled: dict[object, tuple[asyncio.Task[Any] | None, Any]] = {}
         self._queued: dict[int, Any] = {}
 
@@ -91,9 +93,16 @@ class Hand:
             await asyncio.sleep(_POLL_S)
         return [message for mark, (_, message) in caught.items() if mark not in self._handled]
 
-    def forget_queue(self) -> None:
+    async def read_to_the_end(self) -> None:
+        """Let the read under way bring what it has; it goes to ``refused``."""
+        deadline = time.monotonic() + _CUT_LIMIT_S
+        while self.reading and time.monotonic() < deadline:  # noqa: ASYNC110 - as above
+            await asyncio.sleep(_POLL_S)
+
+    def forget(self) -> None:
         """The library threw its queue away."""
         self._queued.clear()
+        self.refused.clear()
 
 
 def hand_of(subscriber: Any) -> Hand:
@@ -108,7 +117,10 @@ def watch_subscribers(usecase: type[Any], on_change: Callable[[], None]) -> None
     _listeners.append(on_change)
     if is_watched(usecase):
         return
+    if not usecase.__dictoffset__:
+        raise TypeError("subscribers have no place for a note")
     process: Callable[[Any, Any], Awaitable[Any]] = usecase.process_message
+    consume: Callable[[Any, Any], Awaitable[Any]] = usecase.consume
     post_start: Callable[[Any], None] = usecase._post_start  # noqa: SLF001
     stop: Callable[[Any], Awaitable[None]] = usecase.stop
 
@@ -122,6 +134,14 @@ def watch_subscribers(usecase: type[Any], on_change: Callable[[], None]) -> None
             return await process(self, msg)
         finally:
             hand.handled(mark)
+
+    @functools.wraps(consume)
+    async def consume_or_note(self: Any, msg: Any) -> Any:
+        if not self.running:
+            hand = hand_of(self)
+            if hand.draining:
+                hand.refused.append(msg)
+        return await consume(self, msg)
 
     @functools.wraps(post_start)
     def _post_start(self: Any) -> None:
@@ -138,6 +158,7 @@ def watch_subscribers(usecase: type[Any], on_change: Callable[[], None]) -> None
             _changed()
 
     usecase.process_message = process_message
+    usecase.consume = consume_or_note
     usecase._post_start = _post_start  # noqa: SLF001
     usecase.stop = stop_and_tell
     usecase._pilothouse_watched = True  # noqa: SLF001
@@ -153,8 +174,9 @@ def _changed() -> None:
         listener()
 
 
-def watch_queues(mixin: type[Any]) -> None:
+def watch_queues(module: Any) -> None:
     """Follow subscribers with several workers: what they read and have not begun."""
+    mixin: Any = module.ConcurrentMixin
     put: Callable[[Any, Any], Awaitable[None]] = mixin._put_msg  # noqa: SLF001
     if hasattr(put, _KEY):
         return
@@ -208,3 +230,8 @@ def gate_reads(cls: type[Any], method: str, nothing: object) -> None:
 
     setattr(read, _KEY, True)
     setattr(cls, method, read)
+
+
+def is_gated(subscriber: Any, method: str) -> bool:
+    """Whether ``gate_reads`` holds this subscriber's reading method."""
+    return hasattr(getattr(subscriber, method, None), _KEY)

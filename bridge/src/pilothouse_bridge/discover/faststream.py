@@ -5,19 +5,22 @@ Source: FastStream 0.7.8; what differs between brokers is in the modules ``_brok
 
 import asyncio
 import gc
+import sys
 import threading
+import weakref
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, TypeVar, cast, final
 
 from pilothouse_bridge import _say
 from pilothouse_bridge._inventory import Consumer, ListenerState
 from pilothouse_bridge._steering import Change, Kind, Outcome, Steerable, SteeringError
-from pilothouse_bridge.discover import _broker_base, _broker_hand
+from pilothouse_bridge.discover import _broker_base, _broker_hand, _broker_redis
 from pilothouse_bridge.discover._broker_base import Broker, Counts, not_supported
 from pilothouse_bridge.discover._broker_hand import Hand, hand_of, is_watched
 from pilothouse_bridge.discover._broker_rabbit import Rabbit
-from pilothouse_bridge.discover._hooks import Watch
+from pilothouse_bridge.discover._broker_redis import Redis
+from pilothouse_bridge.discover._hooks import Watch, when_imported
 from pilothouse_bridge.discover._naming import source_of
 
 _PACKAGE: Final = "faststream"
@@ -27,7 +30,15 @@ _START_LIMIT_S: Final = 25.0
 
 _BROKERS: Final[dict[str, Broker]] = {
     "faststream.rabbit": Rabbit(),
+    "faststream.redis": Redis(),
 }
+#: Modules, one class of each, and what is wrapped in them once they are there.
+_WRAPPED: Final[tuple[tuple[str, str, Callable[[Any], None]], ...]] = (
+    ("faststream._internal.endpoint.subscriber.mixins", "ConcurrentMixin", _broker_hand.watch_queues),
+    ("faststream.redis.subscriber.usecases.list_subscriber", "ListBatchSubscriber", _broker_redis.watch_lists),
+    ("faststream.redis.subscriber.usecases.channel_subscriber", "ChannelSubscriber", _broker_redis.watch_channels),
+    ("faststream.redis.subscriber.usecases.stream_subscriber", "StreamBatchSubscriber", _broker_redis.watch_streams),
+)
 
 _Result = TypeVar("_Result")
 
@@ -41,20 +52,21 @@ class FastStream:
         """Nothing is hooked yet."""
         self._wake: Callable[[], None] = _nobody
         self._brokers = Watch("faststream._internal.broker.broker", "BrokerUsecase")
-        base = "faststream._internal.endpoint.subscriber"
-        self._others = [
-            Watch(f"{base}.usecase", "SubscriberUsecase", self._watch_subscribers),
-            Watch(f"{base}.mixins", "ConcurrentMixin", _watch_queues),
+        base = "faststream._internal.endpoint.subscriber.usecase"
+        self._wrappings = [
+            _Wrapping(base, "SubscriberUsecase", self._watch_subscribers),
+            *(_Wrapping(*one) for one in _WRAPPED),
         ]
         self._lock = threading.Lock()
         # A name once given stays with its subscriber, so that a command reaches what was shown.
-        self._names: dict[int, str] = {}
+        self._names: weakref.WeakKeyDictionary[Any, str] = weakref.WeakKeyDictionary()
 
     def install(self, wake: Callable[[], None]) -> None:
         """Begin to watch."""
         self._wake = wake
-        for watch in (self._brokers, *self._others):
-            watch.install()
+        self._brokers.install()
+        for wrapping in self._wrappings:
+            wrapping.install()
 
     def find(self) -> list[Consumer]:
         """Every subscriber of every broker."""
@@ -67,42 +79,64 @@ class FastStream:
     def after_fork(self) -> None:
         """Renew the locks."""
         self._lock = threading.Lock()
-        for watch in (self._brokers, *self._others):
-            watch.renew_lock()
+        self._brokers.renew_lock()
 
-    def _watch_subscribers(self, usecase: type[Any]) -> None:
-        if usecase.__dictoffset__:  # else there is no place to note what is in hand; see _Subscriber._check
-            _broker_hand.watch_subscribers(usecase, self._changed)
+    def _watch_subscribers(self, module: Any) -> None:
+        _broker_hand.watch_subscribers(module.SubscriberUsecase, self._changed)
 
     def _changed(self) -> None:
         self._wake()
 
     def _subscribers(self) -> "list[_Subscriber]":
         self._brokers.catch_up()
-        for watch in self._others:
-            watch.catch_up()
+        for wrapping in self._wrappings:
+            wrapping.install()
         with self._lock:
             found: dict[int, tuple[Any, Any, Broker]] = {}
             for broker, _ in self._brokers.roster.live():
                 for subscriber in cast("Any", broker).subscribers:
                     found.setdefault(id(subscriber), (broker, subscriber, _kind_of(subscriber)))
-            self._names = {key: name for key, name in self._names.items() if key in found}
-            taken = set(self._names.values())
-            described = sorted((_plain_name(*one[1:]), key) for key, one in found.items())
-            for name, key in described:
-                if key not in self._names:
-                    self._names[key] = _free_name(name, taken)
-                    taken.add(self._names[key])
-            return [_Subscriber(self._names[key], *one) for key, one in found.items()]
+            taken = {name for one in found.values() if (name := self._names.get(one[1])) is not None}
+            # Sorted, so that subscribers with one name are numbered alike whichever was found first.
+            for plain, (_, subscriber, _) in sorted(
+                ((_plain_name(*one[1:]), one) for one in found.values()), key=lambda pair: (pair[0], _line(pair[1][1]))
+            ):
+                if subscriber not in self._names:
+                    self._names[subscriber] = _free_name(plain, taken)
+                    taken.add(self._names[subscriber])
+            return [_Subscriber(self._names[one[1]], *one) for one in found.values()]
+
+
+@final
+class _Wrapping:
+    """Wraps something of a module once, as soon as it is there; what cannot be wrapped is shown and not steered."""
+
+    def __init__(self, module_name: str, class_name: str, wrap: Callable[[Any], None]) -> None:
+        self._module_name = module_name
+        self._class_name = class_name
+        self._wrap = wrap
+        self._is_waiting = False
+        self._is_done = False
+
+    def install(self) -> None:
+        module = sys.modules.get(self._module_name)
+        if hasattr(module, self._class_name):
+            self._hook(module)
+        elif not self._is_waiting:
+            self._is_waiting = True
+            when_imported(self._module_name, self._hook)
+
+    def _hook(self, module: Any) -> None:
+        if not self._is_done:
+            self._is_done = True
+            try:
+                self._wrap(module)
+            except Exception as error:  # noqa: BLE001 - frameworks change; the program must not suffer
+                _say.warning("%s is not as known; its consumers cannot be stopped: %r", self._module_name, error)
 
 
 def _nobody() -> None:
     """Wake no one: not installed yet."""
-
-
-def _watch_queues(mixin: type[Any]) -> None:
-    if mixin.__dictoffset__:
-        _broker_hand.watch_queues(mixin)
 
 
 def _kind_of(subscriber: Any) -> Broker:
@@ -145,6 +179,16 @@ def _source(subscriber: Any, broker: Broker) -> str:
         return type(subscriber).__name__
 
 
+def _handler(subscriber: Any) -> str | None:
+    calls = list(subscriber.calls)
+    return source_of(calls[0].handler._declared_call) if calls else None  # noqa: SLF001
+
+
+def _line(subscriber: Any) -> tuple[str, int]:
+    file, _, line = (_handler(subscriber) or ":0").rpartition(":")
+    return file, int(line)
+
+
 def _free_name(name: str, taken: set[str]) -> str:
     number = 1
     candidate = name
@@ -166,8 +210,6 @@ class _Subscriber:
     package: str = _PACKAGE
 
     def described(self) -> Consumer:
-        calls = list(self.subscriber.calls)
-        handler = source_of(calls[0].handler._declared_call) if calls else None  # noqa: SLF001
         state, reason = self._state()
         return Consumer(
             self.name,
@@ -176,7 +218,7 @@ class _Subscriber:
             self.broker.protocol,
             _source(self.subscriber, self.broker),
             self._group(),
-            handler,
+            _handler(self.subscriber),
             reason,
         )
 
@@ -249,7 +291,7 @@ class _Subscriber:
         return message
 
     def _check(self) -> Hand:
-        if not is_watched(self.subscriber):
+        if not (is_watched(self.subscriber) and self.broker.is_known(self.subscriber)):
             raise not_supported(
                 "This release of FastStream is not known; its consumers are shown and cannot be steered.",
                 "Use FastStream 0.7.8 or a later 0.7.",
