@@ -11,6 +11,7 @@ import re
 import ssl
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
@@ -136,6 +137,7 @@ class FakeMi:
     _loop: asyncio.AbstractEventLoop | None = None
     _thread: threading.Thread | None = None
     _end: asyncio.Event | None = None
+    _transports: "weakref.WeakSet[asyncio.Transport]" = field(default_factory=weakref.WeakSet)
 
     @property
     def ca_pem(self) -> bytes:
@@ -195,8 +197,13 @@ class FakeMi:
         up.set()
         await self._end.wait()
         await runner.cleanup()
+        for transport in self._transports:
+            transport.abort()
+        await asyncio.sleep(0.02)  # the sockets close in the loop's next rounds
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
+        if request.transport is not None:
+            self._transports.add(request.transport)
         raw = await request.read()
         claims = self._claims(request.headers.get("Authorization", ""))
         self.calls.append(

@@ -82,7 +82,7 @@ class Names:
         self.answers = answers
         self.asked: list[str] = []
 
-    async def __call__(self, host: str, port: int) -> list[str]:
+    async def __call__(self, host: str, _port: int) -> list[str]:
         self.asked.append(host)
         answers = self.answers[host]
         return answers.pop(0) if len(answers) > 1 else answers[0]
@@ -360,8 +360,8 @@ async def test_a_port_without_tls_is_said_to_be_one(make: Make, mi: FakeMi) -> N
         (Trouble.ERROR_WITH_200, Failure.REFUSED, 200, "Missing parameters in payload"),
         (Trouble.HUGE, Failure.ANSWER_TOO_LARGE, 200, "4194304 bytes"),
         (Trouble.ENDLESS, Failure.ANSWER_TOO_LARGE, 200, "4194304 bytes"),
-        (Trouble.CLOSES, Failure.UNREACHABLE, None, "ended the connection"),
-        (Trouble.BREAKS_OFF, Failure.UNREACHABLE, None, "ended the connection"),
+        (Trouble.CLOSES, Failure.BROKE_OFF, None, "ended the connection"),
+        (Trouble.BREAKS_OFF, Failure.BROKE_OFF, None, "ended the connection"),
     ],
 )
 async def test_each_misbehaviour_has_its_own_failure(
@@ -526,6 +526,6 @@ async def test_a_closed_client_takes_no_calls_and_ends_those_under_way(mi: FakeM
 
     await client.close()
 
-    assert (await asyncio.wait_for(under_way, 2)).failure is Failure.UNREACHABLE
+    assert (await asyncio.wait_for(under_way, 2)).failure is Failure.BROKE_OFF
     assert (await failure(client, target(mi))).failure is Failure.BUSY
     await client.close()

@@ -36,10 +36,12 @@ NEVER = [
 ]
 LOOPBACK = ["127.0.0.1", "127.8.9.10", "::1", "::ffff:127.0.0.1", "64:ff9b::127.0.0.1", "2002:7f00:1::"]
 
-addresses = st.ip_addresses()
+addresses = st.ip_addresses().map(str).map(read_address)
 usable = addresses.filter(
     lambda a: (
-        not (a.is_loopback or a.is_link_local or a.is_multicast or a.is_unspecified or a.is_reserved) and a.is_global
+        a.is_global
+        and not a.is_multicast
+        and not (a.version == 6 and (a.sixtofour or a.teredo or int(a) >> 32 == 0x64FF9B << 64))
     )
 )
 
@@ -180,7 +182,7 @@ def test_a_host_is_a_name_or_an_address(text: str, host: object) -> None:
     "text",
     [
         "2130706433", "127.1", "0x7f.1", "0x7f000001", "017700000001", "1.2.3.4.5", "a.0x7f", "mi:9164", "mi/../x", "mi?x", "user@mi",
-        "mi#x", "a b", "a\r\nb", "日本", "-mi", "mi-", "a..b", ".", "[mi]", "a" * 64, "a." * 127 + "a", "mi\x00", "%6d%69", "ｍｉ",
+        "mi#x", "a b", "a\r\nb", "日本", "-mi", "mi-", "a..b", ".", "[mi]", "a" * 64, "a." * 127 + "a", "mi\x00", "%6d%69", "\uff4d\uff49",
     ],
 )  # fmt: skip
 def test_what_is_no_host_is_refused(text: str) -> None:

@@ -1,13 +1,17 @@
 """Carries out calls of management APIs: bounded, pinned to the address that was judged, and honest about what came of them."""
 
 import asyncio
+import os
 import socket
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from contextvars import ContextVar
 from typing import Any, Final, NoReturn, final
 
 import aiohttp
 import msgspec
 from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.client_middlewares import ClientHandlerType
 from yarl import URL
 
 from pilothouse.base.clock import Clock
@@ -81,13 +85,14 @@ class ManagementClient:
         Raises: ManagementFailure
         """
         host, port = read_host(target.hostname), read_port(target.port)
-        is_under_way = False
+        attempt = _Attempt(call, signing)
+        _under_way.set(attempt)
         try:
             async with asyncio.timeout(self._rules.limits.whole_s), self._slots.place(target.runtime):
-                is_under_way = True
-                reply = await self._exchange(host, port, target.heartbeats_from, call, signing)
+                reply = await self._exchange(host, port, target.heartbeats_from, attempt)
         except TimeoutError:
-            if not is_under_way:
+            if not attempt.is_connected:
+                # Connecting has a time of its own: what used up all of it was the wait for a place.
                 raise ManagementFailure(Failure.BUSY, "Earlier calls did not end in time for this one.") from None
             raise ManagementFailure(
                 Failure.TIMEOUT,
@@ -103,7 +108,7 @@ class ManagementClient:
             await self._session.close()
 
     async def _exchange(
-        self, host: str | Address, port: int, heartbeats_from: str | None, call: ManagementCall, signing: Signing
+        self, host: str | Address, port: int, heartbeats_from: str | None, attempt: "_Attempt"
     ) -> Reply:
         """Resolve, judge, and try the addresses that passed, one after the other, until one can be connected to."""
         ends_at_s = asyncio.get_running_loop().time() + self._rules.limits.connect_s
@@ -114,11 +119,11 @@ class ManagementClient:
             # The time that is left is shared out evenly: one silent address must not use up that of the others.
             share_s = (ends_at_s - asyncio.get_running_loop().time()) / (len(addresses) - tried)
             try:
-                return await self._ask(door, call, signing, share_s)
+                return await self._ask(door, attempt, share_s)
             except ManagementFailure as failure:
-                if failure.failure is not Failure.UNREACHABLE or failure.may_have_happened:
+                if failure.failure is not Failure.UNREACHABLE:
                     raise
-        return await self._ask(last, call, signing, ends_at_s - asyncio.get_running_loop().time())
+        return await self._ask(last, attempt, ends_at_s - asyncio.get_running_loop().time())
 
     async def _addresses(self, host: str | Address, port: int, ends_at_s: float) -> tuple[Address, ...]:
         if not isinstance(host, str):
@@ -133,24 +138,37 @@ class ManagementClient:
         # A zone (`fe80::1%eth0`) is left to `read_address`; what is no address at all is nobody's.
         return tuple(address for address in map(read_address, found) if address is not None)
 
-    async def _ask(self, door: "_Door", call: ManagementCall, signing: Signing, connect_s: float) -> Reply:
+    async def _ask(self, door: "_Door", attempt: "_Attempt", connect_s: float) -> Reply:
         """Send the call to one address. The URL holds the address itself: nothing is resolved a second time."""
+        call = attempt.call
         try:
             async with self._open().request(
                 call.method,
                 URL(f"https://{_bracketed(door.address)}:{door.port}{call.path}", encoded=True),
                 data=None if call.body is None else msgspec.json.encode(call.body),
-                headers=_headers(door, call, mint(signing, self._clock.now())),
+                headers=_headers(door, call, mint(attempt.signing, self._clock.now())),
                 server_hostname=str(door.host),
                 allow_redirects=False,
+                trace_request_ctx=attempt,
                 timeout=aiohttp.ClientTimeout(total=None, connect=max(connect_s, _CONNECT_S_MIN)),
             ) as response:
                 body = await self._read(response, door, call)
                 return Reply(status=response.status, body=body, place=str(door))
         except (aiohttp.ClientError, OSError) as error:
             _translate(error, door, call)
+        finally:
+            attempt.hang_up()
 
     async def _read(self, response: aiohttp.ClientResponse, door: "_Door", call: ManagementCall) -> bytes:
+        try:
+            return await self._read_all(response, door, call)
+        except BaseException:
+            # What was not read would keep the connection from ending: it is cut, not closed.
+            if response.connection is not None and response.connection.transport is not None:
+                response.connection.transport.abort()
+            raise
+
+    async def _read_all(self, response: aiohttp.ClientResponse, door: "_Door", call: ManagementCall) -> bytes:
         limit = self._rules.limits.answer_bytes_max
         body = bytearray()
         # What is announced counts before it is read.
@@ -172,13 +190,22 @@ class ManagementClient:
         if self._is_closed:
             raise ManagementFailure(Failure.BUSY, "The control plane is shutting down.")
         if self._session is None:
+            trace = aiohttp.TraceConfig()
+            trace.on_connection_create_end.append(_connected)
             self._session = aiohttp.ClientSession(
                 # No connection is used twice: a call that meets a dying connection could not tell whether it was made.
                 connector=aiohttp.TCPConnector(
-                    ssl=self._tls, resolver=_NoNames(), use_dns_cache=False, force_close=True, limit=0
+                    ssl=self._tls,
+                    resolver=_NoNames(),
+                    use_dns_cache=False,
+                    force_close=True,
+                    limit=0,
+                    socket_factory=_socket,
                 ),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 trust_env=False,
+                middlewares=(_once,),
+                trace_configs=[trace],
                 auto_decompress=False,
                 headers={"User-Agent": "pilothouse"},
             )
@@ -194,6 +221,58 @@ class _Door(msgspec.Struct, frozen=True, kw_only=True):
 
     def __str__(self) -> str:
         return f"{self.host} ({self.address})" if isinstance(self.host, str) else str(self.address)
+
+
+@final
+class _Attempt:
+    """One call on its way."""
+
+    __slots__ = ("call", "is_connected", "signing", "sockets")
+
+    def __init__(self, call: ManagementCall, signing: Signing) -> None:
+        self.call = call
+        self.signing = signing
+        self.is_connected = False
+        """From here on the call may have arrived."""
+        self.sockets: list[socket.socket] = []
+
+    def hang_up(self) -> None:
+        """End the connection now. Without this, TLS waits half a minute for the farewell of a peer that is silent."""
+        for opened in self.sockets:
+            with suppress(OSError):
+                opened.shutdown(socket.SHUT_RDWR)
+        self.sockets.clear()
+
+
+_under_way: ContextVar[_Attempt] = ContextVar("_under_way")
+
+
+def _socket(address: tuple[int, int, int, str, Any]) -> socket.socket:  # Any: not needed here
+    """Open a socket for the call that is under way in this context."""
+    family, kind, protocol, _, _ = address
+    opened = socket.socket(family, kind, protocol)
+    _under_way.get().sockets.append(opened)
+    return opened
+
+
+class _BrokeOff(aiohttp.ClientError):
+    """The connection ended before there was an answer."""
+
+
+async def _connected(
+    _session: aiohttp.ClientSession, context: Any, _params: aiohttp.TraceConnectionCreateEndParams
+) -> None:  # Any: what aiohttp hands over; the attempt is in it
+    context.trace_request_ctx.is_connected = True
+
+
+async def _once(request: aiohttp.ClientRequest, send: ClientHandlerType) -> aiohttp.ClientResponse:
+    """Keep the library from repeating GET, PUT and DELETE by itself when a connection breaks off."""
+    try:
+        return await send(request)
+    except aiohttp.ClientConnectorError:
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise _BrokeOff from error
 
 
 class _NoNames(AbstractResolver):
@@ -248,11 +327,11 @@ def _translate(error: Exception, door: _Door, call: ManagementCall) -> NoReturn:
             Failure.UNREACHABLE, f"{door}, port {door.port}, could not be connected to in time."
         ) from None
     if isinstance(error, aiohttp.ClientConnectorError):
-        words = (error.os_error.strerror or "no connection").lower()
+        number = error.os_error.errno
+        words = os.strerror(number).lower() if number else "no connection"
         raise ManagementFailure(Failure.UNREACHABLE, f"Nobody answers at {door}, port {door.port}: {words}.") from None
     raise ManagementFailure(
-        Failure.UNREACHABLE,
+        Failure.BROKE_OFF,
         f"{door} ended the connection before its answer was whole.",
-        fix="Look at its log.",
         may_have_happened=not call.is_read,
     ) from None

@@ -32,6 +32,7 @@ class Failure(StrEnum):
     ADDRESS_REFUSED = "MI_ADDRESS_REFUSED"
     BUSY = "MI_BUSY"
     UNREACHABLE = "MI_UNREACHABLE"
+    BROKE_OFF = "MI_BROKE_OFF"
     TLS_NOT_TRUSTED = "MI_TLS_NOT_TRUSTED"
     TIMEOUT = "MI_TIMEOUT"
     TOKEN_REFUSED = "MI_TOKEN_REFUSED"  # noqa: S105 - a code
@@ -56,6 +57,7 @@ _FIXES: Final[dict[Failure, str]] = {
     ),
     Failure.BUSY: "Try again in a moment.",
     Failure.UNREACHABLE: "Check that its management port is open to the control plane and that its name can be resolved.",
+    Failure.BROKE_OFF: "Look at its log: it, or a proxy before it, closed the connection.",
     Failure.TLS_NOT_TRUSTED: (
         f"Put its certificate, or that of the authority that signed it, into the file that {CA_FILE_VARIABLE} names; "
         f"the certificate must name the host. {INSECURE_VARIABLE}=on gives up the check."
