@@ -50,6 +50,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     admin_password: str | None = None
     metrics_token: str | None = None
     offline_after_s: float = 30.0
+    beats_per_s_max: float = 3_000.0
+    mi_allow: str = ""
+    mi_ca_file: Path | None = None
+    mi_insecure: bool = False
     token_issuer: str = "icp-runtime-jwt-issuer"  # noqa: S105 - the wire's name
     token_audience: str = "icp-server"  # noqa: S105 - the wire's name
     token_skew_s: int = 60
@@ -139,6 +143,36 @@ TABLE: tuple[Setting, ...] = (
         field="offline_after_s",
         default="30",
         meaning="Seconds of silence before a runtime counts as offline, at least; three of its own intervals if that is longer.",
+    ),
+    Setting(
+        variable="PILOTHOUSE_BEATS_PER_S_MAX",
+        field="beats_per_s_max",
+        default="3000",
+        meaning=(
+            "Heartbeats per second that the fleet may send: when there would be more, Python runtimes are told a slower pace, "
+            "and are called offline that much later."
+        ),
+    ),
+    Setting(
+        variable="PILOTHOUSE_MI_ALLOW",
+        field="mi_allow",
+        default="none",
+        meaning=(
+            "Hosts (`*.mi.example.com`) and networks (`10.20.0.0/16`), separated by commas, whose management APIs may be called "
+            "beside those that live where their heartbeats come from."
+        ),
+    ),
+    Setting(
+        variable="PILOTHOUSE_MI_CA_FILE",
+        field="mi_ca_file",
+        default="the system's authorities",
+        meaning="PEM file with the authorities, or the very certificates, that Micro Integrators' management APIs are trusted by.",
+    ),
+    Setting(
+        variable="PILOTHOUSE_MI_INSECURE",
+        field="mi_insecure",
+        default="off",
+        meaning="`on` gives up the check of Micro Integrators' certificates; for trying out only.",
     ),
     Setting(
         variable="PILOTHOUSE_TOKEN_ISSUER",
@@ -236,6 +270,8 @@ def _check(settings: Settings) -> None:
         raise _invalid(by_field["console_port"], str(settings.console_port), "The two ports must differ.")
     if not 1 <= settings.offline_after_s <= 86_400:  # noqa: PLR2004 - a second to a day
         raise _invalid(by_field["offline_after_s"], str(settings.offline_after_s), "It is 1 to 86400 seconds.")
+    if not 1 <= settings.beats_per_s_max <= 1_000_000:  # noqa: PLR2004 - one to what no machine bears
+        raise _invalid(by_field["beats_per_s_max"], str(settings.beats_per_s_max), "It is 1 to 1000000.")
     if not 0 <= settings.token_skew_s <= 3_600:  # noqa: PLR2004 - an hour at most
         raise _invalid(by_field["token_skew_s"], str(settings.token_skew_s), "It is 0 to 3600 seconds.")
     if settings.log_level not in ("DEBUG", "INFO", "WARNING", "ERROR"):

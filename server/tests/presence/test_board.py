@@ -1,6 +1,7 @@
 """The board: what every beat touches."""
 
 from pilothouse.domain.liveness import LivenessRules, Status
+from pilothouse.domain.runtime_type import RuntimeType
 from pilothouse.presence import Board, Entry
 
 T = 1_790_000_000.0
@@ -9,7 +10,7 @@ T = 1_790_000_000.0
 def entry(key: int = 1, seen_at: float = T, status: Status = Status.RUNNING, environment: str = "dev") -> Entry:
     return Entry(
         runtime_key=key, runtime_id=f"r{key}", project_id="p", integration_id="i", environment_id=environment,
-        runtime_hash="h", seen_at=seen_at, interval_s=10.0, interval_is_reported=True, address=None,
+        runtime_type=RuntimeType.PY, runtime_hash="h", seen_at=seen_at, interval_s=10.0, interval_is_reported=True, address=None,
         running_since=T, status=status,
     )  # fmt: skip
 

@@ -11,6 +11,7 @@ from pilothouse.domain.artifacts.api import Api
 from pilothouse.domain.artifacts.automation import Automation
 from pilothouse.domain.artifacts.carbon_app import CarbonApp, Part
 from pilothouse.domain.artifacts.connector import Connector
+from pilothouse.domain.artifacts.consumer import Consumer
 from pilothouse.domain.artifacts.data_service import DataService
 from pilothouse.domain.artifacts.data_source import DataSource
 from pilothouse.domain.artifacts.endpoint import Attribute, Endpoint
@@ -21,6 +22,7 @@ from pilothouse.domain.artifacts.message_processor import MessageProcessor
 from pilothouse.domain.artifacts.message_store import MessageStore
 from pilothouse.domain.artifacts.proxy_service import ProxyService
 from pilothouse.domain.artifacts.registry_resource import RegistryResource
+from pilothouse.domain.artifacts.schedule import Schedule
 from pilothouse.domain.artifacts.sequence import Sequence
 from pilothouse.domain.artifacts.service import Resource, Service
 from pilothouse.domain.artifacts.task import Task
@@ -118,6 +120,26 @@ EXPECTED: dict[str, tuple[Base, ...]] = {
             state=ArtifactState.ENABLED,
         ),
     ),
+    "consumer": (
+        Consumer(
+            name="orders",
+            package="faststream",
+            state=ON,
+            protocol="rabbitmq",
+            source="orders",
+            handler="intake.py:14",
+        ),
+        Consumer(
+            name="prices",
+            package="faststream",
+            state=ArtifactState.FAILED,
+            state_reason="The broker refused the login.",
+            protocol="kafka",
+            source="prices.v1",
+            group="order-intake",
+            handler="intake.py:31",
+        ),
+    ),
     "data-service": (
         DataService(
             name="OrdersDS",
@@ -200,6 +222,17 @@ EXPECTED: dict[str, tuple[Base, ...]] = {
         RegistryResource(name="archive"),
         RegistryResource(name="rates.xslt", media_type="application/xslt+xml"),
     ),
+    "schedule": (
+        Schedule(name="nightly", package="apscheduler", state=ON, trigger="cron: 0 3 * * *", handler="jobs.py:8"),
+        Schedule(
+            name="poll",
+            package="apscheduler",
+            state=OFF,
+            state_reason="The job is paused.",
+            trigger="every 30 s",
+            handler="jobs.py:20",
+        ),
+    ),
     "sequence": (Sequence(name="onFile", tracing=OFF, statistics=ON, carbon_app="QuoteCar"),),
     "service": (
         Service(
@@ -237,7 +270,7 @@ def test_every_kind_has_a_golden_that_decodes_to_every_one_of_its_fields(kind: t
     assert heartbeat.flags == ()
     in_full = decoded("full-mi").artifacts.all(kind)
     assert in_full in {(), EXPECTED[tag]}
-    assert in_full or tag in {"service", "listener", "automation"}
+    assert in_full or tag in {"service", "listener", "automation", "consumer", "schedule"}
 
 
 def test_the_goldens_of_a_kind_leave_no_field_of_it_untried() -> None:
@@ -249,7 +282,7 @@ def test_the_goldens_of_a_kind_leave_no_field_of_it_untried() -> None:
             if all(getattr(one, field.name) == field.default for one in instances)
         }
         # States that are the default, what the error path alone sends, and what the golden of another kind shows.
-        assert unsaid <= {"state", "group", "error_message", "carbon_app"}, kind
+        assert unsaid <= {"state", "state_reason", "group", "error_message", "carbon_app"}, kind
 
 
 def test_a_python_runtime_is_read_whole() -> None:

@@ -175,7 +175,7 @@ ARRAYS = (
     "listeners", "services", "apis", "proxyServices", "endpoints", "inboundEndpoints", "sequences", "tasks",
     "templates", "messageStores", "messageProcessors", "localEntries", "dataServices", "carbonApps",
     "compositeApps", "dataSources",
-    "connectors", "registryResources",
+    "connectors", "registryResources", "consumers", "schedules",
 )  # fmt: skip
 KEYS = (
     "name", "package", "state", "status", "type", "version", "resources", "methods", "url", "urls", "path",

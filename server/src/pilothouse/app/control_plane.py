@@ -19,25 +19,36 @@ from pilothouse.base.clock import Clock, SystemClock
 from pilothouse.base.errors import PilothouseError
 from pilothouse.base.ids import new_id
 from pilothouse.config import Settings
+from pilothouse.domain.events import Event, EventKind
 from pilothouse.domain.liveness import LivenessRules
+from pilothouse.domain.runtime_type import RuntimeType
 from pilothouse.domain.tenancy import DEFAULT_ORGANIZATION_HANDLE, Environment, Organization
 from pilothouse.identity.passwords import Passwords
 from pilothouse.identity.throttle import Throttle
+from pilothouse.management.client import ManagementClient
+from pilothouse.management.policy import AllowList
+from pilothouse.management.rules import ManagementRules
+from pilothouse.management.worker import ManagementWorker
 from pilothouse.observe.figures import Figures
 from pilothouse.observe.refusals import RefusalBook
-from pilothouse.operations import housekeeping, liveness
+from pilothouse.operations import housekeeping, liveness, outcomes, steering
 from pilothouse.operations.bus import Bus
-from pilothouse.presence import Board, Turn
+from pilothouse.presence import Agenda, Board, Turn
+from pilothouse.protocol.channel import ChannelDesk
 from pilothouse.protocol.exchange import Handler
+from pilothouse.protocol.handing_over import HandingOver
 from pilothouse.protocol.keyring import Keyring
+from pilothouse.protocol.refusing import Refuser
 from pilothouse.protocol.routes import RuntimeEdge
 from pilothouse.protocol.token import TokenReader, TokenRules
-from pilothouse.storage import migrate, presence, tenancy
+from pilothouse.storage import commands, desired, migrate, presence, tenancy
 from pilothouse.storage.engine import open_writer
 from pilothouse.storage.sealing import Vault, load_or_create_key
 from pilothouse.storage.unit import Store, Transaction
 
 WATCH_EVERY_S = 0.5
+STEER_EVERY_S = 0.5
+EXPIRE_EVERY_S = 2.0
 FLUSH_EVERY_S = 5.0
 """What is lost of *last seen* when the process is killed, at most."""
 HOUSEKEEPING_EVERY_S = 3600.0
@@ -59,35 +70,74 @@ class ControlPlane:
         self.bus = Bus(self._count_lost)
         self.store = Store(settings.database_path, self.bus.publish)
         self.vault = vault
-        self.board = Board(LivenessRules(offline_after_s=settings.offline_after_s), clock.now())
+        self.board = Board(
+            LivenessRules(offline_after_s=settings.offline_after_s, beats_per_s_max=settings.beats_per_s_max),
+            clock.now(),
+        )
         self.refusals = RefusalBook()
         self.passwords = passwords
         self.keyring = Keyring(self.store, vault)
+        self.agenda = Agenda()
+        self.desk = ChannelDesk(self.board, clock, opened=self._channel_opened, ended=self._channel_ended)
+        self.handing_over = HandingOver(self.store, self.board, self.agenda, self.keyring, self.desk, clock)
+        audiences = tuple(part.strip() for part in settings.token_audience.split(",") if part.strip())
+        self.management = ManagementWorker(
+            self.store,
+            self.board,
+            self.agenda,
+            vault,
+            ManagementClient(
+                ManagementRules(
+                    allowed=AllowList.parse(settings.mi_allow),
+                    ca_file=settings.mi_ca_file,
+                    insecure=settings.mi_insecure,
+                ),
+                clock,
+            ),
+            clock,
+            issuer=settings.token_issuer,
+            audiences=audiences,
+        )
+        self._places: set[tuple[str, str]] = set()
+        """Integrations and environments in which something is desired; an entry stays until the next start."""
         self.bus.follow(self.keyring.follow)
+        self.bus.follow(self._follow)
         self._work: list[asyncio.Task[None]] = []
         self._announcing: set[asyncio.Task[None]] = set()
         self._watched_at = clock.now()
+        self._watching_soon: asyncio.TimerHandle | None = None
+        tokens = TokenReader(
+            TokenRules(
+                issuer=settings.token_issuer,
+                audiences=frozenset(audiences),
+                skew_s=settings.token_skew_s,
+            )
+        )
         self.edge = RuntimeEdge(
             store=self.store,
             board=self.board,
+            agenda=self.agenda,
             keyring=self.keyring,
-            tokens=TokenReader(
-                TokenRules(
-                    issuer=settings.token_issuer,
-                    audiences=frozenset(part.strip() for part in settings.token_audience.split(",") if part.strip()),
-                    skew_s=settings.token_skew_s,
-                )
-            ),
-            refusals=self.refusals,
-            figures=self.figures,
+            tokens=tokens,
+            refuser=Refuser(tokens=tokens, refusals=self.refusals, figures=self.figures, clock=clock),
             clock=clock,
+            figures=self.figures,
+            desk=self.desk,
+            handing_over=self.handing_over,
             announce=self.announce,
+            is_anything_desired=lambda entry: (entry.integration_id, entry.environment_id) in self._places,
         )
         self.figures.gauge("pilothouse_runtimes", "Runtimes on the board.", lambda: len(self.board))
         self.figures.gauge(
             "pilothouse_verdicts_held",
             "1 while so many runtimes are silent at once that nobody is called offline.",
             lambda: self.board.hold is not None,
+        )
+        self.figures.gauge("pilothouse_channels", "Runtimes that hold a channel.", lambda: len(self.desk))
+        self.figures.gauge(
+            "pilothouse_runtimes_to_look_at",
+            "Runtimes with open commands, or with somebody who waits for them.",
+            lambda: len(self.agenda),
         )
         self.figures.gauge(
             "pilothouse_writes_waiting", "Writes that wait for the database.", lambda: self.store.waiting
@@ -105,13 +155,20 @@ class ControlPlane:
     async def start(self) -> None:
         """Read what the last run knew, and begin the periodic work."""
         self.board.load(await self.store.read(lambda connection: list(presence.list_all(connection))))
+        self.agenda.load(await self.store.read(commands.list_agenda))
+        for place in await self.store.read(desired.list_places):
+            self._places.add((place.integration_id, place.environment_id))
         self.board.listening_since = self._watched_at = self.clock.now()
         for job, every_s in (
             (self.watch, WATCH_EVERY_S),
+            (self.steer, STEER_EVERY_S),
+            (self.expire, EXPIRE_EVERY_S),
             (self.flush, FLUSH_EVERY_S),
             (self.tidy, HOUSEKEEPING_EVERY_S),
         ):
             self._work.append(asyncio.create_task(_repeat(job, every_s), name=f"pilothouse-{job.__name__}"))
+        self._work.append(asyncio.create_task(self.handing_over.push_wanted(), name="pilothouse-push"))
+        self._work.append(asyncio.create_task(self.management.run(), name="pilothouse-management"))
 
     def let_go(self) -> None:
         """End the streams that people follow, so that a stop does not wait for them; they come back to the next start."""
@@ -122,10 +179,73 @@ class ControlPlane:
         for task in [*self._work, *self._announcing]:
             task.cancel()
         await asyncio.gather(*self._work, *self._announcing, return_exceptions=True)
+        await self.management.close()
         with contextlib.suppress(PilothouseError):
             await self.flush()
         self.passwords.close()
         await asyncio.to_thread(self.store.close)
+
+    async def steer(self) -> None:
+        """Ping channels, and see to commands whose time has come without waiting for a heartbeat."""
+        now = self.clock.now()
+        self.desk.tick()
+        for key in self.agenda.due(now):
+            self._hand_over_soon(key)
+        self.agenda.sweep(now)
+
+    async def expire(self) -> None:
+        """End the commands whose deadline has passed, and set the pace of heartbeats."""
+        self.board.set_pace()
+        if len(self.agenda):
+            now = self.clock.now()
+            await self.store.write(lambda tx: outcomes.expire_overdue(tx, now))
+
+    def _hand_over_soon(self, runtime_key: int) -> None:
+        entry = self.board.find_key(runtime_key)
+        if entry is None:
+            return
+        if entry.runtime_type is RuntimeType.MI:
+            self.management.wake(runtime_key)
+        else:
+            self.handing_over.push(runtime_key)
+
+    def _follow(self, event: Event) -> None:
+        """Keep what memory holds in step with what was committed."""
+        now = self.clock.now()
+        if event.kind is EventKind.COMMAND_QUEUED and event.runtime_key is not None:
+            self.agenda.look_at(event.runtime_key, now)
+            self._hand_over_soon(event.runtime_key)
+        elif event.kind is EventKind.DESIRED_CHANGED and event.integration_id and event.environment_id:
+            self._places.add((event.integration_id, event.environment_id))
+            for entry in self.board.list_in(event.integration_id, event.environment_id):
+                self.agenda.look_at(entry.runtime_key, now)
+        elif event.kind is EventKind.RUNTIME_REMOVED and event.runtime_key is not None:
+            self.board.take_down(event.runtime_key)
+            self.agenda.drop(event.runtime_key)
+            self.desk.close(event.runtime_key)
+        elif event.kind is EventKind.SECRET_REVOKED and event.key_id is not None:
+            self.desk.close_of(event.key_id)
+
+    def _channel_opened(self, runtime_key: int) -> None:
+        if runtime_key in self.agenda:
+            self.handing_over.push(runtime_key)
+
+    def _channel_ended(self) -> None:
+        """Look who is left as soon as those whose channels ended had their time to come back."""
+        if self._watching_soon is None or self._watching_soon.when() < asyncio.get_running_loop().time():
+            delay_s = self.board.rules.return_within_s + 0.05
+            self._watching_soon = asyncio.get_running_loop().call_later(delay_s, self._watch_now)
+
+    def _watch_now(self) -> None:
+        task = asyncio.get_running_loop().create_task(self._watch_once())
+        self._announcing.add(task)
+        task.add_done_callback(self._announcing.discard)
+
+    async def _watch_once(self) -> None:
+        try:
+            await self.watch()
+        except PilothouseError as error:
+            _log.error("work.failed", work="watch", cause=error.message, fix=error.fix)
 
     async def watch(self) -> None:
         """Announce the runtimes that fell silent or came back."""
@@ -174,6 +294,7 @@ class ControlPlane:
         """Forget what is past its time."""
         now = self.clock.now()
         forgotten = await self.store.write(lambda tx: housekeeping.forget(tx, housekeeping.Retention(), now))
+        await self.store.write(lambda tx: steering.note_absences(tx, now))
         if any(msgspec.structs.astuple(forgotten)):
             _log.info("housekeeping.forgot", **msgspec.structs.asdict(forgotten))
 

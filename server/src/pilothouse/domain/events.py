@@ -16,6 +16,11 @@ class EventKind(StrEnum):
     RUNTIME_OFFLINE = "runtime.offline"
     RUNTIME_REPORTED = "runtime.reported"
     RUNTIME_RETIRED = "runtime.retired"
+    RUNTIME_REMOVED = "runtime.removed"
+    DESIRED_CHANGED = "desired.changed"
+    COMMAND_QUEUED = "command.queued"
+    COMMAND_DELIVERED = "command.delivered"
+    COMMAND_ENDED = "command.ended"
     SECRET_GENERATED = "secret.generated"  # noqa: S105 - an event's name
     SECRET_BOUND = "secret.bound"  # noqa: S105 - an event's name
     SECRET_REVOKED = "secret.revoked"  # noqa: S105 - an event's name

@@ -6,7 +6,7 @@ import msgspec
 
 from pilothouse.base.instants import Instant
 from pilothouse.domain.artifacts.artifact_set import ArtifactSet
-from pilothouse.domain.runtime import NodeFacts
+from pilothouse.domain.runtime import LogHandler, NodeFacts
 from pilothouse.domain.runtime_type import RuntimeType
 
 
@@ -34,6 +34,7 @@ class FullHeartbeat(msgspec.Struct, frozen=True, kw_only=True):
     open_api_definitions: msgspec.Raw | None
     workflow_metadata: msgspec.Raw | None
     capabilities: tuple[str, ...]
+    log_handlers: tuple[LogHandler, ...]
     flags: tuple[str, ...]
     """What was odd and was kept or cut, one sentence each."""
 

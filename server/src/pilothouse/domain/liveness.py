@@ -41,6 +41,17 @@ class LivenessRules(msgspec.Struct, frozen=True, kw_only=True):
     """So many must be overdue at least: two of three nodes on a laptop are no mass."""
     hold_s: float = 180.0
     """How long the verdict is held at most; then silence is what it is."""
+    return_within_s: float = 0.7
+    """After its channel broke, a runtime has so long to come back by channel or heartbeat."""
+    beats_per_s_max: float = 3_000.0
+    """Heartbeats that the server asks for at most; Python runtimes are told a slower pace when there would be more."""
+
+
+class Departure(msgspec.Struct, frozen=True):
+    """The end of a runtime's channel."""
+
+    at: Instant
+    said_goodbye: bool
 
 
 class Pulse(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,6 +64,8 @@ class Pulse(msgspec.Struct, frozen=True, kw_only=True):
     running_since: Instant
     was: Status
     """The last verdict that was announced, kept over restarts of ours."""
+    departure: Departure | None = None
+    """Set while its channel ended after its last beat."""
 
 
 class Hold(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,6 +92,11 @@ def offline_after_s(interval_s: float | None, rules: LivenessRules) -> float:
     return max(rules.offline_after_s, rules.missed_beats * interval_s)
 
 
+def has_left(departure: Departure, now: Instant, rules: LivenessRules) -> bool:
+    """Tell whether a runtime whose channel ended had its time to come back."""
+    return departure.said_goodbye or now - departure.at >= rules.return_within_s
+
+
 def is_overdue(pulse_seen_at: Instant, interval_s: float | None, now: Instant, rules: LivenessRules) -> bool:
     """Tell whether half of the silence that is allowed has passed: too early for a verdict, early enough to count."""
     return now - pulse_seen_at > offline_after_s(interval_s, rules) / 2
@@ -95,6 +113,10 @@ def judge(
     """Say whether a runtime is alive, and why."""
     allowed_s = offline_after_s(pulse.interval_s, rules)
     silence_s = now - pulse.seen_at
+    if pulse.departure is not None and has_left(pulse.departure, now, rules):
+        if hold is not None and pulse.was is Status.RUNNING and not pulse.departure.said_goodbye:
+            return Verdict(status=Status.UNKNOWN, reason=_held_reason(hold, now, rules), since=pulse.departure.at)
+        return Verdict(status=Status.OFFLINE, reason=_left_reason(pulse), since=pulse.departure.at)
     if pulse.was is not Status.OFFLINE and pulse.seen_at < listening_since and now - listening_since <= allowed_s:
         return Verdict(
             status=Status.UNKNOWN,
@@ -127,6 +149,13 @@ def _held_reason(hold: Hold, now: Instant, rules: LivenessRules) -> str:
         f"{hold.silent} of {hold.live} live runtimes fell silent at once: rather the network or this control plane than "
         f"all of them. Nobody is called offline for another {_span(left_s)}, unless the others come back."
     )
+
+
+def _left_reason(pulse: Pulse) -> str:
+    source = f" from {pulse.address}" if pulse.address else ""
+    if pulse.departure is not None and pulse.departure.said_goodbye:
+        return f"It said goodbye{source}: its process ended in order."
+    return f"Its channel{source} broke and it did not come back: the process died, or lost its network."
 
 
 def _offline_reason(pulse: Pulse, allowed_s: float) -> str:

@@ -4,6 +4,7 @@ import msgspec
 
 from pilothouse.base.instants import Instant
 from pilothouse.domain.liveness import Status
+from pilothouse.domain.runtime_type import RuntimeType
 
 
 class PresenceRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -14,6 +15,7 @@ class PresenceRow(msgspec.Struct, frozen=True, kw_only=True):
     project_id: str
     integration_id: str
     environment_id: str
+    runtime_type: RuntimeType
     runtime_hash: str
     seen_at: Instant
     interval_s: float | None

@@ -9,6 +9,7 @@ Refused (base/errors.py)
     ├── EnvironmentUnknown    200   acknowledged: false; heals when the environment is created
     ├── EnvironmentMismatch   409   the secret is for another environment
     ├── TypeMismatch          409   the integration is of another runtime type
+    ├── RuntimeNotRegistered  404   no channel before a full heartbeat
     ├── ProjectNameInvalid    400   no handle can be made of it
     └── IntegrationNameInvalid 400  no handle can be made of it
 """
@@ -132,4 +133,16 @@ class IntegrationNameInvalid(RuntimeRefused):
         super().__init__(
             f"Invalid component name '{told[:80]}': it has no letter a-z and no digit.",
             fix='Set `integration` in Config.toml to a handle such as "order-create".',
+        )
+
+
+class RuntimeNotRegistered(RuntimeRefused):
+    """No full heartbeat of this runtime was acknowledged yet."""
+
+    code = "RUNTIME_UNKNOWN"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "No runtime with this id has reported under this secret yet.",
+            fix="Nothing: the bridge sends a full heartbeat and opens its channel again.",
         )

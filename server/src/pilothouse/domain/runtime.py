@@ -38,6 +38,14 @@ class NodeFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     management_port: str | None = None
 
 
+class LogHandler(msgspec.Struct, frozen=True, kw_only=True, order=True):
+    """A handler whose own level hides what its logger lets through."""
+
+    logger: str
+    handler: str
+    level: str
+
+
 UNSAID = msgspec.Raw()
 """Stands for a raw document that a report does not have; it is left out when the report is stored."""
 
@@ -49,6 +57,7 @@ class ReportDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     log_levels: Mapping[str, str] = {}
     warnings: tuple[Notice, ...] = ()
     capabilities: tuple[str, ...] = ()
+    log_handlers: tuple[LogHandler, ...] = ()
     try_it_host: str | None = None
     # JSON as it came; `UNSAID` where there is none (msgspec cannot tell a raw value from null in a union).
     open_api_definitions: msgspec.Raw = UNSAID

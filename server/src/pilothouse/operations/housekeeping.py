@@ -3,7 +3,8 @@
 import msgspec
 
 from pilothouse.base.instants import Instant
-from pilothouse.storage import events, people, runtimes
+from pilothouse.domain.commands import RESULT_READ_KEPT_S, RESULT_WRITE_KEPT_S
+from pilothouse.storage import commands, events, people, runtimes
 from pilothouse.storage.unit import Transaction
 
 _DAY_S = 86_400.0
@@ -18,6 +19,8 @@ class Retention(msgspec.Struct, frozen=True, kw_only=True):
     """Runtimes whose name a successor took over."""
     unused_artifacts_s: float = _DAY_S
     """Artifact sets that no runtime reports any more."""
+    commands_s: float = 30 * _DAY_S
+    """Commands that ended; the audit and the log of desired states stay."""
 
 
 class Forgotten(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,6 +30,7 @@ class Forgotten(msgspec.Struct, frozen=True, kw_only=True):
     sessions: int
     runtimes: int
     artifact_sets: int
+    commands: int
 
 
 def forget(tx: Transaction, retention: Retention, now: Instant) -> Forgotten:
@@ -36,4 +40,12 @@ def forget(tx: Transaction, retention: Retention, now: Instant) -> Forgotten:
         sessions=people.forget_expired_sessions(tx.connection, now),
         runtimes=runtimes.forget_retired(tx.connection, now - retention.retired_runtimes_s),
         artifact_sets=runtimes.forget_unused_artifacts(tx.connection, now - retention.unused_artifacts_s),
+        commands=_forget_commands(tx, retention, now),
     )
+
+
+def _forget_commands(tx: Transaction, retention: Retention, now: Instant) -> int:
+    commands.forget_results(
+        tx.connection, reads_before=now - RESULT_READ_KEPT_S, writes_before=now - RESULT_WRITE_KEPT_S
+    )
+    return commands.forget_before(tx.connection, now - retention.commands_s)

@@ -6,6 +6,7 @@ from pilothouse.base.instants import Instant
 from pilothouse.domain.events import EventKind, NewEvent
 from pilothouse.domain.liveness import Status
 from pilothouse.domain.presence import PresenceRow
+from pilothouse.operations import outcomes
 from pilothouse.presence import Turn
 from pilothouse.storage import presence, runtimes, secrets
 from pilothouse.storage.unit import Transaction
@@ -19,6 +20,8 @@ def announce(tx: Transaction, turns: Sequence[Turn], succeeded: Callable[[int, i
     """
     fallen = [turn.entry.runtime_key for turn in turns if turn.verdict.status is Status.OFFLINE]
     retired = {key for key, other in runtimes.list_namesakes(tx.connection, fallen) if succeeded(key, other)}
+    if fallen:
+        outcomes.expire_of(tx, fallen, turns[0].at)
     for turn in turns:
         key = turn.entry.runtime_key
         if key in retired:

@@ -2,11 +2,13 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from math import ceil
 
 import msgspec
 
 from pilothouse.base.instants import Instant
 from pilothouse.domain.liveness import (
+    Departure,
     Hold,
     LivenessRules,
     Pulse,
@@ -19,7 +21,11 @@ from pilothouse.domain.liveness import (
     offline_after_s,
 )
 from pilothouse.domain.presence import PresenceRow
+from pilothouse.domain.runtime_type import RuntimeType
 
+_SHARE_LEFT = 0.1
+"""However many others there are, Python runtimes share at least so much of what the server bears."""
+_PACE_S_MAX = 300
 _BETWEEN_HOLDS_S = 60.0
 """After a hold ran out, verdicts are given for so long before another one may begin."""
 
@@ -40,6 +46,7 @@ class Entry(msgspec.Struct, kw_only=True, gc=False):
     project_id: str
     integration_id: str
     environment_id: str
+    runtime_type: RuntimeType
     runtime_hash: str
     seen_at: Instant
     interval_s: float | None
@@ -52,6 +59,12 @@ class Entry(msgspec.Struct, kw_only=True, gc=False):
     """Sum of what the last full heartbeat said; empty when it is not known, as after a restart of ours."""
     dirty: bool = False
     """Whether it must be flushed."""
+    own_interval_s: float | None = None
+    """The interval that it keeps unless it is told another one."""
+    channel_since: Instant | None = None
+    """Since when it holds a channel; None when it does not."""
+    departure: Departure | None = None
+    """Set when its channel ended, until its next beat."""
 
 
 class Turn(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,6 +103,7 @@ class Board:
         """Set while so many are silent at once that nobody is called offline."""
         self._no_hold_before: Instant = 0.0
         self._settled = 0
+        self._pace = 1.0
 
     def __len__(self) -> int:
         return len(self._by_key)
@@ -127,6 +141,8 @@ class Board:
         """Note a beat. True when the runtime was not RUNNING as far as anyone was told: that must be announced."""
         if not entry.interval_is_reported:
             entry.interval_s = next_interval_s(entry.interval_s, now - entry.seen_at, self.rules)
+        elif entry.interval_s != entry.own_interval_s and entry.own_interval_s is not None:
+            entry.interval_s = entry.own_interval_s  # unless this answer tells it another pace
         # Nothing could be said of it until now, and what was announced is RUNNING: no event will tell that it is back.
         if entry.seen_at < self.listening_since or (
             self.hold is not None and is_overdue(entry.seen_at, entry.interval_s, now, self.rules)
@@ -134,8 +150,59 @@ class Board:
             self._settled += 1
         entry.seen_at = now
         entry.address = address
+        entry.departure = None
         entry.dirty = True
         return entry.status is not Status.RUNNING
+
+    def open_channel(self, entry: Entry, now: Instant) -> None:
+        """Note that a runtime holds a channel from now on."""
+        entry.channel_since = now
+        entry.departure = None
+
+    def end_channel(self, entry: Entry, now: Instant, *, said_goodbye: bool) -> None:
+        """Note that a runtime's channel ended: it comes back at once, or it is gone."""
+        entry.channel_since = None
+        entry.departure = Departure(now, said_goodbye)
+
+    def set_pace(self) -> None:
+        """Decide how much slower Python runtimes are to beat, so that all together ask no more than the server bears."""
+        fixed = told = 0.0
+        for entry in self._by_key.values():
+            interval_s = entry.own_interval_s or entry.interval_s
+            if entry.status is Status.RUNNING and interval_s:
+                if entry.runtime_type is RuntimeType.PY:
+                    told += 1 / interval_s
+                else:
+                    fixed += 1 / interval_s
+        left = max(self.rules.beats_per_s_max - fixed, self.rules.beats_per_s_max * _SHARE_LEFT)
+        self._pace = max(1.0, told / left)
+
+    @property
+    def is_paced(self) -> bool:
+        """Whether Python runtimes are told a slower pace now."""
+        return self._pace > 1.0
+
+    def next_beat_s(self, entry: Entry) -> int | None:
+        """Tell the pace that a runtime is to keep until its next beat; None: its own."""
+        own_s = entry.own_interval_s
+        if self._pace <= 1.0 or entry.runtime_type is not RuntimeType.PY or own_s is None:
+            return None
+        told_s = min(_PACE_S_MAX, ceil(own_s * self._pace))
+        entry.interval_s = max(own_s, float(told_s))
+        return told_s
+
+    def list_in(self, integration_id: str, environment_id: str) -> list[Entry]:
+        """List the runtimes of one integration in one environment."""
+        return [
+            entry
+            for entry in self._by_key.values()
+            if entry.integration_id == integration_id and entry.environment_id == environment_id
+        ]
+
+    def is_running(self, runtime_key: int, now: Instant) -> bool:
+        """Tell whether a runtime runs; of one that is not known nothing is said."""
+        entry = self._by_key.get(runtime_key)
+        return entry is not None and self.judge(entry, now).status is Status.RUNNING
 
     def watch_for_mass_silence(self, now: Instant) -> bool:
         """Begin or end a hold on verdicts; True when that changed."""
@@ -144,7 +211,9 @@ class Board:
         for entry in self._by_key.values():
             if entry.status is Status.RUNNING:
                 live += 1
-                if now - entry.seen_at > early_s and is_overdue(entry.seen_at, entry.interval_s, now, self.rules):
+                if (entry.departure is not None and not entry.departure.said_goodbye) or (
+                    now - entry.seen_at > early_s and is_overdue(entry.seen_at, entry.interval_s, now, self.rules)
+                ):
                     silent += 1
         if self.hold is None:
             # After a hold that ran out, the silent ones are announced as offline and are no longer counted as live.
@@ -175,6 +244,7 @@ class Board:
                 address=entry.address,
                 running_since=entry.running_since,
                 was=entry.status,
+                departure=entry.departure,
             ),
             listening_since=self.listening_since,
             now=now,
@@ -202,7 +272,11 @@ class Board:
         changed: list[Turn] = []
         for entry in self._by_key.values():
             # The common case first, without a verdict: announced as running, and lately seen.
-            if entry.status is Status.RUNNING and now - entry.seen_at <= self.rules.offline_after_s:
+            if (
+                entry.status is Status.RUNNING
+                and now - entry.seen_at <= self.rules.offline_after_s
+                and entry.departure is None
+            ):
                 continue
             verdict = self.judge(entry, now)
             if verdict.status is not Status.UNKNOWN and verdict.status is not entry.status:
@@ -244,6 +318,7 @@ class Board:
                 if entry.status is Status.RUNNING
                 and entry.seen_at >= self.listening_since
                 and now - entry.seen_at <= self.rules.offline_after_s
+                and entry.departure is None
                 else self.judge(entry, now).status
             )
             tally[getattr(entry, dimension)][_COLUMN[status]] += 1

@@ -8,6 +8,7 @@ Source: contracts/README.md (statuses and refusals); reference/runtime-protocol.
 
 import asyncio
 import secrets
+import typing
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Final, final
@@ -42,6 +43,26 @@ class Outbound(msgspec.Struct, frozen=True, gc=False):
     body: bytes
     headers: tuple[tuple[str, str], ...] = ()
     """What is to be said beside the content type."""
+
+
+class Wire(typing.Protocol):
+    """The open end of an answer that does not end by itself."""
+
+    def send(self, data: bytes) -> None:
+        """Send bytes; a peer that does not read them is cut."""
+        ...
+
+    def hang_up(self) -> None:
+        """End the answer after what was sent."""
+        ...
+
+
+class Stream(Outbound, frozen=True, gc=True, kw_only=True):
+    """An answer that stays open; its body is how it begins."""
+
+    media_type: str
+    opened: Callable[[Wire], Callable[[], None]]
+    """Told the open end once the head is written; gives back whom to tell that the peer is gone."""
 
 
 Handler = Callable[[Inbound], Outbound | Awaitable[Outbound]]

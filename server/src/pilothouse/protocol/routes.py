@@ -1,14 +1,13 @@
-"""The two heartbeats: authenticate, decode, and answer from memory where that is enough.
+"""The runtimes' edge: authenticate, decode, and answer from memory where that is enough.
 
-A delta heartbeat of a known runtime is answered without waiting for anything: no SQL, no coroutine.
-Source: reference/runtime-protocol.md sections 1-4; contracts/README.md.
+A delta heartbeat of a known runtime of which nothing is asked is answered without waiting: no SQL, no coroutine.
+Source: reference/runtime-protocol.md sections 1-6; contracts/README.md; contracts/commands/README.md.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
 import msgspec
-import structlog
 
 from pilothouse.base.clock import Clock
 from pilothouse.base.errors import PilothouseError, Refused
@@ -16,25 +15,30 @@ from pilothouse.base.instants import Instant
 from pilothouse.domain.heartbeat import FullHeartbeat
 from pilothouse.domain.liveness import Status, next_interval_s
 from pilothouse.domain.presence import PresenceRow
+from pilothouse.domain.refusals import RuntimeNotRegistered
 from pilothouse.observe.figures import Figures
-from pilothouse.observe.often import worth_a_line
-from pilothouse.observe.refusals import RefusalBook, RefusedSender
-from pilothouse.operations.heartbeats import Recorded, fingerprint, prepare_artifacts, record_full
-from pilothouse.presence import Board, Entry, Turn
+from pilothouse.operations.heartbeats import Recorded, fingerprint, prepare_artifacts
+from pilothouse.operations.outcomes import note_result
+from pilothouse.operations.taking_in import take_in
+from pilothouse.presence import Agenda, Board, Entry, Turn
 from pilothouse.protocol import wire
+from pilothouse.protocol.channel import ChannelDesk
 from pilothouse.protocol.exchange import Inbound, Outbound
+from pilothouse.protocol.handing_over import HandingOver
 from pilothouse.protocol.keyring import Key, Keyring
-from pilothouse.protocol.statuses import ACKNOWLEDGED_FALSE, RETRY_AFTER_S, UNAVAILABLE, status_of
+from pilothouse.protocol.refusing import Refuser, not_allowed, nothing_here
 from pilothouse.protocol.token import TokenReader
+from pilothouse.protocol.wire_commands import decode_result
 from pilothouse.storage.unit import Store
 
 FULL_PATH = "/icp/heartbeat"
 DELTA_PATH = "/icp/deltaHeartbeat"
-
-_log = structlog.get_logger(__name__)
+RESULT_PATH = "/icp/commandResult"
+CHANNEL_PATH = "/icp/channel/"
 
 _KNOWN = Outbound(200, wire.ACKNOWLEDGED)
 _FULL_REQUIRED = Outbound(200, wire.ACKNOWLEDGED_FULL_REQUIRED)
+_RESULT_TAKEN = Outbound(202, b'{"accepted":true}')
 
 
 class RuntimeEdge(msgspec.Struct, kw_only=True, eq=False):
@@ -42,21 +46,31 @@ class RuntimeEdge(msgspec.Struct, kw_only=True, eq=False):
 
     store: Store
     board: Board
+    agenda: Agenda
     keyring: Keyring
     tokens: TokenReader
-    refusals: RefusalBook
+    refuser: Refuser
     figures: Figures
     clock: Clock
+    desk: ChannelDesk
+    handing_over: HandingOver
     announce: Callable[[Sequence[Turn]], None]
     """Tells everybody that runtimes are back."""
+    is_anything_desired: Callable[[Entry], bool]
+    """Whether anything is desired where a runtime lives."""
 
     def handle(self, request: Inbound) -> Outbound | Awaitable[Outbound]:
         """Answer a request."""
-        if request.path == DELTA_PATH:
-            return self._delta(request) if request.method == "POST" else _not_allowed()
-        if request.path == FULL_PATH:
-            return self._full(request) if request.method == "POST" else _not_allowed()
-        return _nothing_here(request.path)
+        path = request.path
+        if path == DELTA_PATH:
+            return self._delta(request) if request.method == "POST" else not_allowed("POST")
+        if path == FULL_PATH:
+            return self._full(request) if request.method == "POST" else not_allowed("POST")
+        if path == RESULT_PATH:
+            return self._result(request) if request.method == "POST" else not_allowed("POST")
+        if path.startswith(CHANNEL_PATH):
+            return self._channel(request) if request.method in {"GET", "DELETE"} else not_allowed("GET, DELETE")
+        return nothing_here(path)
 
     def _delta(self, request: Inbound) -> Outbound | Awaitable[Outbound]:
         try:
@@ -65,82 +79,136 @@ class RuntimeEdge(msgspec.Struct, kw_only=True, eq=False):
                 return self._delta_of_unloaded_key(request)
             return self._delta_signed(request, key)
         except Refused as error:
-            return self._refuse(error, request)
+            return self.refuser.refuse(error, request)
 
     async def _delta_of_unloaded_key(self, request: Inbound) -> Outbound:
         try:
-            return self._delta_signed(request, await self._load_key(request))
+            answer = self._delta_signed(request, await self._load_key(request))
         except PilothouseError as error:
-            return self._refuse(error, request)
+            return self.refuser.refuse(error, request)
+        return answer if isinstance(answer, Outbound) else await answer
 
-    def _delta_signed(self, request: Inbound, key: Key) -> Outbound:
+    def _delta_signed(self, request: Inbound, key: Key) -> Outbound | Awaitable[Outbound]:
         now = self.clock.now()
         self.tokens.verify(request.authorization, key.signing, now)
         heartbeat = wire.decode_delta(request.body)
         self.keyring.note_use(key, now)
-        binding = key.facts.binding
-        entry = (
-            None
-            if binding is None
-            else self.board.find(binding.integration_id, key.facts.environment_id, heartbeat.runtime_id)
-        )
+        entry = self._find(key, heartbeat.runtime_id)
         if entry is None:
             self.figures.full_required += 1
             return _FULL_REQUIRED
         if self.board.touch(entry, now, request.address):
             self._returned(entry, now)
-        if entry.runtime_hash != heartbeat.runtime_hash:
+        is_known = entry.runtime_hash == heartbeat.runtime_hash
+        if is_known:
+            self.figures.delta_heartbeats += 1
+        else:
             self.figures.full_required += 1
-            return _FULL_REQUIRED
-        self.figures.delta_heartbeats += 1
-        return _KNOWN
+        item = self.agenda.find(entry.runtime_key)
+        if item is None and not self.board.is_paced:
+            return _KNOWN if is_known else _FULL_REQUIRED
+        # With a demand for a full heartbeat nothing else is told: Micro Integrator would not read it (section 6.5, 6).
+        if is_known and item is not None and item.is_due(now):
+            return self.handing_over.look(key, entry, now)
+        next_s = self.handing_over.next_beat_s(entry, item, now)
+        return Outbound(200, wire.acknowledged(full_required=not is_known, next_s=next_s))
 
     async def _full(self, request: Inbound) -> Outbound:
         heartbeat: FullHeartbeat | None = None
         try:
-            key = await self._load_key(request)
-            now = self.clock.now()
-            self.tokens.verify(request.authorization, key.signing, now)
+            key, now = await self._authenticate(request)
             heartbeat = wire.decode_full(request.body)
             self.keyring.note_use(key, now)
             prepared = prepare_artifacts(heartbeat)
             told = fingerprint(heartbeat, prepared, key.facts.key_id, now)
-            if self._is_known(key, heartbeat, told, request.address, now):
-                return _KNOWN
-            recorded = await self.store.write(
+            known = self._find_known(key, heartbeat, told, request.address, now)
+            if known is not None:
+                next_s = self.handing_over.next_beat_s(known, self.agenda.find(known.runtime_key), now)
+                return (
+                    _KNOWN if next_s is None else Outbound(200, wire.acknowledged(full_required=False, next_s=next_s))
+                )
+            taken = await self.store.write(
                 partial(
-                    record_full,
+                    take_in,
                     sender=key.facts,
                     heartbeat=heartbeat,
                     prepared=prepared,
                     address=request.address,
                     now=now,
                     is_offline=partial(self.board.is_offline, now=now),
+                    running_since=partial(self._running_since, now=now),
                 )
             )
         except PilothouseError as error:
-            return self._refuse(error, request, heartbeat)
-        self._put_up(recorded, told)
-        self.refusals.settle(key.facts.key_id, heartbeat.runtime_id)
+            return self.refuser.refuse(error, request, heartbeat)
+        entry = self._put_up(taken.recorded, told)
+        self.refuser.refusals.settle(key.facts.key_id, heartbeat.runtime_id)
         self.figures.full_heartbeats += 1
+        return self.handing_over.answer(taken.handover, key, entry, now)
+
+    async def _result(self, request: Inbound) -> Outbound:
+        """Take what a runtime posts about a command; whatever becomes of it, the runtime has done its part."""
+        try:
+            key, now = await self._authenticate(request)
+            self.keyring.note_use(key, now)
+            result = decode_result(request.body)
+            runtime_key = await self.store.write(partial(note_result, sender=key.facts, result=result, now=now))
+        except PilothouseError as error:
+            return self.refuser.refuse(error, request)
+        if runtime_key is not None:
+            self.agenda.look_at(runtime_key, now)
+        return _RESULT_TAKEN
+
+    async def _channel(self, request: Inbound) -> Outbound:
+        """Open a runtime's channel, or take its goodbye."""
+        try:
+            key, now = await self._authenticate(request)
+            self.keyring.note_use(key, now)
+            entry = self._find(key, request.path.removeprefix(CHANNEL_PATH))
+            if entry is None:
+                raise RuntimeNotRegistered
+        except PilothouseError as error:
+            return self.refuser.refuse(error, request)
+        if request.method == "GET":
+            return self.desk.answer(entry, key.facts.key_id)
+        self.desk.say_goodbye(entry)
         return _KNOWN
+
+    async def _authenticate(self, request: Inbound) -> tuple[Key, Instant]:
+        key = await self._load_key(request)
+        now = self.clock.now()
+        self.tokens.verify(request.authorization, key.signing, now)
+        return key, now
 
     async def _load_key(self, request: Inbound) -> Key:
         return await self.keyring.load(self.tokens.key_id(request.authorization))
 
-    def _is_known(self, key: Key, heartbeat: FullHeartbeat, told: bytes, address: str, now: Instant) -> bool:
-        """Note a runtime that says in full what is stored already: a reconnect storm costs the database nothing."""
+    def _find(self, key: Key, runtime_id: str) -> Entry | None:
+        """Find a runtime under its key's own binding, never elsewhere (section 3.4)."""
         binding = key.facts.binding
-        entry = binding and self.board.find(binding.integration_id, key.facts.environment_id, heartbeat.runtime_id)
+        if binding is None:
+            return None
+        return self.board.find(binding.integration_id, key.facts.environment_id, runtime_id)
+
+    def _running_since(self, runtime_key: int, now: Instant) -> Instant:
+        entry = self.board.find_key(runtime_key)
+        return now if entry is None else entry.running_since
+
+    def _find_known(self, key: Key, heartbeat: FullHeartbeat, told: bytes, address: str, now: Instant) -> Entry | None:
+        """Note a runtime that says in full what is stored already: a reconnect storm costs the database nothing."""
+        entry = self._find(key, heartbeat.runtime_id)
         if entry is None or entry.told != told or self.board.is_offline(entry.runtime_key, now):
-            return False
+            return None
+        item = self.agenda.find(entry.runtime_key)
+        if item is not None and item.due_at is not None:
+            return None  # it may confirm a command, or not
         if self.board.touch(entry, now, address):
             self._returned(entry, now)
-        self.refusals.settle(key.facts.key_id, heartbeat.runtime_id)
+        self.refuser.refusals.settle(key.facts.key_id, heartbeat.runtime_id)
         self.figures.full_heartbeats += 1
-        return True
+        return entry
 
-    def _put_up(self, recorded: Recorded, told: bytes) -> None:
+    def _put_up(self, recorded: Recorded, told: bytes) -> Entry:
         """Show on the board what was stored, keeping what only the board knows."""
         for key in recorded.retired:
             self.board.take_down(key)
@@ -150,8 +218,10 @@ class RuntimeEdge(msgspec.Struct, kw_only=True, eq=False):
             **{name: getattr(row, name) for name in PresenceRow.__struct_fields__},
             interval_is_reported=recorded.interval_is_reported,
             told=told,
+            own_interval_s=row.interval_s if recorded.interval_is_reported else None,
         )
         if before is not None:
+            entry.channel_since = before.channel_since
             if not recorded.interval_is_reported:
                 gap_s = row.seen_at - before.seen_at
                 entry.interval_s = next_interval_s(before.interval_s, gap_s, self.board.rules)
@@ -159,73 +229,11 @@ class RuntimeEdge(msgspec.Struct, kw_only=True, eq=False):
                 entry.running_since = before.running_since
         entry.dirty = True
         self.board.put(entry)
+        return entry
 
     def _returned(self, entry: Entry, now: Instant) -> None:
         turn = Turn(entry=entry, verdict=self.board.judge(entry, now), at=now)
         self.board.announce(turn)
         self.announce([turn])
-
-    def _refuse(self, error: PilothouseError, request: Inbound, heartbeat: FullHeartbeat | None = None) -> Outbound:
-        status = status_of(error)
-        if status == UNAVAILABLE:
-            self.figures.unavailable += 1
-            _log.error("heartbeat.unavailable", code=error.code, cause=error.message, address=request.address)
-            return Outbound(
-                status,
-                wire.refusal(
-                    "UNAVAILABLE",
-                    "The control plane cannot take heartbeats right now.",
-                    "Nothing to do here: try again.",
-                ),
-                (("retry-after", str(RETRY_AFTER_S)),),
-            )
-        self.figures.refused[error.code] += 1
-        sender = self._sender(request, heartbeat)
-        count = self.refusals.note(error.code, error.message, error.fix, sender, self.clock.now())
-        if worth_a_line(count):
-            _log.warning(
-                "heartbeat.refused",
-                code=error.code,
-                cause=error.message,
-                fix=error.fix,
-                times=count,
-                **{name: value for name, value in msgspec.structs.asdict(sender).items() if value is not None},
-            )
-        if status == ACKNOWLEDGED_FALSE:
-            return Outbound(
-                status, wire.not_acknowledged([f"{error.message} {error.fix}"], code=error.code, fix=error.fix)
-            )
-        return Outbound(status, wire.refusal(error.code, error.message, error.fix))
-
-    def _sender(self, request: Inbound, heartbeat: FullHeartbeat | None) -> RefusedSender:
-        try:
-            key_id = self.tokens.key_id(request.authorization)
-        except Refused:
-            key_id = None
-        if heartbeat is None:
-            return RefusedSender(address=request.address, key_id=key_id)
-        return RefusedSender(
-            address=request.address,
-            key_id=key_id,
-            runtime_id=heartbeat.runtime_id,
-            runtime_name=heartbeat.runtime_name,
-            environment=heartbeat.environment,
-            project=heartbeat.project,
-            integration=heartbeat.integration,
-        )
-
-
-def _not_allowed() -> Outbound:
-    body = wire.refusal("METHOD_NOT_ALLOWED", "Heartbeats are sent with POST.", "Send a POST request.")
-    return Outbound(405, body, (("allow", "POST"),))
-
-
-def _nothing_here(path: str) -> Outbound:
-    return Outbound(
-        404,
-        wire.refusal(
-            "NOT_FOUND",
-            f"Nothing is at {path[:200]} on the runtimes' port.",
-            f"Runtimes send to {FULL_PATH} and {DELTA_PATH}; the console is on the other port (9446).",
-        ),
-    )
+        if self.is_anything_desired(entry):
+            self.agenda.look_at(entry.runtime_key, now)

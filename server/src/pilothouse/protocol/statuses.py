@@ -8,6 +8,7 @@ from pilothouse.base.errors import PilothouseError, Unavailable
 from pilothouse.domain import refusals
 from pilothouse.protocol.token import TokenError
 from pilothouse.protocol.wire import WireError
+from pilothouse.protocol.wire_commands import InvalidResult
 
 ACKNOWLEDGED_FALSE = 200
 UNAVAILABLE = 503
@@ -16,6 +17,8 @@ RETRY_AFTER_S = 5
 _STATUS: dict[type[PilothouseError], int] = {
     TokenError: 401,
     WireError: 400,
+    InvalidResult: 400,
+    refusals.RuntimeNotRegistered: 404,
     refusals.KeyUnknown: 400,
     refusals.KeyRevoked: 400,
     refusals.KeyRevoking: UNAVAILABLE,  # not our trouble, but a Micro Integrator must outlive a mistaken revocation

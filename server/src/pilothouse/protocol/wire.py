@@ -22,6 +22,7 @@ from pilothouse.protocol.wire_artifacts import read_artifacts
 from pilothouse.protocol.wire_members import (
     read_capabilities,
     read_interval_s,
+    read_log_handlers,
     read_log_levels,
     read_node,
     read_raw_object,
@@ -99,6 +100,7 @@ class _Full(msgspec.Struct, rename="camel"):
     heartbeat_interval_seconds: Json = None
     try_it_host: Json = None
     capabilities: Json = None
+    log_handlers: Json = None
     open_api_definitions: msgspec.Raw = _NULL
     workflow_metadata: msgspec.Raw = _NULL
 
@@ -174,6 +176,7 @@ def decode_full(body: bytes) -> FullHeartbeat:
         open_api_definitions=read_raw_object(full.open_api_definitions, "openApiDefinitions", notes),
         workflow_metadata=read_raw_object(full.workflow_metadata, "workflowMetadata", notes),
         capabilities=read_capabilities(full.capabilities, notes),
+        log_handlers=read_log_handlers(full.log_handlers, notes),
         flags=notes.flags() + flags,
     )
 

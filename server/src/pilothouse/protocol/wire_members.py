@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from pilothouse.domain.runtime import NodeFacts
+from pilothouse.domain.runtime import LogHandler, NodeFacts
 from pilothouse.protocol.wire_values import (
     Json,
     JsonObject,
@@ -25,6 +25,7 @@ RAW_BYTES_MAX: Final = 4 * 1024 * 1024
 """Of `openApiDefinitions` and of `workflowMetadata`; what is larger is dropped, and flagged."""
 CAPABILITIES_MAX: Final = 32
 LOGGERS_MAX: Final = 10_000
+HANDLERS_MAX: Final = 200
 INTERVAL_S_MAX: Final = 86_400.0
 
 
@@ -69,6 +70,27 @@ def read_log_levels(value: Json, notes: Notes) -> Mapping[str, str] | None:
         if text:
             levels[read_text(logger, "logger", "logLevels", notes) or ""] = text
     return levels
+
+
+def read_log_handlers(value: Json, notes: Notes) -> tuple[LogHandler, ...]:
+    """Read the handlers that hide what their loggers let through, sorted."""
+    if not is_list(value):
+        if value is not None:
+            notes.add("logHandlers: not a list, ignored")
+        return ()
+    if len(value) > HANDLERS_MAX:
+        notes.add(f"logHandlers: more than {HANDLERS_MAX}, the rest ignored")
+    handlers: set[LogHandler] = set()
+    for entry in value[:HANDLERS_MAX]:
+        if not is_object(entry):
+            notes.add("logHandlers[]: not an object, ignored")
+            continue
+        logger, handler, level = (
+            read_text(entry.get(key), key, f"logHandlers[].{key}", notes) for key in ("logger", "handler", "level")
+        )
+        if logger and handler and level:
+            handlers.add(LogHandler(logger=logger, handler=handler, level=level))
+    return tuple(sorted(handlers))
 
 
 def read_interval_s(value: Json, notes: Notes) -> float | None:

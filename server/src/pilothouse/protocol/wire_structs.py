@@ -43,6 +43,9 @@ _STATE_WORDS: Final[Mapping[type, Mapping[str, object]]] = {
         "disabled": ArtifactState.DISABLED,
         "active": ArtifactState.ENABLED,
         "inactive": ArtifactState.DISABLED,
+        "gated": ArtifactState.GATED,
+        "draining": ArtifactState.DRAINING,
+        "failed": ArtifactState.FAILED,
     },
     DeploymentState: {"active": DeploymentState.ACTIVE, "faulty": DeploymentState.FAULTY},
 }

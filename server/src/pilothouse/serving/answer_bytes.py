@@ -4,7 +4,7 @@ from email.utils import formatdate
 from http import HTTPStatus
 from typing import Final, final
 
-from pilothouse.protocol.exchange import Outbound
+from pilothouse.protocol.exchange import Outbound, Stream
 
 _STATUS_LINES: Final = {
     status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\ncontent-type: application/json\r\n".encode()
@@ -30,3 +30,16 @@ def render(answer: Outbound, now_s: float, *, lives: bool, head_only: bool) -> b
         extra += f"{name}: {value}\r\n".encode("latin-1")
     length = b"%d\r\n\r\n" % len(answer.body)
     return b"".join((_STATUS_LINES[answer.status], extra, _Date.line, length, b"" if head_only else answer.body))
+
+
+def render_stream(answer: Stream) -> bytes:
+    """Write out the head and the beginning of an answer that ends with its connection."""
+    head = (
+        f"HTTP/1.1 {answer.status} {HTTPStatus(answer.status).phrase}\r\ncontent-type: {answer.media_type}\r\n"
+        f"cache-control: no-store\r\nconnection: close\r\ndate: {formatdate(usegmt=True)}\r\n"
+    )
+    return (
+        head.encode()
+        + b"".join(f"{name}: {value}\r\n".encode("latin-1") for name, value in answer.headers)
+        + (b"\r\n" + answer.body)
+    )

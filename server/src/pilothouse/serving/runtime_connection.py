@@ -22,14 +22,17 @@ from pilothouse.protocol.exchange import (
     Exchange,
     Inbound,
     Outbound,
+    Stream,
 )
-from pilothouse.serving.answer_bytes import render
+from pilothouse.serving.answer_bytes import render, render_stream
 from pilothouse.serving.door import Door, Guest
 
 LINGER_S: Final = 2.0
 """Unit: seconds. After a refusal we read on and discard for so long; closing at once could reset it off the wire."""
 PIPELINE_LIMIT: Final = 64
 """Unit: requests of one connection that wait for the one before; a client that sends more is cut."""
+UNREAD_BYTES_MAX: Final = 1024 * 1024
+"""Unit: bytes of a stream that the peer has not read yet; one that reads nothing is cut."""
 _HEAD_END: Final = b"\r\n\r\n"
 _UPGRADE: Final = re.compile(rb"\r\nupgrade(?=[ \t]*:)", re.IGNORECASE)
 
@@ -52,6 +55,8 @@ class RuntimeConnection(Guest):
         self._ending = False
         self._leaving = False
         self._task: asyncio.Task[Outbound] | None = None
+        self._stream_end: Callable[[], None] | None = None
+        """Set while an answer that does not end by itself is open: whom to tell that the peer is gone."""
         self._queue: deque[tuple[Inbound, bool]] = deque()
         """Pipelined requests, each with whether the connection lives on. Cap: PIPELINE_LIMIT."""
         self._begin()
@@ -84,6 +89,9 @@ class RuntimeConnection(Guest):
         self._exchange.give_back(self._taken_bytes)
         self._taken_bytes = 0
         self._door.left(self)
+        if self._stream_end is not None:
+            self._stream_end()
+            self._stream_end = None
 
     def pause_writing(self) -> None:
         """Take no more requests from a peer that does not read its answers."""
@@ -108,7 +116,9 @@ class RuntimeConnection(Guest):
     def leave(self) -> None:
         """End after the answer that is under way, or now."""
         self._leaving = True
-        if self._in_head and self._task is None and not self._queue:
+        if self._stream_end is not None:
+            self.hang_up()
+        elif self._in_head and self._task is None and not self._queue:
             self._ending = True
             self._transport.close()
 
@@ -116,8 +126,8 @@ class RuntimeConnection(Guest):
 
     def data_received(self, data: bytes) -> None:
         """Read what has come."""
-        if self._ending:
-            return
+        if self._ending or self._stream_end is not None:
+            return  # who listens to a stream has nothing to say
         if self._in_head and (data := self._whole_head(data)) == b"":
             return
         try:
@@ -239,6 +249,9 @@ class RuntimeConnection(Guest):
             if self._ending:
                 return
             answer = STOPPING if task.cancelled() else task.result()
+            if isinstance(answer, Stream):
+                self._open_stream(answer)
+                return
             self._send(answer, lives and not self._leaving, head_only=head_only)
             while self._queue and self._task is None and not self._ending:
                 self._handle(*self._queue.popleft())
@@ -247,6 +260,32 @@ class RuntimeConnection(Guest):
                 self._door.waiting(self)
 
         return answered
+
+    def _open_stream(self, answer: Stream) -> None:
+        """Begin an answer that ends with its connection; what the parser held is let go."""
+        self._transport.resume_reading()  # to hear that the peer is gone
+        self._queue.clear()
+        self._begin()
+        self._parser = cast("httptools.HttpRequestParser", None)
+        self._door.busy(self)
+        self._transport.write(render_stream(answer))
+        self._stream_end = answer.opened(self)
+        if self._leaving:
+            self.hang_up()
+
+    def send(self, data: bytes) -> None:
+        """Send more of a stream."""
+        if self._ending:
+            return
+        if self._transport.get_write_buffer_size() > UNREAD_BYTES_MAX:
+            self.cut()
+            return
+        self._transport.write(data)
+
+    def hang_up(self) -> None:
+        """End a stream."""
+        self._ending = True
+        self._transport.close()
 
     def _refuse(self, answer: Outbound) -> None:
         """Answer without having read the request, and end."""
@@ -275,6 +314,6 @@ class RuntimeConnection(Guest):
     def eof_received(self) -> bool:
         """Hear that the peer sends no more: an answer under way is still sent to it, all else ends."""
         if self._task is None:
-            return False
+            return False  # of a stream too: its peer is gone
         self._leaving = True
         return True

@@ -7,6 +7,7 @@ from sqlalchemy import Connection, bindparam, select, update
 
 from pilothouse.domain.liveness import Status
 from pilothouse.domain.presence import PresenceRow
+from pilothouse.domain.runtime_type import RuntimeType
 from pilothouse.storage.tables import integrations, runtime_presence, runtimes
 
 
@@ -20,6 +21,7 @@ def list_all(connection: Connection) -> Iterable[PresenceRow]:
             integrations.c.project_id,
             r.integration_id,
             r.environment_id,
+            r.runtime_type,
             r.runtime_hash,
             p.seen_at,
             p.interval_s,
@@ -32,7 +34,11 @@ def list_all(connection: Connection) -> Iterable[PresenceRow]:
         .where(r.retired_at.is_(None))
     )
     for row in connection.execute(statement).mappings():
-        values: dict[str, Any] = {**row, "status": Status(row["status"])}  # Any: column values
+        values: dict[str, Any] = {  # Any: column values
+            **row,
+            "status": Status(row["status"]),
+            "runtime_type": RuntimeType(row["runtime_type"]),
+        }
         yield PresenceRow(**values)
 
 

@@ -225,3 +225,14 @@ def forget_unused_artifacts(connection: Connection, before: Instant) -> int:
     """Delete the artifact sets that nobody reports any more."""
     used = select(runtimes.c.artifact_digest).where(runtimes.c.artifact_digest == artifact_sets.c.digest).exists()
     return connection.execute(delete(artifact_sets).where(artifact_sets.c.stored_at < before, ~used)).rowcount
+
+
+def remove(connection: Connection, key: int) -> None:
+    """Delete a runtime with everything that hangs on it."""
+    connection.execute(delete(runtimes).where(runtimes.c.key == key))
+
+
+def is_key_used(connection: Connection, key_id: str) -> bool:
+    """Tell whether any runtime that is not retired used a secret last."""
+    statement = select(runtimes.c.key).where(runtimes.c.key_id == key_id, runtimes.c.retired_at.is_(None)).limit(1)
+    return connection.execute(statement).first() is not None

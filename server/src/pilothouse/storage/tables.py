@@ -128,6 +128,9 @@ runtimes = Table(
     Column("artifact_digest", ForeignKey("artifact_sets.digest"), nullable=False, index=True),
     Column("registered_at", InstantMs, nullable=False),
     Column("retired_at", InstantMs),
+    # Whether a Micro Integrator carries out what comes through the tunnel: asked once a day, proved by its answer.
+    Column("tunnel_probed_at", InstantMs),
+    Column("tunnel_proved_at", InstantMs),
     UniqueConstraint("runtime_id", "integration_id", "environment_id"),
     Index("ix_runtimes_place", "integration_id", "environment_id", "name"),
     Index("ix_runtimes_environment_id_name", "environment_id", "name"),
@@ -149,6 +152,73 @@ runtime_presence = Table(
     Column("address", String(64)),
     Column("running_since", InstantMs, nullable=False),
     Column("status", String(10), nullable=False),
+)
+
+desired_changes = Table(
+    "desired_changes",
+    metadata,
+    # Every change of what is desired, with its author: the log that answers who asked for what, and when.
+    Column("number", BigKey, primary_key=True, autoincrement=True),
+    Column("integration_id", ForeignKey("integrations.id"), nullable=False),
+    Column("environment_id", ForeignKey("environments.id"), nullable=False),
+    Column("target", String(32), nullable=False),
+    Column("kind", String(24), nullable=False),
+    Column("name", String(255), nullable=False),
+    Column("package", String(255), nullable=False),
+    Column("aspect", String(12), nullable=False),
+    # Null: the wish was forgotten.
+    Column("value", String(40)),
+    Column("version", Integer, nullable=False),
+    Column("author", String(120), nullable=False),
+    Column("set_at", InstantMs, nullable=False),
+    # JSON: what bore the name when the wish was made.
+    Column("fingerprints", Text, nullable=False),
+    Index("ix_desired_changes_target", "integration_id", "environment_id", "target", "number"),
+    sqlite_autoincrement=True,
+)
+
+desired_states = Table(
+    "desired_states",
+    metadata,
+    # What is desired now: one row per target, pointing at the change that made it so.
+    Column("integration_id", ForeignKey("integrations.id"), primary_key=True),
+    Column("environment_id", ForeignKey("environments.id"), primary_key=True),
+    # Digest of kind, name, package and aspect: names are longer than a key may be on some databases.
+    Column("target", String(32), primary_key=True),
+    Column("change_number", ForeignKey("desired_changes.number"), nullable=False),
+    Column("absent_since", InstantMs),
+)
+
+commands = Table(
+    "commands",
+    metadata,
+    Column("number", BigKey, primary_key=True, autoincrement=True),
+    Column("id", String(36), nullable=False, unique=True),
+    Column("runtime_key", ForeignKey("runtimes.key", ondelete="CASCADE"), nullable=False),
+    Column("action", String(24), nullable=False),
+    Column("kind", String(24)),
+    Column("name", String(255), nullable=False),
+    Column("package", String(255), nullable=False),
+    Column("aspect", String(12)),
+    Column("value", String(100)),
+    # The change of the desired state that it serves; null when a person asked this once.
+    Column("wish_number", BigKey, index=True),
+    Column("payload", Text),
+    Column("author", String(120), nullable=False),
+    Column("state", String(12), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("route", String(16)),
+    Column("attempts", Integer, nullable=False),
+    Column("queued_at", InstantMs, nullable=False),
+    Column("delivered_at", InstantMs),
+    Column("ended_at", InstantMs),
+    Column("next_attempt_at", InstantMs),
+    Column("deadline", InstantMs),
+    # What the runtime answered: packed JSON, kept for a while.
+    Column("result", LargeBinary),
+    Index("ix_commands_runtime_key_state", "runtime_key", "state"),
+    Index("ix_commands_state_ended_at", "state", "ended_at"),
+    sqlite_autoincrement=True,
 )
 
 events = Table(

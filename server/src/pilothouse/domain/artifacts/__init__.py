@@ -13,6 +13,7 @@ from pilothouse.domain.artifacts.base import DeploymentState as DeploymentState
 from pilothouse.domain.artifacts.base import Member as Member
 from pilothouse.domain.artifacts.carbon_app import CarbonApp
 from pilothouse.domain.artifacts.connector import Connector
+from pilothouse.domain.artifacts.consumer import Consumer
 from pilothouse.domain.artifacts.data_service import DataService
 from pilothouse.domain.artifacts.data_source import DataSource
 from pilothouse.domain.artifacts.endpoint import Endpoint
@@ -23,6 +24,7 @@ from pilothouse.domain.artifacts.message_processor import MessageProcessor
 from pilothouse.domain.artifacts.message_store import MessageStore
 from pilothouse.domain.artifacts.proxy_service import ProxyService
 from pilothouse.domain.artifacts.registry_resource import RegistryResource
+from pilothouse.domain.artifacts.schedule import Schedule
 from pilothouse.domain.artifacts.sequence import Sequence
 from pilothouse.domain.artifacts.service import Resource as Resource
 from pilothouse.domain.artifacts.service import Service
@@ -34,6 +36,7 @@ Artifact = (
     | Automation
     | CarbonApp
     | Connector
+    | Consumer
     | DataService
     | DataSource
     | Endpoint
@@ -44,6 +47,7 @@ Artifact = (
     | MessageStore
     | ProxyService
     | RegistryResource
+    | Schedule
     | Sequence
     | Service
     | Task

@@ -11,6 +11,12 @@ class ArtifactState(StrEnum):
 
     ENABLED = "enabled"
     DISABLED = "disabled"
+    GATED = "gated"
+    """Its port is held by a parent process: requests are answered 503. Serves as disabled, and is never called so."""
+    DRAINING = "draining"
+    """It takes no new work and finishes what it has."""
+    FAILED = "failed"
+    """It should be enabled and is not."""
     UNKNOWN = "unknown"
     """The runtime did not say, or said something that is neither."""
 

@@ -13,6 +13,8 @@ class Listener(Base, frozen=True, kw_only=True, tag="listener"):
     port: int | None = None
     http_version: str | None = None
     timeout_s: float | None = None
+    state_reason: str | None = None
+    """The runtime's own words on the state."""
 
     @property
     def identity(self) -> tuple[str, ...]:

@@ -1,0 +1,161 @@
+"""Carries commands to Micro Integrators by calls of their management APIs: never within a heartbeat's request."""
+
+import asyncio
+from functools import partial
+from typing import Any, Final, final
+
+import msgspec
+import structlog
+
+from pilothouse.base.clock import Clock
+from pilothouse.base.errors import PilothouseError, Refused
+from pilothouse.domain.commands import Command, CommandRoute
+from pilothouse.management.client import ManagementClient, ManagementTarget
+from pilothouse.management.failures import Failure, ManagementFailure
+from pilothouse.management.tokens import Signing
+from pilothouse.management.translate import call_for
+from pilothouse.operations.outcomes import note_call
+from pilothouse.operations.reconciling import settle
+from pilothouse.presence import Agenda, Board
+from pilothouse.storage import secrets
+from pilothouse.storage.commands import SteeredRuntime
+from pilothouse.storage.sealing import Vault
+from pilothouse.storage.unit import Store
+
+RUNTIMES_AT_ONCE: Final = 64
+"""Runtimes that are served at the same time; the others wait in the order in which they were woken."""
+_MAY_PASS: Final = frozenset({Failure.BUSY, Failure.UNREACHABLE, Failure.BROKE_OFF, Failure.TIMEOUT, Failure.FAILED})
+"""What the same call may not meet again; everything else needs an operator."""
+ISSUER: Final = "icp-runtime-jwt-issuer"
+AUDIENCE: Final = "icp-server"
+
+_log = structlog.get_logger(__name__)
+
+
+@final
+class ManagementWorker:
+    """Serves the runtimes that were woken, each by one task at a time."""
+
+    def __init__(
+        self,
+        store: Store,
+        board: Board,
+        agenda: Agenda,
+        vault: Vault,
+        client: ManagementClient,
+        clock: Clock,
+        *,
+        issuer: str = ISSUER,
+        audiences: tuple[str, ...] = (AUDIENCE,),
+    ) -> None:
+        self._store = store
+        self._board = board
+        self._agenda = agenda
+        self._vault = vault
+        self._client = client
+        self._clock = clock
+        self._issuer = issuer
+        self._audiences = audiences
+        # Runtimes that wait to be served; a runtime is in it once, so that it is never longer than the fleet.
+        self._woken: dict[int, None] = {}
+        self._serving: dict[int, asyncio.Task[None]] = {}
+        self._wake = asyncio.Event()
+
+    def wake(self, runtime_key: int) -> None:
+        """Have a runtime's commands carried to it, soon."""
+        self._woken[runtime_key] = None
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Serve, for ever."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            ready = [key for key in self._woken if key not in self._serving]
+            for key in ready[: RUNTIMES_AT_ONCE - len(self._serving)]:
+                del self._woken[key]
+                task = asyncio.create_task(self._serve(key), name=f"pilothouse-management-{key}")
+                self._serving[key] = task
+                task.add_done_callback(partial(self._served, key))
+
+    async def close(self) -> None:
+        """End what is under way, and the connections."""
+        for task in list(self._serving.values()):
+            task.cancel()
+        await asyncio.gather(*self._serving.values(), return_exceptions=True)
+        await self._client.close()
+
+    def _served(self, runtime_key: int, task: asyncio.Task[None]) -> None:
+        del self._serving[runtime_key]
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.error("management.failed", runtime_key=runtime_key, exc_info=error)
+        if self._woken:
+            self._wake.set()
+
+    async def _serve(self, runtime_key: int) -> None:
+        now = self._clock.now()
+        entry = self._board.find_key(runtime_key)
+        if entry is None:
+            return
+        try:
+            handover = await self._store.write(
+                partial(
+                    settle,
+                    runtime_key=runtime_key,
+                    now=now,
+                    observed_at=None,
+                    running_since=entry.running_since,
+                    route=CommandRoute.MANAGEMENT_API,
+                )
+            )
+            # What the tunnel carries waits for the next heartbeat, which looks by itself.
+            again_at = handover.look_again_at
+            self._agenda.settle(runtime_key, None if again_at is None else max(again_at, now + 1.0), now)
+            if handover.runtime is not None:
+                for command in handover.delivered:
+                    await self._carry_out(handover.runtime, command, entry.address)
+        except PilothouseError as error:
+            _log.error("management.not_carried_out", runtime=entry.runtime_id, cause=error.message, fix=error.fix)
+
+    async def _carry_out(self, runtime: SteeredRuntime, command: Command, address: str | None) -> None:
+        """Call, and store what came of it; a failure of ours is one of the command, with its cause."""
+        failure: str | None = None
+        is_final = False
+        body: Any = None  # Any: JSON
+        try:
+            call = call_for(command)
+            signing = await self._signing(runtime)
+            answer = await self._client.carry_out(self._target(runtime, address), call, signing)
+            body = answer.body
+        except ManagementFailure as error:
+            failure, is_final = f"{error.message} {error.fix}".strip(), error.failure not in _MAY_PASS
+        except Refused as error:
+            failure, is_final = f"{error.message} {error.fix}".strip(), True
+        told = None if body is None else msgspec.json.encode(body)
+        note = partial(
+            note_call, command_id=command.id, failure=failure, is_final=is_final, answer=told, now=self._clock.now()
+        )
+        await self._store.write(note)
+
+    async def _signing(self, runtime: SteeredRuntime) -> Signing:
+        """Sign with the secret that the runtime reports under."""
+        key_id = runtime.key_id
+        found = None if key_id is None else await self._store.read(lambda c: secrets.find(c, key_id))
+        sealed = None if found is None else found[1]
+        if key_id is None or sealed is None:
+            raise Refused(
+                "The secret that the runtime reported under is gone.", fix="Give it a new one and restart it."
+            )
+        material = self._vault.open(sealed, key_id=key_id)
+        return Signing(key_id=key_id, material=material, issuer=self._issuer, audiences=self._audiences)
+
+    @staticmethod
+    def _target(runtime: SteeredRuntime, address: str | None) -> ManagementTarget:
+        node = runtime.document.node
+        port = node.management_port
+        return ManagementTarget(
+            runtime=runtime.id,
+            hostname=node.management_hostname,
+            port=int(port) if port is not None and port.isascii() and port.isdigit() else None,
+            heartbeats_from=address,
+        )

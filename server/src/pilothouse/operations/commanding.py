@@ -1,0 +1,400 @@
+"""What people ask of one runtime once: run a job, restart, answer a question, try again; and its removal."""
+
+from collections.abc import Callable
+from enum import StrEnum, unique
+from typing import Final
+
+import msgspec
+
+from pilothouse.access.grants import EVERYTHING, Subject, require
+from pilothouse.access.permissions import Permission
+from pilothouse.base.errors import Conflict, InvalidInput, NotFound
+from pilothouse.base.ids import new_id
+from pilothouse.base.instants import Instant
+from pilothouse.domain.commands import (
+    READ_DEADLINE_S,
+    RESTART_DEADLINE_S,
+    WORKFLOW_CAPABILITY,
+    WORKFLOW_WRITE_DEADLINE_S,
+    WRITE_DEADLINE_S,
+    Command,
+    CommandAction,
+    CommandState,
+    can,
+)
+from pilothouse.domain.events import EventKind, NewEvent
+from pilothouse.domain.runtime import RuntimeRow
+from pilothouse.domain.runtime_type import RuntimeType
+from pilothouse.domain.steering import TRIGGERABLE, Aspect, SteerableKind, Target, observe
+from pilothouse.operations.audit import audit
+from pilothouse.operations.reconciling import ArtifactReader, begin, queue
+from pilothouse.operations.steering import Where, check_confirmation
+from pilothouse.storage import commands, desired, runtime_rows, runtimes, tenancy
+from pilothouse.storage.commands import SteeredRuntime
+from pilothouse.storage.desired import Place
+from pilothouse.storage.unit import Transaction
+
+IsRunning = Callable[[int], bool]
+PARAMS_LENGTH_MAX: Final = 65_536
+_WORKFLOW_READS: Final = frozenset(
+    {
+        "definitions.list",
+        "humanTasks.get",
+        "humanTasks.list",
+        "humanTasks.pendingCount",
+        "instances.activityTree",
+        "instances.executionGraph",
+        "instances.get",
+        "instances.history",
+        "instances.list",
+        "instances.resetPoints",
+        "reviewActivities.get",
+        "reviewActivities.list",
+        "workItems.list",
+    }
+)
+_WORKFLOW_WRITES: Final = frozenset(
+    {
+        "humanTasks.complete",
+        "humanTasks.fail",
+        "instances.cancel",
+        "instances.reset",
+        "instances.resume",
+        "instances.start",
+        "instances.suspend",
+        "instances.terminate",
+        "instances.wake",
+        "reviewActivities.bulkRetry",
+        "reviewActivities.decide",
+        "tasks.extendDeadline",
+        "tasks.reassign",
+    }
+)
+"""Source: reference/runtime-protocol.md section 6.7."""
+
+
+class RuntimeNotRunning(Conflict):
+    """The runtime is not running: nothing can be asked of it now."""
+
+    code = "RUNTIME_NOT_RUNNING"
+
+
+class CapabilityMissing(Conflict):
+    """The runtime did not say that it can do this."""
+
+    code = "CAPABILITY_MISSING"
+
+
+@unique
+class Question(StrEnum):
+    """What can be asked."""
+
+    LOGGERS = "loggers"
+    SOURCE = "source"
+    LOG_FILES = "log-files"
+
+
+_ASKS: Final = {
+    Question.LOGGERS: CommandAction.LIST_LOGGERS,
+    Question.SOURCE: CommandAction.READ_SOURCE,
+    Question.LOG_FILES: CommandAction.LIST_LOG_FILES,
+}
+
+
+class Removed(msgspec.Struct, frozen=True, kw_only=True):
+    """What the removal of a runtime left."""
+
+    row: RuntimeRow
+    orphaned_key_id: str | None
+
+
+def trigger(
+    tx: Transaction,
+    subject: Subject,
+    id: str,  # noqa: A002
+    *,
+    kind: SteerableKind,
+    name: str,
+    package: str | None,
+    confirm: str | None,
+    is_running: IsRunning,
+    now: Instant,
+) -> Command:
+    """Run a job once, now.
+
+    Raises: NotPermitted, NotFound, InvalidInput, Conflict
+    """
+    runtime = _find(tx, subject, id, Permission.INTEGRATION_MGT_EDIT, confirm, is_running)
+    if TRIGGERABLE.get(runtime.runtime_type) is not kind:
+        raise InvalidInput(
+            f"A {kind.value} of a runtime of type {runtime.runtime_type.value} cannot be run once.",
+            field="kind",
+            fix="Tasks of Micro Integrator and schedules of Python runtimes can.",
+        )
+    artifacts = ArtifactReader(tx.connection).read(runtime.artifact_digest)
+    hosted = observe(runtime.runtime_type, artifacts, {}).values
+    found = [
+        target
+        for target in hosted
+        if (target.kind, target.name, target.aspect) == (kind, name, Aspect.STATE) and package in {None, target.package}
+    ]
+    if not found:
+        raise NotFound(
+            f"The runtime hosts no {kind.value} '{name[:100]}'.", field="name", fix="Look at what it reports."
+        )
+    command = _once(runtime, CommandAction.TRIGGER, subject, now, WRITE_DEADLINE_S, target=found[0])
+    return _queued(tx, subject, runtime, command, f"{kind.value} {name}", now)
+
+
+def restart(
+    tx: Transaction,
+    subject: Subject,
+    id: str,  # noqa: A002
+    *,
+    confirm: str | None,
+    is_running: IsRunning,
+    now: Instant,
+) -> Command:
+    """Restart a Python runtime.
+
+    Raises: NotPermitted, NotFound, InvalidInput, Conflict
+    """
+    runtime = _find(tx, subject, id, Permission.INTEGRATION_MGT_EDIT, confirm, is_running)
+    _require_capability(runtime, CommandAction.RESTART)
+    command = _once(runtime, CommandAction.RESTART, subject, now, RESTART_DEADLINE_S, value=runtime.process)
+    return _queued(tx, subject, runtime, command, "", now)
+
+
+def ask(
+    tx: Transaction,
+    subject: Subject,
+    id: str,  # noqa: A002
+    question: Question,
+    *,
+    kind: str | None,
+    name: str | None,
+    is_running: IsRunning,
+    now: Instant,
+) -> Command:
+    """Ask a runtime something that heartbeats do not carry.
+
+    Raises: NotPermitted, NotFound, InvalidInput, Conflict
+    """
+    runtime = _find(tx, subject, id, Permission.INTEGRATION_MGT_VIEW, None, is_running, is_change=False)
+    action = _ASKS[question]
+    if runtime.runtime_type is not RuntimeType.MI and question is not Question.LOGGERS:
+        raise CapabilityMissing(
+            f"Runtimes of type {runtime.runtime_type.value} do not answer that.", fix="Only Micro Integrator does."
+        )
+    _require_capability(runtime, action)
+    if question is Question.SOURCE and not (kind and name):
+        raise InvalidInput("Which artifact?", field="name", fix="Give `kind` and `name`.")
+    payload = msgspec.json.encode({"kind": kind, "name": name}).decode()
+    command = _once(runtime, action, subject, now, READ_DEADLINE_S, payload=payload)
+    queue(tx, runtime, [command], now)
+    return command
+
+
+def run_workflow(
+    tx: Transaction,
+    subject: Subject,
+    where: Where,
+    operation: str,
+    params: str,
+    *,
+    is_running: IsRunning,
+    now: Instant,
+) -> Command:
+    """Send a workflow operation to a Ballerina runtime that can carry it out.
+
+    Raises: NotPermitted, NotFound, InvalidInput, Conflict
+    """
+    require(subject, Permission.INTEGRATION_MGT_EDIT)
+    is_read = operation in _WORKFLOW_READS
+    if not is_read and operation not in _WORKFLOW_WRITES:
+        known = ", ".join(sorted(_WORKFLOW_READS | _WORKFLOW_WRITES))
+        raise InvalidInput(f"'{operation[:60]}' is no workflow operation.", field="operation", fix=f"One of {known}.")
+    document = _json_object(params)
+    integration = tenancy.find_integration(tx.connection, where.project, where.integration)
+    environment = tenancy.find_environment(tx.connection, where.environment)
+    if integration is None or environment is None:
+        raise NotFound("There is no such integration or environment.", field="integration", fix="Look at the lists.")
+    if not is_read:
+        check_confirmation(environment.handle, critical=environment.critical, confirm=where.confirm)
+    runtime = next(
+        (
+            each
+            for each in commands.list_steered(tx.connection, integration.id, environment.id)
+            if is_running(each.key) and can(each.runtime_type, each.document.capabilities, CommandAction.WORKFLOW)
+        ),
+        None,
+    )
+    if runtime is None:
+        raise CapabilityMissing(
+            f"No running runtime of this integration declared the capability {WORKFLOW_CAPABILITY}.",
+            fix="Start one whose program has a workflow executor.",
+        )
+    payload = msgspec.json.encode({"operation": operation, "params": document, "isRead": is_read}).decode()
+    deadline_s = READ_DEADLINE_S if is_read else WORKFLOW_WRITE_DEADLINE_S
+    command = _once(runtime, CommandAction.WORKFLOW, subject, now, deadline_s, payload=payload)
+    return _queued(tx, subject, runtime, command, operation, now)
+
+
+def retry(tx: Transaction, subject: Subject, id: str, *, is_running: IsRunning, now: Instant) -> Command:  # noqa: A002
+    """Try a command once more that failed or expired, as a new command.
+
+    Raises: NotPermitted, NotFound, Conflict
+    """
+    require(subject, Permission.INTEGRATION_MGT_EDIT)
+    old = commands.find(tx.connection, id)
+    runtime = None if old is None else commands.find_steered(tx.connection, old.runtime_key)
+    if old is None or runtime is None:
+        raise NotFound("There is no such command.", field="id", fix="Look at the runtime's commands.")
+    if old.state not in {CommandState.FAILED, CommandState.EXPIRED}:
+        raise Conflict(
+            f"The command is {old.state.value}.", field="id", fix="Only what failed or expired can be tried again."
+        )
+    _require_running(runtime, is_running)
+    if old.wish_number is None:
+        spent_s = WRITE_DEADLINE_S if old.deadline is None else old.deadline - old.queued_at
+        again = _once(
+            runtime, old.action, subject, now, spent_s, target=old.target, value=old.value, payload=old.payload
+        )
+        if old.action is CommandAction.RESTART:
+            again = msgspec.structs.replace(again, value=runtime.process)
+        return _queued(tx, subject, runtime, again, "again", now)
+    target = old.target
+    place = Place(runtime.integration_id, runtime.environment_id)
+    wish = None if target is None else desired.find(tx.connection, place, target)
+    if wish is None or wish.number != old.wish_number:
+        raise Conflict(
+            "Something else is desired by now.",
+            field="id",
+            fix="Change the desired state instead of trying this again.",
+        )
+    if any(command.is_open and command.wish_number == wish.number for command in _relevant(tx, runtime)):
+        raise Conflict("It is being tried again already.", field="id", fix="Wait for its outcome.")
+    (again,) = begin(tx, runtime, [wish], now)
+    audit(tx, subject, "command.retry", f"{runtime.name or runtime.runtime_id}: {old.action.value} {old.name}", now)
+    return again
+
+
+def remove(tx: Transaction, subject: Subject, id: str, *, now: Instant) -> Removed:  # noqa: A002
+    """Remove a runtime with all that is known of it.
+
+    Raises: NotPermitted, NotFound
+    """
+    require(subject, Permission.INTEGRATION_MGT_MANAGE)
+    row = runtime_rows.find_row(tx.connection, EVERYTHING, id)
+    if row is None:
+        raise _no_runtime()
+    runtimes.remove(tx.connection, row.key)
+    tx.emit(
+        NewEvent(
+            kind=EventKind.RUNTIME_REMOVED,
+            at=now,
+            runtime_key=row.key,
+            environment_id=row.environment_id,
+            project_id=row.project_id,
+            integration_id=row.integration_id,
+            key_id=row.key_id,
+            detail=row.name or row.runtime_id,
+        )
+    )
+    audit(tx, subject, "runtime.remove", f"{row.name or row.runtime_id} ({row.runtime_id})", now)
+    orphaned = row.key_id is not None and not runtimes.is_key_used(tx.connection, row.key_id)
+    return Removed(row=row, orphaned_key_id=row.key_id if orphaned else None)
+
+
+def _find(
+    tx: Transaction,
+    subject: Subject,
+    id: str,  # noqa: A002
+    permission: Permission,
+    confirm: str | None,
+    is_running: IsRunning,
+    *,
+    is_change: bool = True,
+) -> SteeredRuntime:
+    require(subject, permission)
+    row = runtime_rows.find_row(tx.connection, EVERYTHING, id)
+    runtime = None if row is None else commands.find_steered(tx.connection, row.key)
+    if row is None or runtime is None:
+        raise _no_runtime()
+    if is_change:
+        check_confirmation(row.environment_handle, critical=row.environment_critical, confirm=confirm)
+    _require_running(runtime, is_running)
+    return runtime
+
+
+def _no_runtime() -> NotFound:
+    return NotFound("There is no such runtime.", field="id", fix="Look at the list of runtimes.")
+
+
+def _require_running(runtime: SteeredRuntime, is_running: IsRunning) -> None:
+    if not is_running(runtime.key):
+        raise RuntimeNotRunning(
+            f"The runtime {runtime.name or runtime.runtime_id} is not running.", fix="Try again when it is back."
+        )
+
+
+def _require_capability(runtime: SteeredRuntime, action: CommandAction) -> None:
+    if not can(runtime.runtime_type, runtime.document.capabilities, action):
+        raise CapabilityMissing(
+            f"The runtime {runtime.name or runtime.runtime_id} did not declare that it knows {action.value}.",
+            fix="Update its bridge; a program without a supervisor may have switched restarts off."
+            if action is CommandAction.RESTART
+            else "Update its bridge, or ask a runtime of another type.",
+        )
+
+
+def _once(
+    runtime: SteeredRuntime,
+    action: CommandAction,
+    subject: Subject,
+    now: Instant,
+    within_s: float,
+    *,
+    target: Target | None = None,
+    value: str | None = None,
+    payload: str | None = None,
+) -> Command:
+    return Command(
+        id=new_id(),
+        runtime_key=runtime.key,
+        action=action,
+        kind=None if target is None else target.kind,
+        name="" if target is None else target.name,
+        package="" if target is None else target.package,
+        aspect=None if target is None else target.aspect,
+        value=value,
+        payload=payload,
+        author=subject.username,
+        reason="It waits for the runtime's next heartbeat, or for its channel.",
+        queued_at=now,
+        deadline=now + within_s,
+    )
+
+
+def _queued(
+    tx: Transaction, subject: Subject, runtime: SteeredRuntime, command: Command, what: str, now: Instant
+) -> Command:
+    queue(tx, runtime, [command], now)
+    audit(tx, subject, f"command.{command.action.value}", f"{runtime.name or runtime.runtime_id} {what}".strip(), now)
+    return command
+
+
+def _relevant(tx: Transaction, runtime: SteeredRuntime) -> list[Command]:
+    return commands.list_relevant(tx.connection, runtime.key)
+
+
+def _json_object(text: str) -> object:
+    problem = InvalidInput(
+        f"Params are a JSON object of at most {PARAMS_LENGTH_MAX} characters.", field="params", fix='E.g. "{}".'
+    )
+    if len(text) > PARAMS_LENGTH_MAX:
+        raise problem
+    try:
+        return msgspec.json.decode(text, type=dict[str, object])
+    except (msgspec.MsgspecError, RecursionError, UnicodeError):
+        raise problem from None

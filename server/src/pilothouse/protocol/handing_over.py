@@ -1,0 +1,141 @@
+"""Handing commands over: with the answer to a heartbeat, or over the channel as soon as they are queued.
+
+A command counts as delivered once that is durable; only then does it leave.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from functools import partial
+from typing import Final, final
+
+import structlog
+
+from pilothouse.base.clock import Clock
+from pilothouse.base.errors import PilothouseError
+from pilothouse.base.instants import Instant
+from pilothouse.domain.commands import BI_ACTIONS, Command, CommandRoute
+from pilothouse.domain.runtime_type import RuntimeType
+from pilothouse.operations.reconciling import Handover, settle
+from pilothouse.presence import Agenda, Board, Entry
+from pilothouse.presence.agenda import Item
+from pilothouse.protocol import wire
+from pilothouse.protocol.channel import ChannelDesk
+from pilothouse.protocol.exchange import Outbound
+from pilothouse.protocol.keyring import Key, Keyring
+from pilothouse.protocol.wire_commands import to_wire
+from pilothouse.storage.commands import SteeredRuntime
+from pilothouse.storage.unit import Store, Transaction
+
+PUSHED_AT_ONCE: Final = 100
+"""Runtimes whose commands are settled in one transaction."""
+
+_log = structlog.get_logger(__name__)
+_OBSERVED_BY_HEARTBEAT: Final = BI_ACTIONS
+
+
+@final
+class HandingOver:
+    """What goes out to runtimes beyond the acknowledgement."""
+
+    def __init__(
+        self, store: Store, board: Board, agenda: Agenda, keyring: Keyring, desk: ChannelDesk, clock: Clock
+    ) -> None:
+        self._store = store
+        self._board = board
+        self._agenda = agenda
+        self._keyring = keyring
+        self._desk = desk
+        self._clock = clock
+        # Runtimes with a channel whose commands are to leave, in the order of asking; emptied by `push_wanted`.
+        self._wanted: dict[int, None] = {}
+        self._wake = asyncio.Event()
+
+    def next_beat_s(self, entry: Entry, item: Item | None, now: Instant) -> int | None:
+        """Tell a runtime when to come back, where that is not its own affair."""
+        paced_s = self._board.next_beat_s(entry)
+        boosted_s = None if item is None else item.next_beat_s(now)
+        return boosted_s if boosted_s is not None else paced_s
+
+    async def look(self, key: Key, entry: Entry, now: Instant) -> Outbound:
+        """Answer a delta heartbeat of a runtime that has commands; the beat counts, whatever the database says."""
+        route = CommandRoute.TUNNEL if entry.runtime_type is RuntimeType.MI else CommandRoute.HEARTBEAT
+        try:
+            handover = await self._store.write(
+                partial(
+                    settle,
+                    runtime_key=entry.runtime_key,
+                    now=now,
+                    observed_at=None,
+                    running_since=entry.running_since,
+                    route=route,
+                )
+            )
+        except PilothouseError as error:
+            _log.error("commands.not_handed_over", runtime=entry.runtime_id, cause=error.message)
+            return Outbound(200, wire.acknowledged(full_required=False))
+        return self.answer(handover, key, entry, now)
+
+    def answer(self, handover: Handover, key: Key, entry: Entry, now: Instant) -> Outbound:
+        """Acknowledge a heartbeat, with the commands that leave with it."""
+        self._agenda.settle(entry.runtime_key, handover.look_again_at, now)
+        item = self._agenda.find(entry.runtime_key)
+        told = _tell(handover.runtime, handover.delivered, key, now)
+        # After these it reports in full, so that success and failure are known one interval later (section 6.5, 3).
+        wants_full = any(each["action"] in _OBSERVED_BY_HEARTBEAT for each in told)
+        return Outbound(200, wire.acknowledged(wants_full, told, self.next_beat_s(entry, item, now)))
+
+    def push(self, runtime_key: int) -> None:
+        """Have a runtime's commands leave over its channel, soon."""
+        if runtime_key in self._desk:
+            self._wanted[runtime_key] = None
+            self._wake.set()
+
+    async def push_wanted(self) -> None:
+        """Send what is wanted over channels, for ever."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._wanted:
+                keys = list(self._wanted)[:PUSHED_AT_ONCE]
+                for key in keys:
+                    del self._wanted[key]
+                await self._push_these(keys)
+
+    async def _push_these(self, runtime_keys: Sequence[int]) -> None:
+        now = self._clock.now()
+        entries = [entry for key in runtime_keys if (entry := self._board.find_key(key)) is not None]
+
+        def settle_all(tx: Transaction) -> list[Handover]:
+            return [
+                settle(
+                    tx,
+                    entry.runtime_key,
+                    now=now,
+                    observed_at=None,
+                    running_since=entry.running_since,
+                    route=CommandRoute.CHANNEL,
+                )
+                for entry in entries
+            ]
+
+        try:
+            handovers = await self._store.write(settle_all)
+            for entry, handover in zip(entries, handovers, strict=True):
+                self._agenda.settle(entry.runtime_key, handover.look_again_at, now)
+                await self._send(entry, handover, now)
+        except PilothouseError as error:
+            # They stay queued or are offered again: the next heartbeat takes them.
+            _log.error("commands.not_pushed", runtimes=len(entries), cause=error.message)
+
+    async def _send(self, entry: Entry, handover: Handover, now: Instant) -> None:
+        key_id = self._desk.key_id_of(entry.runtime_key)
+        if key_id is None or not handover.delivered:
+            return
+        for told in _tell(handover.runtime, handover.delivered, await self._keyring.load(key_id), now):
+            self._desk.send_command(entry.runtime_key, told)
+
+
+def _tell(
+    runtime: SteeredRuntime | None, delivered: Sequence[Command], key: Key, now: Instant
+) -> list[dict[str, object]]:
+    return [] if runtime is None else [to_wire(command, runtime, key.signing, now) for command in delivered]

@@ -1,0 +1,99 @@
+"""Refusing what a runtime sent: the answer it gets, the figure, the line in our log, the entry in the console."""
+
+import msgspec
+import structlog
+
+from pilothouse.base.clock import Clock
+from pilothouse.base.errors import PilothouseError, Refused
+from pilothouse.domain.heartbeat import FullHeartbeat
+from pilothouse.observe.figures import Figures
+from pilothouse.observe.often import worth_a_line
+from pilothouse.observe.refusals import RefusalBook, RefusedSender
+from pilothouse.protocol import wire
+from pilothouse.protocol.exchange import Inbound, Outbound
+from pilothouse.protocol.statuses import ACKNOWLEDGED_FALSE, RETRY_AFTER_S, UNAVAILABLE, status_of
+from pilothouse.protocol.token import TokenReader
+
+_log = structlog.get_logger(__name__)
+_RETRY_LATER = (("retry-after", str(RETRY_AFTER_S)),)
+
+
+class Refuser(msgspec.Struct, kw_only=True, eq=False):
+    """Makes refusals."""
+
+    tokens: TokenReader
+    refusals: RefusalBook
+    figures: Figures
+    clock: Clock
+
+    def refuse(self, error: PilothouseError, request: Inbound, heartbeat: FullHeartbeat | None = None) -> Outbound:
+        """Answer a request that cannot be taken."""
+        status = status_of(error)
+        if not isinstance(error, Refused):
+            self.figures.unavailable += 1
+            _log.error("heartbeat.unavailable", code=error.code, cause=error.message, address=request.address)
+            return Outbound(
+                UNAVAILABLE,
+                wire.refusal(
+                    "UNAVAILABLE",
+                    "The control plane cannot take heartbeats right now.",
+                    "Nothing to do here: try again.",
+                ),
+                _RETRY_LATER,
+            )
+        self._note(error, request, heartbeat)
+        if status == ACKNOWLEDGED_FALSE:
+            return Outbound(
+                status, wire.not_acknowledged([f"{error.message} {error.fix}"], code=error.code, fix=error.fix)
+            )
+        later = _RETRY_LATER if status == UNAVAILABLE else ()
+        return Outbound(status, wire.refusal(error.code, error.message, error.fix), later)
+
+    def _note(self, error: Refused, request: Inbound, heartbeat: FullHeartbeat | None) -> None:
+        self.figures.refused[error.code] += 1
+        sender = self._sender(request, heartbeat)
+        count = self.refusals.note(error.code, error.message, error.fix, sender, self.clock.now())
+        if worth_a_line(count):
+            _log.warning(
+                "heartbeat.refused",
+                code=error.code,
+                cause=error.message,
+                fix=error.fix,
+                times=count,
+                **{name: value for name, value in msgspec.structs.asdict(sender).items() if value is not None},
+            )
+
+    def _sender(self, request: Inbound, heartbeat: FullHeartbeat | None) -> RefusedSender:
+        try:
+            key_id = self.tokens.key_id(request.authorization)
+        except Refused:
+            key_id = None
+        if heartbeat is None:
+            return RefusedSender(address=request.address, key_id=key_id)
+        return RefusedSender(
+            address=request.address,
+            key_id=key_id,
+            runtime_id=heartbeat.runtime_id,
+            runtime_name=heartbeat.runtime_name,
+            environment=heartbeat.environment,
+            project=heartbeat.project,
+            integration=heartbeat.integration,
+        )
+
+
+def not_allowed(allow: str) -> Outbound:
+    """Answer a method that an address does not take."""
+    body = wire.refusal("METHOD_NOT_ALLOWED", f"This address takes {allow}.", f"Send a {allow} request.")
+    return Outbound(405, body, (("allow", allow),))
+
+
+def nothing_here(path: str) -> Outbound:
+    """Answer an address that is none."""
+    return Outbound(
+        404,
+        wire.refusal(
+            "NOT_FOUND",
+            f"Nothing is at {path[:200]} on the runtimes' port.",
+            "Runtimes send to /icp/heartbeat and /icp/deltaHeartbeat; the console is on the other port (9446).",
+        ),
+    )
