@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 from pilothouse.base.clock import FakeClock
+from pilothouse.domain.secrets import expiry_notice
 from pilothouse.operations import sealed_material
 from pilothouse.protocol.keyring import Keyring
 from sqlalchemy import event, text
@@ -422,3 +423,20 @@ async def test_who_may_not_manage_critical_environments_changes_no_secret_of_one
     assert (await show(admin, critical))["state"] == "ACTIVE"
     await admin.ask(EXPIRE, k=key_id_of(runtime.secret), e=later)
     await admin.ask(REVOKE, k=key_id_of(runtime.secret))
+
+
+# the warning that a runtime carries
+
+
+def test_a_runtime_is_warned_from_seven_days_before_its_secrets_end_on() -> None:
+    end = 1_790_000_000.0
+    assert expiry_notice("1f3a9c02", None, end) is None
+    assert expiry_notice("1f3a9c02", end, end - 7 * DAY_S - 0.001) is None
+    soon, over = expiry_notice("1f3a9c02", end, end - 7 * DAY_S), expiry_notice("1f3a9c02", end, end)
+    assert soon is not None
+    assert over is not None
+    assert (soon.code, over.code) == ("SECRET_EXPIRING", "SECRET_EXPIRED")
+    for notice in (soon, over):
+        assert "1f3a9c02" in notice.message
+        assert rfc3339(end) in notice.message
+        assert notice.fix
