@@ -65,8 +65,8 @@ class Broker:
         del subscriber
         return 0
 
-    async def hand_back(self, subscriber: Any, messages: list[Any]) -> int:
-        """Give unsettled messages back to the broker; answers how many more than these went back."""
+    async def hand_back(self, subscriber: Any, cut: list[Any], unbegun: list[Any]) -> int:
+        """Give back what was cut off and what no handler had yet; answers how many of the latter went back."""
         raise NotImplementedError
 
     async def end(self, subscriber: Any, hand: Hand) -> None:
@@ -96,13 +96,14 @@ async def stop(broker: Broker, subscriber: Any, hand: Hand, grace_s: float) -> C
         cut = await hand.cut()
         await hand.read_to_the_end()
         unbegun += [one for one in hand.refused if not any(one is other for other in unbegun)]
-        more = await broker.hand_back(subscriber, [*cut, *unbegun])
+        returned = await broker.hand_back(subscriber, cut, unbegun)
         stubborn = hand.handlers()
         if stubborn:
             # The library would wait for them a second time.
             subscriber.lock = contextlib.nullcontext()
         await asyncio.wait_for(broker.end(subscriber, hand), _END_LIMIT_S)
-        return Counts(finished, len(unbegun) + more, len(cut), stubborn)
+        lost = max(0, len(unbegun) - returned)
+        return Counts(finished, returned, len(cut) + lost, stubborn)
     finally:
         hand.forget()
         hand.refusing = False

@@ -71,12 +71,12 @@ class Hand:
         return [message for key, message in list(self._queued.items()) if key not in begun]
 
     async def drained(self, grace_s: float, waiting: Callable[[], int]) -> bool:
-        """Wait until nothing is in hand, twice in a row because a message may be between two tasks."""
+        """Wait until nothing is in hand, three times in a row because a message may be between two tasks."""
         deadline = time.monotonic() + grace_s
         quiet = 0
         while True:
             quiet = 0 if self.busy() or self.reading or waiting() else quiet + 1
-            if quiet > 1:
+            if quiet > 2:  # noqa: PLR2004 - said above
                 return True
             if time.monotonic() >= deadline and (quiet == 0):
                 return False

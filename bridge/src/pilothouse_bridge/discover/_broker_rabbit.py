@@ -38,12 +38,14 @@ class Rabbit(Broker):
             if not queue.channel.is_closed:
                 await queue.cancel(tag, timeout=_CANCEL_LIMIT_S)
 
-    async def hand_back(self, subscriber: Any, messages: list[Any]) -> int:
+    async def hand_back(self, subscriber: Any, cut: list[Any], unbegun: list[Any]) -> int:
         """Requeue, unless the program settled it or took it without acknowledgement."""
         del subscriber
-        for message in messages:
+        returned = 0
+        for number, message in enumerate([*cut, *unbegun]):
             if not message.processed:
                 # The channel may be gone: then the server requeued it by itself.
                 with contextlib.suppress(Exception):
                     await message.nack(requeue=True)
-        return 0
+                returned += number >= len(cut)
+        return returned

@@ -65,29 +65,31 @@ class Redis(Broker):
         if _longest_read_s(subscriber) > _PATIENCE_S and hand.reading and not hand.busy():
             await _unblock(subscriber)
 
-    async def hand_back(self, subscriber: Any, messages: list[Any]) -> int:
-        """Lists get their messages back in front; streams have them still."""
+    async def hand_back(self, subscriber: Any, cut: list[Any], unbegun: list[Any]) -> int:
+        """Lists get their messages back in front; streams have them still; channels lose them."""
+        messages = [*cut, *unbegun]
         if hasattr(subscriber, "list_sub"):
             # Pushed from the last to the first, each in front of the one before.
             for message in reversed(messages):
                 data = message["data"]
                 batch = cast("list[bytes]", data if isinstance(data, list) else [data])
                 await subscriber._client.lpush(subscriber.list_sub.name, *reversed(batch))  # noqa: SLF001
-            return 0
+            return len(unbegun)
         if not hasattr(subscriber, "stream_sub") or not messages:
             return 0
-        stream, entries = subscriber.stream_sub, [entry for one in messages for entry in one["message_ids"]]
-        first = min(entries, key=_as_number)
+        stream = subscriber.stream_sub
+        first = min((entry for one in messages for entry in one["message_ids"]), key=_as_number)
         if stream.group is None:
             subscriber.last_id = _before(first)
-        elif stream.min_idle_time is None and stream.claim_min_idle_time is None:  # else it claims them by itself
+            return len(unbegun)
+        if stream.min_idle_time is None and stream.claim_min_idle_time is None:  # else it claims them by itself
             hand_of(subscriber).parked = _before(first)
-            # The rest of a batch whose handler was cut off was never looked at, and is pending like the others.
-            pending = await subscriber._client.xpending_range(  # noqa: SLF001
-                stream.name, stream.group, min=first, max="+", count=_MANY, consumername=stream.consumer
-            )
-            return len({_text(one["message_id"]) for one in pending} - {_text(entry) for entry in entries})
-        return 0
+        # The rest of a batch whose handler was cut off was never looked at, and is pending like the others.
+        pending = await subscriber._client.xpending_range(  # noqa: SLF001
+            stream.name, stream.group, min=first, max="+", count=_MANY, consumername=stream.consumer
+        )
+        handled = {_text(entry) for one in cut for entry in one["message_ids"]}
+        return len({_text(one["message_id"]) for one in pending} - handled)
 
 
 def _what(subscriber: Any) -> Any:
