@@ -3,7 +3,10 @@ import type { EnvironmentRowFragment } from '@/api/generated/operations'
 import { useRuntimeList } from '@/live/use-runtime-list'
 import { strings } from '@/strings/common'
 import { runtimes as words } from '@/strings/runtimes'
+import { changes } from '@/strings/steering'
 import { Age } from '@/ui/age'
+import { buttonClass } from '@/ui/button'
+import { StalledMark } from '@/ui/change'
 import { CouldNotLoad } from '@/ui/states'
 import { CriticalBadge, Status } from '@/ui/status'
 import { PATH, to } from '@/util/paths'
@@ -30,6 +33,15 @@ export function EnvironmentHealth({ environment, project, integration }: Environ
           {environment.displayName}
         </Link>
         {environment.critical && <CriticalBadge />}
+        {query.isSuccess && total > 0 && (
+          <Link
+            {...to.steering(project, integration, { environment: environment.handle })}
+            aria-label={changes.steerLabel(environment.displayName)}
+            className={`${buttonClass('plain', true)} order-last ml-auto`}
+          >
+            {changes.steer}
+          </Link>
+        )}
         {query.isSuccess && (
           <span className="nums text-muted">
             {total === 0 ? words.noRuntimes : words.runningOf(running, rows.length, query.hasNextPage)}
@@ -44,6 +56,7 @@ export function EnvironmentHealth({ environment, project, integration }: Environ
           {notWell.map((row) => (
             <li key={row.id} className="flex flex-wrap items-center gap-x-2.5">
               <Status status={row.status} />
+              <StalledMark changes={row.changes} />
               <Age at={row.statusSince} className="text-faint" />
               <Link {...to.runtime(row.id)} className="mono link ml-1">
                 {runtimeLabel(row)}

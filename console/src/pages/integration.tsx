@@ -29,9 +29,14 @@ export function IntegrationPage() {
         title={displayName}
         note={<Counts counts={query.data.runtimes} empty={runtimes.noRuntimes} />}
         actions={
-          <Link {...to.integrationRuntimes(project, integration)} className={buttonClass('solid')}>
-            {words.runtimes}
-          </Link>
+          <>
+            <Link {...to.steering(project, integration)} className={buttonClass()}>
+              {words.steering}
+            </Link>
+            <Link {...to.integrationRuntimes(project, integration)} className={buttonClass('solid')}>
+              {words.runtimes}
+            </Link>
+          </>
         }
       />
       <div className="grid items-start gap-x-4 lg:grid-cols-[minmax(0,1fr)_340px]">

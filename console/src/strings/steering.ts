@@ -66,6 +66,7 @@ export const commands = {
     MANAGEMENT_API: 'by its management API',
     TUNNEL: 'through the tunnel',
   },
+  for: 'for',
   attempts: (count: number) => (count === 1 ? '1 attempt' : `${count} attempts`),
   nextAttempt: 'offered again',
   deadline: 'expires',
@@ -178,6 +179,21 @@ export const steering = {
   openRuntimes: 'Open runtimes',
   loggersNotReported:
     'Micro Integrator reports no loggers with its heartbeats: set a level by name, or ask a runtime for them.',
+}
+
+export const changes = {
+  stalled: 'Stalled',
+  stalledTitle: 'A change has stalled',
+  stalledTip: (reason: string) => `A change has stalled: ${reason}`,
+  changing: 'Change under way',
+  inSync: 'As asked',
+  channel: 'Live channel',
+  channelTip: 'Its push channel is open: what is asked reaches it at once.',
+  byHeartbeat: 'By heartbeat',
+  byHeartbeatTip: 'No push channel: what is asked goes out with its next heartbeat.',
+  steer: 'Steer',
+  steerLabel: (what: string) => `Steer: ${what}`,
+  seeCommands: 'See its commands',
 }
 
 export const confirm = {

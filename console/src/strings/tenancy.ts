@@ -54,6 +54,7 @@ export const integration = {
   health: 'Runtimes by environment',
   about: 'About',
   runtimes: 'Open runtimes',
+  steering: 'Steer',
   secrets: 'Secrets',
   facts: {
     handle: 'Handle',

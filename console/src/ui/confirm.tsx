@@ -128,9 +128,11 @@ export function InlineConfirm({ question, submit, pending, problem, onConfirm, o
       <Button small onClick={onClose}>
         {strings.cancel}
       </Button>
-      <div className="basis-full empty:hidden">
-        <ProblemText problem={problem} except={[]} />
-      </div>
+      {problem && (
+        <div className="basis-full">
+          <ProblemText problem={problem} except={[]} />
+        </div>
+      )}
     </fieldset>
   )
 }

@@ -31,3 +31,12 @@ export function useSecondsLeft(until: number): number {
   const read = useCallback(() => Math.max(0, Math.ceil((until - Date.now()) / 1_000)), [until])
   return useSyncExternalStore(subscribe, read)
 }
+
+/** The span until an instant as text; undefined without one and once it has passed. */
+export function useUntil(iso: string | null): string | undefined {
+  const read = useCallback(() => {
+    const left = iso === null ? 0 : Date.parse(iso) - serverNow()
+    return left > 0 ? formatSpan(left) : undefined
+  }, [iso])
+  return useSyncExternalStore(subscribe, read)
+}

@@ -7,6 +7,7 @@ import { refusals as refusalWords, runtimes } from '@/strings/runtimes'
 import { home as words } from '@/strings/tenancy'
 import { Age } from '@/ui/age'
 import { buttonClass } from '@/ui/button'
+import { StalledMark } from '@/ui/change'
 import { Card } from '@/ui/page'
 import { Said } from '@/ui/said'
 import { CouldNotLoad, Empty, Skeleton } from '@/ui/states'
@@ -99,8 +100,9 @@ function Trouble({ row }: { row: RuntimeRowFragment }) {
   return (
     <li className={troubleClass}>
       <span className="flex items-center gap-2 whitespace-nowrap">
-        {row.status === 'RUNNING' ? <WarningMark text={row.warnings[0]?.message ?? ''} /> : null}
+        {row.status === 'RUNNING' && row.warnings[0] && <WarningMark text={row.warnings[0].message} />}
         <Status status={row.status} />
+        <StalledMark changes={row.changes} />
         <Age at={row.statusSince} className="text-faint" />
       </span>
       <span className="min-w-0">

@@ -1,22 +1,28 @@
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
 import { Link, useParams, useSearch } from '@tanstack/react-router'
-import { History } from 'lucide-react'
+import { CornerUpRight, History, OctagonAlert } from 'lucide-react'
 import { useState } from 'react'
 import { RuntimePageDocument, type RuntimePageQuery } from '@/api/generated/operations'
-import { heartbeatQuery, PAGE_SIZE, runtimeQuery } from '@/api/queries'
-import { strings, typeNames } from '@/strings/common'
+import { PAGE_SIZE, runtimeQuery } from '@/api/queries'
 import { runtime as words } from '@/strings/runtimes'
+import { changes as changeWords } from '@/strings/steering'
 import { Age } from '@/ui/age'
-import { CopyGraphql, CopyIconButton } from '@/ui/copy'
-import { Card, Facts, PageHead } from '@/ui/page'
+import { buttonClass } from '@/ui/button'
+import { ChangeMark } from '@/ui/change'
+import { CopyGraphql } from '@/ui/copy'
+import { PageHead } from '@/ui/page'
 import { Said } from '@/ui/said'
 import { CouldNotLoad, Missing, Skeleton } from '@/ui/states'
-import { CriticalBadge, Status } from '@/ui/status'
+import { Status } from '@/ui/status'
 import { PATH, to } from '@/util/paths'
 import { runtimeLabel } from '@/util/runtime-label'
 import type { RuntimeSearch } from '@/util/search'
 import { useSearchState } from '@/util/use-search-state'
-import { Listeners } from './listeners'
+import { Actions, Asking, type Question, useAskBlocked } from './actions'
+import { Artifacts } from './artifacts'
+import { Commands } from './commands'
+import { Identity, Process } from './facts'
+import { Consumers, Listeners, Schedules } from './listeners'
 import { LogLevels } from './log-levels'
 import { Services } from './services'
 
@@ -28,6 +34,7 @@ export function RuntimePage() {
   const search = useSearch({ from: `/shell${PATH.runtime}` })
   const change = useSearchState<RuntimeSearch>()
   const [first, setFirst] = useState(PAGE_SIZE)
+  const [question, setQuestion] = useState<Question>()
   const query = useQuery({ ...runtimeQuery(runtimeId, first), placeholderData: keepPreviousData })
   if (query.isPending) return <Skeleton label={words.what} rows={12} />
   if (query.data === null) return <Missing what={words.kind} />
@@ -41,38 +48,55 @@ export function RuntimePage() {
       <PageHead
         title={runtimeLabel(runtime)}
         note={
-          <span className="inline-flex items-center gap-2">
+          <span className="inline-flex flex-wrap items-center gap-x-2">
             <Status status={runtime.status} />
             <span>
               {words.since} <Age at={runtime.statusSince} />
             </span>
+            <ChangeMark changes={runtime.changes} />
           </span>
         }
-        actions={<CopyGraphql document={RuntimePageDocument} variables={{ id: runtimeId, first }} />}
+        actions={
+          <>
+            <CopyGraphql document={RuntimePageDocument} variables={{ id: runtimeId, first }} />
+            <Actions runtime={runtime} onAsk={setQuestion} />
+          </>
+        }
       />
       <p className="-mt-2 mb-3 text-muted">
         <Said text={runtime.statusReason} />
       </p>
+      <Stalled runtime={runtime} />
       <Warnings runtime={runtime} />
+      <Moved runtime={runtime} />
       <AsReported runtime={runtime} />
       <div className="grid items-start gap-x-4 xl:grid-cols-[minmax(0,1fr)_412px]">
         <div className="min-w-0 items-start gap-x-4 min-[1800px]:grid min-[1800px]:grid-cols-2">
           <div className="min-w-0">
-            <Services
-              runtime={runtime}
-              filter={search.services ?? ''}
-              onFilter={(services) => change({ services: services || undefined }, true)}
-              {...more}
-            />
+            {runtime.type === 'MI' ? (
+              <MicroIntegrator runtime={runtime} search={search} onAsk={setQuestion} />
+            ) : (
+              <Services
+                runtime={runtime}
+                filter={search.services ?? ''}
+                onFilter={(services) => change({ services: services || undefined }, true)}
+                {...more}
+              />
+            )}
           </div>
           <div className="min-w-0">
-            <Listeners runtime={runtime} {...more} />
-            <LogLevels
-              runtime={runtime}
-              filter={search.filter ?? ''}
-              onFilter={(filter) => change({ filter: filter || undefined }, true)}
-              {...more}
-            />
+            {(runtime.type !== 'MI' || runtime.listenerCount > 0) && <Listeners runtime={runtime} {...more} />}
+            <Consumers runtime={runtime} {...more} />
+            <Schedules runtime={runtime} {...more} />
+            {(runtime.type !== 'MI' || runtime.logLevels.totalCount > 0) && (
+              <LogLevels
+                runtime={runtime}
+                filter={search.filter ?? ''}
+                onFilter={(filter) => change({ filter: filter || undefined }, true)}
+                {...more}
+              />
+            )}
+            <Commands runtimeId={runtime.id} />
           </div>
         </div>
         <div className="min-w-0">
@@ -80,7 +104,63 @@ export function RuntimePage() {
           <Identity runtime={runtime} />
         </div>
       </div>
+      {question && <Asking runtime={runtime} question={question} onClose={() => setQuestion(undefined)} />}
     </>
+  )
+}
+
+type MicroIntegratorProps = { runtime: RuntimeFacts; search: RuntimeSearch; onAsk: (question: Question) => void }
+
+function MicroIntegrator({ runtime, search, onAsk }: MicroIntegratorProps) {
+  const change = useSearchState<RuntimeSearch>()
+  const askBlocked = useAskBlocked(runtime)
+  return (
+    <Artifacts
+      runtime={runtime}
+      search={search}
+      onSearch={(next) => change(next, true)}
+      askBlocked={askBlocked}
+      onSource={(kind, name) => onAsk({ question: 'SOURCE', kind, name })}
+    />
+  )
+}
+
+/** It is well, and yet not as it was asked to be: why, and where that is seen to. */
+function Stalled({ runtime: { changes, project, integration, environment } }: { runtime: RuntimeFacts }) {
+  if (changes.state !== 'STALLED') return null
+  return (
+    <section
+      aria-label={changeWords.stalledTitle}
+      className="mb-4 flex flex-wrap items-center gap-x-3 gap-y-1 rounded-lg border border-line bg-warn-soft px-3.5 py-2"
+    >
+      <OctagonAlert size={15} className="shrink-0 text-warn" aria-hidden />
+      <p className="min-w-0 flex-1 basis-64">
+        <strong className="font-semibold">{changeWords.stalledTitle}.</strong> <Said text={changes.reason} />
+      </p>
+      <a href="#commands" className={buttonClass('plain', true)}>
+        {changeWords.seeCommands}
+      </a>
+      <Link
+        {...to.steering(project.handle, integration.handle, { environment: environment.handle, differing: true })}
+        className={buttonClass('plain', true)}
+      >
+        {changeWords.steer}
+      </Link>
+    </section>
+  )
+}
+
+function Moved({ runtime: { movedTo } }: { runtime: RuntimeFacts }) {
+  if (!movedTo) return null
+  return (
+    <p className="-mt-1.5 mb-2.5 flex flex-wrap items-center gap-x-1.5 text-muted">
+      <CornerUpRight size={14} className="text-faint" aria-hidden />
+      {words.moved}
+      <Link {...to.runtime(movedTo.id)} className="mono link">
+        {runtimeLabel(movedTo)}
+      </Link>
+      {movedTo.project.displayName} / {movedTo.integration.displayName} · {movedTo.environment.displayName}
+    </p>
   )
 }
 
@@ -116,101 +196,5 @@ function AsReported({ runtime: { status, lastHeartbeatAt } }: { runtime: Runtime
         )}
       </span>
     </p>
-  )
-}
-
-const unknown = <span className="text-faint">{strings.notReported}</span>
-
-function Process({ runtime }: { runtime: RuntimeFacts }) {
-  const { node, environment, project, integration } = runtime
-  const heartbeat = useQuery(heartbeatQuery(runtime.id))
-  const lastHeartbeatAt = [runtime.lastHeartbeatAt, heartbeat.data]
-    .filter((at) => at != null)
-    .sort()
-    .at(-1)
-  const os = [node.osName, node.osVersion, node.osArch].filter(Boolean).join(' ')
-  const platform = [node.platformName, node.platformVersion].filter(Boolean).join(' ')
-  return (
-    <Card title={words.process} label={words.process}>
-      <Facts
-        facts={[
-          [
-            words.facts.environment,
-            <span key="environment" className="inline-flex flex-wrap items-center gap-2">
-              <Link {...to.runtimes(environment.handle)} className="link">
-                {environment.displayName}
-              </Link>
-              {environment.critical && <CriticalBadge />}
-            </span>,
-          ],
-          [
-            words.facts.integration,
-            <span key="integration" className="inline-flex flex-wrap items-center gap-x-1">
-              <Link {...to.project(project.handle)} className="link">
-                {project.displayName}
-              </Link>
-              <span className="text-faint">/</span>
-              <Link {...to.integration(project.handle, integration.handle)} className="link">
-                {integration.displayName}
-              </Link>
-            </span>,
-          ],
-          [words.facts.heartbeat, lastHeartbeatAt ? <Age key="heartbeat" at={lastHeartbeatAt} ago /> : unknown],
-          [words.facts.type, typeNames[runtime.type].long],
-          [words.facts.version, runtime.version ? <code key="version">{runtime.version}</code> : unknown],
-          ...(runtime.automation
-            ? [
-                [
-                  words.facts.automation,
-                  `${runtime.automation.organization}/${runtime.automation.package} ${runtime.automation.version}`,
-                ] as [string, string],
-              ]
-            : []),
-          [words.facts.host, node.hostname ? <code key="host">{node.hostname}</code> : unknown],
-          [words.facts.processId, node.processId ?? unknown],
-          [words.facts.started, node.startedAt ? <Age key="started" at={node.startedAt} ago /> : unknown],
-          [words.facts.platform, platform || unknown],
-          [words.facts.home, node.platformHome ? <code key="home">{node.platformHome}</code> : unknown],
-          [words.facts.os, os || unknown],
-        ]}
-      />
-    </Card>
-  )
-}
-
-/** An identity stays on one line, in small letters, and is copied with one press. */
-function Identifier({ name, value }: { name: string; value: string }) {
-  return (
-    <span className="flex items-center gap-1">
-      <code className="min-w-0 overflow-x-auto whitespace-nowrap text-[11px] tracking-[-0.01em]">{value}</code>
-      <CopyIconButton text={value} label={strings.copyWhat(name)} />
-    </span>
-  )
-}
-
-function Identity({ runtime }: { runtime: RuntimeFacts }) {
-  return (
-    <Card title={words.identity} label={words.identity}>
-      <Facts
-        facts={[
-          [
-            words.facts.runtimeId,
-            <Identifier key="runtimeId" name={words.facts.runtimeId} value={runtime.runtimeId} />,
-          ],
-          [words.facts.name, runtime.name ? <code key="name">{runtime.name}</code> : unknown],
-          [words.facts.id, <Identifier key="id" name={words.facts.id} value={runtime.id} />],
-          [words.facts.secret, runtime.secretKeyId ? <code key="secret">{runtime.secretKeyId}</code> : unknown],
-          [
-            words.facts.interval,
-            runtime.heartbeatIntervalSeconds == null
-              ? words.intervalUnknown
-              : words.seconds(runtime.heartbeatIntervalSeconds),
-          ],
-          [words.facts.offlineAfter, words.seconds(runtime.offlineAfterSeconds)],
-          [words.facts.address, runtime.address ? <code key="address">{runtime.address}</code> : unknown],
-          [words.facts.registered, <Age key="registered" at={runtime.registeredAt} ago />],
-        ]}
-      />
-    </Card>
   )
 }

@@ -1,51 +1,81 @@
+import type { ConsumerFactsFragment, ListenerFactsFragment, ScheduleFactsFragment } from '@/api/generated/operations'
 import { runtime as words } from '@/strings/runtimes'
-import { More } from '@/ui/more'
-import { Card, TableBox } from '@/ui/page'
-import { Empty } from '@/ui/states'
-import { State } from '@/ui/status'
+import { HostedCard, type HostedColumn } from './hosted'
 import type { RuntimeFacts } from './index'
 
-type ListenersProps = { runtime: RuntimeFacts; onMore: () => void; loading: boolean }
+type CardProps = { runtime: RuntimeFacts; onMore: () => void; loading: boolean }
 
-export function Listeners({ runtime, onMore, loading }: ListenersProps) {
-  const { nodes, totalCount } = runtime.listeners
+const listenerColumns: HostedColumn<ListenerFactsFragment>[] = [
+  { title: words.columns.protocol, cell: ({ protocol }) => protocol },
+  {
+    title: words.columns.address,
+    className: 'mono',
+    cell: ({ host, port }) => [host, port].filter((part) => part != null).join(':'),
+  },
+]
+
+export function Listeners({ runtime, ...more }: CardProps) {
   return (
-    <Card
+    <HostedCard
       title={words.listeners}
-      label={words.listeners}
-      beside={<span className="nums text-muted">{totalCount}</span>}
-    >
-      {nodes.length === 0 ? (
-        <Empty title={words.noListeners} />
-      ) : (
-        <TableBox label={words.listeners}>
-          <table className="grid-table">
-            <thead>
-              <tr>
-                <th scope="col">{words.columns.name}</th>
-                <th scope="col">{words.columns.state}</th>
-                <th scope="col">{words.columns.protocol}</th>
-                <th scope="col">{words.columns.address}</th>
-                <th scope="col">{words.columns.package}</th>
-              </tr>
-            </thead>
-            <tbody>
-              {nodes.map((listener) => (
-                <tr key={`${listener.package} ${listener.name}`}>
-                  <td className="mono">{listener.name}</td>
-                  <td>
-                    <State state={listener.state} unheard={runtime.status !== 'RUNNING'} />
-                  </td>
-                  <td>{listener.protocol}</td>
-                  <td className="mono">{[listener.host, listener.port].filter((part) => part != null).join(':')}</td>
-                  <td className="mono text-muted">{listener.package}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </TableBox>
-      )}
-      <More shown={nodes.length} total={totalCount} onMore={onMore} loading={loading} />
-    </Card>
+      runtime={runtime}
+      kind="LISTENER"
+      rows={runtime.listeners.nodes}
+      total={runtime.listeners.totalCount}
+      columns={listenerColumns}
+      empty={words.noListeners}
+      {...more}
+    />
+  )
+}
+
+const consumerColumns: HostedColumn<ConsumerFactsFragment>[] = [
+  { title: words.columns.protocol, cell: ({ protocol }) => protocol },
+  {
+    title: words.sourceColumn,
+    cell: ({ source, group }) => (
+      <>
+        <code>{source}</code>
+        {group && <span className="text-muted"> {words.group(group)}</span>}
+      </>
+    ),
+  },
+  { title: words.handler, className: 'mono text-faint', cell: ({ handler }) => handler },
+]
+
+export function Consumers({ runtime, ...more }: CardProps) {
+  if (runtime.consumers.totalCount === 0) return null
+  return (
+    <HostedCard
+      title={words.consumers}
+      runtime={runtime}
+      kind="CONSUMER"
+      rows={runtime.consumers.nodes}
+      total={runtime.consumers.totalCount}
+      columns={consumerColumns}
+      empty=""
+      {...more}
+    />
+  )
+}
+
+const scheduleColumns: HostedColumn<ScheduleFactsFragment>[] = [
+  { title: words.trigger, cell: ({ trigger }) => trigger },
+  { title: words.handler, className: 'mono text-faint', cell: ({ handler }) => handler },
+]
+
+export function Schedules({ runtime, ...more }: CardProps) {
+  if (runtime.schedules.totalCount === 0) return null
+  return (
+    <HostedCard
+      title={words.schedules}
+      runtime={runtime}
+      kind="SCHEDULE"
+      rows={runtime.schedules.nodes}
+      total={runtime.schedules.totalCount}
+      columns={scheduleColumns}
+      empty=""
+      {...more}
+    />
   )
 }

@@ -1,8 +1,12 @@
 import { runtime as words } from '@/strings/runtimes'
+import { steering } from '@/strings/steering'
 import { More } from '@/ui/more'
 import { Card, TableBox } from '@/ui/page'
+import { Said } from '@/ui/said'
 import { Empty } from '@/ui/states'
 import { FilterBox } from './filter-box'
+import { hiddenBy } from './handlers'
+import { SteerLink } from './hosted'
 import type { RuntimeFacts } from './index'
 
 type LogLevelsProps = {
@@ -13,17 +17,38 @@ type LogLevelsProps = {
   loading: boolean
 }
 
+/** So many handlers are named above the list; each logger that one hides says so itself. */
+const HANDLERS = 3
+
 /** The filter narrows what is loaded; the API has none for loggers. */
 export function LogLevels({ runtime, filter, onFilter, onMore, loading }: LogLevelsProps) {
+  const { logHandlers } = runtime
   const { nodes, totalCount } = runtime.logLevels
-  const shown = nodes.filter((each) => `${each.logger} ${each.level}`.toLowerCase().includes(filter.toLowerCase()))
+  const shown = nodes
+    .map((each) => ({ ...each, hiding: hiddenBy(each.logger, each.level, logHandlers) }))
+    .filter((each) => `${each.logger} ${each.level}`.toLowerCase().includes(filter.toLowerCase()))
   return (
     <Card
       title={words.logLevels}
       label={words.logLevels}
       beside={<span className="nums text-muted">{totalCount}</span>}
-      actions={<FilterBox label={words.filter} value={filter} onFilter={onFilter} among={nodes.length} />}
+      actions={
+        <>
+          <FilterBox label={words.filter} value={filter} onFilter={onFilter} among={nodes.length} />
+          {totalCount > 0 && <SteerLink runtime={runtime} kind="LOGGER" what={words.logLevels} />}
+        </>
+      }
     >
+      {logHandlers.length > 0 && (
+        <ul className="border-b border-line px-3.5 py-1.5 text-muted">
+          {logHandlers.slice(0, HANDLERS).map(({ logger, handler, level }) => (
+            <li key={`${logger} ${handler}`}>
+              <Said text={words.handlers(handler, logger || words.rootLogger, level)} />
+            </li>
+          ))}
+          {logHandlers.length > HANDLERS && <li>{steering.more(logHandlers.length - HANDLERS)}</li>}
+        </ul>
+      )}
       {nodes.length === 0 ? (
         <Empty title={words.noLogLevels} />
       ) : shown.length === 0 ? (
@@ -40,10 +65,22 @@ export function LogLevels({ runtime, filter, onFilter, onMore, loading }: LogLev
               </tr>
             </thead>
             <tbody>
-              {shown.map(({ logger, level }) => (
+              {shown.map(({ logger, level, hiding }) => (
                 <tr key={logger}>
                   <td className="mono whitespace-normal! [overflow-wrap:anywhere]">{logger || words.rootLogger}</td>
-                  <td className={`mono ${runtime.status === 'RUNNING' ? 'text-muted' : 'text-faint'}`}>{level}</td>
+                  <td className="whitespace-normal!">
+                    <span className={`mono ${runtime.status === 'RUNNING' ? 'text-muted' : 'text-faint'}`}>
+                      {level}
+                    </span>
+                    {hiding && (
+                      <span
+                        className="ml-2 text-[12px] text-warn"
+                        data-tip={words.hiddenBy(hiding.handler, hiding.logger || words.rootLogger, hiding.level)}
+                      >
+                        {words.hidden(hiding.level)}
+                      </span>
+                    )}
+                  </td>
                 </tr>
               ))}
             </tbody>

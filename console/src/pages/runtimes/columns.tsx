@@ -4,6 +4,7 @@ import type { RuntimeRowFragment } from '@/api/generated/operations'
 import { typeNames } from '@/strings/common'
 import { runtimes as words } from '@/strings/runtimes'
 import { Age } from '@/ui/age'
+import { ChannelSign, StalledMark } from '@/ui/change'
 import { Status, WarningMark } from '@/ui/status'
 import { to } from '@/util/paths'
 import { ROOM } from '@/util/room'
@@ -29,10 +30,13 @@ export const columns: Column[] = [
     key: 'status',
     title: words.columns.status,
     className: 'w-[104px] sm:w-[164px]',
-    cell: ({ status, statusSince }) => (
+    cell: ({ status, statusSince, changes }) => (
       <span className="inline-flex items-center gap-2">
         <Status status={status} />
-        <Age at={statusSince} className="hidden text-faint sm:inline" />
+        <span className="hidden items-center gap-2 sm:inline-flex">
+          <StalledMark changes={changes} />
+          <Age at={statusSince} className="text-faint" />
+        </span>
       </span>
     ),
   },
@@ -75,8 +79,12 @@ export const columns: Column[] = [
     key: 'heartbeat',
     title: words.columns.heartbeat,
     className: 'w-[116px] text-right',
-    cell: ({ lastHeartbeatAt }) =>
-      lastHeartbeatAt ? <Age at={lastHeartbeatAt} ago /> : <span className="text-faint">{words.never}</span>,
+    cell: ({ lastHeartbeatAt, channel }) => (
+      <span className="inline-flex items-center gap-1.5">
+        <ChannelSign connected={channel?.connected ?? false} />
+        {lastHeartbeatAt ? <Age at={lastHeartbeatAt} ago /> : <span className="text-faint">{words.never}</span>}
+      </span>
+    ),
   },
   {
     key: 'reason',

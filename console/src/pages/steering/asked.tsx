@@ -118,7 +118,7 @@ function Trouble({
     <p className="flex flex-wrap items-center gap-x-1.5 gap-y-1 text-warn">
       <TriangleAlert size={13} className="shrink-0" aria-hidden />
       {title && <strong className="font-medium">{title}.</strong>}
-      <span className="min-w-0 flex-1 text-ink">{typeof text === 'string' ? <Said text={text} /> : text}</span>
+      <span className="min-w-0 flex-1 basis-52 text-ink">{typeof text === 'string' ? <Said text={text} /> : text}</span>
       {children}
     </p>
   )

@@ -40,7 +40,7 @@ export function AspectEntry({ artifact, facts, named }: AspectProps) {
     aspect === 'LEVEL' ? words.setLevel(value) : words.verbs[aspect][value === 'DISABLED' ? 'DISABLED' : 'ENABLED']
   return (
     <div
-      className={`grid items-start gap-x-4 gap-y-1 ${named ? 'md:grid-cols-[74px_minmax(0,5fr)_minmax(0,6fr)]' : 'md:grid-cols-[minmax(0,5fr)_minmax(0,6fr)]'}`}
+      className={`grid items-start gap-x-4 gap-y-1 ${named ? 'md:grid-cols-[74px_calc(46%-90px)_minmax(0,1fr)]' : 'md:grid-cols-[46%_minmax(0,1fr)]'}`}
     >
       <span className={named ? 'text-muted' : 'sr-only'}>{words.aspects[aspect]}</span>
       <div className="flex flex-wrap items-start gap-x-2.5 gap-y-1">

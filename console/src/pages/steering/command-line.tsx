@@ -24,7 +24,9 @@ export function CommandLine({ command }: { command: Command }) {
     <li>
       <div className="flex flex-wrap items-center gap-x-2 gap-y-0.5">
         <CommandMark state={state} />
-        <Age at={since} ago={!open} className="text-faint" />
+        <span className="text-faint">
+          {open && words.for} <Age at={since} ago={!open} />
+        </span>
         <Link {...to.runtime(runtime.id)} className="mono link">
           {label}
         </Link>

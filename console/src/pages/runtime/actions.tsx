@@ -1,0 +1,98 @@
+import { useState } from 'react'
+import type { AskRuntimeInput } from '@/api/generated/operations'
+import { RestartRuntimeDocument } from '@/api/generated/operations'
+import { graphql } from '@/api/request'
+import { runtime as words } from '@/strings/runtimes'
+import { Button } from '@/ui/button'
+import { ConfirmDialog } from '@/ui/confirm'
+import { notify } from '@/ui/notices'
+import { useBlocked } from '@/util/permissions'
+import { runtimeLabel } from '@/util/runtime-label'
+import { useAction } from '@/util/use-action'
+import { Ask } from './ask'
+import type { RuntimeFacts } from './index'
+import { RemoveRuntime } from './remove'
+
+export type Question = Omit<AskRuntimeInput, 'runtime'>
+
+/** Why a runtime cannot be asked anything now, or undefined. */
+export function useAskBlocked({ status }: Pick<RuntimeFacts, 'status'>): string | undefined {
+  const blocked = useBlocked()('INTEGRATION_MGT_VIEW')
+  return blocked ?? (status === 'RUNNING' ? undefined : words.actions.notRunning)
+}
+
+type ActionsProps = { runtime: RuntimeFacts; onAsk: (question: Question) => void }
+
+/** What can be done with one runtime; what cannot says why. */
+export function Actions({ runtime, onAsk }: ActionsProps) {
+  const blocked = useBlocked()
+  const askBlocked = useAskBlocked(runtime)
+  const [open, setOpen] = useState<'restart' | 'remove'>()
+  const close = () => setOpen(undefined)
+  const mayNot = blocked('INTEGRATION_MGT_EDIT')
+  const restartBlocked =
+    runtime.status !== 'RUNNING'
+      ? words.actions.notRunning
+      : runtime.restartable
+        ? undefined
+        : words.actions.notRestartable
+  return (
+    <>
+      {runtime.type !== 'BI' && (
+        <Button blocked={askBlocked} onClick={() => onAsk({ question: 'LOGGERS' })}>
+          {words.actions.loggers}
+        </Button>
+      )}
+      {runtime.type === 'MI' && (
+        <Button blocked={askBlocked} onClick={() => onAsk({ question: 'LOG_FILES' })}>
+          {words.actions.files}
+        </Button>
+      )}
+      {runtime.type === 'PY' && (
+        <Button blocked={mayNot ?? restartBlocked} onClick={() => setOpen('restart')}>
+          {words.actions.restart}
+        </Button>
+      )}
+      <Button blocked={blocked('INTEGRATION_MGT_MANAGE')} onClick={() => setOpen('remove')}>
+        {words.actions.remove}
+      </Button>
+      {open === 'restart' && <Restart runtime={runtime} onClose={close} />}
+      {open === 'remove' && <RemoveRuntime runtime={runtime} onClose={close} />}
+    </>
+  )
+}
+
+function Restart({ runtime, onClose }: { runtime: RuntimeFacts; onClose: () => void }) {
+  const label = runtimeLabel(runtime)
+  const { run, pending, problem } = useAction(async (confirm: string | null) => {
+    await graphql(RestartRuntimeDocument, { id: runtime.id, confirm })
+    notify(words.actions.restartAsked(label))
+    onClose()
+  })
+  return (
+    <ConfirmDialog
+      title={words.actions.restartTitle(label)}
+      about={words.actions.restartAbout}
+      submit={words.actions.restart}
+      environment={runtime.environment}
+      look="danger"
+      pending={pending}
+      problem={problem}
+      onConfirm={(confirm) => void run(confirm)}
+      onClose={onClose}
+    />
+  )
+}
+
+type AskedProps = { runtime: RuntimeFacts; question: Question; onClose: () => void }
+
+export function Asking({ runtime, question, onClose }: AskedProps) {
+  const label = runtimeLabel(runtime)
+  const { actions } = words
+  const [title, about] = {
+    LOGGERS: [actions.loggersTitle(label), actions.loggersAbout],
+    LOG_FILES: [actions.filesTitle(label), actions.filesAbout],
+    SOURCE: [actions.sourceTitle(question.name ?? ''), actions.sourceAbout],
+  }[question.question] as [string, string]
+  return <Ask title={title} about={about} input={{ ...question, runtime: runtime.id }} onClose={onClose} />
+}
