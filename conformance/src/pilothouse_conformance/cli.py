@@ -18,6 +18,7 @@ from pilothouse_conformance.world import Options, World
 import_module("pilothouse_conformance.cases")  # registers every case
 
 _CANNOT_RUN = 2
+_LEFT_SHOWN = 10
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -73,11 +74,12 @@ def _prepare(wishes: argparse.Namespace) -> tuple[list[Case], list[Golden], Worl
 
 
 def _summary(world: World, verdicts: Sequence[Verdict], cases: int, took_s: float) -> str:
-    lines = [report.table(verdicts), report.details(verdicts), "", report.count(verdicts[:cases])]
+    lines = [report.details(verdicts), report.table(verdicts), "", report.count(verdicts[:cases])]
     if verdicts[cases:]:
         lines.append(f"golden heartbeats: {report.count(verdicts[cases:])}")
     left = [f"project {world.project} with its integrations", *sorted(set(world.left_behind))]
-    lines += [f"took {took_s:.0f} s; left behind: {'; '.join(left)}", ""]
+    more = [f"and {len(left) - _LEFT_SHOWN} more"] if len(left) > _LEFT_SHOWN else []
+    lines += [f"took {took_s:.0f} s; left behind: {'; '.join([*left[:_LEFT_SHOWN], *more])}", ""]
     return "\n".join(lines)
 
 

@@ -5,7 +5,7 @@ from pilothouse_conformance.verdict import Failed
 from pilothouse_conformance.wire import Json, members
 from pilothouse_conformance.world import Stage, handle_of
 
-COMMAND = "id state reason action route attempts result deliveredAt nextAttemptAt endedAt deadline"
+COMMAND = "id state reason action route attempts result queuedAt deliveredAt nextAttemptAt endedAt deadline"
 _CHANGE = f"mutation ($input: ChangeArtifactInput!) {{ changeArtifact(input: $input) {{ waiting commands {{ {COMMAND} }} }} }}"
 _LEVEL = f"mutation ($input: ChangeLogLevelInput!) {{ changeLogLevel(input: $input) {{ commands {{ {COMMAND} }} }} }}"
 _STEERING = """query ($p: String!, $i: String!, $e: String!, $kind: SteerableKind, $name: String) {

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import http
 import json
 import time
 from dataclasses import dataclass, field
@@ -121,7 +122,11 @@ class Runtime:
     """Members that are added, or put in the place of others."""
     hash: str | None = None
     """None: worked out of what is reported, as the clients do."""
+    longest_gap_s: float = 0.0
+    """The longest time that may have passed between two of its beats, as the server saw them."""
     _token: tuple[float, str, str] = (0.0, "", "")
+    _beat: tuple[float, float] | None = None
+    """When the last beat was sent, and when it was answered; by the monotonic clock."""
 
     @property
     def key_id(self) -> str:
@@ -204,8 +209,22 @@ class Runtime:
         chunks = self.dialect.type == "BI" and len(raw) >= _CHUNKED_FROM_BYTES
         framing = framing or (Framing.CHUNKED if chunks else self.dialect.framing)
         request = Request(method="POST", path=path, headers=told, body=raw, framing=framing)
+        began_s = time.monotonic()
+        answer = self.line.ask(request, pause_s=pause_s)
+        if path in {FULL, DELTA} and answer.status == http.HTTPStatus.OK:
+            self._note_beat(began_s, time.monotonic())
         kind = {FULL: "the full heartbeat", DELTA: "the delta", RESULT: "the result"}.get(path, path)
-        return Beat(kind, self.line.ask(request, pause_s=pause_s))
+        return Beat(kind, answer)
+
+    def silence_s(self) -> tuple[float, float]:
+        """Tell for how long it has been silent: at least, and at most, as the server sees it."""
+        began_s, ended_s = self._beat or (time.monotonic(), time.monotonic())
+        return time.monotonic() - ended_s, time.monotonic() - began_s
+
+    def _note_beat(self, began_s: float, ended_s: float) -> None:
+        if self._beat is not None:
+            self.longest_gap_s = max(self.longest_gap_s, ended_s - self._beat[0])
+        self._beat = began_s, ended_s
 
     def switch(self, name: str, state: str) -> None:
         """Set what the runtime reports of its listener."""

@@ -220,16 +220,13 @@ class Stage:
         """
         for one in (runtime, *others):
             allowed_s = self.row(one)["offlineAfterSeconds"]
-            longest_s = max(self.options.offline_after_s, 4 * INTERVAL_S)
-            demand(allowed_s <= longest_s, f"it is called offline after {allowed_s} s only, longer than {longest_s} s")
+            longest_s = max(self.options.offline_after_s, 3 * one.longest_gap_s) + EPSILON_S
+            demand(allowed_s <= longest_s, f"{allowed_s:.1f} s of silence are allowed, more than {longest_s:.1f} s")
+            time.sleep(max(0.0, allowed_s - one.silence_s()[0] + EPSILON_S))
+            silence_s, _ = one.silence_s()
             row = self.row(one)
-            wait_s = allowed_s - age_s(row["lastHeartbeatAt"]) + EPSILON_S
-            time.sleep(max(0.0, wait_s))
-            row = self.row(one)
-            demand(
-                row["status"] == "OFFLINE",
-                f"after {age_s(row['lastHeartbeatAt']):.1f} s of silence the runtime is {row['status']}: {row['statusReason']}",
-            )
+            told = f"{row['status']}: {row['statusReason']}"
+            demand(row["status"] == "OFFLINE", f"after {silence_s:.1f} s of silence the runtime is {told}")
 
     def affordable(self, wait_s: float, what: str) -> None:
         """Go on when a wait is within the operator's patience.
@@ -295,11 +292,6 @@ def handle_of(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", name.lower() if name.isascii() else name).strip("-")
 
 
-def age_s(instant: str) -> float:
-    """Tell how long ago an instant of the API was, by this machine's clock."""
-    return time.time() - datetime.fromisoformat(instant).timestamp()
-
-
-def seconds_until(instant: str) -> float:
-    """Tell how far away an instant of the API is, by this machine's clock."""
-    return -age_s(instant)
+def span_s(first: str, last: str) -> float:
+    """Tell how long it is from one instant of the API to another: both by the server's clock."""
+    return (datetime.fromisoformat(last) - datetime.fromisoformat(first)).total_seconds()

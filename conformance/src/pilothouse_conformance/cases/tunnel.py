@@ -9,7 +9,7 @@ from pilothouse_conformance.catalogue import case
 from pilothouse_conformance.runtime import BI, BI_PLUS, MI_PLUS, RESULT, Runtime
 from pilothouse_conformance.verdict import Failed, demand
 from pilothouse_conformance.wire import Json, members
-from pilothouse_conformance.world import Stage, seconds_until
+from pilothouse_conformance.world import Stage, span_s
 
 LOGGERS = {"count": 1, "list": [{"loggerName": "rootLogger", "componentName": "root", "level": "INFO"}]}
 READ, WRITE = "instances.list", "instances.terminate"
@@ -81,7 +81,7 @@ def full_demanded(stage: Stage) -> None:
 def tunnel_payload(stage: Stage) -> None:
     """MI_MGMT payload: members exactly commandId, operation, params, identity, deadline; no caller IP."""
     runtime, key = through_tunnel(stage)
-    queries.ask(stage, key, "LOG_FILES")
+    queued = queries.ask(stage, key, "LOG_FILES")
     (command,) = runtime.beat().ok().of("MI_MGMT") or (None,)
     if command is None:
         raise Failed("no MI_MGMT came")
@@ -97,7 +97,9 @@ def tunnel_payload(stage: Stage) -> None:
     identity = set(record["identity"])
     demand(identity in ({"roles"}, {"roles", "userId"}), f"the identity's members are {sorted(identity)}")
     demand(isinstance(record["identity"]["roles"], list), "the roles are no list")
-    demand(seconds_until(record["deadline"]) > 0, f"the deadline {record['deadline']} is over already")
+    demand(
+        span_s(queued["queuedAt"], record["deadline"]) > 0, f"the deadline {record['deadline']} was over from the start"
+    )
     runtime.result(command["commandId"], LOGGERS).accepted()
 
 
@@ -154,16 +156,17 @@ def deadline(stage: Stage) -> None:
     runtime, key = through_tunnel(stage)
     queued = queries.trigger(stage, key, "NightlyTask")
     demand(queued["deadline"] is not None, "the write has no deadline")
-    stage.affordable(seconds_until(queued["deadline"]), "waiting for the deadline of a write")
+    until_s = time.monotonic() + span_s(queued["queuedAt"], queued["deadline"])
+    stage.affordable(until_s - time.monotonic(), "waiting for the deadline of a write")
     with stage.feed(commands=True) as feed:
         commands = stage.until(lambda: runtime.beat().ok().of("MI_MGMT"), 10, "the write was not delivered")
         demand(len(commands) == 1, f"{len(commands)} commands came")
         promised = json.loads(commands[0]["payload"])["deadline"]
-        apart_s = abs(seconds_until(queued["deadline"]) - seconds_until(promised))
+        apart_s = abs(span_s(queued["deadline"], promised))
         demand(apart_s < ROUNDING_S, f"the runtime was told another deadline: {promised}, not {queued['deadline']}")
-        while seconds_until(queued["deadline"]) > 0:
+        while (left_s := until_s - time.monotonic()) > 0:
             runtime.delta().ok()
-            time.sleep(min(2.0, max(0.1, seconds_until(queued["deadline"]))))
+            time.sleep(min(2.0, left_s))
         time.sleep(0.5)
         after = [runtime.beat().ok(), runtime.full().ok(), runtime.delta().ok()]
         demand(not any(beat.of("MI_MGMT") for beat in after), "it was delivered again after its deadline")
