@@ -50,7 +50,7 @@ class Trouble(Enum):
     """How it misbehaves."""
 
     SLOW = "answers after ten minutes"
-    HUGE = "answers with 64 MiB, announced"
+    HUGE = "answers with 16 MiB, announced"
     ENDLESS = "answers without an end, unannounced"
     ERROR_500 = "answers 500 with its reason in `Error`"
     FORBIDDEN = "answers 403 with its reason in `message`"
@@ -256,7 +256,7 @@ class FakeMi:
         if self.trouble in {Trouble.ENDLESS, Trouble.BREAKS_OFF}:
             return await self._endless(request)
         plain = {
-            Trouble.HUGE: lambda: web.Response(body=b'"' + b"x" * (64 * 1024 * 1024) + b'"'),
+            Trouble.HUGE: lambda: web.Response(body=b'"' + b"x" * (16 * 1024 * 1024) + b'"'),
             Trouble.ERROR_500: lambda: web.json_response({"Error": "Synapse is\nnot  itself today"}, status=500),
             Trouble.FORBIDDEN: lambda: web.json_response({"message": "Only administrators may do this"}, status=403),
             Trouble.REDIRECT: lambda: web.Response(status=302, headers={"Location": self.redirect_to}),
@@ -275,8 +275,9 @@ class FakeMi:
         response.enable_chunked_encoding()
         await response.prepare(request)
         await response.write(b'"')
-        while self.trouble is Trouble.ENDLESS:
+        while self.trouble is Trouble.ENDLESS and request.transport is not None and not request.transport.is_closing():
             await response.write(b"x" * 65_536)
+            await asyncio.sleep(0)  # a broken connection must be seen, and the end of the test
         if request.transport is not None:
             request.transport.abort()
         return response

@@ -135,10 +135,7 @@ def test_the_list_takes_hosts_patterns_and_networks() -> None:
     assert not refused("fd12::7", allowed=allowed, host="whatever")
 
 
-@given(
-    st.from_regex(r"[a-z0-9*.-]{0,8}[a-z*][a-z0-9*.-]{0,8}", fullmatch=True),
-    st.from_regex(r"[a-z][a-z0-9.-]{0,12}", fullmatch=True),
-)
+@given(st.text("ab*.-1", min_size=1, max_size=10), st.text("ab.-1", max_size=12))
 def test_patterns_fit_as_the_stars_say(pattern: str, host: str) -> None:
     import re
 

@@ -2,29 +2,22 @@
 
 import asyncio
 import os
-import socket
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
-from contextvars import ContextVar
 from typing import Any, Final, NoReturn, final
 
 import aiohttp
 import msgspec
-from aiohttp.abc import AbstractResolver, ResolveResult
-from aiohttp.client_middlewares import ClientHandlerType
 from yarl import URL
 
 from pilothouse.base.clock import Clock
 from pilothouse.management.answers import Reply, read_answer
 from pilothouse.management.calls import ManagementCall
 from pilothouse.management.failures import Failure, ManagementFailure
+from pilothouse.management.names import Names, Resolve
 from pilothouse.management.policy import PORT_DEFAULT, Address, permit, read_address, read_host, read_port
 from pilothouse.management.rules import ManagementRules, tls_context
+from pilothouse.management.session import Attempt, open_session
 from pilothouse.management.slots import Slots
 from pilothouse.management.tokens import Signing, mint
-
-Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
-"""Host and port → addresses as text. Raises: OSError"""
 
 ADDRESSES_MAX: Final = 4
 """Of one host; more are not tried."""
@@ -63,7 +56,8 @@ class ManagementClient:
         limits = rules.limits
         self._rules = rules
         self._clock = clock
-        self._resolve = resolve or _resolve
+        self._names = Names()
+        self._resolve = resolve or self._names
         self._tls = tls_context(rules)
         self._session: aiohttp.ClientSession | None = None
         self._is_closed = False
@@ -85,11 +79,13 @@ class ManagementClient:
         Raises: ManagementFailure
         """
         host, port = read_host(target.hostname), read_port(target.port)
-        attempt = _Attempt(call, signing)
-        _under_way.set(attempt)
+        if self._is_closed:
+            raise ManagementFailure(Failure.BUSY, "The control plane is shutting down.")
+        attempt = Attempt(call, signing)
         try:
             async with asyncio.timeout(self._rules.limits.whole_s), self._slots.place(target.runtime):
-                reply = await self._exchange(host, port, target.heartbeats_from, attempt)
+                with attempt.begun():
+                    reply = await self._exchange(host, port, target.heartbeats_from, attempt)
         except TimeoutError:
             if not attempt.is_connected:
                 # Connecting has a time of its own: what used up all of it was the wait for a place.
@@ -104,12 +100,11 @@ class ManagementClient:
     async def close(self) -> None:
         """Cut off what is under way and take no more calls."""
         self._is_closed = True
+        self._names.close()
         if self._session is not None:
             await self._session.close()
 
-    async def _exchange(
-        self, host: str | Address, port: int, heartbeats_from: str | None, attempt: "_Attempt"
-    ) -> Reply:
+    async def _exchange(self, host: str | Address, port: int, heartbeats_from: str | None, attempt: Attempt) -> Reply:
         """Resolve, judge, and try the addresses that passed, one after the other, until one can be connected to."""
         ends_at_s = asyncio.get_running_loop().time() + self._rules.limits.connect_s
         resolved = await self._addresses(host, port, ends_at_s)
@@ -133,12 +128,13 @@ class ManagementClient:
                 found = await self._resolve(host, port)
         except TimeoutError:
             raise ManagementFailure(Failure.UNREACHABLE, f"The name {host} was not resolved in time.") from None
-        except (OSError, UnicodeError):
+        except (OSError, UnicodeError, RuntimeError):
+            # RuntimeError: the client was closed in the meantime.
             raise ManagementFailure(Failure.UNREACHABLE, f"The name {host} cannot be resolved.") from None
         # A zone (`fe80::1%eth0`) is left to `read_address`; what is no address at all is nobody's.
         return tuple(address for address in map(read_address, found) if address is not None)
 
-    async def _ask(self, door: "_Door", attempt: "_Attempt", connect_s: float) -> Reply:
+    async def _ask(self, door: "_Door", attempt: Attempt, connect_s: float) -> Reply:
         """Send the call to one address. The URL holds the address itself: nothing is resolved a second time."""
         call = attempt.call
         try:
@@ -190,25 +186,7 @@ class ManagementClient:
         if self._is_closed:
             raise ManagementFailure(Failure.BUSY, "The control plane is shutting down.")
         if self._session is None:
-            trace = aiohttp.TraceConfig()
-            trace.on_connection_create_end.append(_connected)
-            self._session = aiohttp.ClientSession(
-                # No connection is used twice: a call that meets a dying connection could not tell whether it was made.
-                connector=aiohttp.TCPConnector(
-                    ssl=self._tls,
-                    resolver=_NoNames(),
-                    use_dns_cache=False,
-                    force_close=True,
-                    limit=0,
-                    socket_factory=_socket,
-                ),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                trust_env=False,
-                middlewares=(_once,),
-                trace_configs=[trace],
-                auto_decompress=False,
-                headers={"User-Agent": "pilothouse"},
-            )
+            self._session = open_session(self._tls)
         return self._session
 
 
@@ -221,75 +199,6 @@ class _Door(msgspec.Struct, frozen=True, kw_only=True):
 
     def __str__(self) -> str:
         return f"{self.host} ({self.address})" if isinstance(self.host, str) else str(self.address)
-
-
-@final
-class _Attempt:
-    """One call on its way."""
-
-    __slots__ = ("call", "is_connected", "signing", "sockets")
-
-    def __init__(self, call: ManagementCall, signing: Signing) -> None:
-        self.call = call
-        self.signing = signing
-        self.is_connected = False
-        """From here on the call may have arrived."""
-        self.sockets: list[socket.socket] = []
-
-    def hang_up(self) -> None:
-        """End the connection now. Without this, TLS waits half a minute for the farewell of a peer that is silent."""
-        for opened in self.sockets:
-            with suppress(OSError):
-                opened.shutdown(socket.SHUT_RDWR)
-        self.sockets.clear()
-
-
-_under_way: ContextVar[_Attempt] = ContextVar("_under_way")
-
-
-def _socket(address: tuple[int, int, int, str, Any]) -> socket.socket:  # Any: not needed here
-    """Open a socket for the call that is under way in this context."""
-    family, kind, protocol, _, _ = address
-    opened = socket.socket(family, kind, protocol)
-    _under_way.get().sockets.append(opened)
-    return opened
-
-
-class _BrokeOff(aiohttp.ClientError):
-    """The connection ended before there was an answer."""
-
-
-async def _connected(
-    _session: aiohttp.ClientSession, context: Any, _params: aiohttp.TraceConnectionCreateEndParams
-) -> None:  # Any: what aiohttp hands over; the attempt is in it
-    context.trace_request_ctx.is_connected = True
-
-
-async def _once(request: aiohttp.ClientRequest, send: ClientHandlerType) -> aiohttp.ClientResponse:
-    """Keep the library from repeating GET, PUT and DELETE by itself when a connection breaks off."""
-    try:
-        return await send(request)
-    except aiohttp.ClientConnectorError:
-        raise
-    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
-        raise _BrokeOff from error
-
-
-class _NoNames(AbstractResolver):
-    """Resolves nothing: a name that gets as far as the connector was never judged."""
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[ResolveResult]:
-        raise OSError(f"{host}:{port} is a name, not an address ({family}).")
-
-    async def close(self) -> None:
-        """Nothing is held."""
-
-
-async def _resolve(host: str, port: int) -> Sequence[str]:
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return [str(entry[4][0]) for entry in found]
 
 
 def _headers(door: _Door, call: ManagementCall, token: str) -> dict[str, str]:
@@ -313,6 +222,7 @@ def _translate(error: Exception, door: _Door, call: ManagementCall) -> NoReturn:
     """Say what a broken exchange means. What broke before the call was sent cannot have had an effect."""
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         reason = getattr(error.certificate_error, "verify_message", "") or "it does not fit the host"
+        reason = reason.rstrip(".")
         raise ManagementFailure(
             Failure.TLS_NOT_TRUSTED, f"The certificate of {door} is not trusted: {reason}."
         ) from None
