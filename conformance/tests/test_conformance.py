@@ -12,8 +12,7 @@ import pytest
 from pilothouse_conformance import cli, goldens
 from pilothouse_conformance.catalogue import CASES
 from pilothouse_conformance.certificate import self_signed
-
-from server import PASSWORD, SETTINGS, Server, command, restartable, without_tls
+from real_server import PASSWORD, SETTINGS, Server, command, restartable, without_tls
 
 pytestmark = [
     pytest.mark.slow,
