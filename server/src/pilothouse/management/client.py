@@ -150,7 +150,8 @@ class ManagementClient:
             ) as response:
                 body = await self._read(response, door, call)
                 return Reply(status=response.status, body=body, place=str(door))
-        except (aiohttp.ClientError, OSError) as error:
+        except (aiohttp.ClientError, OSError, RuntimeError) as error:
+            # RuntimeError: uvloop's word for a connection that was closed under the caller's hands.
             _translate(error, door, call)
         finally:
             attempt.hang_up()
