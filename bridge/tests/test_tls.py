@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from pilothouse_bridge._config import Endpoint
+from pilothouse_bridge._line import Line
 from pilothouse_bridge._transport import Transport
 from pilothouse_bridge.errors import CertificateRefusedError, ServerUnreachableError
 from pilothouse_bridge.testing import FakePilothouse
@@ -32,7 +33,7 @@ def endpoint(server: FakePilothouse, scheme: str = "https", host: str = "localho
 
 def test_a_server_that_nobody_vouches_for_is_refused_when_verification_is_on(certificates: Any) -> None:
     with certificates.server_for() as server:
-        transport = Transport(endpoint(server), verify=True, authority=None)
+        transport = Transport(Line(endpoint(server), verify=True, authority=None))
         with pytest.raises(CertificateRefusedError, match="set 'cert' to the PEM file") as refused:
             transport.post("/icp/heartbeat", "token", b"{}")
         assert "enableSSL = false" in refused.value.fix
@@ -41,14 +42,14 @@ def test_a_server_that_nobody_vouches_for_is_refused_when_verification_is_on(cer
 
 def test_a_certificate_for_another_name_is_refused(certificates: Any) -> None:
     with certificates.server_for() as server:
-        transport = Transport(endpoint(server, host="127.0.0.1"), verify=True, authority=certificates.authority)
+        transport = Transport(Line(endpoint(server, host="127.0.0.1"), verify=True, authority=certificates.authority))
         with pytest.raises(CertificateRefusedError):
             transport.post("/icp/heartbeat", "token", b"{}")
 
 
 def test_a_server_that_speaks_no_tls_is_told_apart() -> None:
     with FakePilothouse() as server:
-        transport = Transport(endpoint(server), verify=False, authority=None)
+        transport = Transport(Line(endpoint(server), verify=False, authority=None))
         with pytest.raises(CertificateRefusedError):
             transport.post("/icp/heartbeat", "token", b"{}")
 
@@ -56,11 +57,11 @@ def test_a_server_that_speaks_no_tls_is_told_apart() -> None:
 def test_an_authority_file_without_a_certificate_is_named(tmp_path: Path) -> None:
     (tmp_path / "empty.pem").write_text("nothing")
     with pytest.raises(CertificateRefusedError, match=r"empty\.pem' holds no certificate"):
-        Transport(Endpoint("https", "localhost", 1, ""), verify=True, authority=tmp_path / "empty.pem")
+        Transport(Line(Endpoint("https", "localhost", 1, ""), verify=True, authority=tmp_path / "empty.pem"))
 
 
 def test_a_host_that_does_not_exist_is_named() -> None:
-    transport = Transport(Endpoint("http", "no-such-host.invalid", 9445, ""), verify=False, authority=None)
+    transport = Transport(Line(Endpoint("http", "no-such-host.invalid", 9445, ""), verify=False, authority=None))
     with pytest.raises(ServerUnreachableError, match=r"no-such-host\.invalid port 9445"):
         transport.post("/icp/heartbeat", "token", b"{}")
 

@@ -3,7 +3,6 @@
 import random
 import threading
 import time
-from collections import deque
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, final
 
@@ -15,14 +14,17 @@ from pilothouse_bridge.discover import Discovery
 from pilothouse_bridge.errors import DeliveryError, HeartbeatRejectedError, ServerBusyError
 
 if TYPE_CHECKING:
+    from pilothouse_bridge._channel import Channel
+    from pilothouse_bridge._commands import Commands
     from pilothouse_bridge._identity import Identity
+    from pilothouse_bridge._order import Command
     from pilothouse_bridge._session import Session
     from pilothouse_bridge._wire import Answer, FullMessage
 
 STARTUP_GRACE_S: Final = 0.3  # most programs have made their applications by then: one full heartbeat instead of two
 FIRST_RECHECK_S: Final = 0.05
 RECHECK_FOR_S: Final = 10.0
-_COMMANDS_REMEMBERED: Final = 1000
+_LEAVING_PATIENCE_S: Final = 0.3
 _FOREVER_S: Final = 86_400.0
 
 
@@ -44,7 +46,10 @@ class Beat:
         self._session: Session | None = None
         self._acknowledged_hash: str | None = None
         self._full_due = True
-        self._told_commands: deque[str] = deque(maxlen=_COMMANDS_REMEMBERED)
+        self._asked = _Asked()
+        self._lock = threading.Lock()
+        self._commands: Commands | None = None
+        self._channel: Channel | None = None
         self._state = State.CONNECTING
         self._last_error: str | None = None
         self._last_acknowledged_at: datetime | None = None
@@ -74,23 +79,38 @@ class Beat:
         """Something started or stopped just now: look again. Never blocks."""
         self._wake.set()
 
+    def tell(self, patience_s: float) -> bool:
+        """From another thread: a full heartbeat at once; answers whether it was acknowledged within the patience."""
+        ticket = self._asked.ask()
+        self._wake.set()
+        return self._asked.wait_for(ticket, patience_s)
+
     def stop(self, patience_s: float) -> None:
-        """End the loop and give the identity back."""
+        """End the loop, say goodbye where a channel is open, and give the identity back."""
         self._stop.set()
         self._wake.set()
-        session = self._session
+        session, commands, channel = self._session, self._commands, self._channel
         if session is not None:
             session.abort()
+        if commands is not None:
+            commands.close()
         thread = self._thread
         if thread is not None and thread is not threading.current_thread() and thread.is_alive():
             thread.join(patience_s)
+        if channel is not None:
+            # Last: a heartbeat after the goodbye would be a sign of life.
+            channel.close()
+
+    def leave(self) -> None:
+        """The process ends: goodbye, where the server listens for it; nothing is waited for elsewhere."""
+        if self._channel is not None and self._channel.is_open:
+            self.stop(_LEAVING_PATIENCE_S)
 
     def abandon_in_child(self) -> None:
         """In a forked child: let go of what belongs to the parent, without touching it."""
-        if self._identity is not None:
-            self._identity.abandon_in_child()
-        if self._session is not None:
-            self._session.abandon_in_child()
+        for one in (self._identity, self._session, self._commands, self._channel):
+            if one is not None:
+                one.abandon_in_child()
 
     def _run(self) -> None:
         try:
@@ -119,15 +139,18 @@ class Beat:
 
     def _beat_once(self) -> "Answer":
         session = self._opened_session()
+        asked = self._asked.asked
         message = session.look()
-        if not self._full_due and message.hash == self._acknowledged_hash:
+        if not self._full_due and not self._asked.is_open and message.hash == self._acknowledged_hash:
             answer = session.send_delta(message)
-            self._heed_commands(answer)
+            self._heed(answer)
             if not answer.full_heartbeat_required:
                 self._recover()
                 return answer
             message = session.look()
-        return self._send_full(session, message)
+        answer = self._send_full(session, message)
+        self._asked.answer(asked)
+        return answer
 
     def _send_full(self, session: "Session", message: "FullMessage") -> "Answer":
         self._full_due = True
@@ -141,7 +164,8 @@ class Beat:
         self._full_due = answer.full_heartbeat_required
         self._recover()
         _say.info("Full heartbeat acknowledged by ICP server")
-        self._heed_commands(answer)
+        self._heed(answer)
+        self._open_channel(session)
         return answer
 
     def _opened_session(self) -> "Session":
@@ -188,13 +212,26 @@ class Beat:
             self._reminder.recover()
             _say.info("Connection to ICP server restored: %s", self._settings.server)
 
-    def _heed_commands(self, answer: "Answer") -> None:
+    def _heed(self, answer: "Answer") -> None:
         for command in answer.commands:
-            if command.command_id not in self._told_commands:
-                self._told_commands.append(command.command_id)
-                _say.warning(
-                    "Command %s (%s) is not known to this bridge and is ignored", command.action, command.command_id
-                )
+            self._offer(command)
+
+    def _offer(self, command: "Command") -> None:
+        """The one way in, for heartbeats and the channel; from either's thread."""
+        with self._lock:
+            if self._commands is None and self._session is not None and not self._stop.is_set():
+                self._commands = self._session.commands(self.tell, lambda: self.stop(_LEAVING_PATIENCE_S))
+            commands = self._commands
+        if commands is not None:
+            commands.offer(command)
+
+    def _open_channel(self, session: "Session") -> None:
+        """Once, after the server has come to know us; it stays with us until the end."""
+        if self._channel is None and not self._stop.is_set():
+            from pilothouse_bridge._channel import Listening
+
+            self._channel = session.channel(Listening(self._offer, self.tell))
+            self._channel.start()
 
     def _pause(self, delay_s: float) -> None:
         """Wait, but not while something new is to be told."""
@@ -210,11 +247,41 @@ class Beat:
             elif not self._recheck.is_due(time.monotonic()):
                 continue
             # After a failure the back-off stands: a change is told with the next try.
-            if self._state is State.CONNECTED and self._has_changed():
+            if self._state is State.CONNECTED and (self._asked.is_open or self._has_changed()):
                 return
 
     def _has_changed(self) -> bool:
         return self._session is not None and self._session.look().hash != self._acknowledged_hash
+
+
+@final
+class _Asked:
+    """Who asked for a full heartbeat, and who was answered: by counting."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self._answered = 0
+        self._changed = threading.Condition()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether somebody waits."""
+        return self.asked > self._answered
+
+    def ask(self) -> int:
+        with self._changed:
+            self.asked += 1
+            return self.asked
+
+    def answer(self, ticket: int) -> None:
+        """Whoever asked up to this ticket has been heard."""
+        with self._changed:
+            self._answered = max(self._answered, ticket)
+            self._changed.notify_all()
+
+    def wait_for(self, ticket: int, patience_s: float) -> bool:
+        with self._changed:
+            return self._changed.wait_for(lambda: self._answered >= ticket, patience_s)
 
 
 @final

@@ -1,5 +1,6 @@
 """The one connection of this process: made once, remade in forked children, never in the program's way."""
 
+import atexit
 import os
 import threading
 from pathlib import Path
@@ -50,6 +51,11 @@ class Bridge:
         if self._beat is not None:
             self._beat.wake()
 
+    def leave(self) -> None:
+        """At the end of the process: say goodbye where the server listens for it."""
+        if self._beat is not None:
+            self._beat.leave()
+
     def restart_in_child(self) -> None:
         """A forked child is a runtime of its own: own identity, own connection, own thread."""
         inherited = self._beat
@@ -68,9 +74,13 @@ class _Process:
         self.lock = threading.Lock()
         self.current: Bridge | None = None
         self._discovery: Discovery | None = None
+        self._leaves_in_order = False
 
     def connect(self, arguments: dict[str, object]) -> Bridge:
         with self.lock:
+            if not self._leaves_in_order:
+                self._leaves_in_order = True
+                atexit.register(self.leave)
             if self.current is not None:
                 _say.info("The bridge is connected already; this call changes nothing")
                 return self.current
@@ -92,6 +102,12 @@ class _Process:
         bridge = self.current
         if bridge is not None:
             bridge.look_again()
+
+    def leave(self) -> None:
+        """The interpreter ends: a second at most for the goodbye, and nothing where no channel is open."""
+        bridge = self.current
+        if bridge is not None:
+            bridge.leave()
 
     def after_fork_in_child(self) -> None:
         self.lock = threading.Lock()
@@ -129,6 +145,7 @@ def connect(
     jwt_issuer: str | None = None,
     jwt_audience: str | None = None,
     runtime_id_file: str | os.PathLike[str] | None = None,
+    restart: str | None = None,
 ) -> Bridge:
     """Connect this process; a second call answers the same bridge.
 
@@ -150,6 +167,7 @@ def connect(
             "jwt_issuer": jwt_issuer,
             "jwt_audience": jwt_audience,
             "runtime_id_file": None if runtime_id_file is None else os.fspath(runtime_id_file),
+            "restart": restart,
         }
     )
 

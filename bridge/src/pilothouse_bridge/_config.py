@@ -51,6 +51,7 @@ class Settings:
     enable_ssl: verify with the system's authorities; off means TLS without verification, as in the original bridge.
     jwt_issuer, jwt_audience: what the token says about who made it and for whom.
     runtime_id_file: where the identity is kept over restarts.
+    restart: what the command RESTART does: exec, exit or off; found out by the bridge when absent.
     """
 
     environment: str
@@ -66,6 +67,7 @@ class Settings:
     jwt_issuer: str
     jwt_audience: str
     runtime_id_file: Path
+    restart: str | None = None
 
     @property
     def verifies_server(self) -> bool:
@@ -88,6 +90,7 @@ DEFAULTS: Final[Mapping[str, object]] = {
     "jwtIssuer": "icp-runtime-jwt-issuer",
     "jwtAudience": "icp-server",
     "runtimeIdFile": ".icp_runtime_id",
+    "restart": None,
 }
 _FIELDS: Final = tuple(DEFAULTS)
 
@@ -149,6 +152,7 @@ def _checked(found: Layer, places: _Places, directory: Path) -> Settings:
         jwt_issuer=_text_or_default(found, "jwtIssuer"),
         jwt_audience=_text_or_default(found, "jwtAudience"),
         runtime_id_file=directory / _text_or_default(found, "runtimeIdFile"),
+        restart=_restart(found),
     )
 
 
@@ -202,6 +206,15 @@ def _label(found: Layer) -> str | None:
         problem = f"has {len(label)} characters; {LABEL_LIMIT} is the most"
         raise FieldInvalidError("runtime", found["runtime"].origin, problem, "choose a shorter name")
     return label
+
+
+def _restart(found: Layer) -> str | None:
+    word = _optional_text(found, "restart")
+    if word not in {None, "exec", "exit", "off"}:
+        raise FieldInvalidError(
+            "restart", found["restart"].origin, "must be exec, exit or off", "leave it out to let the bridge choose"
+        )
+    return word
 
 
 def _endpoint(found: Layer) -> Endpoint:

@@ -10,6 +10,8 @@ from typing import Final, final
 UNREACHABLE_CAP_S: Final = 30.0
 REJECTED_CAP_S: Final = 60.0
 RETRY_AFTER_CAP_S: Final = 300.0
+SHORTEST_WISH_S: Final = 1.0
+LONGEST_WISH_S: Final = 300.0
 _SHORTEST_RETRY_S: Final = 0.1
 _JITTER: Final = 0.05  # of the interval, to both sides
 _DOUBLINGS: Final = 16  # beyond every cap; keeps the power small
@@ -28,9 +30,11 @@ class Rhythm:
     _failures: int = 0
 
     def after_success(self, hint_s: float | None) -> float:
-        """The interval, or sooner when the server wishes so."""
+        """The interval, or what the server wishes instead until it says otherwise: 1 to 300 s."""
         self._failures = 0
-        wished = hint_s if hint_s is not None and 0 < hint_s < self.interval_s else self.interval_s
+        wished = self.interval_s
+        if hint_s is not None and hint_s > 0:
+            wished = min(LONGEST_WISH_S, max(SHORTEST_WISH_S, hint_s))
         return wished * (1 - _JITTER + 2 * _JITTER * self.random())
 
     def after_unreachable(self, retry_after_s: float | None = None) -> float:

@@ -1,16 +1,26 @@
 """One process's dealings with one server: look, encode, sign, send, understand. Imported by our thread only."""
 
+import random
 import time
-from typing import final
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, final
 
-from pilothouse_bridge import _node, _wire
+from pilothouse_bridge import _node, _restart, _wire
 from pilothouse_bridge._answers import understand
+from pilothouse_bridge._channel import Channel, Listening
 from pilothouse_bridge._config import Settings
+from pilothouse_bridge._line import Line
 from pilothouse_bridge._token import TokenCache
 from pilothouse_bridge._transport import Transport
 from pilothouse_bridge._wire import Answer, FullMessage, Report
 from pilothouse_bridge.discover import Discovery
-from pilothouse_bridge.discover.loggers import log_levels
+from pilothouse_bridge.discover.loggers import log_handlers, log_levels
+
+if TYPE_CHECKING:
+    from pilothouse_bridge._commands import Commands
+
+#: Everything but what depends on the process, in the order in which a heartbeat declares it.
+CAPABILITIES: Final = ("channel", "START", "STOP", "SET_LOGGER_LEVEL", "RESET_LOGGER_LEVEL", "LIST_LOGGERS", "TRIGGER")
 
 
 @final
@@ -26,10 +36,13 @@ class Session:
         self._runtime_id = runtime_id
         self._discovery = discovery
         self._node = _node.describe()
-        self._transport = Transport(settings.server, verify=settings.verifies_server, authority=settings.cert)
+        self._line = Line(settings.server, verify=settings.verifies_server, authority=settings.cert)
+        self._transport = Transport(self._line)
         self._tokens = TokenCache(
             settings.secret, issuer=settings.jwt_issuer, audience=settings.jwt_audience, clock=time.time
         )
+        can_restart = _restart.means(settings.restart) is not None
+        self._capabilities = (*CAPABILITIES, "RESTART") if can_restart else CAPABILITIES
 
     def look(self) -> FullMessage:
         """What there is to say about this process now."""
@@ -44,7 +57,8 @@ class Session:
                 version=settings.version,
                 heartbeat_interval_s=settings.heartbeat_interval_s,
                 node=self._node,
-                inventory=self._discovery.look(log_levels),
+                inventory=self._discovery.look(log_levels, log_handlers),
+                capabilities=self._capabilities,
             )
         )
 
@@ -61,6 +75,26 @@ class Session:
         Raises: DeliveryError.
         """
         return self._send(_wire.DELTA_PATH, _wire.delta(self._runtime_id, message.hash, time.time()))
+
+    def channel(self, listening: Listening) -> Channel:
+        """A channel to this server, not opened yet."""
+        return Channel(self._line, self._tokens.current, self._runtime_id, listening, random.random)
+
+    def commands(self, tell: Callable[[float], object], farewell: Callable[[], None]) -> "Commands":
+        """The door for commands of this server; ``farewell`` says goodbye before the process restarts."""
+        from pilothouse_bridge._actions import Actions
+        from pilothouse_bridge._commands import Commands
+        from pilothouse_bridge._outbox import Outbox
+
+        steerables = self._discovery.steerables
+        restarter = _restart.Restarter(self._settings.restart, steerables, farewell)
+        return Commands(
+            self._runtime_id,
+            self._settings.secret.key,
+            Actions(steerables, self._discovery.services, restarter),
+            Outbox(Transport(self._line), self._tokens.current, self._runtime_id, random.random),
+            tell,
+        )
 
     def forget_token(self) -> None:
         """Sign anew next time."""

@@ -1,4 +1,4 @@
-"""Message ↔ JSON: the only module that knows a wire key.
+"""Heartbeat ↔ JSON: the only module that knows a wire key of heartbeats (``_order`` knows those of commands).
 
 Source: contracts/README.md and contracts/heartbeat/v1.
 """
@@ -10,8 +10,9 @@ import math
 from dataclasses import dataclass, field
 from typing import Final, cast
 
-from pilothouse_bridge._inventory import Inventory, Listener, Resource, Service
+from pilothouse_bridge._inventory import Consumer, Inventory, Listener, Resource, Schedule, Service
 from pilothouse_bridge._node import Node
+from pilothouse_bridge._order import Command, printable, read_command
 
 FULL_PATH: Final = "/icp/heartbeat"
 DELTA_PATH: Final = "/icp/deltaHeartbeat"
@@ -31,6 +32,7 @@ class Report:
     heartbeat_interval_s: float
     node: Node
     inventory: Inventory
+    capabilities: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +55,7 @@ class Answer:
     full_heartbeat_required: bool = False
     next_heartbeat_s: float | None = None
     errors: tuple[str, ...] = ()
-    commands: tuple["Command", ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    """A step that the server wants done."""
-
-    command_id: str
-    action: str
+    commands: tuple[Command, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +84,12 @@ def full(report: Report) -> FullMessage:
         "artifacts": {
             "listeners": [_listener(listener) for listener in report.inventory.listeners],
             "services": [_service(service) for service in report.inventory.services],
-        },
+        }
+        | _unless_empty("consumers", [_consumer(consumer) for consumer in report.inventory.consumers])
+        | _unless_empty("schedules", [_schedule(schedule) for schedule in report.inventory.schedules]),
         "logLevels": dict(report.inventory.log_levels),
+        **_unless_empty("logHandlers", [_log_handler(*one) for one in report.inventory.log_handlers]),
+        **_unless_empty("capabilities", list(report.capabilities)),
     }
     present = _present(members)
     # Truncated or not, the hash is compared for equality only; 44 characters is what a SHA-256 takes in Base64.
@@ -127,7 +125,7 @@ def read_answer(body: bytes) -> Answer:
         full_heartbeat_required=members.get("fullHeartbeatRequired") is True,
         next_heartbeat_s=float(cast("float", hint)) if usable else None,
         errors=tuple(str(item) for item in _list(members.get("errors"))) or _texts(members.get("message")),
-        commands=tuple(_commands(members.get("commands"))),
+        commands=tuple(command for item in _list(members.get("commands")) if (command := read_command(item))),
     )
 
 
@@ -136,8 +134,8 @@ def read_refusal(body: bytes) -> Refusal:
     try:
         members = _object(body)
     except ValueError:
-        return Refusal("", _printable(body.decode("utf-8", errors="replace")), "")
-    code, message, fix = (_printable(str(members.get(key) or "")) for key in ("code", "message", "fix"))
+        return Refusal("", printable(body.decode("utf-8", errors="replace")), "")
+    code, message, fix = (printable(str(members.get(key) or "")) for key in ("code", "message", "fix"))
     return Refusal(code, message, fix)
 
 
@@ -166,8 +164,41 @@ def _listener(listener: Listener) -> dict[str, object]:
             "protocol": listener.protocol,
             "host": listener.host,
             "port": listener.port,
+            "stateReason": listener.state_reason,
         }
     )
+
+
+def _consumer(consumer: Consumer) -> dict[str, object]:
+    return _present(
+        {
+            "name": consumer.name,
+            "package": consumer.package,
+            "state": consumer.state.value,
+            "stateReason": consumer.state_reason,
+            "protocol": consumer.protocol,
+            "source": consumer.source,
+            "group": consumer.group,
+            "handler": consumer.handler,
+        }
+    )
+
+
+def _schedule(schedule: Schedule) -> dict[str, object]:
+    return _present(
+        {
+            "name": schedule.name,
+            "package": schedule.package,
+            "state": schedule.state.value,
+            "stateReason": schedule.state_reason,
+            "trigger": schedule.trigger,
+            "handler": schedule.handler,
+        }
+    )
+
+
+def _log_handler(logger: str, handler: str, level: str) -> dict[str, object]:
+    return {"logger": logger, "handler": handler, "level": level}
 
 
 def _service(service: Service) -> dict[str, object]:
@@ -188,6 +219,11 @@ def _resource(resource: Resource) -> dict[str, object]:
 def _present(members: dict[str, object]) -> dict[str, object]:
     """Absent, not null: older servers refuse a null."""
     return {key: value for key, value in members.items() if value is not None}
+
+
+def _unless_empty(key: str, items: list[object] | list[dict[str, object]] | list[str]) -> dict[str, object]:
+    """Absent, not empty: older servers do not know these."""
+    return {key: items} if items else {}
 
 
 def _utc_tuple(seconds: float) -> list[object]:
@@ -220,19 +256,3 @@ def _list(value: object) -> list[object]:
 
 def _texts(value: object) -> tuple[str, ...]:
     return (value,) if isinstance(value, str) and value else ()
-
-
-def _commands(value: object) -> list[Command]:
-    commands: list[Command] = []
-    for item in _list(value):
-        members = cast("dict[str, object]", item) if isinstance(item, dict) else {}
-        command_id, action = members.get("commandId"), members.get("action")
-        if isinstance(command_id, str) and isinstance(action, str):
-            commands.append(Command(_printable(command_id), _printable(action)))
-    return commands
-
-
-def _printable(text: str) -> str:
-    """One line of at most 500 characters: what a server says ends in the program's log."""
-    line = " ".join("".join(character if character.isprintable() else " " for character in text[:2000]).split())
-    return line if len(line) <= 500 else f"{line[:499]}…"  # noqa: PLR2004 - said in the docstring

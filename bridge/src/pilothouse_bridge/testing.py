@@ -4,26 +4,33 @@
         pilothouse_bridge.connect(server_url=server.url, secret=server.secret, environment="dev", ...)
         beat = server.wait_for(lambda beat: beat.is_full)
 
-It answers as a real server does; ``answer_next`` and ``answer_always`` make it answer otherwise.
+It answers as a real server does; ``answer_next`` and ``answer_always`` make it answer otherwise. It sends commands, too:
+
+    command_id = server.send_command("STOP", "http-8080", payload={"kind": "listener", "graceSeconds": 5})
+    assert server.wait_for_result(command_id).outcome == "stopped"
 """
 
 import base64
-import contextlib
 import hashlib
 import hmac
 import json
 import ssl
 import threading
 import time
+import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self, cast, final
+from typing import Any, Final, Literal, Self, TypeVar, cast, final
+
+from pilothouse_bridge._fake_server import FakeAnswer, FakeChannel, FakeServer
+from pilothouse_bridge._order import CHANNEL_PATH, RESULT_PATH, Command, signature
+
+__all__ = ["DEFAULT_SECRET", "FakeAnswer", "FakePilothouse", "ReceivedBeat", "ReceivedResult"]
 
 DEFAULT_SECRET: Final = "0badcafe.this-key-is-for-tests-and-opens-nothing-else"  # noqa: S105 - it opens nothing
-_SIZE_CAP_BYTES: Final = 8_000_000
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,21 +58,49 @@ class ReceivedBeat:
         """Listeners by name, as they stand on the wire."""
         return {listener["name"]: listener for listener in self.body.get("artifacts", {}).get("listeners", [])}
 
+    @property
+    def consumers(self) -> dict[str, dict[str, Any]]:
+        """Consumers by name, as they stand on the wire."""
+        return {consumer["name"]: consumer for consumer in self.body.get("artifacts", {}).get("consumers", [])}
+
+    @property
+    def schedules(self) -> dict[str, dict[str, Any]]:
+        """Schedules by name, as they stand on the wire."""
+        return {schedule["name"]: schedule for schedule in self.body.get("artifacts", {}).get("schedules", [])}
+
 
 @dataclass(frozen=True, slots=True)
-class FakeAnswer:
-    """What to answer instead: a status with a JSON body, or raw bytes; ``delay_s`` holds it back."""
+class ReceivedResult:
+    """What came of a command, as it arrived; ``at_s`` is ``time.monotonic()``."""
 
-    status: int = 200
-    body: Mapping[str, object] | bytes = field(default_factory=dict[str, object])
-    headers: Mapping[str, str] = field(default_factory=dict[str, str])
-    delay_s: float = 0.0
+    message: dict[str, Any]  # JSON: tests look into it as they like
+    key_id: str
+    at_s: float
 
-    @classmethod
-    def refusal(cls, status: int, code: str, message: str, fix: str) -> "FakeAnswer":
-        """A refusal in the shape that the real server uses."""
-        body = {"acknowledged": False, "error": True, "code": code, "message": message, "fix": fix}
-        return cls(status, body)
+    @property
+    def command_id(self) -> str:
+        """Of which command."""
+        return str(self.message["commandId"])
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether it was carried out."""
+        return self.message["status"] == "COMPLETED"
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """Outcome or failure, as it stands on the wire."""
+        return cast("dict[str, Any]", self.message["body"])
+
+    @property
+    def outcome(self) -> str | None:
+        """``started``, ``stopped``, ``gated`` and so on; None for a failure."""
+        return self.body.get("outcome")
+
+    @property
+    def code(self) -> str | None:
+        """The code of a failure; None for a success."""
+        return self.body.get("code")
 
 
 Answering = Callable[[ReceivedBeat], FakeAnswer | None]
@@ -84,20 +119,33 @@ class FakePilothouse:
         port: int = 0,
         jwt_issuer: str = "icp-runtime-jwt-issuer",
         jwt_audience: str = "icp-server",
+        channel: bool = True,
+        ping_s: float = 15.0,
     ) -> None:
-        """With a certificate (PEM, and its key when that is in another file) it speaks TLS."""
+        """With a certificate (PEM, and its key when that is in another file) it speaks TLS.
+
+        Without ``channel`` it is a server that knows heartbeats only; ``ping_s`` is the time between two pings of one.
+        """
         self.secret: Final = secret
         self.beats: Final[list[ReceivedBeat]] = []
+        self.results: Final[list[ReceivedResult]] = []
+        self.goodbyes: Final[list[str]] = []
+        """The ids of the runtimes that said goodbye, in their order."""
+        self._has_channel = channel
+        self._ping_s = ping_s
+        self._channels: dict[str, FakeChannel] = {}
+        self._pending: dict[str, dict[str, object]] = {}
         self._certificate = certificate
         self._private_key = private_key
         self._port = port
         self._claims_wanted = {"iss": jwt_issuer, "aud": jwt_audience, "scope": "runtime_agent"}
         self._known: dict[str, str] = {}
+        self._heard: set[str] = set()
         self._always: Answering | None = None
         self._next: list[FakeAnswer] = []
         self._arrived = threading.Condition()
         self._released = threading.Event()
-        self._server: ThreadingHTTPServer | None = None
+        self._server: FakeServer | None = None
         self._thread: threading.Thread | None = None
 
     @property
@@ -107,7 +155,7 @@ class FakePilothouse:
 
     def start(self) -> Self:
         """Listen; the port is known afterwards and stays the same over a stop and a start."""
-        server = _Server(("127.0.0.1", self._port), _handler(self))
+        server = FakeServer(("127.0.0.1", self._port), self)
         if self._certificate is not None:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(self._certificate, self._private_key)
@@ -122,6 +170,9 @@ class FakePilothouse:
     def stop(self) -> None:
         """Close the port and every connection."""
         self._released.set()
+        with self._arrived:
+            for channel in self._channels.values():
+                channel.end()
         server, self._server = self._server, None
         if server is not None and self._thread is not None:
             server.shutdown()
@@ -141,25 +192,102 @@ class FakePilothouse:
         """As after the loss of the database: the next delta is asked for a full heartbeat."""
         with self._arrived:
             self._known.clear()
+            self._heard.clear()
 
     def wait_for(self, wanted: Callable[[ReceivedBeat], object], *, timeout_s: float = 10.0) -> ReceivedBeat:
         """The first heartbeat, past or to come, for which ``wanted`` is true.
 
         Raises: AssertionError after ``timeout_s``, with what arrived instead.
         """
-        deadline_s = time.monotonic() + timeout_s
-        seen = 0
+        return self._wait_for(self.beats, wanted, timeout_s, "heartbeat")
+
+    def wait_for_result(self, command_id: str, *, timeout_s: float = 10.0) -> ReceivedResult:
+        """The first result, past or to come, of this command.
+
+        Raises: AssertionError after ``timeout_s``, with what arrived instead.
+        """
+        return self._wait_for(self.results, lambda one: one.command_id == command_id, timeout_s, "result")
+
+    def wait_for_channel(self, runtime_id: str | None = None, *, timeout_s: float = 10.0) -> str:
+        """Wait until this runtime, or any, holds a channel open; answers its id.
+
+        Raises: AssertionError after ``timeout_s``.
+        """
         with self._arrived:
-            while True:
-                for beat in self.beats[seen:]:
-                    if wanted(beat):
-                        return beat
-                seen = len(self.beats)
-                if not self._arrived.wait(max(0.0, deadline_s - time.monotonic())) and len(self.beats) == seen:
-                    arrived = [(beat.path, beat.body) for beat in self.beats]
-                    raise AssertionError(
-                        f"no such heartbeat within {timeout_s} s; {len(arrived)} arrived: {arrived[-3:]}"
-                    )
+            opened = lambda: [one for one in self._channels if runtime_id in {None, one}]  # noqa: E731 - asked twice
+            if not self._arrived.wait_for(opened, timeout_s):
+                raise AssertionError(f"no channel within {timeout_s} s")
+            return opened()[0]
+
+    def send_command(
+        self,
+        action: str,
+        name: str = "",
+        *,
+        package: str = "",
+        payload: Mapping[str, object] | str | None = None,
+        runtime_id: str | None = None,
+        over: Literal["channel", "heartbeat"] | None = None,
+        signed: bool = True,
+    ) -> str:
+        """Tell a runtime what to do, the last one heard when none is named; answers the command's id.
+
+        It goes over the channel when the runtime holds one, else with the answers to heartbeats until its result
+        arrives. ``signed=False`` sends it with a signature that does not fit.
+        """
+        self.wait_for(lambda _: True)
+        target = runtime_id or str(self.beats[-1].body["runtimeId"])
+        text = payload if isinstance(payload, str) else "" if payload is None else json.dumps(payload)
+        command = Command(str(uuid.uuid4()), target, action, name, package, text)
+        key = self.secret.partition(".")[2].encode()
+        message: dict[str, object] = {
+            "commandId": command.command_id,
+            "runtimeId": target,
+            "targetArtifact": {"name": name, "package": package},
+            "action": action,
+            "issuedAt": [int(time.time()), 0.0],
+            "status": "PENDING",
+            "signature": signature(key if signed else b"another key", command),
+        }
+        if text:
+            message["payload"] = text
+        self.send_raw_command(message, over=over)
+        return command.command_id
+
+    def send_raw_command(
+        self, message: Mapping[str, object], *, over: Literal["channel", "heartbeat"] | None = None
+    ) -> None:
+        """Send a command as it stands.
+
+        Raises: AssertionError when it shall go over a channel that the runtime does not hold.
+        """
+        runtime_id = str(message["runtimeId"])
+        with self._arrived:
+            channel = self._channels.get(runtime_id)
+            if channel is not None and over != "heartbeat":
+                channel.send("command", message)
+            elif over == "channel":
+                raise AssertionError(f"runtime {runtime_id} holds no channel")
+            else:
+                self._pending[str(message["commandId"])] = dict(message)
+
+    def send_event(self, event: str, data: object = None, *, runtime_id: str | None = None) -> None:
+        """Send ``beat``, ``renew``, ``replaced`` or anything else to one runtime's channel, or to all that are open."""
+        with self._arrived:
+            for channel in list(self._channels.values()):
+                if runtime_id in {None, channel.runtime_id}:
+                    channel.send(event, {} if data is None else data)
+                    if event in {"renew", "replaced"}:
+                        channel.end()
+
+    def cut_connections(self) -> None:
+        """Close every connection as a crash would; the port stays open."""
+        with self._arrived:
+            for channel in self._channels.values():
+                channel.end()
+            self._channels.clear()
+        if self._server is not None:
+            self._server.cut()
 
     def config_toml(
         self, *, environment: str = "dev", project: str = "demo", integration: str = "demo", **more: str
@@ -184,22 +312,85 @@ class FakePilothouse:
         except ValueError as error:
             return FakeAnswer.refusal(401, "TOKEN_REFUSED", str(error), "check the secret")
         message = cast("dict[str, Any]", json.loads(body))
+        if path == RESULT_PATH:
+            with self._arrived:
+                self._pending.pop(str(message.get("commandId")), None)
+                self.results.append(ReceivedResult(message, key_id, time.monotonic()))
+                self._arrived.notify_all()
+            return FakeAnswer(202, {"accepted": True})
         beat = ReceivedBeat(path, message, claims, key_id, time.monotonic())
         with self._arrived:
             planned = self._next.pop(0) if self._next else None
             answer = planned or (self._always(beat) if self._always is not None else None) or self._usual(beat)
+            if beat.is_full and 200 <= answer.status < 300:  # noqa: PLR2004 - HTTP's own numbers
+                self._heard.add(str(message["runtimeId"]))
             self.beats.append(beat)
             self._arrived.notify_all()
         if answer.delay_s:
             self._released.wait(answer.delay_s)
         return answer
 
+    def open_channel(self, path: str, authorization: str) -> FakeAnswer | FakeChannel:
+        """Judge one request for a channel."""
+        runtime_id = path.removeprefix(CHANNEL_PATH)
+        if not self._has_channel or runtime_id == path:
+            return FakeAnswer(404, {"code": "NOT_FOUND", "message": "There is nothing here."})
+        try:
+            self._verified(authorization)
+        except ValueError as error:
+            return FakeAnswer.refusal(401, "TOKEN_REFUSED", str(error), "check the secret")
+        with self._arrived:
+            if runtime_id not in self._heard:
+                return FakeAnswer.refusal(404, "RUNTIME_UNKNOWN", "No full heartbeat yet", "send one")
+            channel, earlier = FakeChannel(runtime_id, self._ping_s), self._channels.get(runtime_id)
+            if earlier is not None:
+                earlier.send("replaced", {})
+                earlier.end()
+            self._channels[runtime_id] = channel
+            self._arrived.notify_all()
+        return channel
+
+    def lose_channel(self, channel: FakeChannel) -> None:
+        """A channel has ended."""
+        with self._arrived:
+            if self._channels.get(channel.runtime_id) is channel:
+                del self._channels[channel.runtime_id]
+            self._arrived.notify_all()
+
+    def receive_goodbye(self, path: str, authorization: str) -> FakeAnswer:
+        """Judge one goodbye."""
+        try:
+            self._verified(authorization)
+        except ValueError as error:
+            return FakeAnswer.refusal(401, "TOKEN_REFUSED", str(error), "check the secret")
+        with self._arrived:
+            runtime_id = path.removeprefix(CHANNEL_PATH)
+            self.goodbyes.append(runtime_id)
+            channel = self._channels.get(runtime_id)
+            if channel is not None:
+                channel.end()
+            self._arrived.notify_all()
+        return FakeAnswer(200, {})
+
+    def _wait_for(self, arrived: list[_T], wanted: Callable[[_T], object], timeout_s: float, what: str) -> _T:
+        deadline_s = time.monotonic() + timeout_s
+        seen = 0
+        with self._arrived:
+            while True:
+                for one in arrived[seen:]:
+                    if wanted(one):
+                        return one
+                seen = len(arrived)
+                if not self._arrived.wait(max(0.0, deadline_s - time.monotonic())) and len(arrived) == seen:
+                    raise AssertionError(f"no such {what} within {timeout_s} s; {seen} arrived: {arrived[-3:]}")
+
     def _usual(self, beat: ReceivedBeat) -> FakeAnswer:
         runtime_id, runtime_hash = str(beat.body["runtimeId"]), str(beat.body["runtimeHash"])
         if beat.is_full:
             self._known[runtime_id] = runtime_hash
         wants_full = self._known.get(runtime_id) != runtime_hash
-        return FakeAnswer(200, {"acknowledged": True, "fullHeartbeatRequired": wants_full, "commands": []})
+        commands = [command for command in self._pending.values() if command["runtimeId"] == runtime_id]
+        return FakeAnswer(200, {"acknowledged": True, "fullHeartbeatRequired": wants_full, "commands": commands})
 
     def _verified(self, authorization: str) -> tuple[str, dict[str, Any]]:
         scheme, _, token = authorization.partition(" ")
@@ -220,54 +411,3 @@ class FakePilothouse:
 
 def _unbase64(text: str) -> bytes:
     return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-
-
-class _Server(ThreadingHTTPServer):
-    """Closes the connections it still has when it is closed, so that no thread waits on them."""
-
-    daemon_threads = False
-    block_on_close = True
-
-    def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
-        self._open: set[Any] = set()  # sockets, plain or TLS
-        super().__init__(address, handler)
-
-    def process_request(self, request: Any, client_address: Any) -> None:
-        self._open.add(request)
-        super().process_request(request, client_address)
-
-    def shutdown_request(self, request: Any) -> None:
-        self._open.discard(request)
-        super().shutdown_request(request)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that goes away is no news."""
-
-    def server_close(self) -> None:
-        for request in list(self._open):
-            with contextlib.suppress(OSError):  # gone already
-                request.shutdown(2)
-        super().server_close()
-
-
-def _handler(fake: FakePilothouse) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        timeout = 60
-
-        def do_POST(self) -> None:
-            length = min(int(self.headers.get("Content-Length", "0")), _SIZE_CAP_BYTES)
-            answer = fake.receive(self.path, self.headers.get("Authorization", ""), self.rfile.read(length))
-            body = answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode()
-            self.send_response(answer.status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            for name, value in answer.headers.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it so
-            """Say nothing: the heartbeats are the record."""
-
-    return Handler

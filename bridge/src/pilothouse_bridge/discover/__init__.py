@@ -2,10 +2,17 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from pilothouse_bridge import _say
 from pilothouse_bridge._inventory import Consumer, Inventory, Listener, Schedule, Service
+
+if TYPE_CHECKING:  # a program that is never steered need not pay for it
+    from pilothouse_bridge._steering import Steerable
+
+_T = TypeVar("_T")
+LogLevels = Callable[[Sequence[Service]], Sequence[tuple[str, str]]]
+LogHandlers = Callable[[Sequence[tuple[str, str]]], Sequence[tuple[str, str, str]]]
 
 
 @dataclass(frozen=True)
@@ -14,6 +21,8 @@ class Serving:
 
     listener: Listener
     application: object
+    steer: "Callable[[Listener], Steerable] | None" = None
+    """Makes what stops and starts it, under the name that it finally bears."""
 
 
 class ListenerSource(Protocol):
@@ -83,50 +92,77 @@ class ScheduleSource(Protocol):
 class Discovery:
     """All discoverers together."""
 
-    def __init__(self, listeners: Sequence[ListenerSource], services: Sequence[ServiceSource]) -> None:
+    def __init__(
+        self,
+        listeners: Sequence[ListenerSource],
+        services: Sequence[ServiceSource],
+        consumers: Sequence[ConsumerSource] = (),
+        schedules: Sequence[ScheduleSource] = (),
+    ) -> None:
         """Keep who is asked, in the order in which they are asked."""
         self._listeners: Final = tuple(listeners)
         self._services: Final = tuple(services)
+        self._consumers: Final = tuple(consumers)
+        self._schedules: Final = tuple(schedules)
         self._reported: set[str] = set()
+        self._last_services: Sequence[Service] = ()
 
     def install(self, wake: Callable[[], None]) -> None:
         """Let each watch from now on."""
-        for source in (*self._listeners, *self._services):
+        for source in (*self._listeners, *self._services, *self._consumers, *self._schedules):
             try:
                 source.install(wake)
             except Exception as error:  # noqa: BLE001 - frameworks change; the program must not suffer
                 self._report(source.name, error)
 
-    def look(self, log_levels: Callable[[Sequence[Service]], Sequence[tuple[str, str]]]) -> Inventory:
+    def look(self, log_levels: LogLevels, log_handlers: LogHandlers | None = None) -> Inventory:
         """What this process runs now."""
-        servings: list[Serving] = []
-        for listener_source in self._listeners:
-            try:
-                servings += listener_source.find()
-            except Exception as error:  # noqa: BLE001 - as above
-                self._report(listener_source.name, error)
-        servings = _with_unique_names(servings)
+        servings = self._servings()
         services: list[Service] = []
         for service_source in self._services:
-            try:
-                services += service_source.find(servings)
-            except Exception as error:  # noqa: BLE001 - as above
-                self._report(service_source.name, error)
-        levels: Sequence[tuple[str, str]] = ()
-        try:
-            levels = log_levels(services)
-        except Exception as error:  # noqa: BLE001 - as above
-            self._report("loggers", error)
+            services += self._asked(service_source.name, lambda source=service_source: source.find(servings))
+        self._last_services = services
+        levels = self._asked("loggers", lambda: list(log_levels(services)))
+        handlers = [] if log_handlers is None else self._asked("log handlers", lambda: list(log_handlers(levels)))
+        consumers = [one for source in self._consumers for one in self._asked(source.name, source.find)]
+        schedules = [one for source in self._schedules for one in self._asked(source.name, source.find)]
         return Inventory(
             tuple(sorted((serving.listener for serving in servings), key=lambda listener: listener.name)),
             tuple(_with_unique_service_names(services)),
             tuple(levels),
+            tuple(sorted(consumers, key=lambda one: (one.name, one.package))),
+            tuple(sorted(schedules, key=lambda one: (one.name, one.package))),
+            tuple(handlers),
         )
+
+    def services(self) -> Sequence[Service]:
+        """The services as they were found by the last look."""
+        return self._last_services
+
+    def steerables(self) -> "list[Steerable]":
+        """What can be stopped and started at this moment, named as in the inventory."""
+        found = [serving.steer(serving.listener) for serving in self._servings() if serving.steer is not None]
+        for source in (*self._consumers, *self._schedules):
+            steerables: Callable[[], list[Steerable]] | None = getattr(source, "steerables", None)
+            if steerables is not None:
+                found += self._asked(source.name, steerables)
+        return found
 
     def after_fork(self) -> None:
         """Renew every lock in a forked child."""
-        for source in (*self._listeners, *self._services):
+        for source in (*self._listeners, *self._services, *self._consumers, *self._schedules):
             source.after_fork()
+
+    def _servings(self) -> list[Serving]:
+        found = [serving for source in self._listeners for serving in self._asked(source.name, source.find)]
+        return _with_unique_names(found)
+
+    def _asked(self, name: str, find: Callable[[], list[_T]]) -> list[_T]:
+        try:
+            return find()
+        except Exception as error:  # noqa: BLE001 - frameworks change; the program must not suffer
+            self._report(name, error)
+            return []
 
     def _report(self, name: str, error: Exception) -> None:
         if name not in self._reported:

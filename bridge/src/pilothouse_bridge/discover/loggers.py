@@ -3,7 +3,7 @@
 import logging
 import sys
 import sysconfig
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from pilothouse_bridge import _say
@@ -11,6 +11,7 @@ from pilothouse_bridge._inventory import Service
 
 #: A heartbeat is not the place for every logger of every library; the rest is left out, sorted by name.
 LIMIT: Final = 500
+HANDLER_LIMIT: Final = 200
 ROOT: Final = "root"
 _WIRE_NAMES: Final = {
     logging.DEBUG: "DEBUG",
@@ -40,6 +41,39 @@ def log_levels(services: Sequence[Service]) -> list[tuple[str, str]]:
         levels.setdefault(package, _effective_level(package))
     ordered = sorted((name, wire_level(level)) for name, level in levels.items() if name != ROOT)
     return [(ROOT, wire_level(root.level)), *ordered[: LIMIT - 1]]
+
+
+def log_handlers(levels: Iterable[tuple[str, str]]) -> list[tuple[str, str, str]]:
+    """Handlers whose own level hides what a logger lets through: logger, handler, its level; at most ``HANDLER_LIMIT``.
+
+    A logger's records reach its own handlers and those of its parents, as far as they propagate.
+    """
+    hiding: list[tuple[str, str, str]] = []
+    for name, _ in levels:
+        logger = logging.getLogger() if name == ROOT else logging.root.manager.loggerDict.get(name)
+        if not isinstance(logger, logging.Logger):
+            continue
+        lets_through = logger.getEffectiveLevel()
+        hiding += [
+            (name, type(handler).__name__, wire_level(handler.level))
+            for handler in _reached(logger)
+            if handler.level > lets_through
+        ]
+        if len(hiding) >= HANDLER_LIMIT:
+            break
+    return hiding[:HANDLER_LIMIT]
+
+
+def is_own_package(package: str, services: Iterable[Service]) -> bool:
+    """Whether a top-level package is the program's own."""
+    return package in _own_packages(services)
+
+
+def _reached(logger: logging.Logger) -> Iterator[logging.Handler]:
+    step: logging.Logger | None = logger
+    while step is not None:
+        yield from list(step.handlers)
+        step = step.parent if step.propagate else None
 
 
 def _effective_level(name: str) -> int:
