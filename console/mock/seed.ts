@@ -140,7 +140,7 @@ export function makeRuntime(
         ? { organization: 'acme', package: 'order_export', version: '1.2.0' }
         : null,
     ...artifactsOf(integration, name),
-    ...abilitiesOf(integration.runtimeType, name, silent, age),
+    ...abilitiesOf(integration.runtimeType, name, silent || unheard, age),
   }
 }
 

@@ -10,6 +10,7 @@ import { CopyIconButton } from '@/ui/copy'
 import { Card, Facts } from '@/ui/page'
 import { CriticalBadge } from '@/ui/status'
 import { to } from '@/util/paths'
+import { useBlocked } from '@/util/permissions'
 import type { RuntimeFacts } from './index'
 
 const unknown = <span className="text-faint">{strings.notReported}</span>
@@ -83,6 +84,17 @@ function Identifier({ name, value }: { name: string; value: string }) {
 
 type Fact = [string, ReactNode]
 
+/** Leads to the secret for those who may see secrets. */
+function SecretLink({ keyId }: { keyId: string }) {
+  const blocked = useBlocked()('ENVIRONMENT_MGT_MANAGE_NONPROD')
+  if (blocked) return <code>{keyId}</code>
+  return (
+    <Link {...to.secret(keyId)} className="mono link">
+      {keyId}
+    </Link>
+  )
+}
+
 /** How what is asked of it reaches it. */
 function ChannelFact({ connected, since }: NonNullable<RuntimeFacts['channel']>) {
   return (
@@ -108,7 +120,7 @@ export function Identity({ runtime }: { runtime: RuntimeFacts }) {
           ],
           [words.facts.name, runtime.name ? <code key="name">{runtime.name}</code> : unknown],
           [words.facts.id, <Identifier key="id" name={words.facts.id} value={runtime.id} />],
-          [words.facts.secret, runtime.secretKeyId ? <code key="secret">{runtime.secretKeyId}</code> : unknown],
+          [words.facts.secret, runtime.secretKeyId ? <SecretLink key="secret" keyId={runtime.secretKeyId} /> : unknown],
           [
             words.facts.interval,
             runtime.heartbeatIntervalSeconds == null

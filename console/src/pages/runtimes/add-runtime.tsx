@@ -6,13 +6,11 @@ import { graphql } from '@/api/request'
 import { strings } from '@/strings/common'
 import { runtimes, addRuntime as words } from '@/strings/runtimes'
 import { Button } from '@/ui/button'
-import { copyText } from '@/ui/copy'
-import { Dialog } from '@/ui/dialog'
 import { Field, Select } from '@/ui/field'
 import { ProblemText } from '@/ui/problem-text'
 import { CouldNotLoad } from '@/ui/states'
 import { useAction } from '@/util/use-action'
-import { GeneratedSecret } from './generated-secret'
+import { ShownOnce } from './shown-once'
 
 type Target = { project: string; integration: string }
 /** Lives in this component's state alone: not in the address, not in storage, not in a cache. */
@@ -22,35 +20,10 @@ type AddRuntimeProps = { environment: string; target?: Target | undefined; onClo
 
 export function AddRuntime({ environment, target, onClose }: AddRuntimeProps) {
   const [generated, setGenerated] = useState<Generated>()
-  const [copied, setCopied] = useState(false)
-  const [asking, setAsking] = useState(false)
-  const close = () => {
-    if (generated && !copied && !asking) setAsking(true)
-    else onClose()
-  }
   return (
-    <Dialog open onOpenChange={(open) => !open && close()} title={words.title} about={words.about} wide>
-      {!generated ? (
-        <Choose environment={environment} target={target} onGenerated={setGenerated} onCancel={onClose} />
-      ) : (
-        <>
-          <GeneratedSecret generated={generated} onCopied={() => setCopied(true)} />
-          {asking && !copied ? (
-            <div role="alert" className="mt-4 flex flex-wrap items-center gap-2 rounded-md bg-warn-soft px-3 py-2.5">
-              <p className="min-w-0 flex-1 basis-60">{words.notCopied}</p>
-              <Button onClick={onClose}>{words.closeAnyway}</Button>
-              <Button look="solid" onClick={async () => (await copyText(generated.configToml)) && onClose()}>
-                {words.copyAndClose}
-              </Button>
-            </div>
-          ) : (
-            <div className="mt-4 flex justify-end">
-              <Button onClick={close}>{strings.done}</Button>
-            </div>
-          )}
-        </>
-      )}
-    </Dialog>
+    <ShownOnce title={words.title} about={words.about} generated={generated} onClose={onClose}>
+      <Choose environment={environment} target={target} onGenerated={setGenerated} onCancel={onClose} />
+    </ShownOnce>
   )
 }
 

@@ -1,4 +1,5 @@
 import { useQuery } from '@tanstack/react-query'
+import { Link } from '@tanstack/react-router'
 import { TriangleAlert } from 'lucide-react'
 import type { RefusalsQuery } from '@/api/generated/operations'
 import { refusalsQuery } from '@/api/queries'
@@ -8,6 +9,7 @@ import { Button } from '@/ui/button'
 import { Panel } from '@/ui/dialog'
 import { Said } from '@/ui/said'
 import { CouldNotLoad, Empty, Skeleton } from '@/ui/states'
+import { to } from '@/util/paths'
 
 type PanelState = { open: boolean; onOpenChange: (open: boolean) => void }
 
@@ -88,7 +90,10 @@ function RefusalEntry({ refusal }: { refusal: RefusalsQuery['refusals'][number] 
         </span>
         {refusal.keyId && (
           <span>
-            {words.key}: <code>{refusal.keyId}</code>
+            {words.key}:{' '}
+            <Link {...to.secret(refusal.keyId)} className="mono link">
+              {refusal.keyId}
+            </Link>
           </span>
         )}
         {says && (

@@ -7,7 +7,7 @@ import { useScope } from '@/shell/scope'
 import { secrets as words } from '@/strings/secrets'
 import { missing } from '@/strings/shell'
 import { Age } from '@/ui/age'
-import { Button, buttonClass } from '@/ui/button'
+import { buttonClass } from '@/ui/button'
 import { CopyGraphql } from '@/ui/copy'
 import { Select } from '@/ui/field'
 import { List, type ListColumn } from '@/ui/list'
@@ -15,10 +15,13 @@ import { PageHead } from '@/ui/page'
 import { Empty, Missing } from '@/ui/states'
 import { CriticalBadge } from '@/ui/status'
 import { to } from '@/util/paths'
-import { useBlocked } from '@/util/permissions'
 import type { SecretsSearch } from '@/util/search'
 import { useSearchState } from '@/util/use-search-state'
+import { SecretActions } from './actions'
 import { RevokeSecret } from './revoke-secret'
+import { RotateSecret } from './rotate-secret'
+import { SecretPanel } from './secret-panel'
+import { SecretState } from './state'
 
 export function OrganizationSecretsPage() {
   return (
@@ -54,13 +57,12 @@ export function IntegrationSecretsPage() {
 type SecretsPageProps = { title: string; scope: Pick<SecretFilter, 'project' | 'integration'>; add: React.ReactNode }
 
 function SecretsPage({ title, scope, add }: SecretsPageProps) {
-  const { environment }: SecretsSearch = useSearch({ strict: false })
+  const { environment, secret }: SecretsSearch = useSearch({ strict: false })
   const change = useSearchState<SecretsSearch>()
-  const [revoking, setRevoking] = useState<SecretRowFragment>()
+  const [acting, setActing] = useState<{ on: SecretRowFragment; what: 'revoke' | 'rotate' }>()
   const filter: SecretFilter = environment ? { ...scope, environment } : scope
   const query = useInfiniteQuery({ ...secretsQuery(filter), placeholderData: keepPreviousData })
   const environments = useQuery(environmentsQuery)
-  const blocked = useBlocked()
   return (
     <>
       <PageHead
@@ -94,21 +96,15 @@ function SecretsPage({ title, scope, add }: SecretsPageProps) {
           {
             key: 'actions',
             title: <span className="sr-only">{words.columns.actions}</span>,
-            className: 'text-right',
+            className: 'hidden sm:table-cell text-right',
             cell: (row) => (
-              <Button
-                small
-                look="quiet"
-                aria-label={words.revokeLabel(row.keyId)}
-                blocked={
-                  row.environment.critical
-                    ? blocked('ENVIRONMENT_MGT_MANAGE')
-                    : blocked('ENVIRONMENT_MGT_MANAGE_NONPROD')
-                }
-                onClick={() => setRevoking(row)}
-              >
-                {words.revoke}
-              </Button>
+              <span className="inline-flex gap-1">
+                <SecretActions
+                  secret={row}
+                  onRevoke={() => setActing({ on: row, what: 'revoke' })}
+                  onRotate={() => setActing({ on: row, what: 'rotate' })}
+                />
+              </span>
             ),
           },
         ]}
@@ -119,13 +115,33 @@ function SecretsPage({ title, scope, add }: SecretsPageProps) {
           </Empty>
         }
       />
-      {revoking && <RevokeSecret secret={revoking} onClose={() => setRevoking(undefined)} />}
+      {/* One dialog at a time: the panel comes back when the other one closes. */}
+      {secret && !acting && (
+        <SecretPanel
+          keyId={secret}
+          onClose={() => change({ secret: undefined })}
+          onOpen={(keyId) => change({ secret: keyId })}
+          onRevoke={(on) => setActing({ on, what: 'revoke' })}
+          onRotate={(on) => setActing({ on, what: 'rotate' })}
+        />
+      )}
+      {acting?.what === 'revoke' && <RevokeSecret secret={acting.on} onClose={() => setActing(undefined)} />}
+      {acting?.what === 'rotate' && <RotateSecret secret={acting.on} onClose={() => setActing(undefined)} />}
     </>
   )
 }
 
 const columns: ListColumn<SecretRowFragment>[] = [
-  { key: 'keyId', title: words.columns.keyId, cell: ({ keyId }) => <code>{keyId}</code> },
+  {
+    key: 'keyId',
+    title: words.columns.keyId,
+    cell: ({ keyId }) => (
+      <Link to="." search={(before: object) => ({ ...before, secret: keyId })} data-row className="mono link">
+        {keyId}
+      </Link>
+    ),
+  },
+  { key: 'state', title: words.columns.state, cell: (row) => <SecretState secret={row} /> },
   {
     key: 'environment',
     title: words.columns.environment,

@@ -1,15 +1,16 @@
-import { useQueryClient } from '@tanstack/react-query'
+import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 import { RevokeSecretDocument, type SecretRowFragment } from '@/api/generated/operations'
+import { PAGE_SIZE, secretQuery } from '@/api/queries'
 import { graphql } from '@/api/request'
-import { strings } from '@/strings/common'
 import { secrets } from '@/strings/secrets'
-import { Button } from '@/ui/button'
-import { Dialog } from '@/ui/dialog'
-import { Field, inputClass } from '@/ui/field'
+import { ConfirmDialog } from '@/ui/confirm'
+import { Field, Select } from '@/ui/field'
 import { notify } from '@/ui/notices'
-import { ProblemText } from '@/ui/problem-text'
+import { exactTime } from '@/util/time'
 import { useAction } from '@/util/use-action'
+import { HangsOn } from './hangs'
+import { GRACE_S, GRACES } from './spans'
 
 const words = secrets.confirm
 
@@ -17,55 +18,74 @@ const words = secrets.confirm
 export function RevokeSecret({ secret, onClose }: { secret: SecretRowFragment; onClose: () => void }) {
   const { keyId, environment, runtimeCount } = secret
   const client = useQueryClient()
-  const [typed, setTyped] = useState('')
+  const [graceS, setGraceS] = useState(0)
+  const hangs = useQuery(secretQuery(keyId, PAGE_SIZE))
   const { run, pending, problem } = useAction(async () => {
-    const { revokeSecret } = await graphql(RevokeSecretDocument, { keyId })
+    const { revokeSecret } = await graphql(RevokeSecretDocument, { keyId, graceSeconds: graceS || null })
     void client.invalidateQueries({ queryKey: ['secrets'] })
-    notify(words.done(keyId, revokeSecret.runtimeCount))
+    void client.invalidateQueries({ queryKey: ['secret', keyId] })
+    notify(
+      graceS > 0
+        ? words.doneGrace(keyId, exactTime(revokeSecret.effectiveAt))
+        : words.done(keyId, revokeSecret.runtimeCount),
+    )
     onClose()
   })
-  const confirmed = !environment.critical || typed === environment.handle
+  const hasMi = hangs.data?.runtimes.nodes.some((runtime) => runtime.type === 'MI')
   return (
-    <Dialog
-      open
-      onOpenChange={(open) => !open && onClose()}
+    <ConfirmDialog
       title={words.title(keyId)}
       about={words.hangs(runtimeCount)}
+      submit={words.submit}
+      environment={environment}
+      look="danger"
+      pending={pending}
+      problem={problem}
+      onConfirm={() => void run()}
+      onClose={onClose}
     >
-      <form
-        onSubmit={(event) => {
-          event.preventDefault()
-          if (confirmed && !pending) void run()
-        }}
-      >
-        <p className="mb-3">{words.final}</p>
-        {environment.critical && (
-          <Field label={words.type(environment.handle)}>
-            {(wiring) => (
-              <input
-                {...wiring}
-                value={typed}
-                autoComplete="off"
-                spellCheck={false}
-                onChange={(event) => setTyped(event.target.value)}
-                className={`${inputClass} mono`}
-              />
-            )}
-          </Field>
-        )}
-        <ProblemText problem={problem} except={[]} />
-        <div className="mt-4 flex justify-end gap-2">
-          <Button onClick={onClose}>{strings.cancel}</Button>
-          <Button
-            look="danger"
-            type="submit"
-            aria-busy={pending}
-            blocked={!confirmed && words.mismatch(environment.handle)}
-          >
-            {pending ? words.submitting : words.submit}
-          </Button>
+      {runtimeCount > 0 && (
+        <div className="mb-3">
+          <HangsOn keyId={keyId} />
         </div>
-      </form>
-    </Dialog>
+      )}
+      <fieldset className="mb-3 space-y-2">
+        <legend className="mb-1 font-medium">{words.when}</legend>
+        <Choice checked={graceS === 0} title={words.atOnce} about={words.atOnceMeaning} onChoose={() => setGraceS(0)} />
+        <Choice
+          checked={graceS > 0}
+          title={words.grace}
+          about={hasMi ? `${words.graceMeaning} ${words.mi}` : words.graceMeaning}
+          onChoose={() => setGraceS(GRACE_S)}
+        />
+      </fieldset>
+      {graceS > 0 && (
+        <Field label={words.graceFor}>
+          {(wiring) => (
+            <Select {...wiring} value={graceS} onChange={(event) => setGraceS(Number(event.target.value))}>
+              {GRACES.map(([seconds, name]) => (
+                <option key={seconds} value={seconds}>
+                  {name}
+                </option>
+              ))}
+            </Select>
+          )}
+        </Field>
+      )}
+    </ConfirmDialog>
+  )
+}
+
+type ChoiceProps = { checked: boolean; title: string; about: string; onChoose: () => void }
+
+function Choice({ checked, title, about, onChoose }: ChoiceProps) {
+  return (
+    <label className="flex cursor-pointer items-start gap-2.5">
+      <input type="radio" name="when" checked={checked} onChange={onChoose} className="mt-[3px] accent-solid" />
+      <span>
+        <span className="font-medium">{title}</span>
+        <span className="block text-[12px] text-muted">{about}</span>
+      </span>
+    </label>
   )
 }
