@@ -214,7 +214,7 @@ async def test_a_remote_runtime_that_calls_itself_localhost_is_refused_and_told_
 
     assert error.failure is Failure.ADDRESS_REFUSED
     assert "own machine" in error.message
-    assert "management_url" in error.fix
+    assert "`[server]`" in error.fix
     assert "PILOTHOUSE_MI_ALLOW" in error.fix
     assert mi.calls == []
 
@@ -549,3 +549,11 @@ async def test_a_closed_client_takes_no_calls_and_ends_those_under_way(mi: FakeM
     assert (await asyncio.wait_for(under_way, 2)).failure is Failure.BROKE_OFF
     assert (await failure(client, target(mi))).failure is Failure.BUSY
     await client.close()
+
+
+def test_every_failure_has_a_fix_and_a_place_in_the_how_to_page() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "howto" / "connect-a-micro-integrator.md").read_text()
+
+    for kind in Failure:
+        assert ManagementFailure(kind, "x").fix
+        assert f"`{kind.value}`" in page

@@ -45,15 +45,15 @@ class Failure(StrEnum):
     ANSWER_NOT_JSON = "MI_ANSWER_NOT_JSON"
 
 
+_SET_ADDRESS: Final = (
+    "set `hostname` under `[server]` in its deployment.toml (newer releases: `management_url` under `[icp_config]`) "
+    "to what the control plane can reach it by, and restart it."
+)
 _FIXES: Final[dict[Failure, str]] = {
-    Failure.ADDRESS_MISSING: "Set `management_url` in `[icp_config]` of its deployment.toml and restart it.",
-    Failure.ADDRESS_INVALID: (
-        "Set `management_url` in `[icp_config]` of its deployment.toml to an address that the control plane can reach, "
-        "such as `https://mi-1.example.com:9164`, and restart it."
-    ),
+    Failure.ADDRESS_MISSING: _SET_ADDRESS[0].upper() + _SET_ADDRESS[1:],
+    Failure.ADDRESS_INVALID: _SET_ADDRESS[0].upper() + _SET_ADDRESS[1:],
     Failure.ADDRESS_REFUSED: (
-        f"If the address is right, put its host or its network into {ALLOW_VARIABLE}; otherwise set `management_url` "
-        "in `[icp_config]` of its deployment.toml and restart it."
+        f"If the address is right, put its host or its network into {ALLOW_VARIABLE}; otherwise {_SET_ADDRESS}"
     ),
     Failure.BUSY: "Try again in a moment.",
     Failure.UNREACHABLE: "Check that its management port is open to the control plane and that its name can be resolved.",
@@ -71,7 +71,7 @@ _FIXES: Final[dict[Failure, str]] = {
     Failure.NOT_FOUND: "Wait for its next full heartbeat: the artifact may have gone.",
     Failure.REFUSED: "Its own words say what it did not like.",
     Failure.FAILED: "Look at its log.",
-    Failure.REDIRECTED: "Let `management_url` point to the management API itself: redirects are not followed.",
+    Failure.REDIRECTED: "Let its address be that of the management API itself: redirects are not followed.",
     Failure.ANSWER_TOO_LARGE: "Ask for less, with a text that names must hold.",
     Failure.ANSWER_NOT_JSON: "Check that nothing but Micro Integrator answers at its management address.",
 }
