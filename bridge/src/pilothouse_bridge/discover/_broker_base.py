@@ -65,6 +65,11 @@ class Broker:
         del subscriber
         return 0
 
+    def leftover(self, subscriber: Any) -> list[Any]:
+        """Messages of ``waiting`` that are still there when the grace is over, taken out."""
+        del subscriber
+        return []
+
     async def hand_back(self, subscriber: Any, cut: list[Any], unbegun: list[Any]) -> int:
         """Give back what was cut off and what no handler had yet; answers how many of the latter went back."""
         raise NotImplementedError
@@ -96,6 +101,7 @@ async def stop(broker: Broker, subscriber: Any, hand: Hand, grace_s: float) -> C
         cut = await hand.cut()
         await hand.read_to_the_end()
         unbegun += [one for one in hand.refused if not any(one is other for other in unbegun)]
+        unbegun += broker.leftover(subscriber)
         returned = await broker.hand_back(subscriber, cut, unbegun)
         stubborn = hand.handlers()
         if stubborn:
@@ -112,6 +118,8 @@ async def stop(broker: Broker, subscriber: Any, hand: Hand, grace_s: float) -> C
 
 async def start(broker: Broker, subscriber: Any, hand: Hand) -> None:
     """Start again; a start that fails half-way is undone, so that the next one can succeed."""
+    # FastStream says so last of all, and drops what the broker sends before it: unacknowledged, stuck.
+    subscriber.running = True
     try:
         await broker.begin(subscriber, hand)
     except BaseException:

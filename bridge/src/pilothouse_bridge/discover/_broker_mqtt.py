@@ -83,6 +83,13 @@ class Mqtt(Broker):
         subscription = subscriber._subscription  # noqa: SLF001
         return 0 if subscription is None else subscription._queue.qsize()  # noqa: SLF001
 
+    def leftover(self, subscriber: Any) -> list[Any]:
+        """What is still in the client's queue."""
+        queue, rest = subscriber._subscription._queue, cast("list[Any]", [])  # noqa: SLF001
+        while not queue.empty():
+            rest.append(queue.get_nowait())
+        return rest
+
     async def hand_back(self, subscriber: Any, cut: list[Any], unbegun: list[Any]) -> int:
         """A session that is left sends again what was not acknowledged; else nobody does, and nothing may clog it."""
         if isinstance(hand_of(subscriber).parked, _Parked):

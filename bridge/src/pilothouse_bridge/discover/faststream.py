@@ -19,6 +19,7 @@ from pilothouse_bridge.discover import _broker_base, _broker_hand, _broker_redis
 from pilothouse_bridge.discover._broker_base import Broker, Counts, not_supported
 from pilothouse_bridge.discover._broker_hand import Hand, hand_of, is_watched
 from pilothouse_bridge.discover._broker_mqtt import Mqtt
+from pilothouse_bridge.discover._broker_nats import Nats
 from pilothouse_bridge.discover._broker_rabbit import Rabbit
 from pilothouse_bridge.discover._broker_redis import Redis
 from pilothouse_bridge.discover._hooks import Watch, when_imported
@@ -33,6 +34,7 @@ _BROKERS: Final[dict[str, Broker]] = {
     "faststream.rabbit": Rabbit(),
     "faststream.redis": Redis(),
     "faststream.mqtt": Mqtt(),
+    "faststream.nats": Nats(),
 }
 #: Modules, one class of each, and what is wrapped in them once they are there.
 _WRAPPED: Final[tuple[tuple[str, str, Callable[[Any], None]], ...]] = (
