@@ -32,9 +32,10 @@ def nothing(_request: Inbound) -> Outbound:
     return Outbound(200, ACKNOWLEDGED)
 
 
-async def serve(mode: str, *, tls: bool, core: int) -> None:
+async def serve(mode: str, *, tls: bool, core: int | None, count: int = RUNTIMES, runtime_type: str = "BI") -> None:
     """Serve until standard input ends; say the port and where the requests are."""
-    os.sched_setaffinity(0, {core})
+    if core is not None:
+        os.sched_setaffinity(0, {core})
     configure("ERROR", "text")
     with TemporaryDirectory() as folder:
         home = Path(folder)
@@ -54,9 +55,9 @@ async def serve(mode: str, *, tls: bool, core: int) -> None:
         )
         secrets = [(await plane.store.write(making)).secret for _ in range(SECRETS)]
         tokens = [sign(secret, plane.clock.now()) for secret in secrets]
-        runtimes = [(f"runtime-{number:05}", tokens[number % SECRETS]) for number in range(RUNTIMES)]
+        runtimes = [(f"runtime-{number:05}", tokens[number % SECRETS]) for number in range(count)]
         for runtime_id, token in runtimes:
-            answer = plane.runtime_handler(full_request(runtime_id, token))
+            answer = plane.runtime_handler(full_request(runtime_id, token, runtime_type=runtime_type))
             status = (await answer).status if not isinstance(answer, Outbound) else answer.status
             assert status == 200
         await plane.start()
@@ -89,10 +90,14 @@ def main() -> None:
     arguments = argparse.ArgumentParser()
     arguments.add_argument("mode", choices=["bare", "edge"])
     arguments.add_argument("--tls", action="store_true")
-    arguments.add_argument("--core", type=int, default=0)
+    arguments.add_argument("--core", type=int)
+    arguments.add_argument("--runtimes", type=int, default=RUNTIMES)
+    arguments.add_argument("--type", default="BI")
     wanted = arguments.parse_args()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(serve(wanted.mode, tls=wanted.tls, core=wanted.core))
+        runner.run(
+            serve(wanted.mode, tls=wanted.tls, core=wanted.core, count=wanted.runtimes, runtime_type=wanted.type)
+        )
 
 
 if __name__ == "__main__":

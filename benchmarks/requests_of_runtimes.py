@@ -50,12 +50,13 @@ def sign(secret: str, now: float) -> str:
     return f"Bearer {head}.{claims}.{base64.urlsafe_b64encode(signature).decode().rstrip('=')}"
 
 
-def full_request(runtime_id: str, authorization: str, *, variant: int = 0) -> Inbound:
+def full_request(runtime_id: str, authorization: str, *, variant: int = 0, runtime_type: str = "BI") -> Inbound:
     """Make a full heartbeat of about 8 kB."""
     body = {
         "runtimeId": runtime_id,
         "runtime": runtime_id,
-        "runtimeType": "BI",
+        "runtimeType": runtime_type,
+        **({"capabilities": ["channel"]} if runtime_type == "PY" else {}),
         "status": "RUNNING",
         "environment": "dev",
         "project": "retail",

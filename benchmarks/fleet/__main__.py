@@ -43,6 +43,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--busy-stores", type=float, default=0.1, help="share of MI whose message stores change")
     parser.add_argument("--crashes", type=float, default=0.02, help="share of the fleet that crashes each minute")
     parser.add_argument("--changes", type=float, default=0.0, help="desired states changed each minute")
+    parser.add_argument("--starts-per-s", type=float, default=200.0, help="how steeply the fleet starts, at most")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--server", help="address for runtimes of a control plane that runs; none: start one")
     parser.add_argument("--console", help="address of its API, with --server")
@@ -75,6 +76,7 @@ def main() -> int:
         runtimes=wanted.runtimes, seconds=wanted.minutes * 60, mix=wanted.mix, interval_s=wanted.interval,
         offline_after_s=wanted.offline_after, replicas=wanted.replicas, pool=_pool(wanted), channels=wanted.channels,
         busy_stores=wanted.busy_stores, crashes=wanted.crashes, changes=wanted.changes, seed=wanted.seed,
+        starts_per_s=wanted.starts_per_s,
     )  # fmt: skip
     if wanted.pin:
         os.sched_setaffinity(0, {1})

@@ -28,6 +28,8 @@ class Figures:
     fulls_s: "array[float]" = field(default_factory=lambda: array("d"))
     failures: Counter[str] = field(default_factory=Counter)
     """Requests without an answer, by cause."""
+    failures_starting: Counter[str] = field(default_factory=Counter)
+    """The same, before the fleet was up."""
     acked: int = 0
     late_s: float = 0.0
     """How late a round of ours began at worst: our own loop, not the server."""
@@ -36,6 +38,7 @@ class Figures:
     def reset(self) -> None:
         """Begin anew with the latencies, after the fleet is up."""
         self.deltas_s, self.fulls_s, self.late_s = array("d"), array("d"), 0.0
+        self.failures_starting, self.failures = self.failures, Counter()
 
 
 class Member:

@@ -76,6 +76,7 @@ class Report:
             "refused": dict(tally.refused),
             "not acknowledged": dict(tally.not_acknowledged),
             "without an answer": dict(figures.failures),
+            "without an answer while starting": dict(figures.failures_starting),
             "UNKNOWN though alive (rows)": verdicts.unknown_alive,
             "rows judged": f"{verdicts.rows} in {verdicts.walks} walks, {verdicts.totals} totals",
             "ends and starts": dict(self.chaos),

@@ -25,7 +25,6 @@ TOTALS_EVERY_S: Final = 5.0
 WALK_EVERY_S: Final = 60.0
 _WALKS: Final = 4
 """Short runs walk more often."""
-_BOOTS_PER_S: Final = 500.0
 _PAGE: Final = 500
 _WALK = """query ($first: Int, $after: String) { runtimes(first: $first, after: $after) {
   nodes { runtimeId status } pageInfo { endCursor hasNextPage } } }"""
@@ -55,11 +54,12 @@ class Plan:
     crashes: float = 0.02
     changes: float = 0.0
     seed: int = 1
+    starts_per_s: float = 200.0
 
     @property
     def ramp_s(self) -> float:
         """Tell how long the starts are spread over."""
-        return max(self.interval_s, self.runtimes / _BOOTS_PER_S)
+        return max(self.interval_s, self.runtimes / self.starts_per_s)
 
 
 def make_fleet(plan: Plan, tally: Tally) -> tuple[list[Home], list[Runtime]]:

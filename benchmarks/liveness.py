@@ -1,0 +1,104 @@
+"""Verdicts over 100,000 runtimes in process: what the watch costs twice a second, against a loop over a plain dict.
+
+Method: one in twenty is silent for too long, as after a small failure; medians of seven passes. `turns` is measured after
+its first pass, when what changed has been announced.
+"""
+
+import gc
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+from pilothouse.domain.liveness import LivenessRules, Status
+from pilothouse.domain.presence import PresenceRow
+from pilothouse.domain.runtime_type import RuntimeType
+from pilothouse.presence import Board
+
+RUNTIMES = 100_000
+PASSES = 7
+NOW = 1_790_000_000.0
+SILENT_EVERY = 20
+
+
+def make_board(count: int) -> Board:
+    """Make a board of runtimes, each in one of 1,000 integrations."""
+    board = Board(LivenessRules(), NOW - 3_600)
+    board.load(row(number) for number in range(count))
+    return board
+
+
+def row(number: int) -> PresenceRow:
+    """Make what is kept of one runtime."""
+    silent_s = 300.0 if number % SILENT_EVERY == 0 else number % 10
+    values: dict[str, Any] = {  # Any: values of many types
+        "runtime_key": number,
+        "runtime_id": f"6f1d2c9a-0b7e-4a55-9c1e-{number:012x}",
+        "project_id": f"project-{number % 50}",
+        "integration_id": f"integration-{number % 1_000}",
+        "environment_id": f"environment-{number % 2}",
+        "runtime_type": list(RuntimeType)[number % 3],
+        "runtime_hash": f"hash-of-{number % 1_000}==",
+        "seen_at": NOW - silent_s,
+        "interval_s": 10.0,
+        "address": f"10.0.{number % 200}.7",
+        "running_since": NOW - 3_000,
+        "status": Status.OFFLINE if number % SILENT_EVERY == 0 else Status.RUNNING,
+    }
+    return PresenceRow(**{name: values[name] for name in PresenceRow.__struct_fields__})
+
+
+def cost_ms(work: Callable[[], object]) -> float:
+    """Median cost of a pass, in milliseconds of CPU."""
+    costs: list[float] = []
+    for _ in range(PASSES):
+        began = time.process_time()
+        work()
+        costs.append((time.process_time() - began) * 1000)
+    return statistics.median(costs)
+
+
+def main() -> None:
+    """Measure and print the table."""
+    board = make_board(RUNTIMES)
+    seen_at = {number: NOW - (300.0 if number % SILENT_EVERY == 0 else number % 10) for number in range(RUNTIMES)}
+    entries = [board.find_key(number) for number in range(RUNTIMES)]
+    gc.freeze()
+
+    def plain() -> int:
+        return sum(NOW - at > 30.0 for at in seen_at.values())
+
+    def touch() -> None:
+        for entry in entries:
+            assert entry is not None
+            board.touch(entry, NOW, entry.address)
+
+    silent = plain()
+    counts = board.counts(NOW)
+    assert (counts.offline, counts.running) == (silent, RUNTIMES - silent)
+    reference = cost_ms(plain)
+    print(f"verdicts over {RUNTIMES:,} runtimes, {silent:,} of them offline; CPU, medians of {PASSES}")
+    print("| | ms | us a runtime | ratio |\n|---|---|---|---|")
+    rows: tuple[tuple[str, Callable[[], object]], ...] = (
+        ("a loop over a plain dict of times (the reference)", plain),
+        ("turns: whose verdict changed (twice a second)", lambda: board.turns(NOW)),
+        ("watch for mass silence (twice a second)", lambda: board.watch_for_mass_silence(NOW)),
+        ("counts: all of them", lambda: board.counts(NOW)),
+        ("counts by integration", lambda: board.counts_by("integration_id", NOW)),
+        ("judge: every verdict with its reason", lambda: [board.judge(entry, NOW) for entry in entries if entry]),
+        ("touch: a beat of every runtime", touch),
+        ("take what a flush stores, all changed", board.take_dirty),
+        ("take what a flush stores, none changed", board.take_dirty),
+    )
+    for name, work in rows:
+        if "all changed" in name:
+            began = time.process_time()
+            work()
+            took = (time.process_time() - began) * 1000
+        else:
+            took = cost_ms(work)
+        print(f"| {name} | {took:.1f} | {took / RUNTIMES * 1000:.3f} | {took / reference:.1f} |")
+
+
+if __name__ == "__main__":
+    main()
