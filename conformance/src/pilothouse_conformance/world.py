@@ -25,7 +25,7 @@ _TRAIL_KEPT = 6
 _RUNTIME = """id runtimeId name version status statusReason offlineAfterSeconds lastHeartbeatAt registeredAt secretKeyId
   warnings { code message } project { handle } integration { handle } environment { handle }"""
 _SECRET = "mutation ($input: GenerateSecretInput!) { generateSecret(input: $input) { keyId secret } }"  # noqa: S105 - a query
-_DELETE = "mutation ($id: ID!) { deleteRuntime(id: $id, revokeSecret: true) { deleted } }"
+_DELETE = "mutation ($id: ID!) { deleteRuntime(id: $id) { deleted } }"
 _REVOKE = "mutation ($keyId: String!) { revokeSecret(keyId: $keyId) { keyId } }"
 
 
@@ -258,7 +258,8 @@ class Stage:
         ours = {one.runtime_id for one in self._runtimes}
         found: dict[str, str] = {}
         scopes = [{"secretKeyId": key_id} for key_id in self._secrets]
-        scopes += [{"project": project} for project in {handle_of(one.project) for one in self._runtimes}]
+        places = {(handle_of(one.project), handle_of(one.component)) for one in self._runtimes}
+        scopes += [{"project": project, "integration": integration} for project, integration in places]
         for scope in scopes:
             data, _ = self.console.try_asking(_runtimes("id runtimeId"), filter=scope)
             rows = items(members(members(data).get("runtimes")).get("nodes"))
@@ -268,7 +269,7 @@ class Stage:
             if refusal is not None:
                 self.world.left_behind.append(f"runtime {found[key]} ({refusal.message[:100]})")
         for key_id in self._secrets:
-            self.console.try_asking(_REVOKE, keyId=key_id)  # gone already where a runtime took it along
+            self.console.try_asking(_REVOKE, keyId=key_id)  # gone already where the case was about that
 
     def _scope(self, runtime: Runtime, integration: str | None) -> dict[str, str]:
         return {

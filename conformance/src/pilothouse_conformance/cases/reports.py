@@ -56,8 +56,8 @@ def odd_artifacts(stage: Stage) -> None:
     }
     demand(stored == expected, f"stored are {stored}")
     flags = " ".join(warning["message"] for warning in row["warnings"])
-    for odd in ("ERROR_kafka", "prices"):
-        demand(odd in flags, f"no warning names {odd}: {flags or 'there is none'}")
+    for odd in ("connector", "dataService"):
+        demand(odd in flags, f"no warning tells of the odd {odd}: {flags or 'there is none'}")
 
 
 @case(40)

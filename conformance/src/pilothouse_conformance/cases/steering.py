@@ -84,7 +84,7 @@ def given_up(stage: Stage) -> None:
         stage.affordable(
             sum(waits_s), f"seeing {ATTEMPTS} attempts (after {sent} of them the next wait is {wait_s:.0f} s)"
         )
-        time.sleep(max(0.0, sent_at + wait_s + 0.3 - time.monotonic()))
+        _beat_until(runtime, sent_at + wait_s)
         beat = runtime.full().ok()
         demand(bool(beat.of("STOP")) or _ended(stage, key), f"STOP was not sent again after the wait of {wait_s:.0f} s")
     demand(sent == ATTEMPTS, f"it was called FAILED after {sent} attempts, not {ATTEMPTS}")
@@ -92,6 +92,14 @@ def given_up(stage: Stage) -> None:
     demand(bool(queries.command(stage, key)["reason"]), "nothing says why it failed")
     runtime.full().ok().silent()
     runtime.delta().ok().silent()
+
+
+def _beat_until(runtime: Runtime, until_s: float) -> None:
+    """Go on beating until a wait is over; nothing may be sent before."""
+    while (left_s := until_s - time.monotonic()) > 0:
+        if left_s > INTERVAL_S:
+            runtime.delta().ok().silent()
+        time.sleep(min(INTERVAL_S, left_s + 0.3))
 
 
 def _demand_growing(waits_s: list[float], sent: int) -> None:
