@@ -12,7 +12,8 @@ from typing import Any
 
 import msgspec
 
-from pilothouse.base.errors import CannotStart
+from pilothouse.base.errors import CannotStart, InvalidInput
+from pilothouse.management.policy import AllowList
 
 _PREFIX = "PILOTHOUSE_"
 _NOT_OURS = ("PILOTHOUSE_BRIDGE_", "PILOTHOUSE_REQUIRE_", "PILOTHOUSE_TEST_")
@@ -260,6 +261,13 @@ def _read(setting: Setting, text: str) -> Any:  # Any: the field's type
     return text
 
 
+def _check_allow_list(settings: Settings, setting: Setting) -> None:
+    try:
+        AllowList.parse(settings.mi_allow)
+    except InvalidInput as error:
+        raise _invalid(setting, settings.mi_allow, f"{error.message} {error.fix}") from None
+
+
 def _check(settings: Settings) -> None:
     by_field = {setting.field: setting for setting in TABLE}
     for field in ("runtime_port", "console_port"):
@@ -272,6 +280,7 @@ def _check(settings: Settings) -> None:
         raise _invalid(by_field["offline_after_s"], str(settings.offline_after_s), "It is 1 to 86400 seconds.")
     if not 1 <= settings.beats_per_s_max <= 1_000_000:  # noqa: PLR2004 - one to what no machine bears
         raise _invalid(by_field["beats_per_s_max"], str(settings.beats_per_s_max), "It is 1 to 1000000.")
+    _check_allow_list(settings, by_field["mi_allow"])
     if not 0 <= settings.token_skew_s <= 3_600:  # noqa: PLR2004 - an hour at most
         raise _invalid(by_field["token_skew_s"], str(settings.token_skew_s), "It is 0 to 3600 seconds.")
     if settings.log_level not in ("DEBUG", "INFO", "WARNING", "ERROR"):

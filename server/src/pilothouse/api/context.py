@@ -14,7 +14,7 @@ from pilothouse.identity.throttle import Throttle
 from pilothouse.observe.figures import Figures
 from pilothouse.observe.refusals import RefusalBook
 from pilothouse.operations.bus import Bus
-from pilothouse.presence import Board
+from pilothouse.presence import Agenda, Board, Entry
 from pilothouse.storage.sealing import Vault
 from pilothouse.storage.unit import Store
 
@@ -43,6 +43,9 @@ class Services(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
     store: Store
     board: Board
+    agenda: Agenda
+    is_anything_desired: Callable[[Entry], bool]
+    """Whether anything is desired where a runtime lives."""
     bus: Bus
     vault: Vault
     passwords: Passwords

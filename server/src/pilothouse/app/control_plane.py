@@ -340,6 +340,8 @@ class ControlPlane:
         return Services(
             store=self.store,
             board=self.board,
+            agenda=self.agenda,
+            is_anything_desired=self.edge.is_anything_desired,
             bus=self.bus,
             vault=self.vault,
             passwords=self.passwords,

@@ -111,6 +111,7 @@ class RuntimeRow(msgspec.Struct, frozen=True, kw_only=True):
     runtime_type: RuntimeType
     version: str | None
     key_id: str | None
+    secret_expires_at: Instant | None
     registered_at: Instant
     retired_at: Instant | None
     artifact_digest: str

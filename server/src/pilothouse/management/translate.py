@@ -11,6 +11,8 @@ from pilothouse.management.failures import CallNotSupported
 class _Asked(msgspec.Struct):
     kind: str | None = None
     name: str | None = None
+    type: str | None = None
+    """Of a template: `endpoint` or `sequence`."""
 
 
 def call_for(command: Command) -> ManagementCall:  # noqa: C901, PLR0911 - one case an action
@@ -38,7 +40,7 @@ def call_for(command: Command) -> ManagementCall:  # noqa: C901, PLR0911 - one c
             return calls.list_log_files(_asked(command).name or "")
         case CommandAction.READ_SOURCE:
             asked = _asked(command)
-            return calls.read_source(asked.kind or "", asked.name or "")
+            return calls.read_source(asked.kind or "", asked.name or "", asked.type)
         case CommandAction.RESTART | CommandAction.RESET_LOGGER_LEVEL | CommandAction.WORKFLOW:
             raise CallNotSupported(
                 f"Micro Integrator's management API knows no {command.action.value}.", fix="Use what it offers."

@@ -152,10 +152,16 @@ class ManagementWorker:
     @staticmethod
     def _target(runtime: SteeredRuntime, address: str | None) -> ManagementTarget:
         node = runtime.document.node
-        port = node.management_port
         return ManagementTarget(
             runtime=runtime.id,
             hostname=node.management_hostname,
-            port=int(port) if port is not None and port.isascii() and port.isdigit() else None,
+            port=_port(node.management_port),
             heartbeats_from=address,
         )
+
+
+def _port(told: str | None) -> int | None:
+    """None is the default port; what is no number is refused where it is used, not taken for the default."""
+    if told is None:
+        return None
+    return int(told) if told.isascii() and told.isdigit() else -1

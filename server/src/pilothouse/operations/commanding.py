@@ -11,6 +11,7 @@ from pilothouse.access.permissions import Permission
 from pilothouse.base.errors import Conflict, InvalidInput, NotFound
 from pilothouse.base.ids import new_id
 from pilothouse.base.instants import Instant
+from pilothouse.domain.artifacts.template import Template
 from pilothouse.domain.commands import (
     READ_DEADLINE_S,
     RESTART_DEADLINE_S,
@@ -189,10 +190,19 @@ def ask(
     _require_capability(runtime, action)
     if question is Question.SOURCE and not (kind and name):
         raise InvalidInput("Which artifact?", field="name", fix="Give `kind` and `name`.")
-    payload = msgspec.json.encode({"kind": kind, "name": name}).decode()
+    asked = {"kind": kind, "name": name, "type": _template_type(tx, runtime, kind, name)}
+    payload = msgspec.json.encode(asked).decode()
     command = _once(runtime, action, subject, now, READ_DEADLINE_S, payload=payload)
     queue(tx, runtime, [command], now)
     return command
+
+
+def _template_type(tx: Transaction, runtime: SteeredRuntime, kind: str | None, name: str | None) -> str | None:
+    """Tell what sort of template bears a name: it cannot be read without."""
+    if kind != str(Template.__struct_config__.tag):
+        return None
+    artifacts = ArtifactReader(tx.connection).read(runtime.artifact_digest)
+    return next((each.template_type for each in artifacts.all(Template) if each.name == name), None)
 
 
 def run_workflow(
@@ -298,7 +308,7 @@ def remove(tx: Transaction, subject: Subject, id: str, *, now: Instant) -> Remov
             project_id=row.project_id,
             integration_id=row.integration_id,
             key_id=row.key_id,
-            detail=row.name or row.runtime_id,
+            detail=row.id,
         )
     )
     audit(tx, subject, "runtime.remove", f"{row.name or row.runtime_id} ({row.runtime_id})", now)

@@ -4,6 +4,7 @@ import msgspec
 
 from pilothouse.base.instants import Instant
 from pilothouse.domain.commands import RESULT_READ_KEPT_S, RESULT_WRITE_KEPT_S
+from pilothouse.operations.sealed_material import destroy_revoked
 from pilothouse.storage import commands, events, people, runtimes
 from pilothouse.storage.unit import Transaction
 
@@ -31,6 +32,7 @@ class Forgotten(msgspec.Struct, frozen=True, kw_only=True):
     runtimes: int
     artifact_sets: int
     commands: int
+    secrets_destroyed: int
 
 
 def forget(tx: Transaction, retention: Retention, now: Instant) -> Forgotten:
@@ -41,6 +43,7 @@ def forget(tx: Transaction, retention: Retention, now: Instant) -> Forgotten:
         runtimes=runtimes.forget_retired(tx.connection, now - retention.retired_runtimes_s),
         artifact_sets=runtimes.forget_unused_artifacts(tx.connection, now - retention.unused_artifacts_s),
         commands=_forget_commands(tx, retention, now),
+        secrets_destroyed=destroy_revoked(tx, now),
     )
 
 

@@ -41,7 +41,7 @@ def place(tx: Transaction, sender: SecretFacts, heartbeat: FullHeartbeat, now: I
     Raises: RuntimeRefused; then nothing was made
     """
     _check_environment(tx, sender, heartbeat.environment)
-    facts = sender if sender.binding is not None else _read_again(tx, sender.key_id)
+    facts = sender if sender.binding is not None else _read_again(tx, sender.key_id, now)
     binding = facts.binding if facts.binding is not None else _bind(tx, facts, heartbeat, now)
     place_name = f"{binding.project_handle}/{binding.integration_handle}"
     if binding.runtime_type is not heartbeat.runtime_type:
@@ -68,10 +68,10 @@ def _check_environment(tx: Transaction, sender: SecretFacts, told: str) -> None:
         raise EnvironmentMismatch(told[:80], sender.environment_handle)
 
 
-def _read_again(tx: Transaction, key_id: str) -> SecretFacts:
+def _read_again(tx: Transaction, key_id: str, now: Instant) -> SecretFacts:
     """Read the secret inside of the transaction: another first heartbeat may have bound it meanwhile."""
     found = secrets.find(tx.connection, key_id)
-    if found is None or found[1] is None:
+    if found is None or found[1] is None or found[0].life.usable_until <= now:
         raise KeyUnknown(key_id)
     return found[0]
 

@@ -13,7 +13,15 @@ from pilothouse.domain.runtime import ReportDocument, RuntimeRow
 from pilothouse.domain.runtime_type import RuntimeType
 from pilothouse.storage.columns import Rows
 from pilothouse.storage.scope import within
-from pilothouse.storage.tables import artifact_sets, environments, integrations, projects, runtime_reports, runtimes
+from pilothouse.storage.tables import (
+    artifact_sets,
+    environments,
+    integrations,
+    projects,
+    runtime_reports,
+    runtimes,
+    secrets,
+)
 
 _read_document = msgspec.json.Decoder(ReportDocument).decode
 
@@ -55,6 +63,13 @@ def list_rows(connection: Connection, reach: Reach, scope: RuntimeScope, request
         total.scalar_one(),
         lambda row: (row.name.lower() if row.name is not None else "\uffff", row.id),
     )
+
+
+def list_all(connection: Connection, reach: Reach, scope: RuntimeScope, limit: int) -> list[RuntimeRow]:
+    """List the runtimes of a scope that are not retired, at most so many."""
+    wanted = and_(within(reach), runtimes.c.retired_at.is_(None), _inside(scope))
+    rows = connection.execute(_rows().where(wanted).order_by(runtimes.c.key).limit(limit)).mappings()
+    return [_row(row) for row in rows]
 
 
 def find_row(connection: Connection, reach: Reach, id: str) -> RuntimeRow | None:  # noqa: A002
@@ -122,6 +137,7 @@ def _rows() -> Rows:
                 c.runtime_type,
                 c.version,
                 c.key_id,
+                secrets.c.expires_at.label("secret_expires_at"),
                 c.registered_at,
                 c.retired_at,
                 c.artifact_digest,
@@ -142,6 +158,7 @@ def _rows() -> Rows:
         )
         .join(runtime_reports, runtime_reports.c.runtime_key == c.key)
         .join(artifact_sets, artifact_sets.c.digest == c.artifact_digest)
+        .outerjoin(secrets, secrets.c.key_id == c.key_id)
     )
 
 

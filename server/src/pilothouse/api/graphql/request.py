@@ -1,7 +1,6 @@
 """What one GraphQL request carries to its resolvers, and what it has read already."""
 
-import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from typing import TypeAlias
 
@@ -10,12 +9,15 @@ from graphql import GraphQLResolveInfo
 from pilothouse.access.grants import Reach, Subject, reach
 from pilothouse.access.permissions import Permission
 from pilothouse.api.context import Services
+from pilothouse.api.graphql.batch import Batch
 from pilothouse.base.instants import Instant
 from pilothouse.domain.artifacts import artifact_set
 from pilothouse.domain.artifacts.artifact_set import ArtifactSet
+from pilothouse.domain.runtime import RuntimeRow
 from pilothouse.presence.board import Counts
-from pilothouse.storage import runtime_rows
-from pilothouse.storage.unit import Connection
+from pilothouse.storage import command_rows, commands, runtime_rows
+from pilothouse.storage.command_rows import Standing
+from pilothouse.storage.runtime_rows import RuntimeScope
 
 
 class GraphQLRequest:
@@ -24,9 +26,18 @@ class GraphQLRequest:
     def __init__(self, services: Services, subject: Subject) -> None:
         self.services = services
         self.subject = subject
-        self.now: Instant = services.clock.now()
-        self._documents: dict[str, asyncio.Future[ArtifactSet]] = {}
-        self._wanted: list[str] = []
+        self.refresh(services.clock.now())
+
+    def refresh(self, now: Instant) -> None:
+        """Forget what was read: a subscription asks again for every change."""
+        self.now: Instant = now
+        self._documents = Batch(self._read_documents)
+        self.standings = Batch(self._read_standings)
+        """What stands open or failed, by runtime key."""
+        self.results = Batch(self._read_results)
+        """What runtimes answered, by command id."""
+        self.runtimes = Batch(self._read_runtimes)
+        """Rows, by runtime key."""
 
     def reach(self, permission: Permission) -> Reach:
         """Tell how far one of the caller's permissions reaches."""
@@ -49,30 +60,22 @@ class GraphQLRequest:
 
     async def artifacts(self, digest: str) -> ArtifactSet:
         """Read an artifact set; all that are asked for at the same time are read by one statement."""
-        if digest not in self._documents:
-            loop = asyncio.get_running_loop()
-            self._documents[digest] = loop.create_future()
-            self._wanted.append(digest)
-            if len(self._wanted) == 1:
-                loop.call_soon(lambda: asyncio.ensure_future(self._read_wanted()))
-        return await self._documents[digest]
+        return await self._documents.get(digest) or ArtifactSet()
 
-    async def _read_wanted(self) -> None:
-        digests, self._wanted = self._wanted, []
-        try:
-            documents = await self.services.store.read(_reading(digests))
-        except Exception as error:  # noqa: BLE001 - handed to every field that waits
-            for digest in digests:
-                self._documents[digest].set_exception(error)
-            return
-        for digest in digests:
-            document = documents.get(digest)
-            self._documents[digest].set_result(ArtifactSet() if document is None else artifact_set.decode(document))
+    async def _read_documents(self, digests: Sequence[str]) -> dict[str, ArtifactSet]:
+        documents = await self.services.store.read(lambda c: runtime_rows.list_artifacts(c, digests))
+        return {digest: artifact_set.decode(document) for digest, document in documents.items()}
+
+    async def _read_standings(self, keys: Sequence[int]) -> dict[int, Standing]:
+        return await self.services.store.read(lambda c: command_rows.standing_of(c, keys))
+
+    async def _read_results(self, ids: Sequence[str]) -> dict[str, bytes]:
+        return await self.services.store.read(lambda c: commands.list_results(c, ids))
+
+    async def _read_runtimes(self, keys: Sequence[int]) -> dict[int, RuntimeRow]:
+        reach = self.reach(Permission.INTEGRATION_MGT_VIEW)
+        return await self.services.store.read(lambda c: runtime_rows.list_by_keys(c, reach, keys, RuntimeScope()))
 
 
 Info: TypeAlias = "GraphQLResolveInfo[GraphQLRequest]"
 """What a resolver is told; its `context` is the request."""
-
-
-def _reading(digests: Sequence[str]) -> Callable[[Connection], dict[str, bytes]]:
-    return lambda connection: runtime_rows.list_artifacts(connection, digests)

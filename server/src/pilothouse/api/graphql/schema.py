@@ -1,5 +1,6 @@
 """Binding contracts/schema.graphql to the resolvers."""
 
+from enum import StrEnum
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -8,13 +9,17 @@ from ariadne import EnumType, ScalarType, make_executable_schema
 from graphql import GraphQLSchema
 
 from pilothouse.access.permissions import Permission
-from pilothouse.api.graphql import secrets
+from pilothouse.api.graphql import commands, runtime_parts, secrets, steering
 from pilothouse.api.graphql.guard import guard
 from pilothouse.api.graphql.mutations import mutation
-from pilothouse.api.graphql.queries import query, runtime
+from pilothouse.api.graphql.queries import query
 from pilothouse.api.graphql.subscriptions import subscription
 from pilothouse.base.instants import to_rfc3339
+from pilothouse.domain.artifacts import KINDS, Base
 from pilothouse.domain.artifacts.base import ArtifactState
+from pilothouse.domain.commands import CommandAction, CommandRoute, CommandState
+from pilothouse.domain.steering import Aspect, SteerableKind
+from pilothouse.operations.commanding import Question
 from pilothouse.operations.tenancy import HandleKind
 
 date_time = ScalarType("DateTime")
@@ -37,8 +42,10 @@ def load_schema(path: Path) -> GraphQLSchema:
         query,
         mutation,
         subscription,
-        runtime,
+        *runtime_parts.bindables,
         *secrets.bindables,
+        *commands.bindables,
+        *steering.bindables,
         date_time,
         *_enums(),
         convert_names_case=True,
@@ -51,5 +58,21 @@ def _enums() -> list[Any]:  # Any: Ariadne's bindables
     return [
         EnumType("Permission", {permission.name: permission for permission in Permission}),
         EnumType("ArtifactState", {state.name: state for state in ArtifactState}),
-        EnumType("HandleKind", {kind.name: kind for kind in HandleKind}),
+        *(EnumType(kind.__name__, {member.name: member for member in kind}) for kind in _NAMED_ALIKE),
+        EnumType("ArtifactKind", {_tag(kind).upper().replace("-", "_"): _tag(kind) for kind in KINDS}),
     ]
+
+
+def _tag(kind: type[Base]) -> str:
+    return str(kind.__struct_config__.tag)
+
+
+_NAMED_ALIKE: tuple[type[StrEnum], ...] = (
+    HandleKind,
+    Aspect,
+    SteerableKind,
+    Question,
+    CommandAction,
+    CommandState,
+    CommandRoute,
+)

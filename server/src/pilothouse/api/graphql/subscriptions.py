@@ -6,13 +6,15 @@ from typing import Any
 from ariadne import SubscriptionType
 
 from pilothouse.access.permissions import Permission
+from pilothouse.api.graphql.commands import shown
 from pilothouse.api.graphql.queries import scope_of
 from pilothouse.api.graphql.request import GraphQLRequest, Info
 from pilothouse.api.graphql.views import Row, RuntimeView
 from pilothouse.base.errors import InvalidInput
+from pilothouse.domain.commands import Command
 from pilothouse.domain.events import Event, EventKind
 from pilothouse.domain.runtime import RuntimeRow
-from pilothouse.storage import events, runtime_rows
+from pilothouse.storage import command_rows, events, runtime_rows
 from pilothouse.storage.runtime_rows import Elsewhere, RuntimeScope
 from pilothouse.storage.unit import Connection
 
@@ -28,7 +30,15 @@ _KINDS = {
     EventKind.RUNTIME_OFFLINE: "OFFLINE",
     EventKind.RUNTIME_REPORTED: "REPORTED",
     EventKind.RUNTIME_RETIRED: "RETIRED",
+    EventKind.RUNTIME_REMOVED: "REMOVED",
+    EventKind.COMMAND_QUEUED: "COMMAND",
+    EventKind.COMMAND_DELIVERED: "COMMAND",
+    EventKind.COMMAND_ENDED: "COMMAND",
+    EventKind.DESIRED_CHANGED: "DESIRED",
 }
+_GONE = frozenset({EventKind.RUNTIME_REMOVED, EventKind.DESIRED_CHANGED})
+"""What is told without a runtime: there is none any more, or it is about all of a place."""
+_OF_COMMANDS = frozenset({EventKind.COMMAND_QUEUED, EventKind.COMMAND_DELIVERED, EventKind.COMMAND_ENDED})
 
 
 @subscription.source("runtimeChanged")
@@ -55,7 +65,7 @@ async def runtime_changed(
             happened, missed = await feed.take(GATHER_S)
             if feed.closed:
                 return
-            request.now = request.services.clock.now()
+            request.refresh(request.services.clock.now())
             fresh = [event for event in happened if event.kind in _KINDS and event.sequence > seen]
             seen = max([seen, *(event.sequence for event in happened)])
             async for change in _changes(request, scope, fresh):
@@ -89,31 +99,55 @@ async def _gap(request: GraphQLRequest, after: int | None) -> tuple[int, list[Ev
 
 async def _changes(request: GraphQLRequest, scope: RuntimeScope, happened: Iterable[Event]) -> AsyncIterator[Row]:
     """Show changes of the runtimes in scope, each runtime as it is now."""
-    by_key = {
-        event.runtime_key: event for event in happened if event.runtime_key is not None
-    }  # the last of each counts
-    if not by_key:
+    latest = {_subject_of(event): event for event in happened}  # the last of each counts
+    if not latest:
         return
     reach = request.reach(Permission.INTEGRATION_MGT_VIEW)
+    keys = [event.runtime_key for event in latest.values() if event.runtime_key is not None]
 
     def read(connection: Connection) -> tuple[dict[int, RuntimeRow], list[Elsewhere]]:
-        found = runtime_rows.list_by_keys(connection, reach, by_key, scope)
+        found = runtime_rows.list_by_keys(connection, reach, keys, scope)
         return found, runtime_rows.list_elsewhere(connection, list(found.values()))
 
     rows, elsewhere = await request.services.store.read(read)
-    for key, event in sorted(by_key.items(), key=lambda item: item[1].sequence):
-        row = rows.get(key)
-        if row is None:
+    commands = await _commands(request, [e.detail for e in latest.values() if e.kind in _OF_COMMANDS])
+    for event in sorted(latest.values(), key=lambda event: event.sequence):
+        row = None if event.runtime_key is None else rows.get(event.runtime_key)
+        if row is None and event.kind not in _GONE:
             continue
-        retired = row.retired_at is not None
+        told = None if row is None or row.retired_at is not None else RuntimeView(request, row, elsewhere)
+        command = commands.get(event.detail)
+        if command is None and event.kind in _OF_COMMANDS:
+            continue  # one that the control plane sent by itself
         yield {
             "sequence": event.sequence,
             "at": event.at,
             "resync": False,
             "kind": _KINDS[event.kind],
-            "runtime": None if retired else RuntimeView(request, row, elsewhere),
-            "runtime_key": row.id,
+            "runtime": told,
+            "runtime_key": row.id if row is not None else _id_of_removed(event),
+            "command": None if command is None else shown(command, told),
         }
+
+
+def _subject_of(event: Event) -> tuple[str, int | str | None]:
+    if event.kind in _OF_COMMANDS:
+        return ("command", event.detail)
+    if event.kind is EventKind.DESIRED_CHANGED:
+        return ("desired", f"{event.integration_id} {event.environment_id}")
+    return ("runtime", event.runtime_key)
+
+
+def _id_of_removed(event: Event) -> str | None:
+    return event.detail if event.kind is EventKind.RUNTIME_REMOVED else None
+
+
+async def _commands(request: GraphQLRequest, ids: list[str]) -> dict[str, Command]:
+    reach = request.reach(Permission.INTEGRATION_MGT_VIEW)
+    if not ids:
+        return {}
+    found = await request.services.store.read(lambda c: command_rows.list_by_ids(c, reach, ids))
+    return {command.id: command for command in found}
 
 
 def _resync(request: GraphQLRequest, sequence: int) -> Row:
@@ -124,4 +158,5 @@ def _resync(request: GraphQLRequest, sequence: int) -> Row:
         "kind": None,
         "runtime": None,
         "runtime_key": None,
+        "command": None,
     }

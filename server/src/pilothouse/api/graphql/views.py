@@ -12,7 +12,7 @@ from pilothouse.domain.artifacts.listener import Listener
 from pilothouse.domain.artifacts.service import Resource, Service
 from pilothouse.domain.liveness import Status, Verdict
 from pilothouse.domain.runtime import Notice, RuntimeRow
-from pilothouse.domain.secrets import SecretRow
+from pilothouse.domain.secrets import SecretRow, expiry_notice
 from pilothouse.domain.tenancy import Environment, Integration, Project
 from pilothouse.observe.refusals import RefusalEntry
 from pilothouse.presence.board import Counts
@@ -125,7 +125,23 @@ class RuntimeView:
         self.node = row.document.node
         self.service_count = row.service_count
         self.listener_count = row.listener_count
-        self.warnings = [*row.document.warnings, *_warn_of_elsewhere(request, row, verdict, elsewhere)]
+        self.moved_to_key = max(
+            (
+                other.key
+                for other in elsewhere
+                if other.runtime_id == row.runtime_id
+                and other.key != row.key
+                and other.registered_at > row.registered_at
+            ),
+            default=None,
+        )
+        """Another runtime under the same runtimeId that registered later."""
+        expiry = None if row.key_id is None else expiry_notice(row.key_id, row.secret_expires_at, request.now)
+        self.warnings = [
+            *row.document.warnings,
+            *_warn_of_elsewhere(request, row, verdict, elsewhere),
+            *([] if expiry is None else [expiry]),
+        ]
 
 
 def _warn_of_elsewhere(

@@ -1,0 +1,339 @@
+"""Resolvers about desired states: what is wished for, what is seen, and where replicas differ."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+from ariadne import MutationType, ObjectType, QueryType
+
+from pilothouse.access.permissions import Permission
+from pilothouse.api.graphql import views
+from pilothouse.api.graphql.commands import is_running, shown, where
+from pilothouse.api.graphql.request import GraphQLRequest, Info
+from pilothouse.api.graphql.views import Row, RuntimeView
+from pilothouse.base.pages import page_request, slice_of
+from pilothouse.domain import replicas
+from pilothouse.domain.commands import Command
+from pilothouse.domain.liveness import Status
+from pilothouse.domain.replicas import ComparedArtifact, ComparedAspect, Difference
+from pilothouse.domain.runtime import RuntimeRow
+from pilothouse.domain.runtime_type import RuntimeType
+from pilothouse.domain.steering import TRIGGERABLE, Aspect, SteerableKind, Target, Wish, values_of
+from pilothouse.operations import steering
+from pilothouse.operations.steering import Changed, Life
+from pilothouse.storage import command_rows, desired, runtime_rows, tenancy
+from pilothouse.storage.desired import DesiredChange, Place
+from pilothouse.storage.runtime_rows import RuntimeScope
+from pilothouse.storage.unit import Connection
+
+query = QueryType()
+mutation = MutationType()
+steering_type = ObjectType("Steering")
+bindables = (query, mutation, steering_type)
+
+RUNTIMES_COMPARED_MAX = 5_000
+RUNTIMES_SHOWN_MAX = 500
+COMMANDS_READ_MAX = 1_000
+COMMANDS_SHOWN_MAX = 20
+_VIEW = Permission.INTEGRATION_MGT_VIEW
+
+
+class _Place(msgspec.Struct, frozen=True, kw_only=True):
+    """What the database says of a place."""
+
+    integration_id: str
+    project: Row
+    integration: Row
+    environment: Row
+    runtime_type: RuntimeType
+    rows: Sequence[RuntimeRow]
+    wishes: Sequence[Wish]
+    history: Mapping[Target, Sequence[DesiredChange]]
+    commands: Sequence[Command]
+
+
+class SteeringView:
+    """One integration in one environment, compared."""
+
+    def __init__(self, request: GraphQLRequest, place: _Place, artifacts: Mapping[str, Any]) -> None:
+        self.project = place.project
+        self.integration = place.integration
+        self.environment = place.environment
+        self.type = place.runtime_type
+        self.views = {row.key: RuntimeView(request, row) for row in place.rows}
+        running = [row for row in place.rows if self.views[row.key].status is Status.RUNNING]
+        others = [row for row in place.rows if self.views[row.key].status is not Status.RUNNING]
+        self.runtimes = [self.views[row.key] for row in (*running, *others)][:RUNTIMES_SHOWN_MAX]
+        groups = [
+            replicas.group(
+                place.runtime_type,
+                [(row.key, artifacts[row.artifact_digest], row.document.log_levels) for row in rows],
+            )
+            for rows in (running, others)
+        ]
+        self.compared = replicas.compare(place.runtime_type, groups[0], groups[1], place.wishes)
+        self.history = place.history
+        self.commands: dict[Target, list[Row]] = defaultdict(list)
+        for command in place.commands:
+            target = command.target
+            if target is not None and command.runtime_key in self.views:
+                self.commands[target].append(shown(command, self.views[command.runtime_key]))
+
+    @property
+    def differing(self) -> int:
+        """Count what differs."""
+        return sum(artifact.differs for artifact in self.compared)
+
+    @property
+    def drift(self) -> list[Row]:
+        """Say how replicas differ."""
+        names = {key: str(view.name or view.runtime_id[:8]) for key, view in self.views.items()}
+        return [self._drift(each) for each in replicas.differences(self.compared, names)]
+
+    def artifact(self, compared: ComparedArtifact) -> Row:
+        """Show something that can be steered."""
+        return {
+            "kind": compared.kind,
+            "name": compared.name,
+            "package": compared.package,
+            "label": compared.label,
+            "aspects": [self._aspect(aspect) for aspect in compared.aspects],
+            "triggerable": TRIGGERABLE.get(self.type) is compared.kind,
+            "missing_on": self._refs(compared.missing_on),
+        }
+
+    def _aspect(self, compared: ComparedAspect) -> Row:
+        target = compared.target
+        return {
+            "aspect": target.aspect,
+            "values": [value.upper() for value in values_of(self.type, target.aspect)],
+            "desired": None if compared.wish is None else self._desired(compared.wish, suspended=compared.suspended),
+            "observed": [
+                {"value": seen.value.upper(), "reason": seen.reason, "runtimes": self._refs(seen.runtime_keys)}
+                for seen in compared.seen
+            ],
+            "in_sync": compared.in_sync,
+            "commands": self.commands[target][:COMMANDS_SHOWN_MAX],
+        }
+
+    def _desired(self, wish: Wish, *, suspended: bool) -> Row:
+        return desired_state(wish, self.history.get(wish.target, ()), suspended=suspended)
+
+    def _drift(self, difference: Difference) -> Row:
+        return {
+            "message": difference.message,
+            "kind": difference.kind,
+            "name": difference.name,
+            "runtimes": self._refs(difference.runtime_keys),
+        }
+
+    def _refs(self, keys: Sequence[int]) -> list[RuntimeView]:
+        return [self.views[key] for key in keys[:RUNTIMES_SHOWN_MAX]]
+
+
+@query.field("steering")
+async def find_steering(_: Any, info: Info, project: str, integration: str, environment: str) -> SteeringView | None:
+    """Compare what one integration runs in one environment."""
+    request = info.context
+    reach = request.reach(_VIEW)
+
+    def read(connection: Connection) -> _Place | None:
+        return _read_place(request, connection, reach, project, integration, environment)
+
+    place = await request.services.store.read(read)
+    if place is None:
+        return None
+    artifacts = {row.artifact_digest: await request.artifacts(row.artifact_digest) for row in place.rows}
+    return SteeringView(request, place, artifacts)
+
+
+def _read_place(
+    request: GraphQLRequest, connection: Connection, reach: Any, project: str, integration: str, environment: str
+) -> _Place | None:
+    del request
+    found = tenancy.find_integration(connection, project, integration)
+    target = tenancy.find_environment(connection, environment)
+    if found is None or target is None:
+        return None
+    scope = RuntimeScope(project=project, integration=integration, environment=environment)
+    place = Place(found.id, target.id)
+    wishes = desired.list_wishes(connection, place)
+    return _Place(
+        integration_id=found.id,
+        project={"handle": found.project_handle, "display_name": found.project_display_name},
+        integration={"handle": found.handle, "display_name": found.display_name},
+        environment={"handle": target.handle, "display_name": target.display_name, "critical": target.critical},
+        runtime_type=found.runtime_type,
+        rows=runtime_rows.list_all(connection, reach, scope, RUNTIMES_COMPARED_MAX),
+        wishes=wishes,
+        history=desired.list_history(connection, place, [wish.target for wish in wishes]),
+        commands=command_rows.list_of_place(connection, found.id, target.id, COMMANDS_READ_MAX),
+    )
+
+
+@steering_type.field("artifacts")
+def artifacts_of(
+    view: SteeringView,
+    _info: Info,
+    kind: SteerableKind | None = None,
+    search: str | None = None,
+    only_differing: bool | None = None,
+    first: int | None = None,
+    after: str | None = None,
+) -> Row:
+    """List what can be steered, by kind and name."""
+    page = page_request("steering", first, after)
+    wanted = [
+        artifact
+        for artifact in view.compared
+        if (kind is None or artifact.kind is kind)
+        and (not search or search.lower() in artifact.name.lower())
+        and (not only_differing or artifact.differs)
+    ]
+    order = {each: f"{number:02}" for number, each in enumerate(SteerableKind)}
+    found = slice_of("steering", wanted, page, lambda each: (order[each.kind], each.name, each.package))
+    return views.connection(found.map(view.artifact))
+
+
+@mutation.field("changeArtifact")
+async def change_artifact(_: Any, info: Info, input: Row) -> Row:
+    """Set what is desired of an artifact."""
+    return await _change(
+        info.context,
+        input,
+        kind=input["kind"],
+        name=input["name"],
+        package=input.get("package"),
+        aspect=input["aspect"],
+        value=str(input["value"]).lower() if input["aspect"] is not Aspect.LEVEL else str(input["value"]).upper(),
+    )
+
+
+@mutation.field("changeLogLevel")
+async def change_log_level(_: Any, info: Info, input: Row) -> Row:
+    """Set the level that is desired of a logger."""
+    return await _change(
+        info.context,
+        input,
+        kind=SteerableKind.LOGGER,
+        name=input["logger"],
+        package=None,
+        aspect=Aspect.LEVEL,
+        value=str(input["level"]).upper(),
+    )
+
+
+@mutation.field("resetLogLevel")
+async def reset_log_level(_: Any, info: Info, input: Row) -> Row:
+    """Go back to the level that the program itself set."""
+    request = info.context
+    changed = await request.services.store.write(
+        lambda tx: steering.reset_log_level(
+            tx, request.subject, where(input), input["logger"], life=_life(request), now=request.now
+        )
+    )
+    return await _changed(request, changed)
+
+
+@mutation.field("forgetDesiredState")
+async def forget_desired_state(_: Any, info: Info, input: Row) -> bool:
+    """Forget what is desired."""
+    request = info.context
+    return await request.services.store.write(
+        lambda tx: steering.forget(
+            tx,
+            request.subject,
+            where(input),
+            kind=input["kind"],
+            name=input["name"],
+            package=input.get("package"),
+            aspect=input["aspect"],
+            life=_life(request),
+            now=request.now,
+        )
+    )
+
+
+async def _change(
+    request: GraphQLRequest,
+    input: Row,
+    *,
+    kind: SteerableKind,
+    name: str,
+    package: str | None,
+    aspect: Aspect,
+    value: str,
+) -> Row:
+    changed = await request.services.store.write(
+        lambda tx: steering.change_artifact(
+            tx,
+            request.subject,
+            where(input),
+            kind=kind,
+            name=name,
+            package=package,
+            aspect=aspect,
+            value=value,
+            life=_life(request),
+            now=request.now,
+        )
+    )
+    return await _changed(request, changed)
+
+
+async def _changed(request: GraphQLRequest, changed: Changed) -> Row:
+    for command in changed.commands:
+        request.services.agenda.boost(command.runtime_key, request.now)
+    rows = {command.runtime_key: await request.runtimes.get(command.runtime_key) for command in changed.commands}
+    wish = changed.wish
+    history: Sequence[DesiredChange] = ()
+    if wish is not None:
+        found = await request.services.store.read(lambda c: desired.list_history(c, changed.place, [wish.target]))
+        history = found[wish.target]
+    return {
+        "desired": None if wish is None else desired_state(wish, history, suspended=False),
+        "commands": [
+            shown(command, RuntimeView(request, row))
+            for command in changed.commands
+            if (row := rows[command.runtime_key]) is not None
+        ],
+        "waiting": changed.waiting,
+    }
+
+
+def desired_state(wish: Wish, history: Sequence[DesiredChange], *, suspended: bool) -> Row:
+    """Show a wish with what was wished before."""
+    return {
+        "value": wish.value.upper(),
+        "version": wish.version,
+        "author": wish.author,
+        "set_at": wish.set_at,
+        "suspended_reason": _SUSPENDED if suspended else None,
+        "absent_since": wish.absent_since,
+        "history": [
+            {
+                "value": None if change.value is None else change.value.upper(),
+                "version": change.version,
+                "author": change.author,
+                "at": change.at,
+            }
+            for change in history
+        ],
+    }
+
+
+_SUSPENDED = (
+    "Another listener bears this name now than when it was asked for (its port or its paths changed): nothing is sent. "
+    "Ask again to mean the new one."
+)
+
+
+def _life(request: GraphQLRequest) -> Life:
+    board, now = request.services.board, request.now
+
+    def running_since(key: int) -> float:
+        entry = board.find_key(key)
+        return now if entry is None else entry.running_since
+
+    return Life(is_running=is_running(request), running_since=running_since)
