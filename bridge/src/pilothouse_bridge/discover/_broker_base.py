@@ -74,9 +74,9 @@ class Broker:
         """Give back what was cut off and what no handler had yet; answers how many of the latter went back."""
         raise NotImplementedError
 
-    async def end(self, subscriber: Any, hand: Hand) -> None:
+    async def end(self, subscriber: Any, hand: Hand, *, is_drained: bool) -> None:
         """Stop for good, now that nothing is in hand."""
-        del hand
+        del hand, is_drained
         await subscriber.stop()
 
     async def begin(self, subscriber: Any, hand: Hand) -> None:
@@ -93,27 +93,32 @@ async def stop(broker: Broker, subscriber: Any, hand: Hand, grace_s: float) -> C
         # A broker that is away gives nothing and takes nothing back: whatever is not acknowledged is its own again.
         with contextlib.suppress(OSError, asyncio.TimeoutError):
             await asyncio.wait_for(broker.refuse(subscriber, hand), _END_LIMIT_S)
-        await hand.drained(grace_s, lambda: broker.waiting(subscriber))
-        finished = hand.ended - before
-        unbegun = hand.unbegun()
-        # From here on the library begins no handler, whatever it still has.
-        subscriber.running = False
-        cut = await hand.cut()
-        await hand.read_to_the_end()
-        unbegun += [one for one in hand.refused if not any(one is other for other in unbegun)]
-        unbegun += broker.leftover(subscriber)
-        returned = await broker.hand_back(subscriber, cut, unbegun)
-        stubborn = hand.handlers()
-        if stubborn:
-            # The library would wait for them a second time.
-            subscriber.lock = contextlib.nullcontext()
-        await asyncio.wait_for(broker.end(subscriber, hand), _END_LIMIT_S)
-        lost = max(0, len(unbegun) - returned)
-        return Counts(finished, returned, len(cut) + lost, stubborn)
+        is_drained = await hand.drained(grace_s, lambda: broker.waiting(subscriber))
+        counts = Counts(hand.ended - before, 0, 0)
+        if not is_drained:
+            counts = await _cut(broker, subscriber, hand, counts.finished)
+        await asyncio.wait_for(broker.end(subscriber, hand, is_drained=is_drained), _END_LIMIT_S)
+        return counts
     finally:
         hand.forget()
-        hand.refusing = False
+        hand.refusing = hand.held
         hand.draining = False
+
+
+async def _cut(broker: Broker, subscriber: Any, hand: Hand, finished: int) -> Counts:
+    unbegun = hand.unbegun()
+    # From here on the library begins no handler, whatever it still has.
+    subscriber.running = False
+    cut = await hand.cut()
+    await hand.read_to_the_end()
+    unbegun += [one for one in hand.refused if not any(one is other for other in unbegun)]
+    unbegun += broker.leftover(subscriber)
+    returned = await broker.hand_back(subscriber, cut, unbegun)
+    stubborn = hand.handlers()
+    if stubborn:
+        # The library would wait for them a second time.
+        subscriber.lock = contextlib.nullcontext()
+    return Counts(finished, returned, len(cut) + max(0, len(unbegun) - returned), stubborn)
 
 
 async def start(broker: Broker, subscriber: Any, hand: Hand) -> None:

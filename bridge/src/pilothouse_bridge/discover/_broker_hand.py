@@ -26,6 +26,8 @@ class Hand:
         self.draining = False
         self.refusing = False
         """Set: the wrapped reading methods fetch nothing any more."""
+        self.held = False
+        """Stopped by refusing alone: the library still runs, ready to go on at once."""
         self.reading = 0
         """Reads that are under way; where a reader handles what it read, that is part of the read."""
         self.ended = 0
@@ -235,3 +237,8 @@ def gate_reads(cls: type[Any], method: str, nothing: object) -> None:
 def is_gated(subscriber: Any, method: str) -> bool:
     """Whether ``gate_reads`` holds this subscriber's reading method."""
     return hasattr(getattr(subscriber, method, None), _KEY)
+
+
+def is_running(subscriber: Any) -> bool:
+    """Whether a subscriber takes messages, as far as it says so itself."""
+    return bool(subscriber.running) and not (is_watched(subscriber) and hand_of(subscriber).held)

@@ -99,8 +99,9 @@ class Mqtt(Broker):
                 await message.ack()
         return 0
 
-    async def end(self, subscriber: Any, hand: Hand) -> None:
+    async def end(self, subscriber: Any, hand: Hand, *, is_drained: bool) -> None:
         """Leave the session now that the last acknowledgements are sent."""
+        del is_drained
         await subscriber.stop()
         if isinstance(hand.parked, _Parked):
             await _leave(hand.parked.session)

@@ -100,8 +100,9 @@ class Nats(Broker):
                     returned += number >= len(cut)
         return returned
 
-    async def end(self, subscriber: Any, hand: Hand) -> None:
+    async def end(self, subscriber: Any, hand: Hand, *, is_drained: bool) -> None:
         """Note where a consumer without a name is, then stop."""
+        del is_drained
         if hand.parked is not None:
             subscriber.subscription, hand.parked = hand.parked, None
         subscription: Any = subscriber.subscription

@@ -15,9 +15,10 @@ from typing import Any, Final, TypeVar, cast, final
 from pilothouse_bridge import _say
 from pilothouse_bridge._inventory import Consumer, ListenerState
 from pilothouse_bridge._steering import Change, Kind, Outcome, Steerable, SteeringError
-from pilothouse_bridge.discover import _broker_base, _broker_hand, _broker_redis
+from pilothouse_bridge.discover import _broker_base, _broker_hand, _broker_kafka, _broker_redis
 from pilothouse_bridge.discover._broker_base import Broker, Counts, not_supported
-from pilothouse_bridge.discover._broker_hand import Hand, hand_of, is_watched
+from pilothouse_bridge.discover._broker_hand import Hand, hand_of, is_running, is_watched
+from pilothouse_bridge.discover._broker_kafka import Confluent
 from pilothouse_bridge.discover._broker_mqtt import Mqtt
 from pilothouse_bridge.discover._broker_nats import Nats
 from pilothouse_bridge.discover._broker_rabbit import Rabbit
@@ -35,6 +36,7 @@ _BROKERS: Final[dict[str, Broker]] = {
     "faststream.redis": Redis(),
     "faststream.mqtt": Mqtt(),
     "faststream.nats": Nats(),
+    "faststream.confluent": Confluent(),
 }
 #: Modules, one class of each, and what is wrapped in them once they are there.
 _WRAPPED: Final[tuple[tuple[str, str, Callable[[Any], None]], ...]] = (
@@ -42,6 +44,7 @@ _WRAPPED: Final[tuple[tuple[str, str, Callable[[Any], None]], ...]] = (
     ("faststream.redis.subscriber.usecases.list_subscriber", "ListBatchSubscriber", _broker_redis.watch_lists),
     ("faststream.redis.subscriber.usecases.channel_subscriber", "ChannelSubscriber", _broker_redis.watch_channels),
     ("faststream.redis.subscriber.usecases.stream_subscriber", "StreamBatchSubscriber", _broker_redis.watch_streams),
+    ("faststream.confluent.subscriber.usecase", "BatchSubscriber", _broker_kafka.watch_reads),
 )
 
 _Result = TypeVar("_Result")
@@ -229,12 +232,12 @@ class _Subscriber:
     def stop(self, grace_s: float) -> Outcome:
         """Stop without loss; blocks until it is done, on the broker's own event loop, for the grace and a margin."""
         hand = self._check()
-        if not self.subscriber.running:
+        if not is_running(self.subscriber):
             return Outcome(Change.UNCHANGED, f"{self._title()} was stopped already.")
         self.broker.check(self.subscriber)
         stopping = _broker_base.stop(self.broker, self.subscriber, hand, grace_s)
         counts = self._on_loop(hand, stopping, grace_s + _MARGIN_S)
-        if self.subscriber.running:
+        if is_running(self.subscriber):
             raise _failed(f"{self._title()} was started by the program while it was being stopped.", "Stop it again.")
         return Outcome(
             Change.STOPPED, self._told(counts, grace_s), counts.finished, counts.returned, counts.cut + counts.stubborn
@@ -243,7 +246,7 @@ class _Subscriber:
     def start(self) -> Outcome:
         """Start again, where it left off."""
         hand = self._check()
-        if self.subscriber.running:
+        if is_running(self.subscriber):
             return Outcome(Change.UNCHANGED, f"{self._title()} runs already.")
         if not self.owner.running:
             raise not_supported(
@@ -264,7 +267,7 @@ class _Subscriber:
         hand = hand_of(subscriber) if is_watched(subscriber) else None
         if hand is not None and hand.draining:
             return ListenerState.DRAINING, f"{hand.busy()} in hand."
-        if not subscriber.running:
+        if not is_running(subscriber):
             if not self.owner.running:
                 return ListenerState.DISABLED, "Its broker is not started."
             return ListenerState.DISABLED, "Stopped."
