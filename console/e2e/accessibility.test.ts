@@ -36,7 +36,7 @@ const STOPS: Stop[] = [
     '/projects/warehouse/integrations/edi-inbound/steering?environment=prod',
     'SweepInbox',
     async (page) => {
-      await page.getByRole('button', { name: 'Run SweepInbox now' }).click()
+      await page.getByRole('button', { name: 'Run now: SweepInbox' }).click()
       await page.getByLabel('Type prod to confirm').waitFor()
     },
   ],

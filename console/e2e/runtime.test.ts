@@ -34,10 +34,11 @@ stories('One runtime', (story) => {
   story('a Micro Integrator shows its artifacts by kind, and the source of one', async ({ page }) => {
     await page.goto('/runtimes/rt-edi-inbound-dev-1')
     const artifacts = page.getByRole('region', { name: 'Artifacts' })
-    await artifacts.getByText('EdiIn', { exact: true }).waitFor()
+    const sequence = artifacts.getByRole('button', { name: 'Source of EdiIn' })
+    await sequence.waitFor()
     await artifacts.getByLabel('Kind of artifacts').selectOption('TASK')
     await artifacts.getByText('SweepInbox').waitFor()
-    await artifacts.getByText('EdiIn', { exact: true }).waitFor({ state: 'detached' })
+    await sequence.waitFor({ state: 'detached' })
     await artifacts.getByText('Details').click()
     await artifacts.getByText('synapse.simple.quartz').waitFor()
     await artifacts.getByRole('button', { name: 'Source of SweepInbox' }).click()
@@ -62,7 +63,7 @@ stories('One runtime', (story) => {
       .getByRole('tooltip')
       .getByText(/did not declare that it can restart/)
       .waitFor()
-    await button.click()
+    await button.click({ force: true })
     expect(await page.getByRole('dialog').count()).toBe(0)
   })
 

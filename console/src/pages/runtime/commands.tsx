@@ -112,7 +112,7 @@ function Entry({ command }: { command: Row }) {
         {!command.endedAt && <Ahead name={words.deadline} at={command.deadline} />}
       </p>
       {result && <Result text={result} />}
-      <ProblemText problem={problem} except={[]} />
+      {problem && <ProblemText problem={problem} except={[]} />}
     </li>
   )
 }

@@ -35,7 +35,7 @@ export function Asked({ artifact, facts, target, standing, onAgain }: AskedProps
   return (
     <div className="min-w-0">
       {desired ? (
-        <p className="flex flex-wrap items-center gap-x-1.5">
+        <div className="flex flex-wrap items-center gap-x-1.5">
           <span className="text-muted">{words.asked}:</span>
           <strong className="font-medium">{valueName(desired.value)}</strong>
           <span className="text-muted">
@@ -49,7 +49,7 @@ export function Asked({ artifact, facts, target, standing, onAgain }: AskedProps
             </span>
           )}
           <Forget target={target} />
-        </p>
+        </div>
       ) : (
         idle && <p className="text-faint">{words.nothingAsked}</p>
       )}
@@ -115,12 +115,12 @@ function Trouble({
   children?: React.ReactNode
 }) {
   return (
-    <p className="flex flex-wrap items-center gap-x-1.5 gap-y-1 text-warn">
+    <div className="flex flex-wrap items-center gap-x-1.5 gap-y-1 text-warn">
       <TriangleAlert size={13} className="shrink-0" aria-hidden />
       {title && <strong className="font-medium">{title}.</strong>}
       <span className="min-w-0 flex-1 basis-52 text-ink">{typeof text === 'string' ? <Said text={text} /> : text}</span>
       {children}
-    </p>
+    </div>
   )
 }
 
@@ -143,7 +143,7 @@ function Forget({ target }: { target: Target }) {
       >
         {words.forget}
       </Button>
-      <ProblemText problem={problem} except={[]} />
+      {problem && <ProblemText problem={problem} except={[]} />}
     </>
   )
 }

@@ -78,7 +78,7 @@ export function AspectEntry({ artifact, facts, named }: AspectProps) {
             onClose={() => setAsking(undefined)}
           />
         )}
-        {!asking && <ProblemText problem={problem} except={[]} />}
+        {!asking && problem && <ProblemText problem={problem} except={[]} />}
       </div>
       {asking && environment.critical && (
         <ConfirmDialog

@@ -26,7 +26,7 @@ export function LevelControl({ artifact: { name }, facts, pending, onSet }: Leve
   const shown = chosen ?? observed ?? ''
   const isPython = runtimes.some((each) => each.type === 'PY')
   return (
-    <span className="inline-flex flex-wrap items-center gap-1.5">
+    <div className="flex flex-wrap items-center gap-1.5">
       <Select
         aria-label={words.level(name)}
         value={shown}
@@ -62,7 +62,7 @@ export function LevelControl({ artifact: { name }, facts, pending, onSet }: Leve
         </>
       )}
       {!chosen && isPython && <Reset logger={name} />}
-    </span>
+    </div>
   )
 }
 
@@ -87,7 +87,7 @@ function Reset({ logger }: { logger: string }) {
       >
         {words.reset}
       </Button>
-      {!asking && <ProblemText problem={problem} except={[]} />}
+      {!asking && problem && <ProblemText problem={problem} except={[]} />}
       {asking && (
         <ConfirmDialog
           title={words.doTo(words.reset, logger)}
