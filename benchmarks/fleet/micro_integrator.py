@@ -6,16 +6,13 @@ Both stop their heartbeats for good on 400, 401 and 409, and send a delta first,
 import json
 import random
 from collections.abc import Sequence
-from typing import Final
+from typing import ClassVar, Final
 
 from .homes import Home, Kind, Members
 from .runtimes import DELTA_PATH, FATAL_TO_MICRO_INTEGRATOR, Runtime, Send, Tally, read_loosely
-from .tokens import LIFETIME_S
 
 BOOT_S: Final = 5.0
 """From the start of the process to its first beat."""
-_RENEW_S: Final = 300.0
-"""A token is used until so long before its end."""
 _BUSY_CHANGES: Final = 0.5
 """How often a busy message store has another size at the next beat."""
 
@@ -23,7 +20,8 @@ _BUSY_CHANGES: Final = 0.5
 class MicroIntegrator(Runtime):
     """M and M+ (by kind)."""
 
-    __slots__ = ("_hint_s", "_store_size", "_token", "_token_until_s", "is_busy")
+    keeps_token: ClassVar[bool] = True
+    __slots__ = ("_hint_s", "_store_size", "is_busy")
 
     def __init__(
         self, home: Home, runtime_id: str, name: str | None, interval_s: float, tally: Tally, dice: random.Random
@@ -37,19 +35,10 @@ class MicroIntegrator(Runtime):
         super().start()
         self._hint_s = 0.0
         self._store_size = 0
-        self._token = ""
-        self._token_until_s = 0.0
 
     def first_beat_after_s(self) -> float:
         """Wait for Synapse."""
         return BOOT_S
-
-    def token(self, now_s: float) -> str:
-        """Keep one token until five minutes before its end."""
-        if now_s >= self._token_until_s:
-            self._token = super().token(now_s)
-            self._token_until_s = now_s + LIFETIME_S - _RENEW_S
-        return self._token
 
     def beat(self, now: float) -> Send:
         """Send a delta, always."""

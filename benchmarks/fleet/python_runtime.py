@@ -28,6 +28,7 @@ class PythonRuntime(Runtime):
 
     __slots__ = ("_cadence_s", "_failures", "_known_hash", "_results", "_retry_s", "wants_channel")
     has_channel: ClassVar[bool] = True
+    keeps_token: ClassVar[bool] = True
 
     def __init__(
         self, home: Home, runtime_id: str, name: str | None, interval_s: float, tally: Tally, dice: random.Random

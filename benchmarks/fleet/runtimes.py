@@ -11,10 +11,13 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple
 
 from .homes import WIRE_TYPE, Home, Kind, Members
+from .tokens import LIFETIME_S
 
 FULL_PATH = "/icp/heartbeat"
 DELTA_PATH = "/icp/deltaHeartbeat"
 RESULT_PATH = "/icp/commandResult"
+RENEW_S = 300.0
+"""A token that is kept is used until so long before its end."""
 FATAL_TO_MICRO_INTEGRATOR = (400, 401, 409)
 
 
@@ -64,10 +67,12 @@ class Runtime(abc.ABC):
     """One process, from its start until it ends; the same object goes on as the restarted process."""
 
     __slots__ = (
-        "_delta", "_delta_hash", "_hash", "dice", "disabled", "home", "interval_s", "kind", "levels", "lost", "name",
-        "runtime_id", "tally",
+        "_delta", "_delta_hash", "_hash", "_token", "_token_until_s", "dice", "disabled", "home", "interval_s", "kind",
+        "levels", "lost", "name", "runtime_id", "tally",
     )  # fmt: skip
     has_channel: ClassVar[bool] = False
+    keeps_token: ClassVar[bool] = False
+    """Whether it uses a token until shortly before its end, rather than mint one for each request."""
 
     def __init__(
         self, home: Home, runtime_id: str, name: str | None, interval_s: float, tally: Tally, dice: random.Random
@@ -91,6 +96,8 @@ class Runtime(abc.ABC):
         """Levels that differ from the program's own; None while none does."""
         self._hash = ""
         self._delta = self._delta_hash = ""
+        self._token = ""
+        self._token_until_s = 0.0
 
     # -- what a driver asks
 
@@ -118,7 +125,12 @@ class Runtime(abc.ABC):
     def token(self, now_s: float) -> str:
         """Give the token for a request."""
         assert self.home.secret is not None
-        return self.home.secret.token(now_s)
+        if not self.keeps_token:
+            return self.home.secret.token(now_s)
+        if now_s >= self._token_until_s:
+            self._token = self.home.secret.token(now_s)
+            self._token_until_s = now_s + LIFETIME_S - RENEW_S
+        return self._token
 
     # -- messages
 

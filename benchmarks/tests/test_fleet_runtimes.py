@@ -275,6 +275,17 @@ def test_python_comes_back_after_every_refusal(status):
     assert py.beat(1.0).path is FULL_PATH
 
 
+@pytest.mark.parametrize(("kind", "keeps"), [(Kind.BI, False), (Kind.MI, True), (Kind.PY, True)])
+def test_a_token_is_minted_for_each_request_by_ballerina_and_kept_until_five_minutes_before_its_end_by_the_others(
+    kind, keeps
+):
+    one = runtime(kind)
+    first = one.token(1_000.0)
+
+    assert (one.token(1_001.0) == first) is keeps
+    assert one.token(1_000.0 + 3_600 - 299) != first
+
+
 def test_a_restarted_process_knows_nothing():
     py = runtime(Kind.PY)
     py.answered(py.beat(0.0), 200, answer(), 0.0)
