@@ -93,7 +93,7 @@ class ManagementWorker:
             self._wake.set()
 
     async def _serve(self, runtime_key: int) -> None:
-        now = self._clock.now()
+        now, asked = self._clock.now(), self._agenda.asked
         entry = self._board.find_key(runtime_key)
         if entry is None:
             return
@@ -110,7 +110,8 @@ class ManagementWorker:
             )
             # What the tunnel carries waits for the next heartbeat, which looks by itself.
             again_at = handover.look_again_at
-            self._agenda.settle(runtime_key, None if again_at is None else max(again_at, now + 1.0), now)
+            again_at = None if again_at is None else max(again_at, now + 1.0)
+            self._agenda.settle(runtime_key, again_at, now, asked=asked)
             if handover.runtime is not None:
                 for command in handover.delivered:
                     await self._carry_out(handover.runtime, command, entry.address)

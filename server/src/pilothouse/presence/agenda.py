@@ -21,6 +21,8 @@ class Item(msgspec.Struct, eq=False):
     due_at: Instant | None = None
     """When its commands are to be looked at; None when there are none."""
     boosted_until: Instant = 0.0
+    asked: int = 0
+    """The agenda's count when somebody last asked for a look."""
 
     def is_due(self, now: Instant) -> bool:
         """Tell whether its commands are to be looked at."""
@@ -37,6 +39,8 @@ class Agenda:
 
     def __init__(self) -> None:
         self._items: dict[int, Item] = {}
+        self.asked = 0
+        """Counts what was asked for; taken before a look, it tells afterwards whether something came meanwhile."""
 
     def __len__(self) -> int:
         return len(self._items)
@@ -57,13 +61,20 @@ class Agenda:
         """Have a runtime looked at, not later than it was to be."""
         item = self._items.setdefault(runtime_key, Item())
         item.due_at = at if item.due_at is None else min(item.due_at, at)
+        self.asked += 1
+        item.asked = self.asked
 
-    def settle(self, runtime_key: int, again_at: Instant | None, now: Instant) -> None:
-        """Note that a runtime was looked at, and when again; None when there is nothing more to do."""
+    def settle(self, runtime_key: int, again_at: Instant | None, now: Instant, *, asked: int) -> None:
+        """Note that a runtime was looked at, and when again; None when there is nothing more to do.
+
+        `asked` is the count from before the look: what was asked for since then was not seen by it, and still counts.
+        """
+        item = self._items.get(runtime_key)
+        if item is not None and item.asked > asked:
+            return  # it is due already
         if again_at is not None:
             self._items.setdefault(runtime_key, Item()).due_at = again_at
             return
-        item = self._items.get(runtime_key)
         if item is not None:
             item.due_at = None
             if item.boosted_until <= now:

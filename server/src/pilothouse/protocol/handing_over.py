@@ -59,6 +59,7 @@ class HandingOver:
     async def look(self, key: Key, entry: Entry, now: Instant) -> Outbound:
         """Answer a delta heartbeat of a runtime that has commands; the beat counts, whatever the database says."""
         route = CommandRoute.TUNNEL if entry.runtime_type is RuntimeType.MI else CommandRoute.HEARTBEAT
+        asked = self._agenda.asked
         try:
             handover = await self._store.write(
                 partial(
@@ -73,11 +74,11 @@ class HandingOver:
         except PilothouseError as error:
             _log.error("commands.not_handed_over", runtime=entry.runtime_id, cause=error.message)
             return Outbound(200, wire.acknowledged(full_required=False))
-        return self.answer(handover, key, entry, now)
+        return self.answer(handover, key, entry, now, asked=asked)
 
-    def answer(self, handover: Handover, key: Key, entry: Entry, now: Instant) -> Outbound:
-        """Acknowledge a heartbeat, with the commands that leave with it."""
-        self._agenda.settle(entry.runtime_key, handover.look_again_at, now)
+    def answer(self, handover: Handover, key: Key, entry: Entry, now: Instant, *, asked: int) -> Outbound:
+        """Acknowledge a heartbeat, with the commands that leave with it; `asked` is the agenda's count from before."""
+        self._agenda.settle(entry.runtime_key, handover.look_again_at, now, asked=asked)
         item = self._agenda.find(entry.runtime_key)
         told = _tell(handover.runtime, handover.delivered, key, now)
         # After these it reports in full, so that success and failure are known one interval later (section 6.5, 3).
@@ -102,7 +103,7 @@ class HandingOver:
                 await self._push_these(keys)
 
     async def _push_these(self, runtime_keys: Sequence[int]) -> None:
-        now = self._clock.now()
+        now, asked = self._clock.now(), self._agenda.asked
         entries = [entry for key in runtime_keys if (entry := self._board.find_key(key)) is not None]
 
         def settle_all(tx: Transaction) -> list[Handover]:
@@ -121,7 +122,7 @@ class HandingOver:
         try:
             handovers = await self._store.write(settle_all)
             for entry, handover in zip(entries, handovers, strict=True):
-                self._agenda.settle(entry.runtime_key, handover.look_again_at, now)
+                self._agenda.settle(entry.runtime_key, handover.look_again_at, now, asked=asked)
                 await self._send(entry, handover, now)
         except PilothouseError as error:
             # They stay queued or are offered again: the next heartbeat takes them.

@@ -127,6 +127,7 @@ class RuntimeEdge(msgspec.Struct, kw_only=True, eq=False):
                 return (
                     _KNOWN if next_s is None else Outbound(200, wire.acknowledged(full_required=False, next_s=next_s))
                 )
+            asked = self.agenda.asked
             taken = await self.store.write(
                 partial(
                     take_in,
@@ -144,7 +145,7 @@ class RuntimeEdge(msgspec.Struct, kw_only=True, eq=False):
         entry = self._put_up(taken.recorded, told)
         self.refuser.refusals.settle(key.facts.key_id, heartbeat.runtime_id)
         self.figures.full_heartbeats += 1
-        return self.handing_over.answer(taken.handover, key, entry, now)
+        return self.handing_over.answer(taken.handover, key, entry, now, asked=asked)
 
     async def _result(self, request: Inbound) -> Outbound:
         """Take what a runtime posts about a command; whatever becomes of it, the runtime has done its part."""
