@@ -90,7 +90,7 @@ def test_a_newcomers_program_is_seen_lost_and_seen_again(
     # kill → OFFLINE with the reason and since when, without a reload
     assert program.stop(signal.SIGKILL) == -signal.SIGKILL
     expect(shown).to_contain_text("Offline")
-    expect(shown).to_contain_text("No heartbeat from 127.0.0.1 since; one is expected every 1 s")
+    expect(shown).to_contain_text("Its channel from 127.0.0.1 broke and it did not come back")
 
     # back: the same runtime
     again = run()

@@ -506,3 +506,27 @@ async def test_an_idle_beat_beside_open_commands_of_others_costs_no_statement(
         event.listen(engine, "before_cursor_execute", lambda *args: statements.append(args[2]))
     await idle.delta()
     assert statements == []
+
+
+async def test_a_restart_of_a_process_that_executes_itself_anew_is_confirmed_by_its_return(
+    runtime, admin, plane: ControlPlane, clock: FakeClock
+) -> None:
+    node = {"nodeInfo": {"processId": 1, "startedAt": [1_790_000_000, 0]}}
+    python = another(runtime, secret=await admin.secret(), type="PY", extra={"capabilities": ABLE, **node})
+    await python.full()
+    restart = "mutation ($id: ID!) { restartRuntime(id: $id) { id state } }"
+    asked = (await admin.ask(restart, id=await id_of(admin, python)))["restartRuntime"]
+    await python.delta()
+    clock.advance(1)
+    body = {"outcome": "restarting", "message": "The program executes itself anew."}
+    result = {
+        "runtimeId": python.runtime_id, "commandId": asked["id"], "status": "COMPLETED", "httpStatus": 200, "body": body,
+    }  # fmt: skip
+    await python.send("/icp/commandResult", result)
+    (entry,) = [plane.board.find_key(1)]
+    plane.desk.say_goodbye(entry)
+    await plane.watch()
+    clock.advance(1)
+    assert [c["state"] for c in await commands(admin)] == ["DELIVERED"]
+    await python.full()
+    assert [c["state"] for c in await commands(admin)] == ["CONFIRMED"]

@@ -147,16 +147,21 @@ def _outcome(wish: Wish, command: Command, situation: Situation, now: Instant) -
 
 
 def _ending_of_request(command: Command, situation: Situation, now: Instant) -> Ending | None:
-    if command.action is CommandAction.RESTART and situation.process not in {None, command.value}:
-        return Ending(
-            command=command, state=CommandState.CONFIRMED, reason="Another process reports under the same id."
-        )
+    if command.action is CommandAction.RESTART and _is_another_life(command, situation):
+        return Ending(command=command, state=CommandState.CONFIRMED, reason="It went and came back under the same id.")
     if command.deadline is not None and now >= command.deadline:
         reason = (
             "It was not handed over in time." if command.delivered_at is None else "The runtime did not answer in time."
         )
         return Ending(command=command, state=CommandState.EXPIRED, reason=reason)
     return None
+
+
+def _is_another_life(command: Command, situation: Situation) -> bool:
+    """Tell whether a runtime was restarted: another process reports, or the same one that executed itself anew."""
+    if situation.process not in {None, command.value}:
+        return True
+    return command.delivered_at is not None and situation.running_since > command.delivered_at
 
 
 def _is_due(command: Command, wishes: Mapping[Target, Wish], situation: Situation, now: Instant) -> bool:
