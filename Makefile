@@ -9,7 +9,7 @@ NPM    := PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix console
 CONSOLE_SOURCES := $(shell find console/src console/public console/scripts -type f 2>/dev/null) \
                    console/index.html console/vite.config.ts console/tsconfig.json contracts/schema.graphql
 
-.PHONY: help up test test-python test-console check fmt gen bench docs wheels pins clean
+.PHONY: help up test test-python test-console conformance check fmt gen bench docs wheels pins clean
 .DEFAULT_GOAL := help
 
 help: ## Show this
@@ -26,6 +26,9 @@ test-python: $(STAMPS)/dev console/dist/index.html ## The tests of bridge, serve
 test-console: $(STAMPS)/console console/dist/index.html ## The console's unit tests, and its stories on the mocked API
 	$(NPM) test
 	$(NPM) run e2e
+
+conformance: $(STAMPS)/dev ## Judge this control plane by the runtimes' wire: one test a case
+	$(BIN)/python -m pytest conformance/tests -n 2 --dist loadgroup
 
 check: $(STAMPS)/dev $(STAMPS)/console ## Lint, types, import walls, generated files, what must not be committed
 	$(BIN)/ruff check
@@ -54,9 +57,9 @@ bench: $(STAMPS)/dev ## Measure, as ratios against a reference in the same run
 docs: $(STAMPS)/docs ## Build the documentation into docs/build
 	$(BIN)/sphinx-build -W --keep-going -q docs docs/build
 
-wheels: $(STAMPS)/server console/dist/index.html ## Build the two wheels into dist/
+wheels: $(STAMPS)/server console/dist/index.html ## Build the three wheels into dist/
 	rm -rf dist && mkdir dist
-	$(BIN)/python -m pip wheel -q --no-deps --no-build-isolation -w dist ./bridge ./server
+	$(BIN)/python -m pip wheel -q --no-deps --no-build-isolation -w dist ./bridge ./server ./conformance
 
 pins: ## Pin the dependencies anew (needs uv)
 	uv lock -q
@@ -78,8 +81,9 @@ $(STAMPS)/server: $(STAMPS)/venv requirements/server.txt requirements/build.txt 
 	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e bridge -e server
 	@touch $@
 
-$(STAMPS)/dev: $(STAMPS)/server requirements/dev.txt
+$(STAMPS)/dev: $(STAMPS)/server requirements/dev.txt conformance/pyproject.toml
 	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e conformance
 	@touch $@
 
 $(STAMPS)/docs: $(STAMPS)/server requirements/docs.txt
