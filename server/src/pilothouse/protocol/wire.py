@@ -8,8 +8,6 @@ Duplicate members: the last one counts.
 Source: contracts/README.md, contracts/heartbeat/v1. Budget: 2 µs for `decode_delta`.
 """
 
-import json
-import math
 import re
 from typing import Final, NoReturn
 
@@ -35,8 +33,9 @@ from pilothouse.protocol.wire_replies import (
     not_acknowledged,
     refusal,
 )
+from pilothouse.protocol.wire_text import drop_endless_numbers, read_body, replace_lone_surrogates
 from pilothouse.protocol.wire_values import (
-    INTEGER_MAX,
+    ENTRIES_TOTAL_MAX,
     TEXT_CHARS_MAX,
     InvalidMember,
     Json,
@@ -48,6 +47,7 @@ from pilothouse.protocol.wire_values import (
     WireError,
     read_text,
     read_time_s,
+    refuse_too_many,
 )
 
 __all__ = [
@@ -68,11 +68,16 @@ __all__ = [
 ]
 
 HEARTBEAT_VERSION: Final = "v1.0"
+BULKY_CHARS: Final = 1024 * 1024
+"""A heartbeat from this size on is weighed before it is decoded."""
+OTHER_MEMBERS_BYTES_MAX: Final = 1024 * 1024
+"""What members of a bulky heartbeat that are neither texts nor artifacts nor kept as they are may be together."""
+CONTAINERS_MAX: Final = 5 * ENTRIES_TOTAL_MAX
+"""Braces and brackets in the artifacts of a bulky heartbeat, those in texts included: an entry has a few, in its path too."""
 
 _is_runtime_id = re.compile(r"[A-Za-z0-9._:-]{1,100}").fullmatch
 _HASH_CHARS_MAX: Final = TEXT_CHARS_MAX["runtimeHash"]
 _NULL: Final = msgspec.Raw(b"null")
-_ESCAPED_NUL: Final = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 
 
 class _Delta(msgspec.Struct, rename="camel", gc=False):
@@ -105,9 +110,13 @@ class _Full(msgspec.Struct, rename="camel"):
     workflow_metadata: msgspec.Raw = _NULL
 
 
+_KEPT_RAW: Final = frozenset({"open_api_definitions", "workflow_metadata"})
 _MEMBERS: Final = dict(zip(_Full.__struct_encode_fields__, _Full.__struct_fields__, strict=True))
 _decode_delta = msgspec.json.Decoder(_Delta).decode
 _decode_full = msgspec.json.Decoder(_Full).decode
+_Parts = msgspec.defstruct("_Parts", [(field, msgspec.Raw, _NULL) for field in _Full.__struct_fields__], rename="camel")
+"""The members of a full heartbeat as they stand in the body."""
+_decode_parts = msgspec.json.Decoder(_Parts).decode
 
 
 def decode_delta(body: bytes) -> DeltaHeartbeat:
@@ -116,7 +125,7 @@ def decode_delta(body: bytes) -> DeltaHeartbeat:
     Raises: WireError
     """
     try:
-        delta = _decode_delta(_text(body))
+        delta = _decode_delta(read_body(body))
     except msgspec.ValidationError:
         delta = _blunt_delta(body)
     except (ValueError, RecursionError):
@@ -133,7 +142,8 @@ def decode_delta(body: bytes) -> DeltaHeartbeat:
 
 def _blunt_delta(body: bytes) -> _Delta:
     """Find out which member of a delta is of the wrong type."""
-    full, notes = _parse_full(body), Notes()
+    notes = Notes()
+    full = _parse_full(body, notes)
     if full.heartbeat_version is not None and type(full.heartbeat_version) is not str:
         _refuse_version()
     return _Delta(_runtime_id(full), _required(full, "runtimeHash", notes), full.heartbeat_version)
@@ -144,8 +154,8 @@ def decode_full(body: bytes) -> FullHeartbeat:
 
     Raises: WireError
     """
-    full = _parse_full(body)
     notes = Notes()
+    full = _parse_full(body, notes)
     if full.heartbeat_version is not None and full.heartbeat_version != HEARTBEAT_VERSION:
         _refuse_version()
     runtime_id = _runtime_id(full)
@@ -186,48 +196,49 @@ def _artifacts(document: bytes) -> tuple[ArtifactSet, tuple[str, ...]]:
         try:
             return read_artifacts(document)
         except msgspec.DecodeError:
-            return read_artifacts(_mended(document.decode()))
+            return read_artifacts(drop_endless_numbers(document.decode()))
     except (ValueError, RecursionError):
         raise _malformed() from None
 
 
-def _text(body: bytes) -> str:
-    """Decode all of it, since the JSON decoder does not look into what it skips, and remove NUL characters."""
-    text = body.decode()
-    return _ESCAPED_NUL.sub(r"\1", text) if "\\u0000" in text else text
-
-
-def _parse_full(body: bytes) -> _Full:
+def _parse_full(body: bytes, notes: Notes) -> _Full:
     try:
-        text = _text(body)
+        text = read_body(body)
         try:
-            return _decode_full(text)
+            return _decode_whole(text, notes)
         except msgspec.DecodeError:
-            return _decode_full(_mended(text))
+            text = replace_lone_surrogates(text)
+        try:
+            return _decode_whole(text, notes)
+        except msgspec.DecodeError:
+            return _decode_full(drop_endless_numbers(text))
     except (ValueError, RecursionError):
         raise _malformed() from None
 
 
-def _mended(text: str) -> bytes:
-    """Rewrite JSON that is well formed, but holds a lone surrogate or a number beyond every range.
+def _decode_whole(text: str, notes: Notes) -> _Full:
+    if len(text) < BULKY_CHARS:
+        return _decode_full(text)
+    return _decode_full(msgspec.json.encode(_weighed(_decode_parts(text), notes)))
 
-    Raises: ValueError, RecursionError
+
+def _weighed(parts: msgspec.Struct, notes: Notes) -> msgspec.Struct:
+    """Leave out of a bulky heartbeat what would fill memory with objects that nobody keeps, before it becomes objects.
+
+    Raises: TooManyArtifacts
     """
-    document = json.loads(text, parse_int=_integer_or_none, parse_float=_float_or_none, parse_constant=_no_constant)
-    return json.dumps(document, ensure_ascii=False).encode("utf-8", "replace")
-
-
-def _integer_or_none(digits: str) -> int | None:
-    return int(digits) if len(digits) < len(str(INTEGER_MAX)) else None
-
-
-def _float_or_none(digits: str) -> float | None:
-    number = float(digits)
-    return number if math.isfinite(number) else None
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(name)
+    left = OTHER_MEMBERS_BYTES_MAX
+    for member, field in _MEMBERS.items():
+        raw = bytes(getattr(parts, field))
+        if field == "artifacts":
+            if raw.count(b"{") + raw.count(b"[") > CONTAINERS_MAX:
+                refuse_too_many(member)
+        elif not raw.startswith(b'"') and field not in _KEPT_RAW:
+            left -= len(raw)
+            if left < 0:
+                notes.add(f"{member}: too large, ignored")
+                setattr(parts, field, _NULL)
+    return parts
 
 
 def _malformed() -> MalformedBody:

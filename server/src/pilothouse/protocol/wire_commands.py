@@ -15,12 +15,14 @@ from pilothouse.domain.commands import GRACE_S, WIRE_ACTIONS, WRITE_DEADLINE_S, 
 from pilothouse.domain.runtime_type import RuntimeType
 from pilothouse.management.translate import call_for
 from pilothouse.protocol.token import SigningKey
+from pilothouse.protocol.wire_text import read_body, replace_lone_surrogates
 from pilothouse.storage.commands import SteeredRuntime
 
 MI_TARGET: Final = "management"
 WORKFLOW_TARGET: Final = "workflow"
 _LOGGERS_SHOWN_MAX: Final = 1_000
 _RESULT_IDS_LENGTH_MAX: Final = 100
+_HTTP_OK: Final = 200
 
 
 class InvalidResult(Refused):
@@ -33,7 +35,7 @@ class _Result(msgspec.Struct, rename="camel"):
     runtime_id: str
     command_id: str
     status: str
-    http_status: int = 200
+    http_status: int | None = None
     body: msgspec.Raw = msgspec.Raw(b"null")
 
 
@@ -70,7 +72,11 @@ def decode_result(body: bytes) -> CommandResult:
     Raises: InvalidResult
     """
     try:
-        result = _decode_result(body)
+        text = read_body(body)
+        try:
+            result = _decode_result(text)
+        except msgspec.DecodeError:
+            result = _decode_result(replace_lone_surrogates(text))
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
         raise InvalidResult(f"Invalid command result: {str(error)[:200]}", fix="Update the runtime's bridge.") from None
     if result.status not in {"COMPLETED", "FAILED"}:
@@ -90,7 +96,7 @@ def decode_result(body: bytes) -> CommandResult:
         runtime_id=result.runtime_id,
         command_id=result.command_id,
         completed=result.status == "COMPLETED",
-        http_status=result.http_status,
+        http_status=_HTTP_OK if result.http_status is None else result.http_status,
         body=msgspec.Raw(bytes(result.body)),
     )
 

@@ -5,7 +5,7 @@ Source: contracts/README.md.
 
 import math
 from collections.abc import Mapping
-from typing import Any, Final, TypeGuard
+from typing import Any, Final, NoReturn, TypeGuard
 
 import msgspec
 
@@ -117,15 +117,23 @@ class Notes:
         """
         self._entries += entries
         if entries > ENTRIES_MAX or self._entries > ENTRIES_TOTAL_MAX:
-            raise TooManyArtifacts(
-                f"Invalid heartbeat: too many entries at `{where}`.",
-                field=where,
-                fix=f"Report at most {ENTRIES_MAX} entries in a list and {ENTRIES_TOTAL_MAX} in a heartbeat.",
-            )
+            refuse_too_many(where)
 
     def flags(self) -> tuple[str, ...]:
         """All oddities, as sentences for an operator."""
         return tuple(flag if count == 1 else f"{flag} ({count} times)" for flag, count in self._counts.items())
+
+
+def refuse_too_many(where: str) -> NoReturn:
+    """Refuse a heartbeat that lists more than we keep.
+
+    Raises: TooManyArtifacts
+    """
+    raise TooManyArtifacts(
+        f"Invalid heartbeat: too many entries at `{where}`.",
+        field=where,
+        fix=f"Report at most {ENTRIES_MAX} entries in a list and {ENTRIES_TOTAL_MAX} in a heartbeat.",
+    )
 
 
 def is_object(value: Json) -> TypeGuard[JsonObject]:
@@ -179,7 +187,7 @@ def read_number(value: Json, where: str, notes: Notes) -> float | None:
 def read_time_s(value: Json, where: str, notes: Notes) -> float | None:
     """Read `[epochSeconds, fraction]`, or a plain number of seconds."""
     parts = value if is_list(value) else [value]
-    if all(type(part) in {int, float} for part in parts) and 1 <= len(parts) <= 2:  # noqa: PLR2004  seconds and fraction
+    if 1 <= len(parts) <= 2 and all(type(part) in {int, float} and abs(part) <= TIME_S_MAX for part in parts):  # noqa: PLR2004  seconds and fraction
         time_s = math.fsum(float(part) for part in parts)
         if 0 <= time_s <= TIME_S_MAX:
             return time_s
