@@ -21,7 +21,7 @@ stories('Steering', (story) => {
       expect(await toggle.getAttribute('aria-checked')).toBe('true')
       await toggle.focus()
       await page.keyboard.press('Space')
-      const question = http.getByRole('group', { name: /Stop http on all 2 running runtimes in Development\?/ })
+      const question = http.getByRole('group', { name: /Stop http on 2 running runtimes in Development\?/ })
       await question.waitFor()
       await page.keyboard.press('Escape')
       await question.waitFor({ state: 'detached' })

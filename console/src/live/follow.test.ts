@@ -40,26 +40,49 @@ test('a removed runtime makes secrets stale too: nobody may hang on them now', (
   expect(staleBy(change('REMOVED')).later).toContainEqual(['secrets'])
 })
 
-test('a storm of commands is read again once', () => {
+test('a storm of commands is read again once', async () => {
   const target = client()
   const freshener = new Freshener(target)
   for (let count = 0; count < 100; count++) freshener.take(change('COMMAND', { command }))
-  vi.advanceTimersByTime(200)
+  await vi.advanceTimersByTimeAsync(200)
   expect(target.read.filter((key) => key === 'steering')).toHaveLength(1)
   freshener.take(change('COMMAND', { command }))
-  vi.advanceTimersByTime(200)
+  await vi.advanceTimersByTimeAsync(200)
   expect(target.read.filter((key) => key === 'steering')).toHaveLength(2)
 })
 
-test('what waits is still read after the frame was taken down and put up again', () => {
+test('a slow read is waited for, and what changed meanwhile is read after it', async () => {
+  const read: string[] = []
+  const answers: (() => void)[] = []
+  const slow = {
+    invalidateQueries: (filters?: { queryKey?: readonly unknown[] }) => {
+      read.push(filters?.queryKey?.join(' ') ?? '')
+      return new Promise<void>((resolve) => answers.push(resolve))
+    },
+  }
+  const freshener = new Freshener(slow)
+  freshener.take(change('CHANNEL'))
+  read.splice(0)
+  freshener.take(change('REGISTERED', { runtimeKey: null }))
+  await vi.advanceTimersByTimeAsync(300)
+  expect(read).toEqual(['steering'])
+  freshener.take(change('REGISTERED', { runtimeKey: null }))
+  await vi.advanceTimersByTimeAsync(500)
+  expect(read).toEqual(['steering'])
+  for (const answer of answers) answer()
+  await vi.advanceTimersByTimeAsync(200)
+  expect(read.filter((key) => key === 'steering')).toHaveLength(2)
+})
+
+test('what waits is still read after the frame was taken down and put up again', async () => {
   const target = client()
   const freshener = new Freshener(target)
   freshener.take(change('DESIRED'))
   freshener.stop()
-  vi.advanceTimersByTime(500)
+  await vi.advanceTimersByTimeAsync(500)
   expect(target.read).toEqual([])
   freshener.take(change('DESIRED'))
-  vi.advanceTimersByTime(200)
+  await vi.advanceTimersByTimeAsync(200)
   expect(target.read).toEqual(['steering', 'runtime'])
 })
 

@@ -3,10 +3,14 @@ import { useEffect, useState } from 'react'
 import { useRuntimeChanges } from './hub'
 import type { RuntimeChange } from './subscription'
 
-/** Counts follow changes, but not each single one of a storm. */
-const COUNTS_EVERY_MS = 1_000
-/** A wish makes one change for each runtime and step: what it touches is read again once for many of them. */
-const STEERING_EVERY_MS = 200
+type Pace = 'soon' | 'later'
+type Timer = ReturnType<typeof setTimeout>
+
+/**
+ * A wish makes one change for each runtime and step: what it touches is read again once for many of them.
+ * Counts follow later still.
+ */
+const EVERY_MS: Record<Pace, number> = { soon: 200, later: 1_000 }
 
 /** The first words of the keys of the cache that a change makes stale, by how soon they are read again. */
 export type Stale = { now: string[][]; soon: string[][]; later: string[][] }
@@ -40,7 +44,7 @@ export function staleBy({ kind, runtimeKey, command }: RuntimeChange): Stale {
 export class Freshener {
   private readonly client: Pick<QueryClient, 'invalidateQueries'>
   private readonly waiting = { soon: new Map<string, string[]>(), later: new Map<string, string[]>() }
-  private readonly timers = new Map<'soon' | 'later', ReturnType<typeof setTimeout>>()
+  private readonly timers = new Map<Pace, Timer>()
 
   constructor(client: Pick<QueryClient, 'invalidateQueries'>) {
     this.client = client
@@ -53,8 +57,8 @@ export class Freshener {
     }
     const { now, soon, later } = staleBy(change)
     for (const queryKey of now) void this.client.invalidateQueries({ queryKey })
-    this.gather('soon', soon, STEERING_EVERY_MS)
-    this.gather('later', later, COUNTS_EVERY_MS)
+    this.gather('soon', soon)
+    this.gather('later', later)
   }
 
   stop(): void {
@@ -62,16 +66,25 @@ export class Freshener {
     this.timers.clear()
   }
 
-  private gather(pace: 'soon' | 'later', keys: string[][], waitMs: number): void {
+  private gather(pace: Pace, keys: string[][]): void {
     for (const key of keys) this.waiting[pace].set(key.join(' '), key)
+    this.schedule(pace)
+  }
+
+  private schedule(pace: Pace): void {
     if (this.waiting[pace].size === 0 || this.timers.has(pace)) return
-    const read = () => {
-      this.timers.delete(pace)
-      const due = [...this.waiting[pace].values()]
-      this.waiting[pace].clear()
-      for (const queryKey of due) void this.client.invalidateQueries({ queryKey })
-    }
-    this.timers.set(pace, setTimeout(read, waitMs))
+    const timer = setTimeout(() => void this.read(pace, timer), EVERY_MS[pace])
+    this.timers.set(pace, timer)
+  }
+
+  /** The next read waits for this one: reads that overtake each other would cancel one another, and none would end. */
+  private async read(pace: Pace, timer: Timer): Promise<void> {
+    const due = [...this.waiting[pace].values()]
+    this.waiting[pace].clear()
+    await Promise.all(due.map((queryKey) => this.client.invalidateQueries({ queryKey })))
+    if (this.timers.get(pace) !== timer) return
+    this.timers.delete(pace)
+    this.schedule(pace)
   }
 }
 

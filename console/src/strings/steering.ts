@@ -149,12 +149,15 @@ export const steering = {
   doTo: (verb: string, name: string) => `${verb}: ${name}`,
   switchLabel: (kind: string, name: string, aspect: string) => `${kind} ${name}: ${aspect}`,
   confirmStop: (name: string, count: number, environment: string) =>
-    `Stop ${name} on ${count === 1 ? 'the one running runtime' : `all ${count} running runtimes`} in ${environment}? It takes no new work; what it has in hand is finished first.`,
+    count === 0
+      ? `Stop ${name} in ${environment}? No running runtime has to do anything now; those that come later follow.`
+      : `Stop ${name} on ${count === 1 ? 'one running runtime' : `${count} running runtimes`} in ${environment}? It takes no new work; what it has in hand is finished first.`,
   affects: (count: number, environment: string) =>
     count === 1
       ? `It touches one running runtime in ${environment}.`
       : `It touches ${count} running runtimes in ${environment}.`,
-  affectsNone: (environment: string) => `No runtime runs in ${environment} now; they follow when they come back.`,
+  affectsNone: (environment: string) =>
+    `No running runtime in ${environment} has to do anything now; those that come later follow.`,
   level: (name: string) => `Level of ${name}`,
   differs: 'differs',
   setLevel: (level: string) => `Set ${level}`,

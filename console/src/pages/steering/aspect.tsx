@@ -18,7 +18,7 @@ type AspectProps = { artifact: SteerableFactsFragment; facts: AspectFacts; named
 export function AspectEntry({ artifact, facts, named }: AspectProps) {
   const { kind, name, package: from } = artifact
   const { aspect, observed, desired } = facts
-  const { seen, environment, runtimes, blocked } = useSituation()
+  const { seen, environment, blocked } = useSituation()
   const target: Target = { kind, name, package: from, aspect }
   const standing = standingOf(
     facts.commands,
@@ -35,7 +35,7 @@ export function AspectEntry({ artifact, facts, named }: AspectProps) {
     if (environment.critical || interrupts) setAsking(value)
     else void run(value, null)
   }
-  const running = runtimes.filter((each) => each.status === 'RUNNING').length
+  const touched = observed.filter((each) => each.value !== asking).reduce((sum, each) => sum + each.runtimes.length, 0)
   const verb = (value: string) =>
     aspect === 'LEVEL' ? words.setLevel(value) : words.verbs[aspect][value === 'DISABLED' ? 'DISABLED' : 'ENABLED']
   return (
@@ -70,7 +70,7 @@ export function AspectEntry({ artifact, facts, named }: AspectProps) {
         />
         {asking && !environment.critical && (
           <InlineConfirm
-            question={words.confirmStop(name, running, environment.displayName)}
+            question={words.confirmStop(name, touched, environment.displayName)}
             submit={words.stop}
             pending={pending}
             problem={problem}
@@ -84,7 +84,7 @@ export function AspectEntry({ artifact, facts, named }: AspectProps) {
         <ConfirmDialog
           title={words.doTo(verb(asking), name)}
           about={
-            running === 0 ? words.affectsNone(environment.displayName) : words.affects(running, environment.displayName)
+            touched === 0 ? words.affectsNone(environment.displayName) : words.affects(touched, environment.displayName)
           }
           submit={verb(asking)}
           environment={environment}

@@ -276,6 +276,8 @@ function ArtifactEntry({ artifact }: { artifact: SteerableFactsFragment }) {
   return (
     <li
       aria-label={name}
+      data-row
+      tabIndex={-1}
       className="grid items-start gap-x-4 gap-y-1.5 px-3.5 py-2 xl:grid-cols-[minmax(0,300px)_minmax(0,1fr)]"
     >
       <div className="flex min-w-0 flex-wrap items-center gap-x-2 gap-y-0.5">

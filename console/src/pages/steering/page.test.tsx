@@ -13,7 +13,11 @@ import { makeMock } from '../../../mock/handlers'
 let db: Db
 const server = setupServer()
 
-beforeAll(() => server.listen({ onUnhandledRequest: 'error' }))
+beforeAll(async () => {
+  server.listen({ onUnhandledRequest: 'error' })
+  // Pages are loaded when they are first shown: on a busy machine that takes longer than a test waits.
+  await Promise.all([import('./index'), import('../runtime/index'), import('../secrets/index')])
+})
 beforeEach(() => {
   db = new Db()
   server.resetHandlers(...makeMock(db, { get: () => true, set: () => undefined }).handlers)
@@ -66,7 +70,7 @@ test('a refused change is told where it was asked, and the switch stays as obser
   open(DEV)
   const toggle = await screen.findByRole('switch', { name: 'Listener admin: State' })
   fireEvent.click(toggle)
-  const question = await screen.findByRole('group', { name: /^Stop admin on all 2 running runtimes/ })
+  const question = await screen.findByRole('group', { name: /^Stop admin on 2 running runtimes/ })
   fireEvent.click(within(question).getByRole('button', { name: 'Stop' }))
   await within(question).findByText(/Two artifacts bear this name/)
   expect(toggle.getAttribute('aria-checked')).toBe('true')

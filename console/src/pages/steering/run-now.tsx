@@ -12,12 +12,13 @@ import { useSituation, useSteer } from './use-steering'
 
 /** Runs a task or a schedule once, on one runtime that is chosen, and shows what became of it. */
 export function RunNow({ artifact }: { artifact: SteerableFactsFragment }) {
-  const { kind, name, package: from, missingOn } = artifact
+  const { kind, name, package: from } = artifact
   const { environment, runtimes, seen, blocked } = useSituation()
   const steer = useSteer()
-  const hosts = runtimes.filter(
-    (each) => each.status === 'RUNNING' && !missingOn.some((missing) => missing.id === each.id),
+  const hosting = new Set(
+    artifact.aspects.flatMap((each) => each.observed.flatMap((seenAs) => seenAs.runtimes.map(({ id }) => id))),
   )
+  const hosts = runtimes.filter((each) => each.status === 'RUNNING' && hosting.has(each.id))
   const [open, setOpen] = useState(false)
   const [chosen, setChosen] = useState('')
   const runtime = hosts.find((each) => each.id === chosen) ?? hosts[0]
