@@ -38,7 +38,7 @@ html_show_sourcelink = False
 html_show_copyright = False  # the licence is Apache-2.0, in LICENSE
 copybutton_prompt_text = "$ "
 
-REFUSALS_PAGE = "howto/a-runtime-does-not-appear"
+REFUSALS_PAGE = "howto/full-heartbeat-rejected"
 _HELP_WIDTH = 88  # what the theme shows without scrolling
 _log = logging.getLogger(__name__)
 
