@@ -52,6 +52,8 @@ class RuntimeConnection(Guest):
         self._head = b""
         """A head that has not arrived whole. Cap: head_limit_bytes."""
         self._in_head = True
+        self._head_is_fed = False
+        """Whether the parser has a part of a head: of a request that came behind another one in the same segment."""
         self._ending = False
         self._leaving = False
         self._task: asyncio.Task[Outbound] | None = None
@@ -70,6 +72,8 @@ class RuntimeConnection(Guest):
         self._chunks: list[bytes] = []
         self._size_bytes = 0
         self._taken_bytes = 0
+        self._bare_bytes = 0
+        """What has come since the last part of a body: extensions of chunks and trailers have no other limit."""
 
     # -- the connection
 
@@ -128,13 +132,17 @@ class RuntimeConnection(Guest):
         """Read what has come."""
         if self._ending or self._stream_end is not None:
             return  # who listens to a stream has nothing to say
-        if self._in_head and (data := self._whole_head(data)) == b"":
+        if self._in_head and not self._head_is_fed and (data := self._whole_head(data)) == b"":
             return
+        self._bare_bytes += len(data)
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             if not self._ending:
                 self._refuse(NOT_HTTP)
+            return
+        if self._bare_bytes > self._head_limit and not self._ending and (self._head_is_fed or not self._in_head):
+            self._refuse(HEAD_TOO_LARGE)
 
     def _whole_head(self, data: bytes) -> bytes:
         """Keep a head back until it is whole; make `Upgrade` unknown in it."""
@@ -157,6 +165,7 @@ class RuntimeConnection(Guest):
     def on_message_begin(self) -> None:
         """Hear that a request begins."""
         self._begin()
+        self._head_is_fed = True
 
     def on_url(self, url: bytes) -> None:
         """Hear the target, in parts where it is long."""
@@ -176,6 +185,8 @@ class RuntimeConnection(Guest):
 
     def on_headers_complete(self) -> None:
         """Hear that the head is whole."""
+        self._head_is_fed = False
+        self._bare_bytes = 0
         if self._ending:
             return
         if self._parser.should_upgrade():
@@ -196,6 +207,7 @@ class RuntimeConnection(Guest):
         if self._ending:
             return
         self._size_bytes += len(body)
+        self._bare_bytes = 0
         self._chunks.append(body)
         if self._size_bytes > self._exchange.settings.body_limit_bytes:
             self._refuse(self._exchange.too_large)
