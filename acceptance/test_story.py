@@ -7,58 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Page, expect
 from stage import PASSWORD, TREE, ControlPlane, Program, until
+from steps import NEWCOMERS_PROGRAM, add_runtime, card, configure, row
 
 pytestmark = [pytest.mark.needs_browser, pytest.mark.xdist_group("browser"), pytest.mark.timeout(180)]
 
 expect.set_options(timeout=20_000)
-
-NEWCOMERS_PROGRAM = """\
-import os
-
-import pilothouse_bridge.auto
-import uvicorn
-from fastapi import FastAPI
-
-app = FastAPI(title="Greeter")
-
-
-@app.get("/hello/{name}")
-async def hello(name: str) -> str:
-    return f"Hello {name}"
-
-
-uvicorn.run(app, host="127.0.0.1", port=int(os.environ["PORT"]))
-"""
-
-
-def card(page: Page, environment: str) -> Locator:
-    return page.get_by_role("region", name=environment, exact=True)
-
-
-def row(page: Page, environment: str, runtime: str) -> Locator:
-    return card(page, environment).get_by_role("row").filter(has=page.get_by_role("link", name=runtime, exact=True))
-
-
-def add_runtime(page: Page, environment: str) -> str:
-    """Generate a secret in the dialog and copy the snippet, as a newcomer does."""
-    page.get_by_role("button", name=f"Add Runtime: {environment}").click()
-    dialog = page.get_by_role("dialog", name="Add Runtime")
-    dialog.get_by_role("button", name="Generate Secret").click()
-    expect(dialog.get_by_text("This secret is shown once.")).to_be_visible()
-    dialog.get_by_role("figure", name="Config.toml").get_by_role("button", name="Copy").click()
-    return page.evaluate("navigator.clipboard.readText()")
-
-
-def configure(folder: Path, snippet: str, runtime_url: str, **values: str) -> None:
-    """Paste the snippet beside a program and fill in what it leaves open."""
-    for placeholder, value in values.items():
-        snippet = snippet.replace(f"<{placeholder.replace('_', '-')}>", value)
-    snippet = snippet.replace('# serverUrl = "https://<hostname>:9445"', f'serverUrl = "{runtime_url}"')
-    assert "<" not in snippet
-    folder.mkdir(exist_ok=True)
-    (folder / "Config.toml").write_text(snippet + "heartbeatInterval = 1\n")
 
 
 def test_a_newcomers_program_is_seen_lost_and_seen_again(
