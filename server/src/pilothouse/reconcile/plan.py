@@ -140,6 +140,8 @@ def _outcome(wish: Wish, command: Command, situation: Situation, now: Instant) -
         return CommandState.EXPIRED, "Another listener bears the name now than when this was asked."
     if is_met(wish.value, observed):
         return CommandState.CONFIRMED, _confirmation(wish, observed, command)
+    if not can(situation.runtime_type, situation.capabilities, command.action):
+        return CommandState.EXPIRED, "The runtime does not declare any more that it can be told this."
     is_over = _told_since(command, situation) or (command.next_attempt_at or now) <= now
     if command.attempts >= ATTEMPTS_MAX and is_over and not is_under_way(wish.value, observed):
         return CommandState.FAILED, _failure(wish, observed, command, situation)
