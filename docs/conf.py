@@ -1,9 +1,11 @@
 """The documentation's build: `make docs`.
 
-Two things cannot go stale: the page of commands is made from the commands themselves, and the build warns (which fails
-it) when a code that a runtime can be refused with is missing from the page that explains refusals.
+Three things cannot go stale: the page of the command line is made from the commands themselves, and the build warns
+(which fails it) when a code that a runtime can be refused with, or that a command can fail with, is missing from the
+page that explains it.
 """
 
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,8 +21,10 @@ sys.path.insert(0, str(HERE.parent / "server" / "src"))
 from pilothouse import __version__  # noqa: E402 - from the tree
 from pilothouse.cli.main import app  # noqa: E402
 from pilothouse.domain.refusals import RuntimeRefused  # noqa: E402
+from pilothouse.management.failures import Failure  # noqa: E402
 from pilothouse.protocol.token import TokenRefusal  # noqa: E402
 from pilothouse.protocol.wire import WireError  # noqa: E402
+from pilothouse.protocol.wire_commands import InvalidResult  # noqa: E402
 from typer.main import get_command  # noqa: E402
 from typer.testing import CliRunner  # noqa: E402
 
@@ -39,6 +43,7 @@ html_show_copyright = False  # the licence is Apache-2.0, in LICENSE
 copybutton_prompt_text = "$ "
 
 REFUSALS_PAGE = "howto/full-heartbeat-rejected"
+FAILURES_PAGE = "howto/a-change-has-stalled"
 _HELP_WIDTH = 88  # what the theme shows without scrolling
 _log = logging.getLogger(__name__)
 
@@ -78,22 +83,34 @@ def _leaves(kind: type) -> Iterator[type]:
 
 
 def refusal_codes() -> set[str]:
-    """Collect the codes that a heartbeat can be refused with."""
+    """Collect the codes that a runtime's request can be refused with."""
     return {kind.code for base in (RuntimeRefused, WireError) for kind in _leaves(base)} | {
-        refusal.value for refusal in TokenRefusal
+        InvalidResult.code,
+        *(refusal.value for refusal in TokenRefusal),
     }
 
 
-def check_refusals(app_: Sphinx, _environment: object) -> None:
-    """Warn of every refusal that its page does not explain."""
-    text = (Path(app_.srcdir) / f"{REFUSALS_PAGE}.md").read_text(encoding="utf-8")
-    for code in sorted(refusal_codes()):
-        if f"`{code}`" not in text:
-            _log.warning("the refusal %s is not explained", code, location=REFUSALS_PAGE)
+def failure_codes() -> set[str]:
+    """Collect the codes that a command can fail with: of calls from the code, of Python runtimes from the contract."""
+    contract = (HERE.parent / "contracts" / "commands" / "README.md").read_text(encoding="utf-8")
+    table = contract.partition("| code of failure |")[2].partition("\n\n")[0]
+    of_runtimes = set(re.findall(r"`([A-Z_]+)`", table))
+    if not of_runtimes:
+        raise ValueError("The contract's table of failures is not where it was.")
+    return of_runtimes | {failure.value for failure in Failure}
+
+
+def check_codes(app_: Sphinx, _environment: object) -> None:
+    """Warn of every code that its page does not explain."""
+    for page, codes in ((REFUSALS_PAGE, refusal_codes()), (FAILURES_PAGE, failure_codes())):
+        text = (Path(app_.srcdir) / f"{page}.md").read_text(encoding="utf-8")
+        for code in sorted(codes):
+            if f"`{code}`" not in text:
+                _log.warning("the code %s is not explained", code, location=page)
 
 
 def setup(app_: Sphinx) -> dict[str, bool]:
-    """Tell Sphinx of the directive and the check."""
+    """Tell Sphinx of the directive and the checks."""
     app_.add_directive("pilothouse-commands", Commands)
-    app_.connect("env-check-consistency", check_refusals)
+    app_.connect("env-check-consistency", check_codes)
     return {"parallel_read_safe": True}
