@@ -315,7 +315,7 @@ class RuntimeConnection(Guest):
         self._ending = True
         self._queue.clear()
         self._chunks.clear()
-        if self._in_head and not self._head:
+        if self._in_head and not self._head and not self._head_is_fed:
             self._transport.close()
             return
         self._door.reading(self, LINGER_S)
