@@ -35,7 +35,8 @@ export function seedDesk(db: Db, desk: Desk): void {
       version: 1,
       setAt: iso(-20 * DAY),
       ...earlier,
-      suspendedReason: 'Another artifact bears the name now: its port was 8081 and is 8091.',
+      suspendedReason:
+        'Another listener bears this name now: its port was 8081 and is 8091. Nothing is sent until it is asked for again.',
     },
     {
       ...dev,

@@ -183,12 +183,11 @@ export const refusalsQuery = queryOptions({
   refetchInterval: 15_000,
 })
 
-/** The line does not tell of every heartbeat: the instant of the last one is read again. */
+/** The line does not tell of every heartbeat, nor of channels: they are read again. */
 export const heartbeatQuery = (id: string) =>
   queryOptions({
     queryKey: ['heartbeat', id],
-    queryFn: async ({ signal }) =>
-      (await graphql(doc.HeartbeatDocument, { id }, signal)).runtime?.lastHeartbeatAt ?? null,
+    queryFn: async ({ signal }) => (await graphql(doc.HeartbeatDocument, { id }, signal)).runtime,
     refetchInterval: 5_000,
   })
 

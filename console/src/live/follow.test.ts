@@ -31,9 +31,8 @@ test('a command makes itself stale at once, and steering and its runtime soon', 
   })
 })
 
-test('a wish touches steering without naming a runtime; a channel touches its runtime alone', () => {
+test('a wish touches steering without naming a runtime', () => {
   expect(staleBy(change('DESIRED', { runtimeKey: null })).soon).toEqual([['steering'], ['runtime']])
-  expect(staleBy(change('CHANNEL'))).toEqual({ now: [['runtime', 'r1']], soon: [], later: [] })
 })
 
 test('a removed runtime makes secrets stale too: nobody may hang on them now', () => {
@@ -61,8 +60,6 @@ test('a slow read is waited for, and what changed meanwhile is read after it', a
     },
   }
   const freshener = new Freshener(slow)
-  freshener.take(change('CHANNEL'))
-  read.splice(0)
   freshener.take(change('REGISTERED', { runtimeKey: null }))
   await vi.advanceTimersByTimeAsync(300)
   expect(read).toEqual(['steering'])

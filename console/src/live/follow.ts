@@ -27,8 +27,6 @@ export function staleBy({ kind, runtimeKey, command }: RuntimeChange): Stale {
       }
     case 'DESIRED':
       return { now: [], soon: [['steering'], ['runtime']], later: [['counts']] }
-    case 'CHANNEL':
-      return { now: runtime, soon: [], later: [] }
     case 'REMOVED':
       return { now: runtime, soon: [['steering'], ['commands']], later: [['counts'], ['secrets'], ['secret']] }
     case 'REPORTED': {

@@ -113,15 +113,18 @@ test('heartbeats move forward only, and only rows that beat change', () => {
   const before = pagesOf(['a', 'b'])
   const later = '2026-11-21T10:00:10.000Z'
   const earlier = '2026-11-21T09:00:00.000Z'
-  const after = applyHeartbeats(
-    before,
-    new Map([
-      ['a', later],
-      ['b', earlier],
-    ]),
-  )
+  const beat = (id: string, lastHeartbeatAt: string) => [id, { id, lastHeartbeatAt, channel: null }] as const
+  const after = applyHeartbeats(before, new Map([beat('a', later), beat('b', earlier)]))
   expect(after.pages[0]?.nodes[0]?.lastHeartbeatAt).toBe(later)
   expect(after.pages[0]?.nodes[1]).toBe(before.pages[0]?.nodes[1])
+})
+
+test('a channel that opened is shown although no change told of it', () => {
+  const channel = { connected: true, since: '2026-11-21T10:00:05.000Z' }
+  const beats = new Map([['a', { id: 'a', lastHeartbeatAt: null, channel }]])
+  const after = applyHeartbeats(pagesOf(['a']), beats)
+  expect(after.pages[0]?.nodes[0]).toMatchObject({ channel, lastHeartbeatAt: '2026-11-21T10:00:00.000Z' })
+  expect(applyHeartbeats(after, beats).pages[0]?.nodes[0]).toBe(after.pages[0]?.nodes[0])
 })
 
 test('the filter by secret looks at the last full heartbeat', () => {

@@ -1,4 +1,4 @@
-import type { RuntimeFilter, RuntimeRowFragment, RuntimesQuery } from '@/api/generated/operations'
+import type { BeatFragment, RuntimeFilter, RuntimeRowFragment, RuntimesQuery } from '@/api/generated/operations'
 import type { RuntimeChange } from './subscription'
 
 export type RuntimePage = RuntimesQuery['runtimes']
@@ -69,11 +69,16 @@ function insertRow(pages: RuntimePages, row: RuntimeRowFragment): RuntimePages {
   }
 }
 
-/** Takes over the instants of the last heartbeats; rows that did not change stay the same object. */
-export function applyHeartbeats(pages: RuntimePages, beats: ReadonlyMap<string, string | null>): RuntimePages {
+/** Takes over the instants of the last heartbeats and the channels; rows that did not change stay the same object. */
+export function applyHeartbeats(pages: RuntimePages, beats: ReadonlyMap<string, BeatFragment>): RuntimePages {
   const renew = (node: RuntimeRowFragment): RuntimeRowFragment => {
-    const at = beats.get(node.id)
-    return at && at > (node.lastHeartbeatAt ?? '') ? { ...node, lastHeartbeatAt: at } : node
+    const beat = beats.get(node.id)
+    if (!beat) return node
+    const later = beat.lastHeartbeatAt && beat.lastHeartbeatAt > (node.lastHeartbeatAt ?? '')
+    const { channel } = beat
+    const opened = channel?.connected !== node.channel?.connected || channel?.since !== node.channel?.since
+    if (!later && !opened) return node
+    return { ...node, channel, lastHeartbeatAt: later ? beat.lastHeartbeatAt : node.lastHeartbeatAt }
   }
   return { ...pages, pages: pages.pages.map((page) => ({ ...page, nodes: page.nodes.map(renew) })) }
 }

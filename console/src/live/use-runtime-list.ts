@@ -1,6 +1,7 @@
 import { useInfiniteQuery, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useRef, useState } from 'react'
 import {
+  type BeatFragment,
   HeartbeatsDocument,
   type HeartbeatsQueryVariables,
   type RuntimeFilter,
@@ -11,7 +12,7 @@ import { graphql } from '@/api/request'
 import { useRuntimeChanges } from './hub'
 import { applyChange, applyHeartbeats, insertRows } from './merge'
 
-/** The line tells of changes, not of every heartbeat: their instants are read again at this pace. */
+/** The line tells of changes, not of every heartbeat and channel: those are read again at this pace. */
 const HEARTBEATS_EVERY_MS = 5_000
 
 /**
@@ -86,12 +87,12 @@ function withoutRow(
 
 /** The instants of at least so many runtimes, in as few requests as the API allows. */
 async function readHeartbeats(filter: RuntimeFilter, atLeast: number, signal: AbortSignal) {
-  const beats = new Map<string, string | null>()
+  const beats = new Map<string, BeatFragment>()
   let after: string | null = null
   do {
     const variables: HeartbeatsQueryVariables = { filter, first: Math.min(LARGEST_PAGE, atLeast), after }
     const { runtimes } = await graphql(HeartbeatsDocument, variables, signal)
-    for (const node of runtimes.nodes) beats.set(node.id, node.lastHeartbeatAt)
+    for (const node of runtimes.nodes) beats.set(node.id, node)
     after = runtimes.pageInfo.hasNextPage ? runtimes.pageInfo.endCursor : null
   } while (after !== null && beats.size < atLeast)
   return beats

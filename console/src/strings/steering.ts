@@ -129,7 +129,6 @@ export const steering = {
       ? '1 that does not run follows when it comes back'
       : `${count} that do not run follow when they come back`,
   suspended: 'Suspended',
-  suspendedFix: 'Nothing is sent until you ask for it again, or forget it.',
   askAgain: 'Ask again',
   orphan: 'Orphan',
   absent: 'Hosted by nobody for',

@@ -233,8 +233,6 @@ export type ChangeKind =
   | 'REMOVED'
   /** A command of it was queued, delivered or ended; `command` tells which. */
   | 'COMMAND'
-  /** Its push channel opened or closed. */
-  | 'CHANNEL'
   /** What is desired in its place changed; `runtime` is null, filter by integration. */
   | 'DESIRED';
 
@@ -307,7 +305,7 @@ export type HeartbeatsQueryVariables = Exact<{
 }>;
 
 
-export type HeartbeatsQuery = { runtimes: { nodes: Array<{ id: string, lastHeartbeatAt: string | null }>, pageInfo: { endCursor: string | null, hasNextPage: boolean } } };
+export type HeartbeatsQuery = { runtimes: { nodes: Array<{ id: string, lastHeartbeatAt: string | null, channel: { connected: boolean, since: string | null } | null }>, pageInfo: { endCursor: string | null, hasNextPage: boolean } } };
 
 export type RuntimePageQueryVariables = Exact<{
   id: string;
@@ -351,7 +349,9 @@ export type HeartbeatQueryVariables = Exact<{
 }>;
 
 
-export type HeartbeatQuery = { runtime: { id: string, lastHeartbeatAt: string | null } | null };
+export type HeartbeatQuery = { runtime: { id: string, lastHeartbeatAt: string | null, channel: { connected: boolean, since: string | null } | null } | null };
+
+export type BeatFragment = { id: string, lastHeartbeatAt: string | null, channel: { connected: boolean, since: string | null } | null };
 
 export type RestartRuntimeMutationVariables = Exact<{
   id: string;
@@ -756,6 +756,16 @@ export const ListenerFactsFragmentDoc = new TypedDocumentString(`
   stateReason
 }
     `, {"fragmentName":"ListenerFacts"}) as unknown as TypedDocumentString<ListenerFactsFragment, unknown>;
+export const BeatFragmentDoc = new TypedDocumentString(`
+    fragment Beat on Runtime {
+  id
+  lastHeartbeatAt
+  channel {
+    connected
+    since
+  }
+}
+    `, {"fragmentName":"Beat"}) as unknown as TypedDocumentString<BeatFragment, unknown>;
 export const SecretRowFragmentDoc = new TypedDocumentString(`
     fragment SecretRow on Secret {
   keyId
@@ -1183,15 +1193,22 @@ export const HeartbeatsDocument = new TypedDocumentString(`
     query Heartbeats($filter: RuntimeFilter, $first: Int, $after: String) {
   runtimes(filter: $filter, first: $first, after: $after) {
     nodes {
-      id
-      lastHeartbeatAt
+      ...Beat
     }
     pageInfo {
       ...Page
     }
   }
 }
-    fragment Page on PageInfo {
+    fragment Beat on Runtime {
+  id
+  lastHeartbeatAt
+  channel {
+    connected
+    since
+  }
+}
+fragment Page on PageInfo {
   endCursor
   hasNextPage
 }`) as unknown as TypedDocumentString<HeartbeatsQuery, HeartbeatsQueryVariables>;
@@ -1519,11 +1536,17 @@ fragment CommandRow on Command {
 export const HeartbeatDocument = new TypedDocumentString(`
     query Heartbeat($id: ID!) {
   runtime(id: $id) {
-    id
-    lastHeartbeatAt
+    ...Beat
   }
 }
-    `) as unknown as TypedDocumentString<HeartbeatQuery, HeartbeatQueryVariables>;
+    fragment Beat on Runtime {
+  id
+  lastHeartbeatAt
+  channel {
+    connected
+    since
+  }
+}`) as unknown as TypedDocumentString<HeartbeatQuery, HeartbeatQueryVariables>;
 export const RestartRuntimeDocument = new TypedDocumentString(`
     mutation RestartRuntime($id: ID!, $confirm: String) {
   restartRuntime(id: $id, confirm: $confirm) {

@@ -1004,8 +1004,6 @@ export type ChangeKind =
   | 'REMOVED'
   /** A command of it was queued, delivered or ended; `command` tells which. */
   | 'COMMAND'
-  /** Its push channel opened or closed. */
-  | 'CHANNEL'
   /** What is desired in its place changed; `runtime` is null, filter by integration. */
   | 'DESIRED';
 

@@ -18,7 +18,7 @@ const unknown = <span className="text-faint">{strings.notReported}</span>
 export function Process({ runtime }: { runtime: RuntimeFacts }) {
   const { node, environment, project, integration } = runtime
   const heartbeat = useQuery(heartbeatQuery(runtime.id))
-  const lastHeartbeatAt = [runtime.lastHeartbeatAt, heartbeat.data]
+  const lastHeartbeatAt = [runtime.lastHeartbeatAt, heartbeat.data?.lastHeartbeatAt]
     .filter((at) => at != null)
     .sort()
     .at(-1)
@@ -110,6 +110,7 @@ function ChannelFact({ connected, since }: NonNullable<RuntimeFacts['channel']>)
 }
 
 export function Identity({ runtime }: { runtime: RuntimeFacts }) {
+  const channel = (useQuery(heartbeatQuery(runtime.id)).data ?? runtime).channel
   return (
     <Card title={words.identity} label={words.identity}>
       <Facts
@@ -128,9 +129,7 @@ export function Identity({ runtime }: { runtime: RuntimeFacts }) {
               : words.seconds(runtime.heartbeatIntervalSeconds),
           ],
           [words.facts.offlineAfter, words.seconds(runtime.offlineAfterSeconds)],
-          ...(runtime.channel
-            ? [[words.facts.channel, <ChannelFact key="channel" {...runtime.channel} />] as Fact]
-            : []),
+          ...(channel ? [[words.facts.channel, <ChannelFact key="channel" {...channel} />] as Fact] : []),
           ...(runtime.capabilities.length > 0
             ? [[words.facts.capabilities, <code key="capabilities">{runtime.capabilities.join(' ')}</code>] as Fact]
             : []),

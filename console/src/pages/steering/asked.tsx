@@ -54,7 +54,7 @@ export function Asked({ artifact, facts, target, standing, onAgain }: AskedProps
         idle && <p className="text-faint">{words.nothingAsked}</p>
       )}
       {desired?.suspendedReason ? (
-        <Trouble title={words.suspended} text={`${desired.suspendedReason} ${words.suspendedFix}`}>
+        <Trouble title={words.suspended} text={desired.suspendedReason}>
           <Button small onClick={onAgain} blocked={blocked}>
             {words.askAgain}
           </Button>

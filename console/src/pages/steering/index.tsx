@@ -282,7 +282,7 @@ function ArtifactEntry({ artifact }: { artifact: SteerableFactsFragment }) {
     >
       <div className="flex min-w-0 flex-wrap items-center gap-x-2 gap-y-0.5">
         <h3 className="mono font-medium [overflow-wrap:anywhere]">{name}</h3>
-        {label && <span className="text-muted [overflow-wrap:anywhere]">{label}</span>}
+        {label && label !== name && <span className="text-muted [overflow-wrap:anywhere]">{label}</span>}
         {from && <code className="text-faint">{from}</code>}
         {triggerable && <RunNow artifact={artifact} />}
         {missingOn.length > 0 && (
