@@ -1,6 +1,7 @@
 """FastStream on MQTT: a session that lasts keeps what is sent while its consumer is stopped; the program publishes on."""
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -214,3 +215,22 @@ def test_a_shared_subscription_is_shown_with_its_group(source: FastStream, loop:
         ListenerState.ENABLED,
     )
     assert steer(source, "jobs/+:share").stop(1).change is Change.STOPPED
+
+
+def test_a_broker_that_goes_away_is_a_failure_and_a_stop_still_works(
+    source: FastStream, loop: Loop, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    with brokers.mosquitto(tmp_path_factory.mktemp("gone")) as address:
+        broker = MQTTBroker(f"mqtt://127.0.0.1:{address}", logger=None, graceful_timeout=1, **lasting("5.0", "gone"))
+
+        @broker.subscriber("gone-mqtt.a", qos=AT_LEAST_ONCE)
+        async def work(body: str) -> None: ...
+
+        loop.run(broker.start())
+        assert shown(source, "gone-mqtt.a:work").state is ListenerState.ENABLED
+    eventually(lambda: shown(source, "gone-mqtt.a:work").state is ListenerState.FAILED)
+    assert shown(source, "gone-mqtt.a:work").state_reason == "The connection to the MQTT broker is lost."
+    assert steer(source, "gone-mqtt.a:work").stop(1).change is Change.STOPPED
+    assert shown(source, "gone-mqtt.a:work").state is ListenerState.DISABLED
+    with contextlib.suppress(Exception):  # the broker is gone
+        loop.run(broker.stop())

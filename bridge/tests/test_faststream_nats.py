@@ -1,6 +1,7 @@
 """FastStream on NATS: JetStream consumers of every kind stop and start without loss; core subjects say that they keep nothing."""
 
 import asyncio
+import contextlib
 import threading
 import time
 from collections.abc import Iterator
@@ -227,3 +228,22 @@ def test_a_bucket_that_is_watched_stops_and_starts(source: FastStream, loop: Loo
     assert seen == ["one"]
     assert steer(source, "bucket:watch").start().change is Change.STARTED
     eventually(lambda: seen[-1] == "two")
+
+
+def test_a_broker_that_goes_away_is_a_failure_and_a_stop_still_works(
+    source: FastStream, loop: Loop, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    with brokers.nats(tmp_path_factory.mktemp("gone")) as address:
+        broker = NatsBroker(address, logger=None, graceful_timeout=1)
+
+        @broker.subscriber("gone-nats.a", stream=JStream("gone", subjects=["gone-nats.*"]), durable="d", pull_sub=True)
+        async def work(body: str) -> None: ...
+
+        loop.run(broker.start())
+        assert shown(source, "gone-nats.a:work").state is ListenerState.ENABLED
+    eventually(lambda: shown(source, "gone-nats.a:work").state is ListenerState.FAILED)
+    assert shown(source, "gone-nats.a:work").state_reason == "The connection to the NATS server is lost."
+    assert steer(source, "gone-nats.a:work").stop(1).change is Change.STOPPED
+    assert shown(source, "gone-nats.a:work").state is ListenerState.DISABLED
+    with contextlib.suppress(Exception):  # the broker is gone
+        loop.run(broker.stop())

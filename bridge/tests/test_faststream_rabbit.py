@@ -1,6 +1,7 @@
 """FastStream on RabbitMQ: what is shown, and that no message is lost, stuck or handled while stopped."""
 
 import asyncio
+import contextlib
 import threading
 import time
 from collections.abc import Iterator
@@ -237,3 +238,22 @@ def test_a_subscriber_that_began_before_the_bridge_is_found_and_steered(loop: Lo
     assert traffic.handled == []
     assert steer(late, "early:early").start().change is Change.STARTED
     eventually(lambda: traffic.handled == [1])
+
+
+def test_a_broker_that_goes_away_is_a_failure_and_a_stop_still_works(
+    source: FastStream, loop: Loop, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    with brokers.rabbitmq(tmp_path_factory.mktemp("gone")) as address:
+        broker = RabbitBroker(address, logger=None, graceful_timeout=1)
+
+        @broker.subscriber("gone-rabbit.a")
+        async def work(body: str) -> None: ...
+
+        loop.run(broker.start())
+        assert shown(source, "gone-rabbit.a:work").state is ListenerState.ENABLED
+    eventually(lambda: shown(source, "gone-rabbit.a:work").state is ListenerState.FAILED)
+    assert shown(source, "gone-rabbit.a:work").state_reason == "The channel to RabbitMQ is closed."
+    assert steer(source, "gone-rabbit.a:work").stop(1).change is Change.STOPPED
+    assert shown(source, "gone-rabbit.a:work").state is ListenerState.DISABLED
+    with contextlib.suppress(Exception):  # the broker is gone
+        loop.run(broker.stop())

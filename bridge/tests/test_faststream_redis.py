@@ -13,7 +13,7 @@ from pilothouse_bridge._steering import Change
 from pilothouse_bridge.discover.faststream import FastStream
 
 from . import brokers
-from .brokers import Loop, Traffic, cycle, eventually, steer
+from .brokers import Loop, Traffic, cycle, eventually, shown, steer
 
 pytestmark = [pytest.mark.xdist_group("redis"), pytest.mark.slow]
 
@@ -315,3 +315,40 @@ def test_a_read_that_blocks_for_ever_is_ended_without_loss(
     assert handled == []
     steer(source, f"{key}:wait").start()
     eventually(lambda: handled == [1])
+
+
+def test_whoever_starts_or_stops_a_subscriber_wakes_the_bridge(loop: Loop, broker: RedisBroker) -> None:
+    wakes: list[str] = []
+    waking = FastStream()
+    waking.install(lambda: wakes.append("woken"))
+
+    @broker.subscriber("stir")
+    async def stir(body: str) -> None: ...
+
+    for act in (
+        lambda: loop.run(broker.start()),
+        lambda: steer(waking, "stir:stir").stop(1),
+        lambda: steer(waking, "stir:stir").start(),
+        lambda: loop.run(broker.subscribers[0].stop()),
+    ):
+        wakes.clear()
+        act()
+        assert wakes
+
+
+def test_a_broker_that_goes_away_is_a_failure_and_a_stop_still_works(
+    source: FastStream, loop: Loop, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    with brokers.redis(tmp_path_factory.mktemp("gone")) as address:
+        broker = RedisBroker(address, logger=None, graceful_timeout=1)
+
+        @broker.subscriber(stream=StreamSub("s", group="g", consumer="c"))
+        async def work(body: str) -> None: ...
+
+        loop.run(broker.start())
+        assert shown(source, "s:work").state is ListenerState.ENABLED
+    eventually(lambda: shown(source, "s:work").state is ListenerState.FAILED)
+    assert shown(source, "s:work").state_reason == "Reading from the broker fails: ConnectionError."
+    assert steer(source, "s:work").stop(1).change is Change.STOPPED
+    assert shown(source, "s:work").state is ListenerState.DISABLED
+    loop.run(broker.stop())

@@ -9,7 +9,7 @@ import functools
 from typing import Any, Final, cast
 
 from pilothouse_bridge import _say
-from pilothouse_bridge.discover._broker_base import Broker
+from pilothouse_bridge.discover._broker_base import Broker, not_supported
 from pilothouse_bridge.discover._broker_hand import Hand, gate_reads, is_gated
 
 #: A rebalance of the group waits for us that long at most, because we do not poll.
@@ -81,6 +81,31 @@ class Confluent(Broker):
         # The program may have stopped it meanwhile.
         if not is_held or subscriber.consumer is None:
             await subscriber.start()
+
+
+class Aiokafka(Broker):
+    """Subscribers of ``faststream.kafka``: shown; how to stop them without loss is not proved with this release."""
+
+    protocol = "kafka"
+
+    def source(self, subscriber: Any) -> str:
+        """The topics, a pattern, or partitions that were assigned by hand."""
+        if subscriber.topics:
+            return ", ".join(topic.name for topic in subscriber.topics)
+        if subscriber.pattern is not None:
+            return str(subscriber.pattern.broker_address)
+        return ", ".join(f"{one.topic}-{one.partition}" for one in subscriber.partitions)
+
+    def group(self, subscriber: Any) -> str | None:
+        """The consumer group."""
+        return cast("str | None", subscriber.group_id)
+
+    def check(self, subscriber: Any) -> None:
+        """Never."""
+        raise not_supported(
+            f"The consumer of {self.source(subscriber)} reads by aiokafka, for which stopping without loss is not proved.",
+            "Use faststream.confluent, or stop the process instead.",
+        )
 
 
 def _begin_to_leave(subscriber: Any, hand: Hand) -> None:

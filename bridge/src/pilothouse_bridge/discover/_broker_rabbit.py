@@ -23,10 +23,12 @@ class Rabbit(Broker):
         return str(name or f"{subscriber.exchange.name}/{subscriber.routing()}")
 
     def trouble(self, subscriber: Any, hand: Hand) -> str | None:
-        """A closed channel: the connection is lost and aio-pika tries to restore it."""
+        """A closed channel, because the connection is lost and aio-pika tries to restore it; or no consumer on it."""
         queue = subscriber._queue_obj  # noqa: SLF001
-        if queue is not None and queue.channel.is_closed:
+        if queue is None or queue.channel.is_closed:
             return "The channel to RabbitMQ is closed."
+        if subscriber._consumer_tag is None:  # noqa: SLF001
+            return "RabbitMQ has no consumer for it."
         return hand.trouble
 
     async def refuse(self, subscriber: Any, hand: Hand) -> None:

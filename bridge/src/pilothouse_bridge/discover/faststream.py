@@ -18,7 +18,7 @@ from pilothouse_bridge._steering import Change, Kind, Outcome, Steerable, Steeri
 from pilothouse_bridge.discover import _broker_base, _broker_hand, _broker_kafka, _broker_redis
 from pilothouse_bridge.discover._broker_base import Broker, Counts, not_supported
 from pilothouse_bridge.discover._broker_hand import Hand, hand_of, is_running, is_watched
-from pilothouse_bridge.discover._broker_kafka import Confluent
+from pilothouse_bridge.discover._broker_kafka import Aiokafka, Confluent
 from pilothouse_bridge.discover._broker_mqtt import Mqtt
 from pilothouse_bridge.discover._broker_nats import Nats
 from pilothouse_bridge.discover._broker_rabbit import Rabbit
@@ -37,6 +37,7 @@ _BROKERS: Final[dict[str, Broker]] = {
     "faststream.mqtt": Mqtt(),
     "faststream.nats": Nats(),
     "faststream.confluent": Confluent(),
+    "faststream.kafka": Aiokafka(),
 }
 #: Modules, one class of each, and what is wrapped in them once they are there.
 _WRAPPED: Final[tuple[tuple[str, str, Callable[[Any], None]], ...]] = (
