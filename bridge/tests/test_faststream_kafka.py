@@ -157,6 +157,28 @@ def test_a_long_stop_leaves_the_group_and_loses_nothing(
     assert (traffic.missing, traffic.repeated, traffic.in_quiet) == (set(), 0, 0)
 
 
+def test_a_consumer_that_keeps_its_place_has_told_how_far_it_came(
+    source: FastStream, loop: Loop, cluster: Cluster, broker: KafkaBroker
+) -> None:
+    handled: list[int] = []
+    cluster.create("told")
+
+    @broker.subscriber("told", **JOINS)
+    async def work(number: int) -> None:
+        handled.append(number)
+
+    loop.run(broker.start())
+    for _ in range(3):
+        loop.run(cluster.send("told", 4))
+    eventually(lambda: handled == [4, 4, 4])
+    steer(source, "told:work").stop(5)
+    (subscriber,) = broker.subscribers
+    assert subscriber.consumer is not None
+    # Long before the five seconds after which the client commits by itself.
+    (place,) = subscriber.consumer.consumer.committed([confluent_kafka.TopicPartition("told", 0)], timeout=5)
+    assert place.offset == 3
+
+
 def test_a_stopped_consumer_leaves_its_group_after_a_while(
     source: FastStream, loop: Loop, cluster: Cluster, broker: KafkaBroker, hold_s: Any
 ) -> None:

@@ -5,6 +5,7 @@ partitions go to the others of the group. Source: confluent-kafka 2.16.
 """
 
 import asyncio
+import contextlib
 import functools
 from typing import Any, Final, cast
 
@@ -67,6 +68,10 @@ class Confluent(Broker):
         if not is_drained or self.hold_s <= 0:
             await subscriber.stop()
             return
+        if subscriber.consumer.config.get("enable.auto.commit", True):
+            # The process may end while the place is kept: whoever comes next must not handle these again.
+            with contextlib.suppress(Exception):  # nothing to commit is an error too
+                await subscriber.consumer.commit(asynchronous=False)
         hand.held = True
         hand.parked = asyncio.get_running_loop().call_later(self.hold_s, _begin_to_leave, subscriber, hand)
 
