@@ -1,8 +1,8 @@
 """The documentation's build: `make docs`.
 
-Three things cannot go stale: the page of the command line is made from the commands themselves, and the build warns
+Some things cannot go stale: the page of the command line is made from the commands themselves, and the build warns
 (which fails it) when a code that a runtime can be refused with, or that a command can fail with, is missing from the
-page that explains it.
+page that explains it, and when an example in GraphQL does not fit the schema.
 """
 
 import re
@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from docutils import nodes
+from graphql import GraphQLSyntaxError, build_schema, parse, validate
 from sphinx.application import Sphinx
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
@@ -109,8 +110,24 @@ def check_codes(app_: Sphinx, _environment: object) -> None:
                 _log.warning("the code %s is not explained", code, location=page)
 
 
+def check_examples(app_: Sphinx, _environment: object) -> None:
+    """Warn of every example in GraphQL that the schema does not allow."""
+    schema = build_schema((HERE.parent / "contracts" / "schema.graphql").read_text(encoding="utf-8"))
+    for page in sorted(Path(app_.srcdir).rglob("*.md")):
+        for example in re.findall(
+            r"^```graphql\n(.*?)^```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
+        ):
+            try:
+                problems = validate(schema, parse(example))
+            except GraphQLSyntaxError as error:
+                problems = [error]
+            for problem in problems:
+                _log.warning("an example does not fit the schema: %s", problem.message, location=str(page))
+
+
 def setup(app_: Sphinx) -> dict[str, bool]:
     """Tell Sphinx of the directive and the checks."""
     app_.add_directive("pilothouse-commands", Commands)
     app_.connect("env-check-consistency", check_codes)
+    app_.connect("env-check-consistency", check_examples)
     return {"parallel_read_safe": True}
