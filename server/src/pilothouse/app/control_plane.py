@@ -78,7 +78,13 @@ class ControlPlane:
         self.passwords = passwords
         self.keyring = Keyring(self.store, vault)
         self.agenda = Agenda()
-        self.desk = ChannelDesk(self.board, clock, opened=self._channel_opened, ended=self._channel_ended)
+        self.desk = ChannelDesk(
+            self.board,
+            clock,
+            opened=self._channel_opened,
+            ended=self._channel_ended,
+            usable_until=self.keyring.usable_until,
+        )
         self.handing_over = HandingOver(self.store, self.board, self.agenda, self.keyring, self.desk, clock)
         audiences = tuple(part.strip() for part in settings.token_audience.split(",") if part.strip())
         self.management = ManagementWorker(
@@ -171,11 +177,17 @@ class ControlPlane:
         self._work.append(asyncio.create_task(self.management.run(), name="pilothouse-management"))
 
     def let_go(self) -> None:
-        """End the streams that people follow, so that a stop does not wait for them; they come back to the next start."""
+        """End the streams that people and runtimes follow: a stop does not wait for them, and nobody is judged by it.
+
+        They come back to the next start.
+        """
         self.bus.close()
+        self.desk.close_all()
 
     async def stop(self) -> None:
         """End the periodic work, keep what presence knows, close the database."""
+        if self._watching_soon is not None:
+            self._watching_soon.cancel()
         for task in [*self._work, *self._announcing]:
             task.cancel()
         await asyncio.gather(*self._work, *self._announcing, return_exceptions=True)
@@ -205,7 +217,8 @@ class ControlPlane:
         if entry is None:
             return
         if entry.runtime_type is RuntimeType.MI:
-            self.management.wake(runtime_key)
+            if self.board.is_running(runtime_key, self.clock.now()):  # else it is told when it is back
+                self.management.wake(runtime_key)
         else:
             self.handing_over.push(runtime_key)
 
@@ -322,6 +335,7 @@ class ControlPlane:
             return
         for key in retired:
             self.board.take_down(key)
+            self.agenda.drop(key)
 
     def _count_lost(self) -> None:
         self.figures.events_lost += 1

@@ -19,7 +19,6 @@ LIFE_S: Final = 3_600.0
 """A channel is opened anew after this: its token is looked at again."""
 LIFE_SPREAD: Final = 0.1
 """Share of the life by which they differ, so that not all come at once."""
-CHANNELS_MAX: Final = 200_000
 
 _PING: Final = b":\n\n"
 
@@ -46,16 +45,31 @@ class Channel(msgspec.Struct, eq=False):
 
 @final
 class ChannelDesk:
-    """All channels of this process. A channel leaves with its connection; cap: CHANNELS_MAX and the port's connections."""
+    """All channels of this process, one a runtime; a channel leaves with its connection.
 
-    def __init__(self, board: Board, clock: Clock, *, opened: Callable[[int], None], ended: Callable[[], None]) -> None:
+    An end that the runtime's side made says that its process or its network is gone. One that we made says nothing: the
+    runtime comes back, or its heartbeats fall silent.
+    """
+
+    def __init__(
+        self,
+        board: Board,
+        clock: Clock,
+        *,
+        opened: Callable[[int], None],
+        ended: Callable[[], None],
+        usable_until: Callable[[str], Instant],
+    ) -> None:
         self._board = board
         self._clock = clock
         self._opened = opened
         """Told the runtime whose commands can leave now."""
         self._ended = ended
         """Told that somebody's channel ended and that it is time to look who is left."""
+        self._usable_until = usable_until
+        """Tells when a secret ends, by its key id."""
         self._channels: dict[int, Channel] = {}
+        self._closed = False
         # In the order of the next ping: every channel has the same interval.
         self._pings: dict[Channel, Instant] = {}
 
@@ -78,8 +92,7 @@ class ChannelDesk:
         channel = self._channels.get(runtime_key)
         if channel is None:
             return False
-        channel.wire.send(_event("command", command))
-        return True
+        return self._send(channel, _event("command", command))
 
     def key_id_of(self, runtime_key: int) -> str | None:
         """Tell which secret opened a runtime's channel."""
@@ -90,7 +103,7 @@ class ChannelDesk:
         """Ask for a full heartbeat now."""
         channel = self._channels.get(runtime_key)
         if channel is not None:
-            channel.wire.send(_BEAT)
+            self._send(channel, _BEAT)
 
     def say_goodbye(self, entry: Entry) -> None:
         """Take a runtime's goodbye."""
@@ -104,13 +117,19 @@ class ChannelDesk:
     def close_of(self, key_id: str) -> None:
         """End the channels that a secret opened which is no longer good."""
         for channel in [channel for channel in self._channels.values() if channel.key_id == key_id]:
-            channel.wire.hang_up()
+            self._let_go(channel)
 
     def close(self, runtime_key: int) -> None:
         """End the channel of a runtime that was removed."""
         channel = self._channels.get(runtime_key)
         if channel is not None:
-            channel.wire.hang_up()
+            self._let_go(channel)
+
+    def close_all(self) -> None:
+        """End all channels, and open no other: the control plane stops."""
+        self._closed = True
+        for channel in list(self._channels.values()):
+            self._let_go(channel)
 
     def tick(self) -> None:
         """Ping those whose time has come, and have old ones opened anew."""
@@ -120,24 +139,29 @@ class ChannelDesk:
             if due_at > now:
                 return
             del self._pings[channel]
-            if channel.ends_at <= now:
+            if channel.ends_at <= now or self._usable_until(channel.key_id) <= now:
                 channel.wire.send(_RENEW)
-                channel.wire.hang_up()
+                self._let_go(channel)
                 continue
             self._pings[channel] = now + PING_EVERY_S
-            channel.wire.send(_PING)
+            self._send(channel, _PING)
 
     def _open(self, entry: Entry, key_id: str, wire: Wire) -> Callable[[], None]:
         now = self._clock.now()
-        life_s = LIFE_S * (1 + random.uniform(-LIFE_SPREAD, LIFE_SPREAD))  # noqa: S311 - spreading, not secrecy
+        current = self._board.find_key(entry.runtime_key)
+        if current is None or self._closed:  # it was removed in the moment between, or we stop
+            wire.hang_up()
+            return lambda: None
+        life_s = LIFE_S * (1 - random.uniform(0, LIFE_SPREAD))  # noqa: S311 - spreading, not secrecy
         channel = Channel(entry.runtime_key, key_id, wire, now + life_s)
         before = self._channels.get(entry.runtime_key)
         self._channels[entry.runtime_key] = channel
         self._pings[channel] = now + PING_EVERY_S
         if before is not None:
+            self._pings.pop(before, None)
             before.wire.send(_REPLACED)
             before.wire.hang_up()
-        self._board.open_channel(entry, now)
+        self._board.open_channel(current, now)
         self._opened(entry.runtime_key)
 
         def peer_is_gone() -> None:
@@ -145,10 +169,27 @@ class ChannelDesk:
 
         return peer_is_gone
 
+    def _send(self, channel: Channel, data: bytes) -> bool:
+        """Send; a runtime that reads nothing was cut, and is judged by its heartbeats."""
+        if channel.wire.send(data):
+            return True
+        self._let_go(channel)
+        return False
+
+    def _let_go(self, channel: Channel) -> None:
+        """End a channel from our side."""
+        self._pings.pop(channel, None)
+        del self._channels[channel.runtime_key]
+        entry = self._board.find_key(channel.runtime_key)
+        if entry is not None:
+            entry.channel_since = None
+        channel.wire.hang_up()
+
     def _end(self, channel: Channel) -> None:
+        """Hear that the runtime's side is gone."""
         self._pings.pop(channel, None)
         if self._channels.get(channel.runtime_key) is not channel:
-            return  # replaced, or said goodbye
+            return  # replaced, said goodbye, or let go
         del self._channels[channel.runtime_key]
         entry = self._board.find_key(channel.runtime_key)
         if entry is not None:

@@ -48,8 +48,8 @@ class Outbound(msgspec.Struct, frozen=True, gc=False):
 class Wire(typing.Protocol):
     """The open end of an answer that does not end by itself."""
 
-    def send(self, data: bytes) -> None:
-        """Send bytes; a peer that does not read them is cut."""
+    def send(self, data: bytes) -> bool:
+        """Send bytes; False when nothing can be sent any more. A peer that reads nothing is cut."""
         ...
 
     def hang_up(self) -> None:

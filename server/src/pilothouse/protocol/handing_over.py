@@ -54,7 +54,12 @@ class HandingOver:
         """Tell a runtime when to come back, where that is not its own affair."""
         paced_s = self._board.next_beat_s(entry)
         boosted_s = None if item is None else item.next_beat_s(now)
-        return boosted_s if boosted_s is not None else paced_s
+        if boosted_s is None:
+            return paced_s
+        if paced_s is not None:
+            return min(boosted_s, paced_s)
+        own_s = entry.own_interval_s  # a longer one would have it come back later because somebody waits
+        return None if own_s is not None and own_s <= boosted_s else boosted_s
 
     async def look(self, key: Key, entry: Entry, now: Instant) -> Outbound:
         """Answer a delta heartbeat of a runtime that has commands; the beat counts, whatever the database says."""
@@ -100,11 +105,17 @@ class HandingOver:
                 keys = list(self._wanted)[:PUSHED_AT_ONCE]
                 for key in keys:
                     del self._wanted[key]
-                await self._push_these(keys)
+                try:
+                    await self._push_these(keys)
+                except Exception:  # noqa: BLE001 - an edge: the work goes on
+                    _log.exception("commands.not_pushed", runtimes=len(keys))
 
     async def _push_these(self, runtime_keys: Sequence[int]) -> None:
         now, asked = self._clock.now(), self._agenda.asked
-        entries = [entry for key in runtime_keys if (entry := self._board.find_key(key)) is not None]
+        # Who lost its channel meanwhile is told by its next heartbeat, without a wait for an answer that cannot come.
+        entries = [
+            entry for key in runtime_keys if key in self._desk and (entry := self._board.find_key(key)) is not None
+        ]
 
         def settle_all(tx: Transaction) -> list[Handover]:
             return [
@@ -121,12 +132,17 @@ class HandingOver:
 
         try:
             handovers = await self._store.write(settle_all)
-            for entry, handover in zip(entries, handovers, strict=True):
-                self._agenda.settle(entry.runtime_key, handover.look_again_at, now, asked=asked)
-                await self._send(entry, handover, now)
         except PilothouseError as error:
-            # They stay queued or are offered again: the next heartbeat takes them.
+            # They stay queued: the next heartbeat takes them.
             _log.error("commands.not_pushed", runtimes=len(entries), cause=error.message)
+            return
+        for entry, handover in zip(entries, handovers, strict=True):
+            self._agenda.settle(entry.runtime_key, handover.look_again_at, now, asked=asked)
+            try:
+                await self._send(entry, handover, now)
+            except PilothouseError as error:
+                # They are offered again; those of the others leave.
+                _log.error("commands.not_sent", runtime=entry.runtime_id, cause=error.message)
 
     async def _send(self, entry: Entry, handover: Handover, now: Instant) -> None:
         key_id = self._desk.key_id_of(entry.runtime_key)

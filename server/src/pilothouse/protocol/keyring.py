@@ -1,5 +1,6 @@
 """The secrets that senders use, ready to verify with: opened once, kept in memory, dropped when they change."""
 
+import math
 from collections.abc import Mapping
 
 import msgspec
@@ -45,6 +46,11 @@ class Keyring:
     def peek(self, key_id: str) -> Key | None:
         """Find a key that is ready, without asking the database."""
         return self._keys.get(key_id)
+
+    def usable_until(self, key_id: str) -> Instant:
+        """Tell when a key ends; of one that is not ready nothing is known yet."""
+        key = self._keys.get(key_id)
+        return math.inf if key is None else key.usable_until
 
     async def load(self, key_id: str) -> Key:
         """Find a key, in the database if need be.

@@ -81,6 +81,11 @@ class Refuser(msgspec.Struct, kw_only=True, eq=False):
         )
 
 
+def no_runtime(error: Refused) -> Outbound:
+    """Answer who asks for a channel before it reported."""
+    return Outbound(status_of(error), wire.refusal(error.code, error.message, error.fix))
+
+
 def not_allowed(allow: str) -> Outbound:
     """Answer a method that an address does not take."""
     body = wire.refusal("METHOD_NOT_ALLOWED", f"This address takes {allow}.", f"Send a {allow} request.")

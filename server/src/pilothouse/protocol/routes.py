@@ -26,7 +26,7 @@ from pilothouse.protocol.channel import ChannelDesk
 from pilothouse.protocol.exchange import Inbound, Outbound
 from pilothouse.protocol.handing_over import HandingOver
 from pilothouse.protocol.keyring import Key, Keyring
-from pilothouse.protocol.refusing import Refuser, not_allowed, nothing_here
+from pilothouse.protocol.refusing import Refuser, no_runtime, not_allowed, nothing_here
 from pilothouse.protocol.token import TokenReader
 from pilothouse.protocol.wire_commands import decode_result
 from pilothouse.storage.unit import Store
@@ -39,6 +39,8 @@ CHANNEL_PATH = "/icp/channel/"
 _KNOWN = Outbound(200, wire.ACKNOWLEDGED)
 _FULL_REQUIRED = Outbound(200, wire.ACKNOWLEDGED_FULL_REQUIRED)
 _RESULT_TAKEN = Outbound(202, b'{"accepted":true}')
+_NOT_REGISTERED = no_runtime(RuntimeNotRegistered())
+"""In the course of things, so that nobody is told of a refusal: it reports in full, and comes back."""
 
 
 class RuntimeEdge(msgspec.Struct, kw_only=True, eq=False):
@@ -166,10 +168,10 @@ class RuntimeEdge(msgspec.Struct, kw_only=True, eq=False):
             key, now = await self._authenticate(request)
             self.keyring.note_use(key, now)
             entry = self._find(key, request.path.removeprefix(CHANNEL_PATH))
-            if entry is None:
-                raise RuntimeNotRegistered
         except PilothouseError as error:
             return self.refuser.refuse(error, request)
+        if entry is None:
+            return _NOT_REGISTERED
         if request.method == "GET":
             return self.desk.answer(entry, key.facts.key_id)
         self.desk.say_goodbye(entry)
@@ -213,6 +215,7 @@ class RuntimeEdge(msgspec.Struct, kw_only=True, eq=False):
         """Show on the board what was stored, keeping what only the board knows."""
         for key in recorded.retired:
             self.board.take_down(key)
+            self.agenda.drop(key)
         row = recorded.presence
         before = self.board.find_key(row.runtime_key)
         entry = Entry(
@@ -223,6 +226,8 @@ class RuntimeEdge(msgspec.Struct, kw_only=True, eq=False):
         )
         if before is not None:
             entry.channel_since = before.channel_since
+            if before.departure is not None and before.departure.at > row.seen_at:
+                entry.departure = before.departure  # it left while this was being stored
             if not recorded.interval_is_reported:
                 gap_s = row.seen_at - before.seen_at
                 entry.interval_s = next_interval_s(before.interval_s, gap_s, self.board.rules)

@@ -285,19 +285,23 @@ class RuntimeConnection(Guest):
         if self._leaving:
             self.hang_up()
 
-    def send(self, data: bytes) -> None:
-        """Send more of a stream."""
+    def send(self, data: bytes) -> bool:
+        """Send more of a stream; False when it ended, or had to."""
         if self._ending:
-            return
+            return False
         if self._transport.get_write_buffer_size() > UNREAD_BYTES_MAX:
             self.cut()
-            return
+            return False
         self._transport.write(data)
+        return True
 
     def hang_up(self) -> None:
-        """End a stream."""
+        """End a stream after what was sent; a peer that does not read it is cut soon."""
+        if self._ending:
+            return
         self._ending = True
         self._transport.close()
+        self._door.reading(self, LINGER_S)
 
     def _refuse(self, answer: Outbound) -> None:
         """Answer without having read the request, and end."""
