@@ -132,6 +132,7 @@ def trigger(
             field="kind",
             fix="Tasks of Micro Integrator and schedules of Python runtimes can.",
         )
+    _require_capability(runtime, CommandAction.TRIGGER)
     artifacts = ArtifactReader(tx.connection).read(runtime.artifact_digest)
     hosted = observe(runtime.runtime_type, artifacts, {}).values
     found = [

@@ -14,7 +14,7 @@ from pilothouse.base.errors import InvalidInput
 from pilothouse.domain.commands import Command
 from pilothouse.domain.events import Event, EventKind
 from pilothouse.domain.runtime import RuntimeRow
-from pilothouse.storage import command_rows, events, runtime_rows
+from pilothouse.storage import command_rows, events, runtime_rows, tenancy
 from pilothouse.storage.runtime_rows import Elsewhere, RuntimeScope
 from pilothouse.storage.unit import Connection
 
@@ -104,16 +104,17 @@ async def _changes(request: GraphQLRequest, scope: RuntimeScope, happened: Itera
         return
     reach = request.reach(Permission.INTEGRATION_MGT_VIEW)
     keys = [event.runtime_key for event in latest.values() if event.runtime_key is not None]
+    gone = [event for event in latest.values() if event.kind in _GONE]
 
-    def read(connection: Connection) -> tuple[dict[int, RuntimeRow], list[Elsewhere]]:
+    def read(connection: Connection) -> tuple[dict[int, RuntimeRow], list[Elsewhere], frozenset[int]]:
         found = runtime_rows.list_by_keys(connection, reach, keys, scope)
-        return found, runtime_rows.list_elsewhere(connection, list(found.values()))
+        return found, runtime_rows.list_elsewhere(connection, list(found.values())), _inside(connection, scope, gone)
 
-    rows, elsewhere = await request.services.store.read(read)
+    rows, elsewhere, gone_here = await request.services.store.read(read)
     commands = await _commands(request, [e.detail for e in latest.values() if e.kind in _OF_COMMANDS])
     for event in sorted(latest.values(), key=lambda event: event.sequence):
         row = None if event.runtime_key is None else rows.get(event.runtime_key)
-        if row is None and event.kind not in _GONE:
+        if row is None and event.sequence not in gone_here:
             continue
         told = None if row is None or row.retired_at is not None else RuntimeView(request, row, elsewhere)
         command = commands.get(event.detail)
@@ -128,6 +129,30 @@ async def _changes(request: GraphQLRequest, scope: RuntimeScope, happened: Itera
             "runtime_key": row.id if row is not None else _id_of_removed(event),
             "command": None if command is None else shown(command, told),
         }
+
+
+def _inside(connection: Connection, scope: RuntimeScope, gone: list[Event]) -> frozenset[int]:
+    """Tell which of the events that have no runtime to ask belong to a scope, by their sequence."""
+    if not gone:
+        return frozenset()
+    environment = None if scope.environment is None else tenancy.find_environment(connection, scope.environment)
+    project = None if scope.project is None else tenancy.find_project(connection, scope.project)
+    integration = (
+        None
+        if scope.project is None or scope.integration is None
+        else tenancy.find_integration(connection, scope.project, scope.integration)
+    )
+    asked = (scope.environment, scope.project, scope.integration)
+    places = [None if found is None else found.id for found in (environment, project, integration)]
+
+    def is_inside(event: Event) -> bool:
+        told = (event.environment_id, event.project_id, event.integration_id)
+        of_secret = event.kind is EventKind.DESIRED_CHANGED or scope.secret_key_id in {None, event.key_id}
+        return of_secret and all(
+            handle is None or id_ == place for handle, id_, place in zip(asked, told, places, strict=True)
+        )
+
+    return frozenset(event.sequence for event in gone if is_inside(event))
 
 
 def _subject_of(event: Event) -> tuple[str, int | str | None]:
