@@ -374,3 +374,35 @@ def test_the_list_of_loggers_has_an_end(levels: Callable[[str, int], None]) -> N
     assert len(told) == LIMIT
     assert told[0][0] == "root"
     json.dumps(dict(told))
+
+
+def test_looking_for_what_was_made_before_breaks_nothing_that_another_thread_builds() -> None:
+    import threading
+
+    from pilothouse_bridge.discover._hooks import instances_of
+
+    class Framework: ...
+
+    class Special(Framework): ...
+
+    kept = [Framework(), Special(), *([number] for number in range(100_000))]
+    failures: list[BaseException] = []
+    over = threading.Event()
+
+    def build() -> None:
+        while not over.is_set():
+            try:
+                tuple(str(number) for number in range(50))
+            except SystemError as error:
+                failures.append(error)
+
+    builder = threading.Thread(target=build)
+    builder.start()
+    try:
+        for _ in range(20):
+            assert {type(one) for one in instances_of(Framework)} == {Framework, Special}
+    finally:
+        over.set()
+        builder.join()
+    assert failures == []
+    assert len(kept) > 2

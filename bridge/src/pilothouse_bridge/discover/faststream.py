@@ -4,7 +4,6 @@ Source: FastStream 0.7.8; what differs between brokers is in the modules ``_brok
 """
 
 import asyncio
-import gc
 import sys
 import threading
 import weakref
@@ -23,7 +22,7 @@ from pilothouse_bridge.discover._broker_mqtt import Mqtt
 from pilothouse_bridge.discover._broker_nats import Nats
 from pilothouse_bridge.discover._broker_rabbit import Rabbit
 from pilothouse_bridge.discover._broker_redis import Redis
-from pilothouse_bridge.discover._hooks import Watch, when_imported
+from pilothouse_bridge.discover._hooks import Watch, instances_of, when_imported
 from pilothouse_bridge.discover._naming import source_of
 
 _PACKAGE: Final = "faststream"
@@ -334,8 +333,8 @@ class _Subscriber:
 
 def _only_loop() -> asyncio.AbstractEventLoop | None:
     """The one event loop of the process that runs: for a subscriber that began before we came."""
-    # type() and not isinstance(): proxies answer __class__ by running the program's code.
-    loops = [one for one in gc.get_objects() if issubclass(type(one), asyncio.AbstractEventLoop) and one.is_running()]
+    every = cast("list[asyncio.AbstractEventLoop]", instances_of(asyncio.AbstractEventLoop))
+    loops = [one for one in every if one.is_running()]
     return loops[0] if len(loops) == 1 else None
 
 
