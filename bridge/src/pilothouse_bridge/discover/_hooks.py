@@ -82,7 +82,8 @@ class Watch:
         module = sys.modules.get(self._module_name)
         if self._hooked is None and hasattr(module, self._class_name) and module is not None:
             self._hook(module)
-            self._scan_due = True
+            # A module that is being imported at this moment cannot have made an instance yet.
+            self._scan_due = not is_being_imported(module)
         return self._hooked is not None
 
     def _hook(self, module: ModuleType) -> None:
@@ -96,10 +97,26 @@ class Watch:
             self._hooked = found
 
     def _scan(self, wanted: type[Any]) -> None:
-        for candidate in gc.get_objects():
-            # type() and not isinstance(): proxies answer __class__ by running the program's code.
-            if issubclass(type(candidate), wanted):
-                self.roster.add(candidate, None)
+        for candidate in instances_of(wanted):
+            self.roster.add(candidate, None)
+
+
+def instances_of(wanted: type[Any]) -> list[object]:
+    """The living instances of a class and of its subclasses.
+
+    Never ``gc.get_objects()``: for a moment it holds every object there is, and another thread that is building a tuple from
+    a generator then fails with a SystemError. Whoever refers to a class is few: its instances among them.
+    """
+    kinds: list[type[Any]] = [wanted]
+    for kind in kinds:
+        kinds += [each for each in type.__subclasses__(kind) if each not in kinds]
+    # type() and not isinstance(): proxies answer __class__ by running the program's code.
+    return [one for one in gc.get_referrers(*kinds) if issubclass(type(one), wanted)]
+
+
+def is_being_imported(module: ModuleType) -> bool:
+    """Whether its import has not ended yet."""
+    return bool(getattr(getattr(module, "__spec__", None), "_initializing", False))
 
 
 def watch_constructor(cls: type[Any], on_made: Callable[[object, str | None], None]) -> None:
