@@ -1,7 +1,7 @@
 """A fleet reconnects after a restart of the control plane: time until all are acknowledged, SQL statements, database size.
 
 Method: the control plane in a process of its own, over TLS; the runtimes share 256 connections, or have one each
-(`--connections 0`: then each first request pays a handshake). Four storms, each but the first after a restart:
+(`--connections 0`: then each request after a restart pays a handshake). Four storms, each but the first after a restart:
 registering; deltas with known hashes; full heartbeats that say what is stored already; full heartbeats with artifact
 sets that nobody reported before. The last row is the reference: the same full heartbeats once more, answered from memory.
 """
@@ -35,9 +35,10 @@ class Storm:
     connections: int
     home: Path
 
-    async def strike(self, name: str, plane: Plane, requests: list[Request]) -> None:
+    async def strike(self, name: str, plane: Plane, requests: list[Request], connections: int | None = None) -> None:
         """Send all at once; print a row."""
-        load = Load(Target.of(plane.runtime_url), self.connections or len(requests))
+        connections = self.connections if connections is None else connections
+        load = Load(Target.of(plane.runtime_url), connections or len(requests))
         sql, cpu_s = plane.sql_statements(), plane.cpu_s()
         took_s = await load.send(requests)
         sql, cpu_s = plane.sql_statements() - sql, plane.cpu_s() - cpu_s
@@ -99,7 +100,7 @@ async def main() -> None:
         home = Path(folder) / "home"
         with own_plane(home) as plane:
             storm = await prepare(wanted, plane, home)
-            await storm.strike("first registration", plane, storm.requests(full=True))
+            await storm.strike("first registration", plane, storm.requests(full=True), storm.connections or 256)
         with own_plane(home) as plane:
             await storm.strike("deltas after a restart", plane, storm.requests(full=False))
         with own_plane(home) as plane:

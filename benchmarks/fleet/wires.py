@@ -68,7 +68,10 @@ class Line(asyncio.Protocol):
     def send(self, data: bytes, answered: Answered, failed: Failed) -> None:
         """Send a request; one of the two is called once."""
         self._answered, self._failed = answered, failed
-        self.transport.write(data)
+        try:
+            self.transport.write(data)
+        except RuntimeError:  # uvloop's word for a transport that closed meanwhile
+            self.connection_lost(None)
 
     def data_received(self, data: bytes) -> None:
         """Collect an answer until it is whole."""
