@@ -530,3 +530,36 @@ async def test_a_restart_of_a_process_that_executes_itself_anew_is_confirmed_by_
     assert [c["state"] for c in await commands(admin)] == ["DELIVERED"]
     await python.full()
     assert [c["state"] for c in await commands(admin)] == ["CONFIRMED"]
+
+
+async def test_a_tunnel_that_falls_silent_is_doubted_and_proved_anew(
+    mi, admin, plane: ControlPlane, clock: FakeClock
+) -> None:
+    await ask_loggers(admin, mi)
+    _, answer = await mi.delta()
+    assert len(answer["commands"]) == 1
+    clock.advance(61)
+    await plane.expire()
+    assert (await commands(admin))[0]["state"] == "EXPIRED"
+    await ask_loggers(admin, mi)
+    mi.hash = "hash-2"
+    mi.artifacts["tasks"][0]["state"] = "disabled"
+    _, answer = await mi.full()
+    (probe,) = answer["commands"]
+    assert json.loads(probe["payload"])["identity"]["userId"] == "control plane"
+
+
+async def test_what_was_asked_once_of_a_critical_environment_is_not_repeated_unasked(
+    runtime, admin, plane: ControlPlane, clock: FakeClock
+) -> None:
+    python = another(
+        runtime, secret=await admin.secret("prod"), environment="prod", type="PY", extra={"capabilities": ABLE}
+    )
+    await python.full()
+    restart = 'mutation ($id: ID!) { restartRuntime(id: $id, confirm: "prod") { id } }'
+    asked = (await admin.ask(restart, id=await id_of(admin, python)))["restartRuntime"]
+    clock.advance(301)
+    await plane.expire()
+    await python.delta()
+    answer = await admin.try_asking("mutation ($id: ID!) { retryCommand(id: $id) { id } }", id=asked["id"])
+    assert answer["errors"][0]["extensions"]["fix"] == "Ask for it anew, and confirm it."

@@ -59,10 +59,14 @@ class ManagementWorker:
         # Runtimes that wait to be served; a runtime is in it once, so that it is never longer than the fleet.
         self._woken: dict[int, None] = {}
         self._serving: dict[int, asyncio.Task[None]] = {}
+        # Runtimes whose tunnel is proved: their heartbeats carry what they are told. Never longer than the fleet was.
+        self._tunnelled: set[int] = set()
         self._wake = asyncio.Event()
 
     def wake(self, runtime_key: int) -> None:
-        """Have a runtime's commands carried to it, soon."""
+        """Have a runtime's commands carried to it, soon; one with a tunnel waits for its heartbeat."""
+        if runtime_key in self._tunnelled:
+            return
         self._woken[runtime_key] = None
         self._wake.set()
 
@@ -108,9 +112,11 @@ class ManagementWorker:
                     route=CommandRoute.MANAGEMENT_API,
                 )
             )
-            # What the tunnel carries waits for the next heartbeat, which looks by itself.
             again_at = handover.look_again_at
-            again_at = None if again_at is None else max(again_at, now + 1.0)
+            if handover.runtime is not None and handover.runtime.tunnel_proved_at is not None:
+                self._tunnelled.add(runtime_key)
+            elif again_at is not None:
+                again_at = max(again_at, now + 1.0)
             self._agenda.settle(runtime_key, again_at, now, asked=asked)
             if handover.runtime is not None:
                 for command in handover.delivered:
@@ -129,9 +135,9 @@ class ManagementWorker:
             answer = await self._client.carry_out(self._target(runtime, address), call, signing)
             body = answer.body
         except ManagementFailure as error:
-            failure, is_final = f"{error.message} {error.fix}".strip(), error.failure not in _MAY_PASS
+            failure, is_final = _told(error), error.failure not in _MAY_PASS
         except Refused as error:
-            failure, is_final = f"{error.message} {error.fix}".strip(), True
+            failure, is_final = _told(error), True
         told = None if body is None else msgspec.json.encode(body)
         note = partial(
             note_call, command_id=command.id, failure=failure, is_final=is_final, answer=told, now=self._clock.now()
@@ -159,6 +165,10 @@ class ManagementWorker:
             port=_port(node.management_port),
             heartbeats_from=address,
         )
+
+
+def _told(error: PilothouseError) -> str:
+    return f"{error.message} ({error.code}) {error.fix}".strip()
 
 
 def _port(told: str | None) -> int | None:

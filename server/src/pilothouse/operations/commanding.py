@@ -267,6 +267,13 @@ def retry(tx: Transaction, subject: Subject, id: str, *, is_running: IsRunning, 
         )
     _require_running(runtime, is_running)
     if old.wish_number is None:
+        row = runtime_rows.find_row(tx.connection, EVERYTHING, runtime.id)
+        if row is not None and row.environment_critical and not old.is_read:
+            raise Conflict(
+                f"'{row.environment_handle}' is a critical environment: what was asked once is not repeated unasked.",
+                field="id",
+                fix="Ask for it anew, and confirm it.",
+            )
         spent_s = WRITE_DEADLINE_S if old.deadline is None else old.deadline - old.queued_at
         again = _once(
             runtime, old.action, subject, now, spent_s, target=old.target, value=old.value, payload=old.payload

@@ -14,6 +14,7 @@ from pilothouse.domain.commands import (
     Command,
     CommandAction,
     CommandResult,
+    CommandRoute,
     CommandState,
 )
 from pilothouse.domain.runtime_type import RuntimeType
@@ -89,6 +90,8 @@ def expire_overdue(tx: Transaction, now: Instant) -> int:
         runtime = commands.find_steered(tx.connection, command.runtime_key)
         if runtime is not None:
             end(tx, runtime, command, CommandState.EXPIRED, _too_late(command), now)
+            if command.route is CommandRoute.TUNNEL and command.delivered_at is not None:
+                commands.doubt_tunnel(tx.connection, runtime.key)
     return len(overdue)
 
 

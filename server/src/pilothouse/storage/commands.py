@@ -208,6 +208,15 @@ def note_tunnel(connection: Connection, runtime_key: int, proved_at: Instant) ->
     connection.execute(update(runtimes).where(runtimes.c.key == runtime_key).values(tunnel_proved_at=proved_at))
 
 
+def doubt_tunnel(connection: Connection, runtime_key: int) -> None:
+    """Take back that a Micro Integrator carries out what comes through the tunnel: it was silent, and is asked again."""
+    connection.execute(
+        update(runtimes)
+        .where(runtimes.c.key == runtime_key, runtimes.c.tunnel_proved_at.is_not(None))
+        .values(tunnel_proved_at=None, tunnel_probed_at=None)
+    )
+
+
 def forget_results(connection: Connection, *, reads_before: Instant, writes_before: Instant) -> int:
     """Forget answers that are past their time."""
     is_read = _c.action.in_([action.value for action in READS])
