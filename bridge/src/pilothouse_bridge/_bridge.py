@@ -11,11 +11,25 @@ from pilothouse_bridge._beat import Beat
 from pilothouse_bridge._config import Settings
 from pilothouse_bridge._status import State, Status
 from pilothouse_bridge.discover import Discovery
+from pilothouse_bridge.discover._lazy import Lazy
 from pilothouse_bridge.discover.starlette import Starlette
 from pilothouse_bridge.discover.uvicorn import Uvicorn
 from pilothouse_bridge.errors import ConfigurationError
 
 _CLOSING_PATIENCE_S: Final = 2.0
+#: Name, place of the discoverer, modules that bring it to life: what is not there costs nothing.
+_LISTENERS: Final = (
+    ("hypercorn", "pilothouse_bridge.discover.hypercorn:Hypercorn", "hypercorn.asyncio.run"),
+    ("waitress", "pilothouse_bridge.discover.waitress:Waitress", "waitress.server"),
+    ("http.server", "pilothouse_bridge.discover.httpserver:HttpServer", "http.server"),
+)
+_SERVICES: Final = (("flask", "pilothouse_bridge.discover.flask:Flask", "flask.app"),)
+_CONSUMERS: Final = (
+    ("faststream", "pilothouse_bridge.discover.faststream:FastStream", "faststream._internal.broker.broker"),
+)
+_SCHEDULES: Final = (
+    ("apscheduler", "pilothouse_bridge.discover.apscheduler:APScheduler", "apscheduler.schedulers.base"),
+)
 
 
 @final
@@ -120,7 +134,12 @@ class _Process:
     def _watching(self) -> Discovery:
         """Hooks are set once a process and stay: they cost nothing while no bridge is connected."""
         if self._discovery is None:
-            self._discovery = Discovery([Uvicorn()], [Starlette()])
+            self._discovery = Discovery(
+                [Uvicorn(), *(Lazy(*one) for one in _LISTENERS)],
+                [Starlette(), *(Lazy(*one) for one in _SERVICES)],
+                [Lazy(*one) for one in _CONSUMERS],
+                [Lazy(*one) for one in _SCHEDULES],
+            )
             self._discovery.install(self.wake)
         return self._discovery
 

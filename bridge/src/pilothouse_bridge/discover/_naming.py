@@ -72,3 +72,11 @@ def _short(file: str) -> str:
         if file.startswith(root.rstrip(os.sep) + os.sep):
             return file[len(root.rstrip(os.sep)) + 1 :]
     return file
+
+
+def listener_name(protocol: str, host: str, port: int | None, *, dynamic: bool) -> str:
+    """The same after a restart: made of what is configured, never of the order of discovery."""
+    if port is None:
+        return f"{protocol.lower()}-unix-{host.replace(chr(92), '/').rpartition('/')[2]}"
+    # Port 0 means "any free one": the number differs after each start, the name may not.
+    return f"{protocol.lower()}-dynamic" if dynamic else f"{protocol.lower()}-{port}"

@@ -8,11 +8,9 @@ from typing import Any, Final, cast
 from pilothouse_bridge._inventory import Resource, Service
 from pilothouse_bridge.discover import Serving
 from pilothouse_bridge.discover._hooks import Watch
+from pilothouse_bridge.discover._layers import DEPTH_LIMIT, unwrapped
 from pilothouse_bridge.discover._naming import attribute_of, source_of
 
-#: Where wrappers of an ASGI application keep what they wrap.
-_INNER: Final = ("app", "_app", "application", "asgi_app", "other_asgi_app")
-_DEPTH_LIMIT: Final = 20
 _HTTP_METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "CONNECT")
 
 
@@ -59,7 +57,7 @@ def _placed(known: dict[int, Any], servings: Sequence[Serving]) -> list[_Applica
     instances = list(known.values())
     listeners: dict[int, list[str]] = {}
     for serving in servings:
-        root = _unwrapped(serving.application, known)
+        root = unwrapped(serving.application, known)
         if root is not None:
             listeners.setdefault(id(root), []).append(serving.listener.name)
     mounted = {id(child) for instance in instances for _, child in _children(instance, known)}
@@ -70,7 +68,7 @@ def _placed(known: dict[int, Any], servings: Sequence[Serving]) -> list[_Applica
     while pending:
         application = pending.pop()
         mark = (id(application.instance), application.base_path, application.listeners)
-        if mark in seen or application.base_path.count("/") > _DEPTH_LIMIT:
+        if mark in seen or application.base_path.count("/") > DEPTH_LIMIT:
             continue
         seen.add(mark)
         placed.append(application)
@@ -81,21 +79,11 @@ def _placed(known: dict[int, Any], servings: Sequence[Serving]) -> list[_Applica
     return placed
 
 
-def _unwrapped(candidate: Any, known: dict[int, Any]) -> Any | None:
-    """The application inside layers of middleware, when we know it."""
-    for _ in range(_DEPTH_LIMIT):
-        if candidate is None or id(candidate) in known:
-            return candidate
-        members = getattr(candidate, "__dict__", {})
-        candidate = next((members[name] for name in _INNER if callable(members.get(name))), None)
-    return None
-
-
 def _children(instance: Any, known: dict[int, Any]) -> Iterator[tuple[str, Any]]:
     """Applications mounted in this one, with the path they are mounted at."""
     for route in _walk(instance.routes, ""):
         if route.mounted is not None:
-            child = _unwrapped(route.mounted, known)
+            child = unwrapped(route.mounted, known)
             if child is not None and child is not instance:
                 yield route.url, child
 
@@ -127,7 +115,7 @@ def _resources(instance: Any, known: dict[int, Any]) -> Iterator[Resource]:
         if route.mounted is None:
             if getattr(route.endpoint, "__module__", None) != "fastapi.applications":  # its own documentation pages
                 yield Resource(route.methods, route.url or "/", source_of(route.endpoint))
-        elif _unwrapped(route.mounted, known) is None:  # an application that we know is a service of its own
+        elif unwrapped(route.mounted, known) is None:  # an application that we know is a service of its own
             yield Resource(route.methods, f"{route.url}/*", source_of(route.mounted))
 
 
@@ -145,7 +133,7 @@ def _walk(routes: Iterable[Any], prefix: str, depth: int = 0) -> Iterator[_Route
     for route in _flattened(list(routes)):
         path = str(getattr(route, "path", None) or "")
         nested = _nested_routes(route)
-        if nested is not None and depth < _DEPTH_LIMIT:
+        if nested is not None and depth < DEPTH_LIMIT:
             yield from _walk(nested, prefix + path, depth + 1)
         elif hasattr(route, "endpoint"):
             yield _Route(_methods(route), prefix + path, route.endpoint)

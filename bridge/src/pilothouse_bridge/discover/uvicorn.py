@@ -4,12 +4,18 @@ Source: the sockets are the truth; under gunicorn the configured port is not the
 """
 
 import functools
+import weakref
 from collections.abc import Awaitable, Callable
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any
 
 from pilothouse_bridge._inventory import Listener, ListenerState
 from pilothouse_bridge.discover import Serving
 from pilothouse_bridge.discover._hooks import Watch
+from pilothouse_bridge.discover._naming import listener_name
+
+if TYPE_CHECKING:
+    from pilothouse_bridge._steering import Steerable
+    from pilothouse_bridge.discover._door import Memory
 
 
 class Uvicorn:
@@ -21,6 +27,10 @@ class Uvicorn:
         """Nothing is hooked yet."""
         self._watch = Watch("uvicorn.server", "Server", self._wrap)
         self._wake: Callable[[], None] = _nobody
+        # What commands did, by the listener's port or path; a server that is steered has been there for a while.
+        self._memories: weakref.WeakKeyDictionary[Any, dict[object, Memory]] = weakref.WeakKeyDictionary()
+        self._loops: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
+        self._with_sockets: weakref.WeakKeyDictionary[Any, bool] = weakref.WeakKeyDictionary()
 
     def install(self, wake: Callable[[], None]) -> None:
         """Begin to watch."""
@@ -30,51 +40,104 @@ class Uvicorn:
     def find(self) -> list[Serving]:
         """Every server that has loaded its application, started or not."""
         self._watch.catch_up()
-        return [serving for server, _ in self._watch.roster.live() for serving in _servings(server)]
+        return [serving for server, _ in self._watch.roster.live() for serving in self._servings(server)]
 
     def after_fork(self) -> None:
-        """Renew the lock."""
+        """Renew the lock; what was done to the parent's servers was not done here."""
         self._watch.renew_lock()
+        self._memories.clear()
 
     def _wrap(self, server_class: type[Any]) -> None:
         # startup() returns when the sockets listen, shutdown() when they are closed.
-        for method in ("startup", "shutdown"):
-            original = cast("Callable[..., Awaitable[object]]", getattr(server_class, method))
-            setattr(server_class, method, self._waking(original))
+        server_class.startup = self._noting_startup(server_class.startup)
+        server_class.shutdown = self._noting_shutdown(server_class.shutdown)
 
-    def _waking(self, original: Callable[..., Awaitable[object]]) -> Callable[..., Awaitable[object]]:
+    def _noting_startup(self, original: Callable[..., Awaitable[object]]) -> Callable[..., Awaitable[object]]:
         @functools.wraps(original)
-        async def wrapper(*args: Any, **kwargs: Any) -> object:
+        async def startup(server: Any, sockets: Any = None, *args: Any, **kwargs: Any) -> object:
+            import asyncio  # uvicorn has it loaded
+
+            self._memories.pop(server, None)
+            self._loops[server] = asyncio.get_running_loop()
+            self._with_sockets[server] = sockets is not None
             try:
-                return await original(*args, **kwargs)
+                return await original(server, sockets, *args, **kwargs)
             finally:
                 self._wake()
 
-        return wrapper
+        return startup
+
+    def _noting_shutdown(self, original: Callable[..., Awaitable[object]]) -> Callable[..., Awaitable[object]]:
+        @functools.wraps(original)
+        async def shutdown(server: Any, *args: Any, **kwargs: Any) -> object:
+            self._memories.pop(server, None)
+            try:
+                return await original(server, *args, **kwargs)
+            finally:
+                self._wake()
+
+        return shutdown
+
+    def _servings(self, server: Any) -> list[Serving]:
+        config = server.config
+        if not config.loaded:
+            # A supervisor (reload, workers) makes a Server that it never runs.
+            return []
+        protocol = "HTTPS" if config.is_ssl or getattr(config, "ssl", None) is not None else "HTTP"
+        memories = self._memories.get(server, {})
+        servings: list[Serving] = []
+        for (host, port), is_open in _addresses(server, memories):
+            memory = memories.get(port if port is not None else host)
+            state = ListenerState.ENABLED if is_open else ListenerState.DISABLED
+            name = listener_name(protocol, host, port, dynamic=config.port == 0)
+            listener = Listener(
+                name,
+                "uvicorn",
+                state if memory is None or memory.state is ListenerState.ENABLED else memory.state,
+                protocol,
+                host,
+                port,
+                None if memory is None else memory.reason,
+            )
+            servings.append(Serving(listener, config.loaded_app, self._steering(server)))
+        return servings
+
+    def _steering(self, server: Any) -> "Callable[[Listener], Steerable]":
+        # Held for as long as one look takes, like the application.
+        return lambda listener: self._door(server, listener)
+
+    def _door(self, server: Any, listener: Listener) -> "Steerable":
+        # A program that is never steered need not pay for it.
+        from pilothouse_bridge.discover._door import Door, Memory
+        from pilothouse_bridge.discover._uvicorn_engine import UvicornEngine
+
+        key = listener.port if listener.port is not None else listener.host
+        memory = self._memories.setdefault(server, {}).setdefault(key, Memory())
+        if server not in self._loops and getattr(server, "servers", None):  # started before we came
+            self._loops[server] = server.servers[0].get_loop()
+        engine = UvicornEngine(server, self._loops.get(server), key, sockets_given=self._with_sockets.get(server))
+        return Door(listener, memory, engine, self._wake)
 
 
 def _nobody() -> None:
     """Wake no one: not installed yet."""
 
 
-def _servings(server: Any) -> list[Serving]:
-    config = server.config
-    if not config.loaded:
-        # A supervisor (reload, workers) makes a Server that it never runs.
-        return []
-    addresses = _addresses(server) if server.started else []
-    state = ListenerState.ENABLED if addresses else ListenerState.DISABLED
-    protocol = "HTTPS" if config.is_ssl or getattr(config, "ssl", None) is not None else "HTTP"
-    return [
-        Serving(
-            Listener(_listener_name(protocol, host, port, config), "uvicorn", state, protocol, host, port),
-            config.loaded_app,
-        )
-        for host, port in addresses or [_configured_address(config)]
+def _addresses(server: Any, memories: dict[object, "Memory"]) -> list[tuple[tuple[str, int | None], bool]]:
+    """Where it listens, where it was stopped, or where it would listen; and whether it does."""
+    opened = _open_addresses(server) if server.started else []
+    stopped = [
+        ((str(one.address[0]), int(one.address[1])) if one.is_inet else (str(one.address), None))
+        for memory in memories.values()
+        if memory.state not in {ListenerState.ENABLED, ListenerState.GATED}
+        for one in memory.bounds[:1]
     ]
+    found = [(address, True) for address in opened]
+    found += [(address, False) for address in stopped if address not in opened]
+    return found or [(_configured_address(server.config), False)]
 
 
-def _addresses(server: Any) -> list[tuple[str, int | None]]:
+def _open_addresses(server: Any) -> list[tuple[str, int | None]]:
     """Distinct addresses of the open sockets; a port that is open on IPv4 and IPv6 is one listener."""
     import socket  # a program without uvicorn need not pay for it
 
@@ -93,11 +156,3 @@ def _addresses(server: Any) -> list[tuple[str, int | None]]:
 
 def _configured_address(config: Any) -> tuple[str, int | None]:
     return (str(config.uds), None) if config.uds is not None else (str(config.host), int(config.port))
-
-
-def _listener_name(protocol: str, host: str, port: int | None, config: Any) -> str:
-    """The same after a restart: made of what is configured, never of the order of discovery."""
-    if port is None:
-        return f"{protocol.lower()}-unix-{host.replace(chr(92), '/').rpartition('/')[2]}"
-    # Port 0 means "any free one": the number differs after each start, the name may not.
-    return f"{protocol.lower()}-dynamic" if config.port == 0 else f"{protocol.lower()}-{port}"
