@@ -31,6 +31,7 @@ export function Asked({ artifact, facts, target, standing, onAgain }: AskedProps
   const { failed, open, confirmed } = standing
   const total = failed.length + open.length + confirmed.length
   const resting = runtimes.filter((each) => each.status !== 'RUNNING')
+  const earlier = desired?.history.filter((each) => each.version < desired.version) ?? []
   const idle = total - confirmed.length === 0
   return (
     <div className="min-w-0">
@@ -51,7 +52,7 @@ export function Asked({ artifact, facts, target, standing, onAgain }: AskedProps
           <Forget target={target} />
         </div>
       ) : (
-        idle && <p className="text-faint">{words.nothingAsked}</p>
+        total === 0 && <p className="text-faint">{words.nothingAsked}</p>
       )}
       {desired?.suspendedReason ? (
         <Trouble title={words.suspended} text={desired.suspendedReason}>
@@ -100,7 +101,7 @@ export function Asked({ artifact, facts, target, standing, onAgain }: AskedProps
           {words.more(Math.max(0, failed.length - NAMED) + Math.max(0, open.length - NAMED))}
         </p>
       )}
-      {desired && desired.history.length > 0 && <Earlier name={artifact.name} history={desired.history} />}
+      {earlier.length > 0 && <Earlier name={artifact.name} history={earlier} />}
     </div>
   )
 }

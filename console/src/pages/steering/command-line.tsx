@@ -24,6 +24,7 @@ export function CommandLine({ command }: { command: Command }) {
     <li>
       <div className="flex flex-wrap items-center gap-x-2 gap-y-0.5">
         <CommandMark state={state} />
+        {command.action === 'RESET_LOGGER_LEVEL' && <span>{words.actions.RESET_LOGGER_LEVEL}</span>}
         <span className="text-faint">
           {open && words.for} <Age at={since} ago={!open} />
         </span>
