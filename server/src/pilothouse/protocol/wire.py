@@ -234,8 +234,9 @@ def _weighed(parts: msgspec.Struct, notes: Notes) -> msgspec.Struct:
             if raw.count(b"{") + raw.count(b"[") > CONTAINERS_MAX:
                 refuse_too_many(member)
         elif not raw.startswith(b'"') and field not in _KEPT_RAW:
-            left -= len(raw)
-            if left < 0:
+            if len(raw) <= left:
+                left -= len(raw)
+            else:
                 notes.add(f"{member}: too large, ignored")
                 setattr(parts, field, _NULL)
     return parts
