@@ -1,5 +1,8 @@
 """The board: what every beat touches."""
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pilothouse.domain.liveness import LivenessRules, Status
 from pilothouse.domain.runtime_type import RuntimeType
 from pilothouse.presence import Board, Entry
@@ -127,3 +130,158 @@ def test_a_few_of_many_and_most_of_a_handful_are_judged_as_ever() -> None:
         shown = fleet(count, silent, now)
         assert shown.watch_for_mass_silence(now) is False
         assert len(shown.turns(now + 15)) == silent
+
+
+# -- channels
+
+
+@given(st.floats(0, 0.69), st.sampled_from(["beat", "channel"]), st.lists(st.floats(0, 20), max_size=12))
+def test_who_comes_back_within_the_grace_was_never_offline_whenever_one_looks(
+    back_s: float, by: str, looks: list[float]
+) -> None:
+    one = entry()
+    shown = board(one)
+    shown.open_channel(one, T)
+    shown.end_channel(one, T + 1, said_goodbye=False)
+    has_come_back = False
+    for after_s in sorted([*looks, back_s]):
+        now = T + 1 + after_s
+        if after_s >= back_s and not has_come_back:
+            has_come_back = True
+            if by == "beat":
+                shown.touch(one, T + 1 + back_s, None)
+            else:
+                shown.open_channel(one, T + 1 + back_s)
+        assert shown.judge(one, now).status is Status.RUNNING
+        assert shown.turns(now) == []
+        assert not shown.is_offline(1, now)
+
+
+@given(st.floats(0.7, 25))
+def test_who_does_not_come_back_is_offline_from_the_end_of_the_grace_on(after_s: float) -> None:
+    one = entry()
+    shown = board(one)
+    shown.open_channel(one, T)
+    shown.end_channel(one, T + 1, said_goodbye=False)
+    now = T + 1.001 + after_s
+    (turn,) = shown.turns(now)
+    assert turn.verdict.status is Status.OFFLINE
+    assert turn.verdict.since == T + 1
+    assert "did not come back" in turn.verdict.reason
+    assert shown.counts(now).offline == 1
+
+
+def test_a_goodbye_needs_no_grace() -> None:
+    one = entry()
+    shown = board(one)
+    shown.end_channel(one, T + 1, said_goodbye=True)
+    verdict = shown.judge(one, T + 1)
+    assert (verdict.status, verdict.reason) == (Status.OFFLINE, "It said goodbye: its process ended in order.")
+
+
+def test_who_comes_back_after_the_verdict_is_running_again_with_a_new_since() -> None:
+    one = entry()
+    shown = board(one)
+    shown.end_channel(one, T + 1, said_goodbye=False)
+    (turn,) = shown.turns(T + 3)
+    shown.announce(turn)
+    assert shown.touch(one, T + 4, None) is True
+    assert shown.judge(one, T + 4).status is Status.RUNNING
+
+
+def channels_lost(count: int, lost: int, *, said_goodbye: bool = False) -> Board:
+    members = [entry(key, seen_at=T) for key in range(count)]
+    shown = board(*members)
+    for member in members:
+        shown.open_channel(member, T)
+    for member in members[:lost]:
+        shown.end_channel(member, T + 1, said_goodbye=said_goodbye)
+    return shown
+
+
+@pytest.mark.parametrize(("count", "lost", "held"), [(60, 10, True), (60, 9, False), (100, 15, False), (9, 9, False)])
+def test_many_channels_that_break_at_once_are_held_and_few_are_not(count: int, lost: int, held: bool) -> None:
+    shown = channels_lost(count, lost)
+    assert shown.watch_for_mass_silence(T + 1.5) is held
+    statuses = {shown.judge(shown.find_key(key), T + 3).status for key in range(lost)}
+    assert statuses == {Status.UNKNOWN if held else Status.OFFLINE}
+    assert bool(shown.turns(T + 3)) is not held
+
+
+def test_many_goodbyes_are_a_deployment_and_no_trouble_of_the_network() -> None:
+    shown = channels_lost(60, 30, said_goodbye=True)
+    assert not shown.watch_for_mass_silence(T + 1.5)
+    assert len(shown.turns(T + 1.5)) == 30
+
+
+# -- pace
+
+
+def paced(count: int, *, most: float = 10.0, own_s: float = 10.0, others: int = 0) -> Board:
+    made = Board(LivenessRules(beats_per_s_max=most), T - 1_000)
+    for key in range(count):
+        one = entry(key)
+        one.own_interval_s = one.interval_s = own_s
+        made.put(one)
+    for key in range(count, count + others):
+        one = entry(key)
+        one.runtime_type = RuntimeType.BI
+        one.interval_is_reported = False
+        made.put(one)
+    made.set_pace()
+    return made
+
+
+@given(st.integers(1, 400), st.floats(1, 100), st.integers(1, 60))
+def test_a_fleet_is_told_a_pace_that_asks_no_more_of_the_server_than_it_bears(
+    count: int, most: float, own_s: int
+) -> None:
+    shown = paced(count, most=most, own_s=own_s)
+    told = [shown.next_beat_s(shown.find_key(key)) or own_s for key in range(count)]
+    assert all(own_s <= each <= 300 for each in told)
+    asked = sum(1 / each for each in told)
+    assert asked <= most * 1.000_001 or told == [300] * count
+    assert shown.is_paced == (count / own_s > most)
+
+
+def test_ballerina_and_micro_integrator_are_never_slowed_and_their_beats_come_first() -> None:
+    shown = paced(100, most=10.0, others=50)
+    assert shown.next_beat_s(shown.find_key(120)) is None
+    assert shown.next_beat_s(shown.find_key(0)) == 20  # 10 beats a second were theirs, 5 are left of 10
+    crowded = paced(100, most=10.0, others=200)
+    assert crowded.next_beat_s(crowded.find_key(0)) == 100  # a tenth is theirs whatever the others do
+
+
+def test_liveness_follows_the_pace_that_was_told_and_goes_back_with_it() -> None:
+    shown = paced(100, most=1.0)
+    one = shown.find_key(0)
+    shown.touch(one, T, None)
+    assert shown.next_beat_s(one) == 100
+    assert shown.judge(one, T + 299).status is Status.RUNNING
+    assert shown.turns(T + 299) == [] or all(turn.entry is not one for turn in shown.turns(T + 299))
+    assert shown.judge(one, T + 301).status is Status.OFFLINE
+    for key in range(1, 100):
+        shown.take_down(key)
+    shown.set_pace()
+    shown.touch(one, T + 100, None)
+    assert shown.next_beat_s(one) is None
+    assert shown.judge(one, T + 131).status is Status.OFFLINE
+
+
+@given(st.lists(st.integers(1, 300), min_size=1, max_size=8), st.integers(1, 20))
+def test_who_keeps_the_pace_that_it_is_told_is_never_called_offline(fleets: list[int], own_s: int) -> None:
+    shown = paced(1, most=1.0, own_s=own_s)
+    one, now = shown.find_key(0), T
+    for others in fleets:
+        for key in range(1, 301):
+            shown.take_down(key)
+        for key in range(1, others):
+            other = entry(key, seen_at=now)
+            other.own_interval_s = own_s
+            shown.put(other)
+        shown.set_pace()
+        shown.touch(one, now, None)
+        waits_s = shown.next_beat_s(one) or own_s
+        assert not shown.is_offline(0, now + 2.9 * waits_s)
+        now += waits_s
+    assert one.status is Status.RUNNING

@@ -534,3 +534,54 @@ def test_a_payload_segment_decodes_only_if_joserfc_decodes_it(segment: str) -> N
     except ValueError:
         ours = None
     assert ours == theirs
+
+
+# -- tokens that their senders keep
+
+
+def kept(now: float = NOW, **claims: Any) -> str:
+    return f"Bearer {sign(payload=changed(CLAIMS, iat=now - 60, exp=now + 600, **claims))}"
+
+
+def test_a_token_that_was_verified_ends_at_its_time_all_the_same() -> None:
+    reader, key, token = TokenReader(RULES), SigningKey(MATERIAL), kept()
+    for _ in range(3):
+        reader.verify(token, key, NOW)
+    reader.verify(token, key, NOW + 600 + RULES.skew_s - 1)
+    with pytest.raises(TokenError) as refused:
+        reader.verify(token, key, NOW + 600 + RULES.skew_s + 1)
+    assert refused.value.refusal is TokenRefusal.EXPIRED
+
+
+def test_a_token_that_was_verified_is_nothing_under_another_secret() -> None:
+    reader, token = TokenReader(RULES), kept()
+    reader.verify(token, SigningKey(MATERIAL), NOW)
+    with pytest.raises(TokenError) as refused:
+        reader.verify(token, SigningKey(b"another secret of thirty-two bytes or more"), NOW)
+    assert refused.value.refusal is TokenRefusal.SIGNATURE
+
+
+def test_a_token_that_begins_later_is_refused_before_although_it_was_accepted_after() -> None:
+    reader, key, token = TokenReader(RULES), SigningKey(MATERIAL), kept(nbf=NOW)
+    reader.verify(token, key, NOW)
+    with pytest.raises(TokenError) as refused:
+        reader.verify(token, key, NOW - RULES.skew_s - 5)
+    assert refused.value.refusal is TokenRefusal.NOT_YET_VALID
+
+
+@given(st.integers(min_value=0), st.booleans())
+def test_no_change_of_a_remembered_token_is_accepted_for_it(place: int, upper: bool) -> None:
+    reader, key, token = TokenReader(RULES), SigningKey(MATERIAL), kept()
+    reader.verify(token, key, NOW)
+    at = len("Bearer ") + place % (len(token) - len("Bearer "))
+    other = "A" if token[at] != "A" else "B"
+    changed_token = token[:at] + (other if upper else other.lower()) + token[at + 1 :]
+    try:
+        fresh: object = TokenReader(RULES).verify(changed_token, key, NOW)
+    except TokenError as error:
+        fresh = error.refusal
+    try:
+        known: object = reader.verify(changed_token, key, NOW)
+    except TokenError as error:
+        known = error.refusal
+    assert known == fresh

@@ -188,4 +188,5 @@ def next_attempt_after(command: Command, attempts: int, route: CommandRoute, now
     if command.wish_number is not None:
         least_s = 0.0 if route is CommandRoute.HEARTBEAT else GRACE_S + 5.0
         return now + max(least_s, WAITS_S[min(attempts, len(WAITS_S)) - 1])
-    return now + READ_AGAIN_S if command.is_read else None
+    # A probe that is not understood is ignored: asking again would tell nothing.
+    return now + READ_AGAIN_S if command.is_read and command.action is not CommandAction.PROBE else None

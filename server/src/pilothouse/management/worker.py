@@ -9,6 +9,7 @@ import structlog
 
 from pilothouse.base.clock import Clock
 from pilothouse.base.errors import PilothouseError, Refused
+from pilothouse.base.instants import Instant
 from pilothouse.domain.commands import Command, CommandRoute
 from pilothouse.management.client import ManagementClient, ManagementTarget
 from pilothouse.management.failures import Failure, ManagementFailure
@@ -24,6 +25,8 @@ from pilothouse.storage.unit import Store
 
 RUNTIMES_AT_ONCE: Final = 64
 """Runtimes that are served at the same time; the others wait in the order in which they were woken."""
+TUNNEL_TRUSTED_S: Final = 10.0
+"""So long a runtime with a tunnel is not looked at again: a tunnel may come to be doubted."""
 _MAY_PASS: Final = frozenset({Failure.BUSY, Failure.UNREACHABLE, Failure.BROKE_OFF, Failure.TIMEOUT, Failure.FAILED})
 """What the same call may not meet again; everything else needs an operator."""
 ISSUER: Final = "icp-runtime-jwt-issuer"
@@ -59,13 +62,14 @@ class ManagementWorker:
         # Runtimes that wait to be served; a runtime is in it once, so that it is never longer than the fleet.
         self._woken: dict[int, None] = {}
         self._serving: dict[int, asyncio.Task[None]] = {}
-        # Runtimes whose tunnel is proved: their heartbeats carry what they are told. Never longer than the fleet was.
-        self._tunnelled: set[int] = set()
+        # Runtimes whose tunnel was proved when they were looked at, and until when that is taken for granted: their
+        # heartbeats carry what they are told. Never longer than the fleet was.
+        self._tunnelled: dict[int, Instant] = {}
         self._wake = asyncio.Event()
 
     def wake(self, runtime_key: int) -> None:
         """Have a runtime's commands carried to it, soon; one with a tunnel waits for its heartbeat."""
-        if runtime_key in self._tunnelled:
+        if self._tunnelled.get(runtime_key, 0.0) > self._clock.now():
             return
         self._woken[runtime_key] = None
         self._wake.set()
@@ -114,7 +118,7 @@ class ManagementWorker:
             )
             again_at = handover.look_again_at
             if handover.runtime is not None and handover.runtime.tunnel_proved_at is not None:
-                self._tunnelled.add(runtime_key)
+                self._tunnelled[runtime_key] = now + TUNNEL_TRUSTED_S
             elif again_at is not None:
                 again_at = max(again_at, now + 1.0)
             self._agenda.settle(runtime_key, again_at, now, asked=asked)
@@ -142,7 +146,9 @@ class ManagementWorker:
         note = partial(
             note_call, command_id=command.id, failure=failure, is_final=is_final, answer=told, now=self._clock.now()
         )
-        await self._store.write(note)
+        again_at = await self._store.write(note)
+        if again_at is not None:
+            self._agenda.look_at(runtime.key, again_at)
 
     async def _signing(self, runtime: SteeredRuntime) -> Signing:
         """Sign with the secret that the runtime reports under."""

@@ -14,12 +14,11 @@ from pilothouse.domain.commands import (
     Command,
     CommandAction,
     CommandResult,
-    CommandRoute,
     CommandState,
 )
 from pilothouse.domain.runtime_type import RuntimeType
 from pilothouse.domain.secrets import SecretFacts
-from pilothouse.operations.reconciling import end
+from pilothouse.operations.reconciling import end, note_silence
 from pilothouse.storage import commands
 from pilothouse.storage.commands import SteeredRuntime
 from pilothouse.storage.unit import Transaction
@@ -67,20 +66,20 @@ def note_result(tx: Transaction, sender: SecretFacts, result: CommandResult, now
 
 def note_call(
     tx: Transaction, command_id: str, *, failure: str | None, is_final: bool, answer: bytes | None, now: Instant
-) -> None:
-    """Take in what came of a call of the management API."""
+) -> Instant | None:
+    """Take in what came of a call of the management API; returns when it is to be looked at again."""
     command = commands.find(tx.connection, command_id)
     runtime = None if command is None else commands.find_steered(tx.connection, command.runtime_key)
     if command is None or runtime is None or not command.is_open:
-        return
+        return None
     if answer is not None and len(answer) <= RESULT_BYTES_MAX and _is_worth_keeping(command):
         commands.keep_result(tx.connection, command.id, answer)
     if failure is not None:
-        _fail(tx, runtime, command, failure, now, is_final=is_final)
-    elif command.wish_number is not None and not is_unobservable(runtime, command):
-        _note(tx, command, "The management API accepted it; its heartbeat will show the effect.", now + GRACE_S)
-    else:
-        end(tx, runtime, command, CommandState.CONFIRMED, "The management API accepted it.", now)
+        return _fail(tx, runtime, command, failure, now, is_final=is_final)
+    if command.wish_number is not None and not is_unobservable(runtime, command):
+        return _note(tx, command, "The management API accepted it; its heartbeat will show the effect.", now + GRACE_S)
+    end(tx, runtime, command, CommandState.CONFIRMED, "The management API accepted it.", now)
+    return None
 
 
 def expire_overdue(tx: Transaction, now: Instant) -> int:
@@ -90,8 +89,7 @@ def expire_overdue(tx: Transaction, now: Instant) -> int:
         runtime = commands.find_steered(tx.connection, command.runtime_key)
         if runtime is not None:
             end(tx, runtime, command, CommandState.EXPIRED, _too_late(command), now)
-            if command.route is CommandRoute.TUNNEL and command.delivered_at is not None:
-                commands.doubt_tunnel(tx.connection, runtime.key)
+            note_silence(tx, runtime, command)
     return len(overdue)
 
 
@@ -130,19 +128,20 @@ def _find_own(tx: Transaction, sender: SecretFacts, result: CommandResult) -> tu
 
 def _fail(
     tx: Transaction, runtime: SteeredRuntime, command: Command, reason: str, now: Instant, *, is_final: bool
-) -> None:
+) -> Instant | None:
     """End a command as failed, or have it tried again where that may help."""
     may_help = not is_final and command.wish_number is not None and command.attempts < ATTEMPTS_MAX
     if may_help:
         wait_s = max(GRACE_S, WAITS_S[min(command.attempts, len(WAITS_S)) - 1])
-        _note(tx, command, f"{reason} It is tried again in {wait_s:.0f} s.", now + wait_s)
-    else:
-        end(tx, runtime, command, CommandState.FAILED, reason[:_REASON_LENGTH_MAX], now)
+        return _note(tx, command, f"{reason} It is tried again in {wait_s:.0f} s.", now + wait_s)
+    end(tx, runtime, command, CommandState.FAILED, reason[:_REASON_LENGTH_MAX], now)
+    return None
 
 
-def _note(tx: Transaction, command: Command, reason: str, next_attempt_at: Instant | None) -> None:
+def _note(tx: Transaction, command: Command, reason: str, next_attempt_at: Instant | None) -> Instant | None:
     noted = msgspec.structs.replace(command, reason=reason[:_REASON_LENGTH_MAX], next_attempt_at=next_attempt_at)
     commands.save(tx.connection, [noted])
+    return next_attempt_at
 
 
 def _is_worth_keeping(command: Command) -> bool:

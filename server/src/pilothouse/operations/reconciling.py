@@ -109,6 +109,8 @@ def settle_known(
     decided = plan(wishes, situation, known, now)
     for ending in decided.endings:
         end(tx, runtime, ending.command, ending.state, ending.reason, now)
+        if ending.state is CommandState.EXPIRED and ending.command.wish_number is None:
+            note_silence(tx, runtime, ending.command)
     begun = begin(tx, runtime, decided.begin, now)
     ready = [*decided.due, *begun]
     handed = _choose(ready, runtime, route)
@@ -179,6 +181,12 @@ def end(
     commands.save(tx.connection, [ended])
     tx.emit(_event(EventKind.COMMAND_ENDED, runtime, ended, now))
     return ended
+
+
+def note_silence(tx: Transaction, runtime: SteeredRuntime, command: Command) -> None:
+    """Doubt a tunnel through which a command left that nobody answered in time."""
+    if command.route is CommandRoute.TUNNEL and command.delivered_at is not None:
+        commands.doubt_tunnel(tx.connection, runtime.key)
 
 
 def is_anything_to_settle(connection: Connection, place: Place, runtime_key: int) -> bool:

@@ -341,4 +341,18 @@ _COLUMN = {Status.RUNNING: 0, Status.OFFLINE: 1, Status.UNKNOWN: 2}
 
 
 def _row(entry: Entry) -> PresenceRow:
-    return PresenceRow(**{name: getattr(entry, name) for name in PresenceRow.__struct_fields__})
+    # Spelled out: a flush makes one of every runtime, and a dict of fields costs three times as much.
+    return PresenceRow(
+        runtime_key=entry.runtime_key,
+        runtime_id=entry.runtime_id,
+        project_id=entry.project_id,
+        integration_id=entry.integration_id,
+        environment_id=entry.environment_id,
+        runtime_type=entry.runtime_type,
+        runtime_hash=entry.runtime_hash,
+        seen_at=entry.seen_at,
+        interval_s=entry.interval_s,
+        address=entry.address,
+        running_since=entry.running_since,
+        status=entry.status,
+    )

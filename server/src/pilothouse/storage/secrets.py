@@ -13,6 +13,10 @@ from pilothouse.storage.columns import Rows
 from pilothouse.storage.scope import within
 from pilothouse.storage.tables import environments, integrations, projects, runtimes, secrets
 
+_NOTE_USE = (
+    update(secrets).where(secrets.c.key_id == bindparam("of_key_id")).values(last_used_at=bindparam("to_used_at"))
+)
+
 
 def add(
     connection: Connection,
@@ -105,8 +109,7 @@ def note_use(connection: Connection, used: Mapping[str, Instant]) -> None:
     """Remember when secrets were last used."""
     if not used:
         return
-    for key_id, at in used.items():
-        connection.execute(update(secrets).where(secrets.c.key_id == key_id).values(last_used_at=at))
+    connection.execute(_NOTE_USE, [{"of_key_id": key_id, "to_used_at": at} for key_id, at in used.items()])
 
 
 def set_revocation(connection: Connection, key_id: str, revoked_from: Instant | None, by: str | None) -> None:

@@ -319,6 +319,7 @@ def desired_state(wish: Wish, history: Sequence[DesiredChange], *, suspended: bo
                 "at": change.at,
             }
             for change in history
+            if change.version != wish.version
         ],
     }
 
