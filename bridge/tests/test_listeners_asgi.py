@@ -8,6 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pilothouse_bridge._steering import Change, SteeringError
+from pilothouse_bridge.discover import _drain
+from pilothouse_bridge.discover._uvicorn_engine import lacks
+from pilothouse_bridge.discover.uvicorn import Uvicorn
 from pilothouse_bridge.testing import FakePilothouse
 
 from .listening import Load, Slow, answers, free_port, last_state, listener, order
@@ -204,6 +208,17 @@ def test_a_websocket_is_told_that_the_service_restarts(engine: str, server: Fake
     assert outcome[0].outcome == "stopped"
 
 
+@engines
+def test_a_restart_ends_the_lifespan_in_order(engine: str, server: FakePilothouse, start: Any) -> None:
+    process, _, port = start(engine)
+    slow = Slow(port, 5, "/slow?s=1")
+    time.sleep(0.5)
+    command_id = server.send_command("RESTART", "runtime", payload={"graceSeconds": 10})
+    assert server.wait_for_result(command_id).outcome == "restarting"
+    assert slow.join() == {"200": 5}
+    assert [process.stdout.readline().strip() for _ in range(3)] == ["life begins", "life ends", "life begins"]
+
+
 @pytest.mark.slow
 @engines
 def test_no_request_is_lost_over_stops_under_load(engine: str, server: FakePilothouse, start: Any) -> None:
@@ -220,3 +235,75 @@ def test_no_request_is_lost_over_stops_under_load(engine: str, server: FakePilot
     result = f"{load.good} good, {load.refused} refused, {len(load.broken)} broken in {stops} stops"
     assert load.good > 300
     assert len(load.broken) <= 0.1 * stops, (result, load.broken)
+
+
+@pytest.fixture
+def running() -> Any:
+    """A uvicorn server in this process, with what steers it."""
+    import asyncio
+
+    import uvicorn
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
+        await send({"type": "http.response.body", "body": b"ok"})
+
+    source = Uvicorn()
+    source.install(lambda: None)
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, lifespan="off"))
+    thread = threading.Thread(target=lambda: asyncio.run(server.serve()), daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+
+    def door() -> Any:
+        source.find()
+        (serving,) = source._servings(server)
+        assert serving.steer is not None
+        return serving.steer(serving.listener)
+
+    yield server, door
+    server.should_exit = True
+    thread.join(10)
+
+
+def test_this_release_of_uvicorn_is_one_that_we_know(running: Any) -> None:
+    server, door = running
+    assert lacks(server) is None
+    assert door().stop(1).change is Change.STOPPED
+    assert door().start().change is Change.STARTED
+
+
+def test_a_release_that_we_do_not_know_is_left_alone(running: Any) -> None:
+    server, door = running
+    tasks = server.server_state.__dict__.pop("tasks")
+    try:
+        with pytest.raises(SteeringError, match=r"no server_state\.tasks") as refused:
+            door().stop(1)
+        assert (refused.value.code, refused.value.http_status) == ("NOT_SUPPORTED", 501)
+    finally:
+        server.server_state.tasks = tasks
+
+
+def test_a_loop_that_the_program_blocks_is_told_and_nothing_is_pretended(
+    running: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, door = running
+    monkeypatch.setattr(_drain, "_MARGIN_S", 0.2)
+    server.servers[0].get_loop().call_soon_threadsafe(time.sleep, 1.5)
+    time.sleep(0.1)
+    with pytest.raises(SteeringError, match="did not answer"):
+        door().stop(0)
+    time.sleep(2)
+
+
+def test_opening_again_takes_less_than_a_moment(running: Any) -> None:
+    server, door = running
+    took: list[float] = []
+    for _ in range(10):
+        door().stop(1)
+        began_s = time.perf_counter()
+        door().start()
+        took.append(time.perf_counter() - began_s)
+    assert sorted(took)[5] < 0.05, took
+    assert server.started

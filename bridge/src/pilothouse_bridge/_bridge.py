@@ -6,7 +6,7 @@ import threading
 from pathlib import Path
 from typing import Final, final
 
-from pilothouse_bridge import _config, _say, _sources
+from pilothouse_bridge import _config, _origin, _say, _sources
 from pilothouse_bridge._beat import Beat
 from pilothouse_bridge._config import Settings
 from pilothouse_bridge._status import State, Status
@@ -17,6 +17,8 @@ from pilothouse_bridge.discover.uvicorn import Uvicorn
 from pilothouse_bridge.errors import ConfigurationError
 
 _CLOSING_PATIENCE_S: Final = 2.0
+#: Asked for here so that it is known before the program changes its directory.
+STARTED_IN: Final = _origin.STARTED_IN
 #: Name, place of the discoverer, modules that bring it to life: what is not there costs nothing.
 _LISTENERS: Final = (
     ("hypercorn", "pilothouse_bridge.discover.hypercorn:Hypercorn", "hypercorn.asyncio.run"),

@@ -108,8 +108,8 @@ class Channel:
 
     def close(self) -> None:
         """Say goodbye where it is open, and hang up: a second at most. Never raises."""
-        address = self._address
         self._stop.set()
+        address, self._address = self._address, None
         if address is not None:
             self._say_goodbye(address, time.monotonic() + GOODBYE_PATIENCE_S)
         connection = self._connection

@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import Final, final
 
 from pilothouse_bridge import _say
+from pilothouse_bridge._origin import STARTED_IN
 from pilothouse_bridge._steering import Steerable, SteeringError
 
 EXIT_STATUS: Final = 75  # sysexits.h: EX_TEMPFAIL
+_END_PATIENCE_S: Final = 5.0
 _EXIT_FUNCTIONS_PATIENCE_S: Final = 5.0
-_STARTED_IN: Final = os.getcwd()  # noqa: PTH109 - a text to give back, not a path to work with
 
 
 @unique
@@ -82,8 +83,9 @@ class Restarter:
             self._farewell()
         _run_exit_functions()
         if chosen is Means.EXEC:
-            with contextlib.suppress(OSError):
-                os.chdir(_STARTED_IN)
+            if STARTED_IN is not None:
+                with contextlib.suppress(OSError):  # it is there no more
+                    os.chdir(STARTED_IN)
             try:
                 os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - our own command line
             except OSError as error:
@@ -95,8 +97,11 @@ def _drain(steerables: Sequence[Steerable], until_s: float) -> None:
     """Stop all of them at the same time: each has the whole grace."""
 
     def stop(one: Steerable) -> None:
+        end: Callable[[float], None] | None = getattr(one, "end", None)
         try:
             one.stop(max(0.0, until_s - time.monotonic()))
+            if end is not None:
+                end(_END_PATIENCE_S)
         except SteeringError as error:
             _say.warning("%s %s was not drained: %s", one.kind.value, one.name, error.message)
         except Exception as error:  # noqa: BLE001 - whatever a framework does, the restart goes on
@@ -106,8 +111,8 @@ def _drain(steerables: Sequence[Steerable], until_s: float) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        # A steerable keeps its grace; a second more is for saying so.
-        thread.join(max(0.0, until_s - time.monotonic()) + 1.0)
+        # A steerable keeps its grace; what is more is for the end of its application.
+        thread.join(max(0.0, until_s - time.monotonic()) + _END_PATIENCE_S)
 
 
 def _run_exit_functions() -> None:

@@ -49,6 +49,9 @@ class Engine(Protocol):
         """Let the application answer again."""
         ...
 
+    def end(self, patience_s: float) -> None:
+        """The process ends: let the application close what it has open."""
+
 
 @dataclass
 class Memory:
@@ -142,6 +145,11 @@ class Door:
         Raises: SteeringError NOT_SUPPORTED.
         """
         raise SteeringError("NOT_SUPPORTED", 501, "A listener cannot be triggered.", "Trigger a schedule.")
+
+    def end(self, patience_s: float) -> None:
+        """The process is about to end, and this was stopped: let the application close what it has open."""
+        if self._memory.state is ListenerState.DISABLED:
+            self._engine.end(patience_s)
 
     def _drain(self) -> None:
         self._memory.change(ListenerState.DRAINING)

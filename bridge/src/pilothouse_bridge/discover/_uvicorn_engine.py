@@ -107,6 +107,10 @@ class UvicornEngine:
 
         _drain.run(self._loop, lift(), _OPEN_PATIENCE_S)
 
+    def end(self, patience_s: float) -> None:
+        """The end of the application's lifespan, which survives a mere stop."""
+        _drain.run(self._loop, asyncio.wait_for(self._server.lifespan.shutdown(), patience_s), patience_s)
+
     def _swap(self, app: Any) -> None:
         self._server.config.loaded_app = app
         for connection in list(self._server.server_state.connections):

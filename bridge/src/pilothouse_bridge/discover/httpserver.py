@@ -230,6 +230,9 @@ class _Engine:
         setattr(self._server, name, WsgiGate(getattr(self._server, name)))
         return _threaded.see_busy_off(_Work(self._server, self._switch), grace_s)
 
+    def end(self, patience_s: float) -> None:
+        """Nothing: WSGI applications know no end."""
+
     def ungate(self) -> None:
         name = self._application_name()
         gate = None if name is None else getattr(self._server, name)

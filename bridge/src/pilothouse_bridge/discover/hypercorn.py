@@ -240,6 +240,11 @@ class _Engine:
 
         _drain.run(self._run.loop, lift(), _OPEN_PATIENCE_S)
 
+    def end(self, patience_s: float) -> None:
+        lifespan = self._run.local("lifespan")
+        if lifespan is not None:
+            _drain.run(self._run.loop, asyncio.wait_for(lifespan.wait_for_shutdown(), patience_s), patience_s)
+
 
 @final
 class _OnLoop:

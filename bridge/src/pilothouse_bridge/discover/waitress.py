@@ -153,6 +153,9 @@ class _Engine:
         self._server.application = WsgiGate(self._server.application)
         return _threaded.see_busy_off(_Channels(self._server, self._on_loop), grace_s)
 
+    def end(self, patience_s: float) -> None:
+        """Nothing: WSGI applications know no end."""
+
     def ungate(self) -> None:
         if isinstance(self._server.application, WsgiGate):
             self._server.application = self._server.application.app
