@@ -18,7 +18,7 @@ import uvicorn
 from fastapi import APIRouter, FastAPI, WebSocket
 from pilothouse_bridge._inventory import Inventory, ListenerState, Service
 from pilothouse_bridge.discover import Discovery
-from pilothouse_bridge.discover.loggers import LIMIT, log_levels
+from pilothouse_bridge.discover.loggers import HANDLER_LIMIT, LIMIT, log_handlers, log_levels
 from pilothouse_bridge.discover.starlette import Starlette as StarletteSource
 from pilothouse_bridge.discover.uvicorn import Uvicorn as UvicornSource
 from starlette.applications import Starlette
@@ -406,3 +406,59 @@ def test_looking_for_what_was_made_before_breaks_nothing_that_another_thread_bui
         builder.join()
     assert failures == []
     assert len(kept) > 2
+
+
+@pytest.fixture
+def handler() -> Iterator[Callable[[str, int], logging.Handler]]:
+    added: list[tuple[str, logging.Handler]] = []
+
+    def add(name: str, level: int) -> logging.Handler:
+        one = logging.NullHandler(level)
+        logging.getLogger(name).addHandler(one)
+        added.append((name, one))
+        return one
+
+    yield add
+    for name, one in added:
+        logging.getLogger(name).removeHandler(one)
+
+
+def test_handlers_that_hide_what_a_logger_lets_through_are_told(
+    levels: Callable[[str, int], None], handler: Callable[[str, int], logging.Handler]
+) -> None:
+    levels("acme.hidden.deep", logging.DEBUG)
+    handler("acme.hidden", logging.WARNING)
+    handler("acme.hidden.deep", logging.DEBUG)
+    told = [one for one in log_handlers([("acme.hidden.deep", "DEBUG")]) if one[1] == "NullHandler"]
+    assert told == [("acme.hidden.deep", "NullHandler", "WARN")]
+    logging.getLogger("acme.hidden.deep").propagate = False
+    try:
+        assert [one for one in log_handlers([("acme.hidden.deep", "DEBUG")]) if one[1] == "NullHandler"] == []
+    finally:
+        logging.getLogger("acme.hidden.deep").propagate = True
+
+
+def test_the_list_of_handlers_has_an_end(
+    levels: Callable[[str, int], None], handler: Callable[[str, int], logging.Handler]
+) -> None:
+    handler("crowd", logging.ERROR)
+    for number in range(HANDLER_LIMIT + 10):
+        levels(f"crowd.n{number:04}", logging.INFO)
+    assert len(log_handlers(log_levels([]))) == HANDLER_LIMIT
+
+
+def test_a_framework_that_is_not_there_costs_nothing(program: Any) -> None:
+    source = """
+        import sys
+        import pilothouse_bridge._bridge as bridge
+        bridge._process._watching()
+        print([name for name in sys.modules if name.startswith("pilothouse_bridge.discover.")])
+        import http.server
+        print("pilothouse_bridge.discover.httpserver" in sys.modules)
+    """
+    _, out, err = program.finish(program.start(source))
+    first, second = out.splitlines()
+    assert not {"flask", "hypercorn", "waitress", "httpserver", "faststream", "apscheduler"} & {
+        name.rpartition(".")[2] for name in json.loads(first.replace("'", '"'))
+    }
+    assert (second, err) == ("True", "")

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 from pilothouse_bridge import _node, _wire
-from pilothouse_bridge._inventory import Inventory, Listener, ListenerState, Resource, Service
+from pilothouse_bridge._inventory import Consumer, Inventory, Listener, ListenerState, Resource, Schedule, Service
 from pilothouse_bridge._wire import Report
 
 NODE = _node.Node("python", "CPython 3.11.7", "/usr", "Linux", "6.1", "x86_64", "host-1", 4711, 1790000000.25)
@@ -86,10 +86,62 @@ def test_a_full_heartbeat_says_everything() -> None:
     }
 
 
+def test_what_can_be_steered_and_what_stands_in_the_way_is_said() -> None:
+    inventory = Inventory(
+        listeners=(Listener("http-1", "uvicorn", ListenerState.GATED, "HTTP", "::1", 1, "A parent holds it."),),
+        consumers=(
+            Consumer("orders", "faststream", ListenerState.ENABLED, "kafka", "orders", "shop", "shop/app.py:3"),
+            Consumer("bare", "faststream", ListenerState.DRAINING, "nats", "bare.>", state_reason="2 in hand."),
+        ),
+        schedules=(Schedule("nightly", "apscheduler", ListenerState.DISABLED, "every day at 02:00"),),
+        log_handlers=(("orders", "StreamHandler", "WARN"),),
+    )
+    body = json.loads(_wire.full(report(inventory=inventory, capabilities=("START", "STOP"))).encode(0))
+    assert body["artifacts"] == {
+        "listeners": [
+            {
+                "name": "http-1",
+                "package": "uvicorn",
+                "state": "gated",
+                "stateReason": "A parent holds it.",
+                "protocol": "HTTP",
+                "host": "::1",
+                "port": 1,
+            }
+        ],
+        "services": [],
+        "consumers": [
+            {
+                "name": "orders",
+                "package": "faststream",
+                "state": "enabled",
+                "protocol": "kafka",
+                "source": "orders",
+                "group": "shop",
+                "handler": "shop/app.py:3",
+            },
+            {
+                "name": "bare",
+                "package": "faststream",
+                "state": "draining",
+                "stateReason": "2 in hand.",
+                "protocol": "nats",
+                "source": "bare.>",
+            },
+        ],
+        "schedules": [
+            {"name": "nightly", "package": "apscheduler", "state": "disabled", "trigger": "every day at 02:00"}
+        ],
+    }
+    assert body["logHandlers"] == [{"logger": "orders", "handler": "StreamHandler", "level": "WARN"}]
+    assert body["capabilities"] == ["START", "STOP"]
+
+
 def test_what_is_not_there_is_absent_and_never_null() -> None:
     body = json.loads(_wire.full(report(inventory=Inventory())).encode(0))
     assert "runtime" not in body
     assert "version" not in body
+    assert not {"capabilities", "logHandlers"} & set(body)
     assert body["artifacts"] == {"listeners": [], "services": []}
 
 
