@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from loopback import Peer, Run, TlsPair, carried, post
+from pilothouse.serving.door import HANDSHAKE_SLOW_S, HANDSHAKES_MAX
 from pilothouse.serving.settings import CarrierSettings
 
 
@@ -134,3 +135,36 @@ def test_a_body_that_stops_on_the_consoles_port_is_ended(run: Run) -> None:
             return await peer.ended(3)
 
     assert run(scene()) is True
+
+
+def test_handshakes_that_stop_halfway_keep_nobody_out(run: Run, tls_files: TlsPair) -> None:
+    files, client = tls_files
+
+    async def scene() -> tuple[float, int]:
+        async with carried(tls=files) as carrier:
+            port = carrier.ports["runtimes"]
+            stalled = []
+            for _ in range(HANDSHAKES_MAX + 20):
+                reader, writer = await asyncio.open_connection("127.0.0.1", port)
+                writer.write(b"\x16\x03\x01\x02\x00")  # the beginning of a ClientHello, and never its end
+                stalled.append((reader, writer))
+            await asyncio.sleep(0.2)
+            took_s = await ask(port, client)
+            for _, writer in stalled:
+                writer.close()
+            return took_s, carrier.connections()["runtimes"]
+
+    took_s, _ = run(scene())
+    assert took_s < HANDSHAKE_SLOW_S + 2
+
+
+@pytest.mark.slow
+def test_a_storm_of_newcomers_is_let_in_by_turns_and_nobody_is_cut(run: Run, tls_files: TlsPair) -> None:
+    files, client = tls_files
+
+    async def scene() -> list[float]:
+        async with carried(tls=files) as carrier:
+            port = carrier.ports["runtimes"]
+            return await asyncio.gather(*(ask(port, client) for _ in range(600)))
+
+    assert len(run(scene())) == 600

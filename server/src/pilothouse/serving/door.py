@@ -25,6 +25,11 @@ _log = structlog.get_logger(__name__)
 
 ACCEPT_BATCH: Final = 64
 """Unit: connections accepted in one turn of the loop, so that a burst does not starve those who are in."""
+HANDSHAKES_MAX: Final = 128
+"""Unit: TLS handshakes at the same time. More of them would all end late, and be cut when they nearly had: in a storm of
+reconnecting runtimes the others wait, and their time does not run."""
+HANDSHAKE_SLOW_S: Final = 3.0
+"""Unit: seconds. While others wait for their handshake, one that takes longer than this is given up."""
 TICK_S: Final = 0.5
 """Unit: seconds between two looks at the deadlines; a deadline is late by at most this."""
 PAUSE_S: Final = 0.1
@@ -83,6 +88,9 @@ class Door:
         self._timers: list[asyncio.TimerHandle] = []
         # Cap of these four together: max_connections. Each is in the order of time, so the first is the oldest.
         self._arriving: dict[asyncio.Task[None], _Arrival] = {}
+        self._handshakes = asyncio.Semaphore(HANDSHAKES_MAX)
+        # Handshakes under way, by when they began. Cap: HANDSHAKES_MAX.
+        self._shaking: dict[asyncio.Task[None], float] = {}
         self._waiting: dict[Guest, float] = {}
         self._reading: dict[Guest, float] = {}
         self._busy: dict[Guest, None] = {}
@@ -201,15 +209,50 @@ class Door:
     async def _greet(self, arrival: _Arrival) -> None:
         """Shake hands, where the port speaks TLS, and hand the connection to its protocol."""
         try:
-            await self._loop.connect_accepted_socket(
-                lambda: arrival.guest,
-                arrival.accepted,
-                ssl=self._tls,
-                ssl_handshake_timeout=self._settings.handshake_timeout_s if self._tls else None,
-            )
+            if self._tls is None:
+                await self._loop.connect_accepted_socket(lambda: arrival.guest, arrival.accepted)
+                return
+            await self._first_byte(arrival.accepted)  # who is silent keeps nobody from shaking hands
+            async with self._handshakes:
+                await self._shake_hands(arrival, self._tls)
         except OSError as error:
             _log.debug("greeting_failed", reason=str(error))
             raise
+
+    async def _first_byte(self, accepted: socket.socket) -> None:
+        """Wait until a peer begins to speak, or hangs up."""
+        came: asyncio.Future[None] = self._loop.create_future()
+
+        def note() -> None:
+            if not came.done():
+                came.set_result(None)
+
+        self._loop.add_reader(accepted, note)
+        try:
+            async with asyncio.timeout(self._settings.handshake_timeout_s):
+                await came
+        finally:
+            self._loop.remove_reader(accepted)
+
+    async def _shake_hands(self, arrival: _Arrival, tls: ssl.SSLContext) -> None:
+        task = asyncio.current_task(self._loop)
+        if task is not None:
+            self._shaking[task] = self._loop.time()
+        try:
+            await self._loop.connect_accepted_socket(
+                lambda: arrival.guest,
+                arrival.accepted,
+                ssl=tls,
+                ssl_handshake_timeout=self._settings.handshake_timeout_s,
+            )
+        finally:
+            if task is not None:
+                self._shaking.pop(task, None)
+
+    def _give_up_slow_handshakes(self, now_s: float) -> None:
+        if self._handshakes.locked():
+            for task in [task for task, since_s in self._shaking.items() if now_s - since_s > HANDSHAKE_SLOW_S]:
+                task.cancel()
 
     def _make_room(self) -> bool:
         """Close who has been silent longest; false when everybody is at work."""
@@ -244,4 +287,5 @@ class Door:
             guest.late()
         for guest in [guest for guest, due_s in self._reading.items() if due_s <= now_s]:
             guest.late()
+        self._give_up_slow_handshakes(now_s)
         self._after(TICK_S, self._tick)
