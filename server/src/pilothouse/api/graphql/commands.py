@@ -1,5 +1,6 @@
 """Resolvers about commands: what was asked of runtimes once, and what became of it."""
 
+import asyncio
 from typing import Any
 
 from ariadne import MutationType, ObjectType, QueryType
@@ -60,7 +61,7 @@ async def list_in(request: GraphQLRequest, scope: CommandScope, first: int | Non
     """List the commands of a scope."""
     page, reach = page_request("commands", first, after), request.reach(_VIEW)
     found = await request.services.store.read(lambda c: command_rows.list_rows(c, reach, scope, page))
-    shown = [await view(request, each) for each in found.nodes]
+    shown = await asyncio.gather(*(view(request, each) for each in found.nodes))  # their runtimes are read together
     return views.connection(found, nodes=shown)
 
 

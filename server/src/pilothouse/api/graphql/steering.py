@@ -1,5 +1,6 @@
 """Resolvers about desired states: what is wished for, what is seen, and where replicas differ."""
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -285,7 +286,8 @@ async def _change(
 async def _changed(request: GraphQLRequest, changed: Changed) -> Row:
     for command in changed.commands:
         request.services.agenda.boost(command.runtime_key, request.now)
-    rows = {command.runtime_key: await request.runtimes.get(command.runtime_key) for command in changed.commands}
+    keys = list(dict.fromkeys(command.runtime_key for command in changed.commands))
+    rows = dict(zip(keys, await asyncio.gather(*map(request.runtimes.get, keys)), strict=True))
     wish = changed.wish
     history: Sequence[DesiredChange] = ()
     if wish is not None:

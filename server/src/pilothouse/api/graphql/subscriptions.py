@@ -127,7 +127,7 @@ async def _changes(request: GraphQLRequest, scope: RuntimeScope, happened: Itera
             "kind": _KINDS[event.kind],
             "runtime": told,
             "runtime_key": row.id if row is not None else _id_of_removed(event),
-            "command": None if command is None else shown(command, told),
+            "command": None if command is None or row is None else shown(command, RuntimeView(request, row, elsewhere)),
         }
 
 
