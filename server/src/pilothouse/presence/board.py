@@ -26,6 +26,8 @@ from pilothouse.domain.runtime_type import RuntimeType
 _SHARE_LEFT = 0.1
 """However many others there are, Python runtimes share at least so much of what the server bears."""
 _PACE_S_MAX = 300
+_HEED = 1.001
+"""A fleet that asks for no more than this above what is borne keeps its own pace: it is the rounding of sums."""
 _BETWEEN_HOLDS_S = 60.0
 """After a hold ran out, verdicts are given for so long before another one may begin."""
 
@@ -175,7 +177,7 @@ class Board:
                 else:
                     fixed += 1 / interval_s
         left = max(self.rules.beats_per_s_max - fixed, self.rules.beats_per_s_max * _SHARE_LEFT)
-        self._pace = max(1.0, told / left)
+        self._pace = told / left if told > left * _HEED else 1.0
 
     @property
     def is_paced(self) -> bool:
