@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from pilothouse.base.errors import Refused
-from pilothouse.base.instants import Instant, to_rfc3339
+from pilothouse.base.instants import Instant, to_datetime
 from pilothouse.domain.commands import GRACE_S, WIRE_ACTIONS, WRITE_DEADLINE_S, Command, CommandAction, CommandResult
 from pilothouse.domain.runtime_type import RuntimeType
 from pilothouse.management.translate import call_for
@@ -22,6 +22,7 @@ MI_TARGET: Final = "management"
 WORKFLOW_TARGET: Final = "workflow"
 _LOGGERS_SHOWN_MAX: Final = 1_000
 _RESULT_IDS_LENGTH_MAX: Final = 100
+_NAMELESS: Final = {CommandAction.LIST_LOGGERS: "loggers"}
 _HTTP_OK: Final = 200
 
 
@@ -117,7 +118,12 @@ def _told(command: Command, runtime: SteeredRuntime) -> tuple[str, str, str, str
         return action, name, package, _json({**members, "logLevel": command.value})
     if runtime.runtime_type is RuntimeType.BI:
         return action, command.name, command.package, None
-    return action, command.name or "runtime", command.package, _json(_python_payload(command))
+    return (
+        action,
+        command.name or _NAMELESS.get(command.action, "runtime"),
+        command.package,
+        _json(_python_payload(command)),
+    )
 
 
 def _python_payload(command: Command) -> Mapping[str, object]:
@@ -140,7 +146,7 @@ def _record(command: Command, operation: str, params: Mapping[str, Any]) -> str:
             "operation": operation,
             "params": params,
             "identity": {"userId": command.author, "roles": []},
-            "deadline": to_rfc3339(_deadline(command)),
+            "deadline": to_datetime(_deadline(command)).strftime("%Y-%m-%dT%H:%M:%SZ"),
         }
     )
 
