@@ -124,7 +124,7 @@ class Person:
         line.request("POST", "/graphql", json.dumps({"query": query, "variables": variables}), headers)
         answer = json.loads(line.getresponse().read())
         self.refused.extend(error["extensions"]["code"] for error in answer.get("errors", ()))
-        return answer["data"]
+        return answer.get("data") or {}
 
     def secret(self, port: int) -> str:
         line = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_S)
@@ -143,7 +143,9 @@ class Person:
             "aspect": "STATE",
             "value": value,
         }
-        self.wish_acknowledged = self.ask(line, CHANGE, input=given)["changeArtifact"]["desired"]["version"]
+        made = self.ask(line, CHANGE, input=given)
+        if made:
+            self.wish_acknowledged = made["changeArtifact"]["desired"]["version"]
 
     def steer_on(self, port: int, runtimes: list[str]) -> None:
         """Wish and ask until nobody answers any more."""
@@ -154,5 +156,6 @@ class Person:
                 time.sleep(0.01)
                 for runtime in runtimes:
                     made = self.ask(line, ASK, input={"runtime": runtime, "question": "LOGGERS"})
-                    self.asked.add(made["askRuntime"]["id"])
+                    if made:
+                        self.asked.add(made["askRuntime"]["id"])
         line.close()

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -39,14 +40,16 @@ places = st.lists(st.integers(0, 2**16), max_size=12)
 
 
 @EXAMPLES
-@given(told=st.lists(requests, min_size=1, max_size=4), at=places, offers=st.booleans())
+@given(told=st.lists(requests, min_size=1, max_size=4), offers=st.booleans(), data=st.data())
 def test_requests_cut_anywhere_are_heard_and_answered_as_they_were_sent(
-    told: list[tuple[Callable[..., bytes], bytes, bytes]], at: list[int], offers: bool
+    told: list[tuple[Callable[..., bytes], bytes, bytes]], offers: bool, data: st.DataObject
 ) -> None:
     # Only the first may offer another protocol: a client that offers one waits for the answer before it goes on.
     said = b"".join(
         write(body, path, OFFER if offers and not number else b"") for number, (write, body, path) in enumerate(told)
     )
+    ends = [found.start() + more for found in re.finditer(b"\r\n\r\n", said) for more in range(5)]
+    at = data.draw(st.lists(st.integers(0, len(said)) | st.sampled_from(ends), max_size=12))
     peer = visit(cut(said, at))
     assert [(heard.path.encode(), heard.body) for heard in peer.seen] == [(path, body) for _, body, path in told]
     assert peer.answers == [(200, {"read": len(body)}) for _, body, _ in told]
