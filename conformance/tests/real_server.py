@@ -16,7 +16,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 PASSWORD = "correct horse battery staple"
-SETTINGS = {"PILOTHOUSE_OFFLINE_AFTER_S": "3", "PILOTHOUSE_ADMIN_PASSWORD": PASSWORD}
+SETTINGS = {
+    "PILOTHOUSE_OFFLINE_AFTER_S": "3",
+    "PILOTHOUSE_ADMIN_PASSWORD": PASSWORD,
+    "PILOTHOUSE_RETRY_WAITS_S": "0,0,1,2,3,4",
+    "PILOTHOUSE_WRITE_DEADLINE_S": "15",
+}
 START_S = 60
 
 

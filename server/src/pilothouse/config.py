@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from pilothouse.base.errors import CannotStart, InvalidInput
+from pilothouse.domain.commands import ATTEMPTS_MAX
 from pilothouse.management.policy import AllowList
 
 _PREFIX = "PILOTHOUSE_"
@@ -52,6 +53,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     metrics_token: str | None = None
     offline_after_s: float = 30.0
     beats_per_s_max: float = 3_000.0
+    retry_waits_s: str = "0,0,60,120,240,480"
+    write_deadline_s: float = 120.0
     mi_allow: str = ""
     mi_ca_file: Path | None = None
     mi_insecure: bool = False
@@ -60,6 +63,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     token_skew_s: int = 60
     log_level: str = "INFO"
     log_format: str = "text"
+
+    @property
+    def waits_s(self) -> tuple[float, ...]:
+        """After each delivery of a command without an effect, how long until the next one.
+
+        Raises: ValueError
+        """
+        return tuple(float(part) for part in self.retry_waits_s.split(","))
 
     @property
     def database_path(self) -> Path:
@@ -153,6 +164,21 @@ TABLE: tuple[Setting, ...] = (
             "Heartbeats per second that the fleet may send: when there would be more, Python runtimes are told a slower pace, "
             "and are called offline that much later."
         ),
+    ),
+    Setting(
+        variable="PILOTHOUSE_RETRY_WAITS_S",
+        field="retry_waits_s",
+        default="0,0,60,120,240,480",
+        meaning=(
+            "Seconds after each delivery of a command until it is offered again if the runtime still reports something else: "
+            "six numbers. After the sixth delivery it is called failed."
+        ),
+    ),
+    Setting(
+        variable="PILOTHOUSE_WRITE_DEADLINE_S",
+        field="write_deadline_s",
+        default="120",
+        meaning="Seconds in which the outcome of what is asked once (run a job) must be known; then it is called expired.",
     ),
     Setting(
         variable="PILOTHOUSE_MI_ALLOW",
@@ -268,6 +294,21 @@ def _check_allow_list(settings: Settings, setting: Setting) -> None:
         raise _invalid(setting, settings.mi_allow, f"{error.message} {error.fix}") from None
 
 
+def _check_commands(settings: Settings, by_field: Mapping[str, Setting]) -> None:
+    try:
+        waits_s = settings.waits_s
+    except ValueError:
+        waits_s = ()
+    if len(waits_s) != ATTEMPTS_MAX or not all(0 <= wait_s <= 86_400 for wait_s in waits_s):  # noqa: PLR2004 - a day at most
+        raise _invalid(
+            by_field["retry_waits_s"],
+            settings.retry_waits_s,
+            f"It is {ATTEMPTS_MAX} numbers of seconds, separated by commas.",
+        )
+    if not 1 <= settings.write_deadline_s <= 3_600:  # noqa: PLR2004 - a second to an hour
+        raise _invalid(by_field["write_deadline_s"], str(settings.write_deadline_s), "It is 1 to 3600 seconds.")
+
+
 def _check(settings: Settings) -> None:
     by_field = {setting.field: setting for setting in TABLE}
     for field in ("runtime_port", "console_port"):
@@ -281,6 +322,7 @@ def _check(settings: Settings) -> None:
     if not 1 <= settings.beats_per_s_max <= 1_000_000:  # noqa: PLR2004 - one to what no machine bears
         raise _invalid(by_field["beats_per_s_max"], str(settings.beats_per_s_max), "It is 1 to 1000000.")
     _check_allow_list(settings, by_field["mi_allow"])
+    _check_commands(settings, by_field)
     if not 0 <= settings.token_skew_s <= 3_600:  # noqa: PLR2004 - an hour at most
         raise _invalid(by_field["token_skew_s"], str(settings.token_skew_s), "It is 0 to 3600 seconds.")
     if settings.log_level not in ("DEBUG", "INFO", "WARNING", "ERROR"):

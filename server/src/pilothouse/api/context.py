@@ -8,6 +8,7 @@ import msgspec
 from pilothouse.access.grants import Subject
 from pilothouse.base.clock import Clock
 from pilothouse.base.instants import Instant
+from pilothouse.domain.commands import CommandRules
 from pilothouse.domain.tenancy import Organization
 from pilothouse.identity.passwords import Passwords
 from pilothouse.identity.throttle import Throttle
@@ -44,6 +45,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     store: Store
     board: Board
     agenda: Agenda
+    command_rules: CommandRules
     is_anything_desired: Callable[[Entry], bool]
     """Whether anything is desired where a runtime lives."""
     bus: Bus

@@ -19,6 +19,7 @@ from pilothouse.base.clock import Clock, SystemClock
 from pilothouse.base.errors import PilothouseError
 from pilothouse.base.ids import new_id
 from pilothouse.config import Settings
+from pilothouse.domain.commands import CommandRules
 from pilothouse.domain.events import Event, EventKind
 from pilothouse.domain.liveness import LivenessRules
 from pilothouse.domain.runtime_type import RuntimeType
@@ -78,6 +79,7 @@ class ControlPlane:
         self.passwords = passwords
         self.keyring = Keyring(self.store, vault)
         self.agenda = Agenda()
+        self.command_rules = CommandRules(waits_s=settings.waits_s, write_deadline_s=settings.write_deadline_s)
         self.desk = ChannelDesk(
             self.board,
             clock,
@@ -85,7 +87,9 @@ class ControlPlane:
             ended=self._channel_ended,
             usable_until=self.keyring.usable_until,
         )
-        self.handing_over = HandingOver(self.store, self.board, self.agenda, self.keyring, self.desk, clock)
+        self.handing_over = HandingOver(
+            self.store, self.board, self.agenda, self.keyring, self.desk, clock, self.command_rules
+        )
         audiences = tuple(part.strip() for part in settings.token_audience.split(",") if part.strip())
         self.management = ManagementWorker(
             self.store,
@@ -101,6 +105,7 @@ class ControlPlane:
                 clock,
             ),
             clock,
+            rules=self.command_rules,
             issuer=settings.token_issuer,
             audiences=audiences,
         )
@@ -131,6 +136,7 @@ class ControlPlane:
             desk=self.desk,
             handing_over=self.handing_over,
             announce=self.announce,
+            command_rules=self.command_rules,
             is_anything_desired=lambda entry: (entry.integration_id, entry.environment_id) in self._places,
         )
         self.figures.gauge("pilothouse_runtimes", "Runtimes on the board.", lambda: len(self.board))
@@ -355,6 +361,7 @@ class ControlPlane:
             store=self.store,
             board=self.board,
             agenda=self.agenda,
+            command_rules=self.command_rules,
             is_anything_desired=self.edge.is_anything_desired,
             bus=self.bus,
             vault=self.vault,

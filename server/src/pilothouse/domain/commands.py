@@ -86,6 +86,7 @@ ATTEMPTS_MAX: Final = 6
 WAITS_S: Final = (0.0, 0.0, 60.0, 120.0, 240.0, 480.0)
 """After so many deliveries without the effect being seen, how long to wait for the next one (section 6.5, 4)."""
 READ_AGAIN_S: Final = 20.0
+"""A question without an answer is asked again after this."""
 READ_DEADLINE_S: Final = 60.0
 WRITE_DEADLINE_S: Final = 120.0
 WORKFLOW_WRITE_DEADLINE_S: Final = 1800.0
@@ -95,6 +96,22 @@ GRACE_S: Final = 30
 RESULT_BYTES_MAX: Final = 4 * 1024 * 1024
 RESULT_READ_KEPT_S: Final = 300.0
 RESULT_WRITE_KEPT_S: Final = 86_400.0
+
+
+class CommandRules(msgspec.Struct, frozen=True, kw_only=True):
+    """What an operator may set about the life of commands."""
+
+    waits_s: tuple[float, ...] = WAITS_S
+    """After each delivery without an effect, how long until the next one; `ATTEMPTS_MAX` of them."""
+    write_deadline_s: float = WRITE_DEADLINE_S
+    """How long the outcome of what was asked once is waited for."""
+
+    def wait_after_s(self, attempts: int) -> float:
+        """Tell how long to wait after so many deliveries."""
+        return self.waits_s[min(max(attempts, 1), len(self.waits_s)) - 1]
+
+
+STANDARD_RULES: Final = CommandRules()
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True):
@@ -179,7 +196,9 @@ def can(runtime_type: RuntimeType, capabilities: tuple[str, ...], action: Comman
     return wire is not None and wire in capabilities
 
 
-def next_attempt_after(command: Command, attempts: int, route: CommandRoute, now: Instant) -> Instant | None:
+def next_attempt_after(
+    command: Command, attempts: int, route: CommandRoute, now: Instant, rules: CommandRules = STANDARD_RULES
+) -> Instant | None:
     """Tell when a command that was just delivered is offered again, if nothing is seen of it.
 
     A heartbeat's answer may be lost, so the very next heartbeat is offered it again. The other routes tell whether it arrived, and the
@@ -187,6 +206,6 @@ def next_attempt_after(command: Command, attempts: int, route: CommandRoute, now
     """
     if command.wish_number is not None:
         least_s = 0.0 if route is CommandRoute.HEARTBEAT else GRACE_S + 5.0
-        return now + max(least_s, WAITS_S[min(attempts, len(WAITS_S)) - 1])
+        return now + max(least_s, rules.wait_after_s(attempts))
     # A probe that is not understood is ignored: asking again would tell nothing.
     return now + READ_AGAIN_S if command.is_read and command.action is not CommandAction.PROBE else None

@@ -10,7 +10,7 @@ import structlog
 from pilothouse.base.clock import Clock
 from pilothouse.base.errors import PilothouseError, Refused
 from pilothouse.base.instants import Instant
-from pilothouse.domain.commands import Command, CommandRoute
+from pilothouse.domain.commands import STANDARD_RULES, Command, CommandRoute, CommandRules
 from pilothouse.management.client import ManagementClient, ManagementTarget
 from pilothouse.management.failures import Failure, ManagementFailure
 from pilothouse.management.tokens import Signing
@@ -48,6 +48,7 @@ class ManagementWorker:
         client: ManagementClient,
         clock: Clock,
         *,
+        rules: CommandRules = STANDARD_RULES,
         issuer: str = ISSUER,
         audiences: tuple[str, ...] = (AUDIENCE,),
     ) -> None:
@@ -57,6 +58,7 @@ class ManagementWorker:
         self._vault = vault
         self._client = client
         self._clock = clock
+        self._rules = rules
         self._issuer = issuer
         self._audiences = audiences
         # Runtimes that wait to be served; a runtime is in it once, so that it is never longer than the fleet.
@@ -114,6 +116,7 @@ class ManagementWorker:
                     observed_at=None,
                     running_since=entry.running_since,
                     route=CommandRoute.MANAGEMENT_API,
+                    rules=self._rules,
                 )
             )
             again_at = handover.look_again_at
@@ -144,7 +147,13 @@ class ManagementWorker:
             failure, is_final = _told(error), True
         told = None if body is None else msgspec.json.encode(body)
         note = partial(
-            note_call, command_id=command.id, failure=failure, is_final=is_final, answer=told, now=self._clock.now()
+            note_call,
+            command_id=command.id,
+            failure=failure,
+            is_final=is_final,
+            answer=told,
+            now=self._clock.now(),
+            rules=self._rules,
         )
         again_at = await self._store.write(note)
         if again_at is not None:

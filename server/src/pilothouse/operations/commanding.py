@@ -15,11 +15,13 @@ from pilothouse.domain.artifacts.template import Template
 from pilothouse.domain.commands import (
     READ_DEADLINE_S,
     RESTART_DEADLINE_S,
+    STANDARD_RULES,
     WORKFLOW_CAPABILITY,
     WORKFLOW_WRITE_DEADLINE_S,
     WRITE_DEADLINE_S,
     Command,
     CommandAction,
+    CommandRules,
     CommandState,
     can,
 )
@@ -120,6 +122,7 @@ def trigger(
     confirm: str | None,
     is_running: IsRunning,
     now: Instant,
+    rules: CommandRules = STANDARD_RULES,
 ) -> Command:
     """Run a job once, now.
 
@@ -144,7 +147,7 @@ def trigger(
         raise NotFound(
             f"The runtime hosts no {kind.value} '{name[:100]}'.", field="name", fix="Look at what it reports."
         )
-    command = _once(runtime, CommandAction.TRIGGER, subject, now, WRITE_DEADLINE_S, target=found[0])
+    command = _once(runtime, CommandAction.TRIGGER, subject, now, rules.write_deadline_s, target=found[0])
     return _queued(tx, subject, runtime, command, f"{kind.value} {name}", now)
 
 

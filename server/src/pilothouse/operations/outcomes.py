@@ -10,10 +10,11 @@ from pilothouse.domain.commands import (
     ATTEMPTS_MAX,
     GRACE_S,
     RESULT_BYTES_MAX,
-    WAITS_S,
+    STANDARD_RULES,
     Command,
     CommandAction,
     CommandResult,
+    CommandRules,
     CommandState,
 )
 from pilothouse.domain.runtime_type import RuntimeType
@@ -37,7 +38,9 @@ class _Told(msgspec.Struct, frozen=True):
     fix: str = ""
 
 
-def note_result(tx: Transaction, sender: SecretFacts, result: CommandResult, now: Instant) -> int | None:
+def note_result(
+    tx: Transaction, sender: SecretFacts, result: CommandResult, now: Instant, rules: CommandRules = STANDARD_RULES
+) -> int | None:
     """Take in what a runtime posts about a command; returns the runtime's key.
 
     Late, unknown, foreign and repeated results change nothing (section 6.7).
@@ -51,7 +54,7 @@ def note_result(tx: Transaction, sender: SecretFacts, result: CommandResult, now
     if len(result.body) <= RESULT_BYTES_MAX and _is_worth_keeping(command):
         commands.keep_result(tx.connection, command.id, bytes(result.body))
     if not good:
-        _fail(tx, runtime, command, _failure(result, told), now, is_final=told.code != "BUSY")
+        _fail(tx, runtime, command, _failure(result, told), now, rules, is_final=told.code != "BUSY")
     elif command.action is CommandAction.PROBE:
         commands.note_tunnel(tx.connection, runtime.key, now)
         end(tx, runtime, command, CommandState.CONFIRMED, "It answered through the tunnel.", now)
@@ -65,7 +68,14 @@ def note_result(tx: Transaction, sender: SecretFacts, result: CommandResult, now
 
 
 def note_call(
-    tx: Transaction, command_id: str, *, failure: str | None, is_final: bool, answer: bytes | None, now: Instant
+    tx: Transaction,
+    command_id: str,
+    *,
+    failure: str | None,
+    is_final: bool,
+    answer: bytes | None,
+    now: Instant,
+    rules: CommandRules = STANDARD_RULES,
 ) -> Instant | None:
     """Take in what came of a call of the management API; returns when it is to be looked at again."""
     command = commands.find(tx.connection, command_id)
@@ -75,7 +85,7 @@ def note_call(
     if answer is not None and len(answer) <= RESULT_BYTES_MAX and _is_worth_keeping(command):
         commands.keep_result(tx.connection, command.id, answer)
     if failure is not None:
-        return _fail(tx, runtime, command, failure, now, is_final=is_final)
+        return _fail(tx, runtime, command, failure, now, rules, is_final=is_final)
     if command.wish_number is not None and not is_unobservable(runtime, command):
         return _note(tx, command, "The management API accepted it; its heartbeat will show the effect.", now + GRACE_S)
     end(tx, runtime, command, CommandState.CONFIRMED, "The management API accepted it.", now)
@@ -127,12 +137,19 @@ def _find_own(tx: Transaction, sender: SecretFacts, result: CommandResult) -> tu
 
 
 def _fail(
-    tx: Transaction, runtime: SteeredRuntime, command: Command, reason: str, now: Instant, *, is_final: bool
+    tx: Transaction,
+    runtime: SteeredRuntime,
+    command: Command,
+    reason: str,
+    now: Instant,
+    rules: CommandRules,
+    *,
+    is_final: bool,
 ) -> Instant | None:
     """End a command as failed, or have it tried again where that may help."""
     may_help = not is_final and command.wish_number is not None and command.attempts < ATTEMPTS_MAX
     if may_help:
-        wait_s = max(GRACE_S, WAITS_S[min(command.attempts, len(WAITS_S)) - 1])
+        wait_s = max(GRACE_S, rules.wait_after_s(command.attempts))
         return _note(tx, command, f"{reason} It is tried again in {wait_s:.0f} s.", now + wait_s)
     end(tx, runtime, command, CommandState.FAILED, reason[:_REASON_LENGTH_MAX], now)
     return None

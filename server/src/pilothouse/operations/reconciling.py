@@ -14,9 +14,11 @@ from pilothouse.domain.artifacts import artifact_set
 from pilothouse.domain.artifacts.artifact_set import ArtifactSet
 from pilothouse.domain.commands import (
     READ_DEADLINE_S,
+    STANDARD_RULES,
     Command,
     CommandAction,
     CommandRoute,
+    CommandRules,
     CommandState,
     action_for,
     next_attempt_after,
@@ -72,6 +74,7 @@ def settle(
     observed_at: Instant | None,
     running_since: Instant,
     route: CommandRoute | None,
+    rules: CommandRules = STANDARD_RULES,
 ) -> Handover:
     """Look at one runtime, and hand over what is due by a route; with None nothing is handed over."""
     runtime = commands.find_steered(tx.connection, runtime_key)
@@ -87,6 +90,7 @@ def settle(
         observed_at=observed_at,
         running_since=running_since,
         route=route,
+        rules=rules,
     )
 
 
@@ -100,6 +104,7 @@ def settle_known(
     observed_at: Instant | None,
     running_since: Instant,
     route: CommandRoute | None,
+    rules: CommandRules = STANDARD_RULES,
 ) -> Handover:
     """Look at a runtime that was read already."""
     known = commands.list_relevant(tx.connection, runtime.key)
@@ -114,7 +119,7 @@ def settle_known(
     begun = begin(tx, runtime, decided.begin, now)
     ready = [*decided.due, *begun]
     handed = _choose(ready, runtime, route)
-    delivered = [] if route is None else deliver(tx, runtime, handed, route, now)
+    delivered = [] if route is None else deliver(tx, runtime, handed, route, now, rules)
     return Handover(
         runtime=runtime, delivered=tuple(delivered), look_again_at=_look_again_at(decided, ready, delivered, now)
     )
@@ -152,7 +157,12 @@ def queue(tx: Transaction, runtime: SteeredRuntime, begun: Sequence[Command], no
 
 
 def deliver(
-    tx: Transaction, runtime: SteeredRuntime, due: Sequence[Command], route: CommandRoute, now: Instant
+    tx: Transaction,
+    runtime: SteeredRuntime,
+    due: Sequence[Command],
+    route: CommandRoute,
+    now: Instant,
+    rules: CommandRules = STANDARD_RULES,
 ) -> list[Command]:
     """Count commands as delivered: whatever carries them leaves after this transaction."""
     delivered = [
@@ -163,7 +173,7 @@ def deliver(
             route=route,
             attempts=command.attempts + 1,
             delivered_at=now,
-            next_attempt_at=next_attempt_after(command, command.attempts + 1, route, now),
+            next_attempt_at=next_attempt_after(command, command.attempts + 1, route, now, rules),
         )
         for command in due
     ]

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import msgspec
 
 from pilothouse.base.instants import Instant
-from pilothouse.domain.commands import CommandRoute
+from pilothouse.domain.commands import STANDARD_RULES, CommandRoute, CommandRules
 from pilothouse.domain.heartbeat import FullHeartbeat
 from pilothouse.domain.runtime_type import RuntimeType
 from pilothouse.domain.secrets import SecretFacts
@@ -34,6 +34,7 @@ def take_in(
     now: Instant,
     is_offline: Callable[[int], bool],
     running_since: Callable[[int], Instant],
+    rules: CommandRules = STANDARD_RULES,
 ) -> TakenIn:
     """Record a full heartbeat, and look at what is asked of its runtime.
 
@@ -56,5 +57,6 @@ def take_in(
         observed_at=now,
         running_since=now if is_offline(key) else running_since(key),
         route=CommandRoute.TUNNEL if is_mi else CommandRoute.HEARTBEAT,
+        rules=rules,
     )
     return TakenIn(recorded=recorded, handover=handover)

@@ -13,7 +13,7 @@ import structlog
 from pilothouse.base.clock import Clock
 from pilothouse.base.errors import PilothouseError
 from pilothouse.base.instants import Instant
-from pilothouse.domain.commands import BI_ACTIONS, Command, CommandRoute
+from pilothouse.domain.commands import BI_ACTIONS, STANDARD_RULES, Command, CommandRoute, CommandRules
 from pilothouse.domain.runtime_type import RuntimeType
 from pilothouse.operations.reconciling import Handover, settle
 from pilothouse.presence import Agenda, Board, Entry
@@ -38,7 +38,14 @@ class HandingOver:
     """What goes out to runtimes beyond the acknowledgement."""
 
     def __init__(
-        self, store: Store, board: Board, agenda: Agenda, keyring: Keyring, desk: ChannelDesk, clock: Clock
+        self,
+        store: Store,
+        board: Board,
+        agenda: Agenda,
+        keyring: Keyring,
+        desk: ChannelDesk,
+        clock: Clock,
+        rules: CommandRules = STANDARD_RULES,
     ) -> None:
         self._store = store
         self._board = board
@@ -46,6 +53,7 @@ class HandingOver:
         self._keyring = keyring
         self._desk = desk
         self._clock = clock
+        self._rules = rules
         # Runtimes with a channel whose commands are to leave, in the order of asking; emptied by `push_wanted`.
         self._wanted: dict[int, None] = {}
         self._wake = asyncio.Event()
@@ -74,6 +82,7 @@ class HandingOver:
                     observed_at=None,
                     running_since=entry.running_since,
                     route=route,
+                    rules=self._rules,
                 )
             )
         except PilothouseError as error:
@@ -126,6 +135,7 @@ class HandingOver:
                     observed_at=None,
                     running_since=entry.running_since,
                     route=CommandRoute.CHANNEL,
+                    rules=self._rules,
                 )
                 for entry in entries
             ]

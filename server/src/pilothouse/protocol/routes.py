@@ -12,6 +12,7 @@ import msgspec
 from pilothouse.base.clock import Clock
 from pilothouse.base.errors import PilothouseError, Refused
 from pilothouse.base.instants import Instant
+from pilothouse.domain.commands import CommandRules
 from pilothouse.domain.heartbeat import FullHeartbeat
 from pilothouse.domain.liveness import Status, next_interval_s
 from pilothouse.domain.presence import PresenceRow
@@ -58,6 +59,7 @@ class RuntimeEdge(msgspec.Struct, kw_only=True, eq=False):
     handing_over: HandingOver
     announce: Callable[[Sequence[Turn]], None]
     """Tells everybody that runtimes are back."""
+    command_rules: CommandRules
     is_anything_desired: Callable[[Entry], bool]
     """Whether anything is desired where a runtime lives."""
 
@@ -140,6 +142,7 @@ class RuntimeEdge(msgspec.Struct, kw_only=True, eq=False):
                     now=now,
                     is_offline=partial(self.board.is_offline, now=now),
                     running_since=partial(self._running_since, now=now),
+                    rules=self.command_rules,
                 )
             )
         except PilothouseError as error:
@@ -155,7 +158,9 @@ class RuntimeEdge(msgspec.Struct, kw_only=True, eq=False):
             key, now = await self._authenticate(request)
             self.keyring.note_use(key, now)
             result = decode_result(request.body)
-            runtime_key = await self.store.write(partial(note_result, sender=key.facts, result=result, now=now))
+            runtime_key = await self.store.write(
+                partial(note_result, sender=key.facts, result=result, now=now, rules=self.command_rules)
+            )
         except PilothouseError as error:
             return self.refuser.refuse(error, request)
         if runtime_key is not None:

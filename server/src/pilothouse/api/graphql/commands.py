@@ -90,6 +90,7 @@ async def trigger_artifact(_: Any, info: Info, input: Row) -> Row:
             confirm=input.get("confirm"),
             is_running=is_running(request),
             now=request.now,
+            rules=request.services.command_rules,
         )
     )
     return await _asked(request, made)
