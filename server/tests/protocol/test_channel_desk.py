@@ -267,6 +267,9 @@ async def test_each_of_many_runtimes_gets_its_own_command(plane, python, admin) 
         await member.full()
         sockets[f"py-{number}"] = open_channel(plane, member, number)
     await wish(admin)
+    async with asyncio.timeout(30):
+        while not all(socket.commands for socket in sockets.values()):
+            await asyncio.sleep(0.02)
     await pushed(plane)
     for runtime_id, socket in sockets.items():
         assert [command["runtimeId"] for command in socket.commands] == [runtime_id]
