@@ -9,7 +9,7 @@ NPM    := PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix console
 CONSOLE_SOURCES := $(shell find console/src console/public console/scripts -type f 2>/dev/null) \
                    console/index.html console/vite.config.ts console/tsconfig.json contracts/schema.graphql
 
-.PHONY: help up test test-python test-console conformance check fmt gen bench docs wheels pins clean
+.PHONY: help up test test-python test-console conformance check fmt gen bench bench-fleet docs wheels pins clean
 .DEFAULT_GOAL := help
 
 help: ## Show this
@@ -51,8 +51,16 @@ gen: $(STAMPS)/dev $(STAMPS)/console ## Write generated files anew
 
 bench: $(STAMPS)/dev ## Measure, as ratios against a reference in the same run
 	$(BIN)/python benchmarks/token_verify.py
+	$(BIN)/python benchmarks/liveness.py
+	$(BIN)/python benchmarks/beat_in_process.py
 	$(BIN)/python benchmarks/full_heartbeats.py
 	$(BIN)/python benchmarks/delta_heartbeats.py
+	$(BIN)/python benchmarks/idle_sql.py
+	$(BIN)/python benchmarks/idle_memory.py
+	$(BIN)/python benchmarks/reconnect_storm.py
+
+bench-fleet: $(STAMPS)/dev ## 25,000 runtimes for ten minutes: what would an honest fleet have lost?
+	$(BIN)/python -m benchmarks.fleet --runtimes 25000 --minutes 10 --mix py=0.4,bi=0.4,mi=0.2 --pin
 
 docs: $(STAMPS)/docs ## Build the documentation into docs/build
 	$(BIN)/sphinx-build -W --keep-going -q docs docs/build
