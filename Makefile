@@ -9,7 +9,7 @@ NPM    := PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix console
 CONSOLE_SOURCES := $(shell find console/src console/public console/scripts -type f 2>/dev/null) \
                    console/index.html console/vite.config.ts console/tsconfig.json contracts/schema.graphql
 
-.PHONY: help up test test-python test-console conformance check fmt gen bench bench-fleet docs wheels pins clean
+.PHONY: help up test test-python test-console conformance check fmt gen bench bench-fleet fuzz docs wheels pins clean
 .DEFAULT_GOAL := help
 
 help: ## Show this
@@ -61,6 +61,9 @@ bench: $(STAMPS)/dev ## Measure, as ratios against a reference in the same run
 
 bench-fleet: $(STAMPS)/dev ## 25,000 runtimes for ten minutes: what would an honest fleet have lost?
 	$(BIN)/python -m benchmarks.fleet --runtimes 25000 --minutes 10 --mix py=0.4,bi=0.4,mi=0.2 --pin
+
+fuzz: $(STAMPS)/dev ## Look for bytes that break the ways in
+	for each in decode_full decode_result connection; do $(BIN)/python fuzz/fuzz_$$each.py --seconds 60 || exit 1; done
 
 docs: $(STAMPS)/docs ## Build the documentation into docs/build
 	$(BIN)/sphinx-build -W --keep-going -q docs docs/build

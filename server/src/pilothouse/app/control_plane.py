@@ -216,7 +216,8 @@ class ControlPlane:
         self.board.set_pace()
         if len(self.agenda):
             now = self.clock.now()
-            await self.store.write(lambda tx: outcomes.expire_overdue(tx, now))
+            if await self.store.read(lambda connection: commands.list_overdue(connection, now, 1)):
+                await self.store.write(lambda tx: outcomes.expire_overdue(tx, now))
 
     def _hand_over_soon(self, runtime_key: int) -> None:
         entry = self.board.find_key(runtime_key)

@@ -6,6 +6,7 @@ from typing import Final
 import msgspec
 
 from pilothouse.base.instants import Instant
+from pilothouse.domain.artifacts import ArtifactState
 from pilothouse.domain.commands import (
     ATTEMPTS_MAX,
     GRACE_S,
@@ -19,7 +20,8 @@ from pilothouse.domain.commands import (
 )
 from pilothouse.domain.runtime_type import RuntimeType
 from pilothouse.domain.secrets import SecretFacts
-from pilothouse.operations.reconciling import end, note_silence
+from pilothouse.domain.steering import observe
+from pilothouse.operations.reconciling import ArtifactReader, end, note_silence
 from pilothouse.storage import commands
 from pilothouse.storage.commands import SteeredRuntime
 from pilothouse.storage.unit import Transaction
@@ -60,7 +62,7 @@ def note_result(
         end(tx, runtime, command, CommandState.CONFIRMED, "It answered through the tunnel.", now)
     elif command.action is CommandAction.RESTART:
         _note(tx, command, told.message or "The program restarts.", None)
-    elif command.wish_number is not None and not is_unobservable(runtime, command):
+    elif command.wish_number is not None and not is_unobservable(tx, runtime, command):
         _note(tx, command, _until_seen(told), now + GRACE_S)
     else:
         end(tx, runtime, command, CommandState.CONFIRMED, told.message[:_REASON_LENGTH_MAX] or "It answered.", now)
@@ -86,7 +88,7 @@ def note_call(
         commands.keep_result(tx.connection, command.id, answer)
     if failure is not None:
         return _fail(tx, runtime, command, failure, now, rules, is_final=is_final)
-    if command.wish_number is not None and not is_unobservable(runtime, command):
+    if command.wish_number is not None and not is_unobservable(tx, runtime, command):
         return _note(tx, command, "The management API accepted it; its heartbeat will show the effect.", now + GRACE_S)
     end(tx, runtime, command, CommandState.CONFIRMED, "The management API accepted it.", now)
     return None
@@ -119,9 +121,17 @@ def expire_of(tx: Transaction, runtime_keys: Sequence[int], now: Instant) -> Non
             end(tx, runtime, command, CommandState.EXPIRED, reason, now)
 
 
-def is_unobservable(runtime: SteeredRuntime, command: Command) -> bool:
-    """Tell whether no heartbeat will ever show the effect: the answer itself is the confirmation then."""
-    return runtime.runtime_type is RuntimeType.MI and command.action is CommandAction.SET_LOGGER_LEVEL
+def is_unobservable(tx: Transaction, runtime: SteeredRuntime, command: Command) -> bool:
+    """Tell whether no heartbeat shows the effect: the answer itself is the confirmation then.
+
+    Loggers of Micro Integrator never are in its heartbeats; tracing and statistics of some of its artifacts are not either.
+    """
+    target = command.target
+    if runtime.runtime_type is not RuntimeType.MI or target is None:
+        return False
+    artifacts = ArtifactReader(tx.connection).read(runtime.artifact_digest)
+    observed = observe(runtime.runtime_type, artifacts, runtime.document.log_levels)
+    return observed.value_of(target) == ArtifactState.UNKNOWN.value
 
 
 def _find_own(tx: Transaction, sender: SecretFacts, result: CommandResult) -> tuple[Command, SteeredRuntime] | None:

@@ -3,7 +3,7 @@
 Most have no entry: an idle beat costs one lookup here and nothing else.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import msgspec
 
@@ -97,7 +97,3 @@ class Agenda:
         spent = [key for key, item in self._items.items() if item.due_at is None and item.boosted_until <= now]
         for key in spent:
             del self._items[key]
-
-    def has_commands(self, keys: Iterable[int]) -> list[int]:
-        """Tell which of some runtimes have open commands."""
-        return [key for key in keys if (item := self._items.get(key)) is not None and item.due_at is not None]

@@ -113,10 +113,13 @@ class Board:
     def load(self, rows: Iterable[PresenceRow]) -> None:
         """Put up what the last run knew."""
         for row in rows:
+            # Python runtimes tell their interval, and keep the pace that they were told last until they hear another.
+            tells = row.runtime_type is RuntimeType.PY and row.interval_s is not None
             self.put(
                 Entry(
                     **{name: getattr(row, name) for name in PresenceRow.__struct_fields__},
-                    interval_is_reported=False,
+                    interval_is_reported=tells,
+                    own_interval_s=row.interval_s if tells else None,
                 )
             )
 

@@ -30,7 +30,6 @@ def _event(name: str, members: object) -> bytes:
 _HELLO: Final = _event("hello", {"pingSeconds": int(PING_EVERY_S)})
 _RENEW: Final = _event("renew", {})
 _REPLACED: Final = _event("replaced", {})
-_BEAT: Final = _event("beat", {})
 
 
 class Channel(msgspec.Struct, eq=False):
@@ -98,12 +97,6 @@ class ChannelDesk:
         """Tell which secret opened a runtime's channel."""
         channel = self._channels.get(runtime_key)
         return None if channel is None else channel.key_id
-
-    def ask_for_beat(self, runtime_key: int) -> None:
-        """Ask for a full heartbeat now."""
-        channel = self._channels.get(runtime_key)
-        if channel is not None:
-            self._send(channel, _BEAT)
 
     def say_goodbye(self, entry: Entry) -> None:
         """Take a runtime's goodbye."""

@@ -4,6 +4,7 @@ A delta heartbeat of a known runtime of which nothing is asked is answered witho
 Source: reference/runtime-protocol.md sections 1-6; contracts/README.md; contracts/commands/README.md.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
@@ -42,6 +43,14 @@ _FULL_REQUIRED = Outbound(200, wire.ACKNOWLEDGED_FULL_REQUIRED)
 _RESULT_TAKEN = Outbound(202, b'{"accepted":true}')
 _NOT_REGISTERED = no_runtime(RuntimeNotRegistered())
 """In the course of things, so that nobody is told of a refusal: it reports in full, and comes back."""
+
+
+LARGE_BODY_BYTES = 262_144
+"""A full heartbeat from this size on is read beside the loop: 80,000 artifacts take 0.6 s, and others beat meanwhile."""
+
+
+async def _decode(body: bytes) -> FullHeartbeat:
+    return wire.decode_full(body) if len(body) < LARGE_BODY_BYTES else await asyncio.to_thread(wire.decode_full, body)
 
 
 class RuntimeEdge(msgspec.Struct, kw_only=True, eq=False):
@@ -121,7 +130,7 @@ class RuntimeEdge(msgspec.Struct, kw_only=True, eq=False):
         heartbeat: FullHeartbeat | None = None
         try:
             key, now = await self._authenticate(request)
-            heartbeat = wire.decode_full(request.body)
+            heartbeat = await _decode(request.body)
             self.keyring.note_use(key, now)
             prepared = prepare_artifacts(heartbeat)
             told = fingerprint(heartbeat, prepared, key.facts.key_id, now)

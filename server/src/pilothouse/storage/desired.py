@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 
 import msgspec
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 from sqlalchemy.engine import RowMapping
 
 from pilothouse.base.instants import Instant
@@ -144,20 +144,20 @@ def list_history(connection: Connection, place: Place, targets: Iterable[Target]
     found: dict[Target, list[DesiredChange]] = {target: [] for target in keys.values()}
     if not keys:
         return found
-    rows = connection.execute(
-        select(_c.target, _c.value, _c.version, _c.author, _c.set_at)
+    place_of = func.row_number().over(partition_by=_c.target, order_by=_c.number.desc()).label("place")
+    newest = (
+        select(_c.number, _c.target, _c.value, _c.version, _c.author, _c.set_at, place_of)
         .where(
             _c.integration_id == place.integration_id,
             _c.environment_id == place.environment_id,
             _c.target.in_(list(keys)),
         )
-        .order_by(_c.number.desc())
-        .limit(HISTORY_MAX * len(keys))
+        .subquery()
     )
+    rows = connection.execute(select(newest).where(newest.c.place <= HISTORY_MAX).order_by(newest.c.number.desc()))
     for row in rows:
-        changes = found[keys[row.target]]
-        if len(changes) < HISTORY_MAX:
-            changes.append(DesiredChange(value=row.value, version=row.version, author=row.author, at=row.set_at))
+        entry = DesiredChange(value=row.value, version=row.version, author=row.author, at=row.set_at)
+        found[keys[row.target]].append(entry)
     return found
 
 
