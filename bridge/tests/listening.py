@@ -45,7 +45,9 @@ def answers(port: int, path: str = "/") -> int | None:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
         with contextlib.closing(connection):
             connection.request("GET", path)
-            return connection.getresponse().status
+            response = connection.getresponse()
+            response.read()  # what is left unread would reset the connection
+            return response.status
     except ConnectionRefusedError:
         return None
 

@@ -257,6 +257,16 @@ def test_a_forged_command_does_not_use_up_the_id_of_the_true_one(desk: Callable[
     assert len(thing.calls) == 1
 
 
+def test_a_forged_command_that_comes_again_and_again_is_one_line_in_the_log(
+    desk: Callable[..., Desk], caplog: pytest.LogCaptureFixture
+) -> None:
+    made = desk()
+    for _ in range(5):
+        made.door.offer(Command("c-1", RUNTIME_ID, "STOP", "http-1", "", '{"kind":"listener"}', "forged"))
+    made.outbox.wait(5)
+    assert len([line for line in caplog.messages if "signature" in line]) == 1
+
+
 def test_a_command_that_is_offered_again_is_not_carried_out_again_and_answers_the_same(
     desk: Callable[..., Desk],
 ) -> None:

@@ -7,6 +7,7 @@ import inspect
 import json
 import logging
 import ssl
+import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ import uvicorn
 from fastapi import APIRouter, FastAPI, WebSocket
 from pilothouse_bridge._inventory import Inventory, ListenerState, Service
 from pilothouse_bridge.discover import Discovery
+from pilothouse_bridge.discover._bound import duplicate, hold_off_newcomers, take_the_rest
 from pilothouse_bridge.discover.loggers import HANDLER_LIMIT, LIMIT, log_handlers, log_levels
 from pilothouse_bridge.discover.starlette import Starlette as StarletteSource
 from pilothouse_bridge.discover.uvicorn import Uvicorn as UvicornSource
@@ -462,3 +464,22 @@ def test_a_framework_that_is_not_there_costs_nothing(program: Any) -> None:
         name.rpartition(".")[2] for name in json.loads(first.replace("'", '"'))
     }
     assert (second, err) == ("True", "")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel's filter is Linux's")
+def test_newcomers_are_held_off_and_who_is_there_already_is_served() -> None:
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        address = listening.getsockname()
+        with socket.create_connection(address) as early:
+            assert hold_off_newcomers(listening)
+            with pytest.raises(TimeoutError):
+                socket.create_connection(address, 0.2)
+            (accepted,) = take_the_rest(duplicate(listening))
+            with accepted:
+                early.sendall(b"hello")
+                accepted.setblocking(True)
+                assert accepted.recv(10) == b"hello"
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(address, 0.2)

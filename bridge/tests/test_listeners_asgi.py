@@ -1,7 +1,9 @@
 """uvicorn and hypercorn obey: the port closes and opens in the running program, and no request is lost over it."""
 
+import re
 import signal
 import socket
+import ssl
 import threading
 import time
 from pathlib import Path
@@ -208,6 +210,77 @@ def test_a_websocket_is_told_that_the_service_restarts(engine: str, server: Fake
     assert outcome[0].outcome == "stopped"
 
 
+UVICORN_ENGINES = [name for name in ENGINES if name.startswith("uvicorn")]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_sealed_port_is_sealed_when_it_is_open_again(
+    engine: str, server: FakePilothouse, program: Any, tmp_path: Path, certificates: Any
+) -> None:
+    (tmp_path / "Config.toml").write_text(server.config_toml() + "heartbeatInterval = 1\n")
+    port = free_port()
+    source = ENGINES[engine].replace("PORT", str(port))
+    source = source.replace("timeout_keep_alive=60", f"ssl_certfile={str(certificates.server)!r}")
+    source = source.replace(
+        "config.keep_alive_timeout = 60", f"config.certfile = config.keyfile = {str(certificates.server)!r}"
+    )
+    program.start(source)
+    found = listener(server)
+    assert (found["name"], found["protocol"]) == (f"https-{port}", "HTTPS")
+    server.wait_for_channel()
+
+    def sealed() -> bytes:
+        context = ssl.create_default_context(cafile=certificates.authority)
+        with (
+            socket.create_connection(("127.0.0.1", port), 5) as plain,
+            context.wrap_socket(plain, server_hostname="localhost") as opened,
+        ):
+            opened.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            received = b""
+            while chunk := opened.recv(65536):
+                received += chunk
+            return received
+
+    for _ in range(2):
+        assert sealed().startswith(b"HTTP/1.1 200")
+        assert order(server, "STOP", found["name"]).outcome == "stopped"
+        with pytest.raises(ConnectionRefusedError):
+            sealed()
+        assert order(server, "START", found["name"]).outcome == "started"
+    assert sealed().endswith(b"ok")
+
+
+@pytest.mark.parametrize("engine", UVICORN_ENGINES)
+@pytest.mark.parametrize("place", ["uds", "localhost"])
+def test_unix_sockets_and_ports_of_both_families_obey_too(
+    engine: str, place: str, server: FakePilothouse, program: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "Config.toml").write_text(server.config_toml() + "heartbeatInterval = 1\n")
+    path, port = str(tmp_path / "s.sock"), free_port()
+    where = f"uds={path!r}" if place == "uds" else f"host='localhost', port={port}"
+    source = ENGINES[engine].replace("PORT", str(port))
+    program.start(re.sub(r'host="127.*?log_level', f"{where}, log_level", source))
+    found = listener(server)
+    server.wait_for_channel()
+
+    def answered() -> bool:
+        family = socket.AF_UNIX if place == "uds" else socket.AF_INET
+        with socket.socket(family) as opened:
+            opened.settimeout(5)
+            opened.connect(path if place == "uds" else ("127.0.0.1", port))
+            opened.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            return opened.recv(65536).startswith(b"HTTP/1.1 200")
+
+    for _ in range(2):
+        assert answered()
+        assert order(server, "STOP", found["name"]).outcome == "stopped"
+        with pytest.raises((ConnectionRefusedError, FileNotFoundError)):
+            answered()
+        assert last_state(server, found["name"])[0] == "disabled"
+        assert order(server, "START", found["name"]).outcome == "started"
+    assert answered()
+
+
 @engines
 def test_a_restart_ends_the_lifespan_in_order(engine: str, server: FakePilothouse, start: Any) -> None:
     process, _, port = start(engine)
@@ -225,7 +298,7 @@ def test_no_request_is_lost_over_stops_under_load(engine: str, server: FakePilot
     _, name, port = start(engine)
     load = Load(port)
     time.sleep(0.5)
-    stops = 5
+    stops = 10
     for _ in range(stops):
         assert order(server, "STOP", name).outcome == "stopped"
         assert answers(port) is None

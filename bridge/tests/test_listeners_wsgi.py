@@ -188,12 +188,12 @@ def test_no_request_is_lost_over_stops_under_load(engine: str, server: FakePilot
     _, name, port = start(engine)
     load = Load(port)
     time.sleep(0.5)
-    stops = 5
+    stops = 10
     for _ in range(stops):
         assert order(server, "STOP", name).outcome == "stopped"
         assert answers(port) is None
         assert order(server, "START", name).outcome == "started"
-        time.sleep(0.7)
+        time.sleep(0.4)
     load.end()
     result = f"{load.good} good, {load.refused} refused, {len(load.broken)} broken in {stops} stops"
     assert load.good > 100

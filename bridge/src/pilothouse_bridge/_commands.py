@@ -8,7 +8,7 @@ import contextlib
 import queue
 import threading
 import time
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from typing import Final, final
 
@@ -46,13 +46,16 @@ class Commands:
         self._lock = threading.Lock()
         self._queue: queue.Queue[Command | Result | None] = queue.Queue(QUEUE_LIMIT)
         self._results: OrderedDict[str, Result | None] = OrderedDict()
+        self._forged: deque[str] = deque(maxlen=QUEUE_LIMIT)
         self._thread: threading.Thread | None = None
         self._closed = False
 
     def offer(self, command: Command) -> None:
         """Take a command from whichever way it came; returns at once."""
         if not is_genuine(self._key(), self._runtime_id, command):
-            _say.warning("Command %s is refused: its signature does not fit. Fix: look at who sends commands", command)
+            if command.command_id not in self._forged:  # a server repeats itself with every heartbeat
+                self._forged.append(command.command_id)
+                _say.warning("Command %s is refused: its signature does not fit. Fix: look at who sends it", command)
             # Not remembered: a forged command must not use up the id of a true one.
             self._answer(
                 _failed(

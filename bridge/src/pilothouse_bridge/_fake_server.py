@@ -128,6 +128,7 @@ def _handler(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     timeout = 60
+    disable_nagle_algorithm = True  # else each answer waits 40 ms for the client's acknowledgement of its headers
     receiver: Receiver
 
     def do_POST(self) -> None:

@@ -146,14 +146,15 @@ def take_the_rest(copy: socket.socket) -> list[socket.socket]:
 
 
 def is_readable(descriptor: int) -> bool:
-    """Whether something has arrived that nobody has read yet."""
+    """Whether something has arrived that nobody has read yet, and whoever sent it is still there."""
     import select
 
     try:
         if hasattr(select, "poll"):  # select() knows no descriptor above 1023
+            gone = getattr(select, "POLLRDHUP", 0) | select.POLLHUP | select.POLLERR | select.POLLNVAL
             poller = select.poll()
-            poller.register(descriptor, select.POLLIN)
-            return bool(poller.poll(0))
+            poller.register(descriptor, select.POLLIN | gone)
+            return any(not events & gone for _, events in poller.poll(0))
         return bool(select.select([descriptor], [], [], 0)[0])
     except (OSError, ValueError):
         return False

@@ -138,7 +138,7 @@ async def open_again(server: LoopServer, fresh: list[tuple[socket.socket, ssl.SS
     opened: list[Any] = []
     try:
         for one, context in fresh:
-            opened.append(await loop.create_server(server.factory(), sock=one, ssl=context, backlog=server.backlog()))
+            opened.append(await _listen(loop, server, one, context))
     except BaseException:
         for made in opened:
             made.close()
@@ -147,6 +147,14 @@ async def open_again(server: LoopServer, fresh: list[tuple[socket.socket, ssl.SS
         raise
     for made in opened:
         server.keep(made)
+
+
+async def _listen(
+    loop: asyncio.AbstractEventLoop, server: LoopServer, one: socket.socket, context: ssl.SSLContext | None
+) -> asyncio.AbstractServer:
+    if one.family in {socket.AF_INET, socket.AF_INET6}:
+        return await loop.create_server(server.factory(), sock=one, ssl=context, backlog=server.backlog())
+    return await loop.create_unix_server(server.factory(), sock=one, ssl=context, backlog=server.backlog())
 
 
 async def finish(server: LoopServer, grace_s: float) -> Drained:

@@ -107,7 +107,7 @@ class Hypercorn:
         servings: list[Serving] = []
         for one, context in run.open_bounds():
             run.addresses.setdefault(one.key, (one, context))
-        for key, (one, context) in run.addresses.items():
+        for key, (one, context) in list(run.addresses.items()):  # two threads look
             memory = run.memories.get(key)
             protocol = "HTTP" if context is None else "HTTPS"
             host, port = (str(one.address[0]), int(one.address[1])) if one.is_inet else (str(one.address), None)

@@ -128,7 +128,7 @@ def _addresses(server: Any, memories: dict[object, "Memory"]) -> list[tuple[tupl
     opened = _open_addresses(server) if server.started else []
     stopped = [
         ((str(one.address[0]), int(one.address[1])) if one.is_inet else (str(one.address), None))
-        for memory in memories.values()
+        for memory in list(memories.values())  # two threads look
         if memory.state not in {ListenerState.ENABLED, ListenerState.GATED}
         for one in memory.bounds[:1]
     ]
