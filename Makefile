@@ -21,7 +21,7 @@ up: $(STAMPS)/server console/dist/index.html ## Set up everything, start the con
 test: test-console test-python ## Set up everything and pass every test, in a real browser too
 
 test-python: $(STAMPS)/dev console/dist/index.html ## The tests of bridge, server and example, and the end-to-end story
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 4 --dist loadgroup
 
 test-console: $(STAMPS)/console console/dist/index.html ## The console's unit tests, and its stories on the mocked API
 	$(NPM) test

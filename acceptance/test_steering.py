@@ -5,7 +5,7 @@ import re
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -39,21 +39,22 @@ def entry(page: Page, name: str) -> Locator:
 @pytest.fixture
 def greeter(
     page: Page, control_plane: ControlPlane, start: Callable[..., Program], tmp_path: Path, free_port: Callable[[], int]
-) -> tuple[Program, int]:
-    """A newcomer's program that runs and is shown."""
+) -> Iterator[tuple[Program, int]]:
+    """A newcomer's program that runs and is shown under a name of its own, `steered-<port>`."""
+    port = free_port()
     snippet = add_runtime(page, "Development")
     configure(
         tmp_path, snippet, control_plane.runtime_url,
-        project="steering", integration="greeter", unique_runtime_name="steered-1",
+        project="steering", integration="greeter", unique_runtime_name=f"steered-{port}",
     )  # fmt: skip
     (tmp_path / "program.py").write_text(NEWCOMERS_PROGRAM)
-    port = free_port()
     program = start([sys.executable, "program.py"], cwd=tmp_path, PORT=str(port))
     page.get_by_role("dialog", name="Add Runtime").get_by_text("Got it").wait_for()
     page.keyboard.press("Escape")
-    expect(row(page, "Development", "steered-1")).to_contain_text("Running")
+    expect(row(page, "Development", f"steered-{port}")).to_contain_text("Running")
     until(lambda: is_open(port))
-    return program, port
+    yield program, port
+    program.stop()
 
 
 def test_a_listener_is_stopped_from_the_console_and_the_command_is_seen_confirmed(
@@ -83,14 +84,14 @@ def test_a_listener_is_stopped_from_the_console_and_the_command_is_seen_confirme
 
     # the runtime's own page tells the same story
     page.goto("/runtimes?environment=dev")
-    page.get_by_role("link", name="steered-1", exact=True).first.click()
-    page.get_by_role("heading", name="steered-1", level=1).wait_for()
+    page.get_by_role("link", name=f"steered-{port}", exact=True).first.click()
+    page.get_by_role("heading", name=f"steered-{port}", level=1).wait_for()
     commands = page.get_by_role("region", name=re.compile("commands", re.IGNORECASE))
     expect(commands.get_by_text("Confirmed", exact=True).first).to_be_visible()
 
 
 def test_a_crash_is_seen_without_waiting_for_heartbeats(page: Page, greeter: tuple[Program, int]) -> None:
-    program, _ = greeter
-    shown = row(page, "Development", "steered-1")
+    program, port = greeter
+    shown = row(page, "Development", f"steered-{port}")
     program.stop(signal.SIGKILL)
     expect(shown).to_contain_text("Its channel from 127.0.0.1 broke and it did not come back", timeout=5_000)

@@ -143,7 +143,7 @@ def test_a_restart_of_the_control_plane_marks_nobody_offline(
     start: Callable[..., Program], browser: Browser, tmp_path: Path, free_port: Callable[[], int]
 ) -> None:
     """Its own control plane: the ports stay, the process goes; the page tells the truth all the way through."""
-    environment = {"PILOTHOUSE_OFFLINE_AFTER_S": "5", "PILOTHOUSE_ADMIN_PASSWORD": PASSWORD}
+    environment = {"PILOTHOUSE_OFFLINE_AFTER_S": "30", "PILOTHOUSE_ADMIN_PASSWORD": PASSWORD}
     ports = ["--runtime-port", str(free_port()), "--console-port", str(free_port())]
 
     def serve_again() -> tuple[Program, str, str]:

@@ -181,8 +181,9 @@ def test_the_signatures_of_the_contract_are_ours(name: str) -> None:
 
 @pytest.mark.parametrize("name", FOR_US)
 def test_the_contracts_commands_get_the_contracts_results(
-    name: str, desk: Callable[..., Desk], logger: Callable[[str], logging.Logger]
+    name: str, desk: Callable[..., Desk], logger: Callable[[str], logging.Logger], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(logging.root.manager, "loggerDict", {})  # what other tests left is none of the contract's
     audit = logger("orders.audit")
     if name in {"py-list-loggers", "py-reset-logger-level"}:
         if name == "py-list-loggers":

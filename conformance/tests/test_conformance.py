@@ -32,7 +32,9 @@ def verdicts(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     """Judge a fresh control plane by the cases of which there are tests to be run; gives the verdicts by their labels."""
     folder = tmp_path_factory.mktemp("conformance")
     wanted = [getattr(item, "callspec", None) for item in request.session.items]
-    numbers = {spec.params["number"] for spec in wanted if spec and "number" in spec.params}
+    # Tests of other rooms may have a parameter of that name too.
+    params = [spec.params["number"] for spec in wanted if spec and "number" in spec.params]
+    numbers = {number for number in params if isinstance(number, int)}
     with_goldens = any(spec and "message" in spec.params for spec in wanted)
     pem = folder / "fake-mi.pem"
     pem.write_text(self_signed("127.0.0.1"))

@@ -552,7 +552,7 @@ async def test_a_closed_client_takes_no_calls_and_ends_those_under_way(mi: FakeM
 
 
 def test_every_failure_has_a_fix_and_a_place_in_the_how_to_page() -> None:
-    page = (Path(__file__).parents[3] / "docs" / "howto" / "connect-a-micro-integrator.md").read_text()
+    page = (Path(__file__).parents[3] / "docs" / "howto" / "a-change-has-stalled.md").read_text()
 
     for kind in Failure:
         assert ManagementFailure(kind, "x").fix

@@ -69,7 +69,8 @@ def plan(wishes: Sequence[Wish], situation: Situation, commands: Iterable[Comman
     waiting: list[Command] = []
     ended: dict[int, Command] = {}
     served: set[int] = set()
-    for command in commands:
+    # Those that ended first: what ends now is the latest word on its wish.
+    for command in sorted(commands, key=_is_open):
         if not command.is_open:
             if command.wish_number is not None:
                 ended[command.wish_number] = command
@@ -157,6 +158,10 @@ def _ending_of_request(command: Command, situation: Situation, now: Instant) -> 
         )
         return Ending(command=command, state=CommandState.EXPIRED, reason=reason)
     return None
+
+
+def _is_open(command: Command) -> bool:
+    return command.is_open
 
 
 def _is_another_life(command: Command, situation: Situation) -> bool:
