@@ -41,6 +41,17 @@ def add_runtime(page: Page, environment: str) -> str:
     return page.evaluate("navigator.clipboard.readText()")
 
 
+def see_it_arrive(page: Page, runtime: str | None = None) -> None:
+    """Wait until the dialog tells of the first heartbeat, then close it with the pointer out of the table's way.
+
+    A row that comes while the pointer rests on the table waits behind "1 new", as it should.
+    """
+    told = f"Got it: {runtime} is RUNNING" if runtime else "Got it"
+    expect(page.get_by_role("dialog", name="Add Runtime").get_by_text(told)).to_be_visible()
+    page.mouse.move(0, 0)
+    page.keyboard.press("Escape")
+
+
 def configure(folder: Path, snippet: str, runtime_url: str, **values: str) -> None:
     """Paste the snippet beside a program and fill in what it leaves open."""
     for placeholder, value in values.items():

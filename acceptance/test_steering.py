@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 from stage import ControlPlane, Program, until
-from steps import NEWCOMERS_PROGRAM, add_runtime, configure, row
+from steps import NEWCOMERS_PROGRAM, add_runtime, configure, row, see_it_arrive
 
 pytestmark = [pytest.mark.needs_browser, pytest.mark.xdist_group("browser"), pytest.mark.timeout(180)]
 
@@ -49,8 +49,7 @@ def greeter(
     )  # fmt: skip
     (tmp_path / "program.py").write_text(NEWCOMERS_PROGRAM)
     program = start([sys.executable, "program.py"], cwd=tmp_path, PORT=str(port))
-    page.get_by_role("dialog", name="Add Runtime").get_by_text("Got it").wait_for()
-    page.keyboard.press("Escape")
+    see_it_arrive(page)
     expect(row(page, "Development", f"steered-{port}")).to_contain_text("Running")
     until(lambda: is_open(port))
     yield program, port

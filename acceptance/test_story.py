@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 from stage import PASSWORD, TREE, ControlPlane, Program, until
-from steps import NEWCOMERS_PROGRAM, add_runtime, card, configure, row
+from steps import NEWCOMERS_PROGRAM, add_runtime, card, configure, row, see_it_arrive
 
 pytestmark = [pytest.mark.needs_browser, pytest.mark.xdist_group("browser"), pytest.mark.timeout(180)]
 
@@ -34,9 +34,7 @@ def test_a_newcomers_program_is_seen_lost_and_seen_again(
         return start([sys.executable, "program.py"], cwd=tmp_path, PORT=str(free_port()))
 
     program = run()
-    dialog = page.get_by_role("dialog", name="Add Runtime")
-    expect(dialog.get_by_text("Got it: greeter-1 is RUNNING")).to_be_visible()
-    page.keyboard.press("Escape")
+    see_it_arrive(page, "greeter-1")
     shown = row(page, "Development", "greeter-1")
     expect(shown).to_contain_text("Running")
     expect(shown).to_contain_text(re.compile(r"greetings\s*/\s*greeter"))
@@ -76,8 +74,7 @@ def test_two_nodes_of_one_integration_are_two_entries_and_one_does_not_flicker_w
             [sys.executable, "-m", "order_service"],
             cwd=tmp_path / name, PYTHONPATH=str(TREE / "examples" / "order-service"), ORDER_SERVICE_PORT="0",
         )  # fmt: skip
-    page.get_by_role("dialog").get_by_text("Got it").wait_for()
-    page.keyboard.press("Escape")
+    see_it_arrive(page)
     first, second = row(page, "Development", "twin-1"), row(page, "Development", "twin-2")
     expect(first).to_contain_text("Running")
     expect(second).to_contain_text("Running")
@@ -170,8 +167,7 @@ def test_a_restart_of_the_control_plane_marks_nobody_offline(
         [sys.executable, "-m", "order_service"],
         cwd=tmp_path / "node", PYTHONPATH=str(TREE / "examples" / "order-service"), ORDER_SERVICE_PORT="0",
     )  # fmt: skip
-    page.get_by_role("dialog").get_by_text("Got it").wait_for()
-    page.keyboard.press("Escape")
+    see_it_arrive(page)
     shown = row(page, "Development", "steady-1")
     expect(shown).to_contain_text("Running")
 

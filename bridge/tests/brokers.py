@@ -222,7 +222,7 @@ def steer(source: FastStream, name: str) -> Steerable:
     return found
 
 
-def eventually(condition: Callable[[], object], within_s: float = 20, what: str = "it did not come to pass") -> None:
+def eventually(condition: Callable[[], object], within_s: float = 60, what: str = "it did not come to pass") -> None:
     deadline = time.monotonic() + within_s
     while not condition():
         assert time.monotonic() < deadline, what
@@ -257,9 +257,12 @@ def cycle(
     cycles: int = 3,
     pause_s: float = 0.002,
     while_stopped: Callable[[], object] = lambda: None,
-    settle_s: float = 20,
+    settle_s: float = 60,
 ) -> Cycled:
-    """Publish without pause; stop and start; then let all that was sent be handled."""
+    """Publish without pause; stop and start; then let all that was sent be handled.
+
+    `settle_s` is longer than the 30 s after which JetStream delivers anew what was on its way to a closed request.
+    """
     cycled = Cycled(traffic, [], [], [])
     sending = asyncio.run_coroutine_threadsafe(traffic.send(publish, pause_s), loop.loop)
     for _ in range(cycles):
