@@ -1,0 +1,74 @@
+"""Who somebody is according to a store that is not ours, and how such a store refuses or fails."""
+
+from typing import Final
+
+import msgspec
+
+from pilothouse.base.errors import NotSignedIn, Unavailable
+
+GROUPS_MAX: Final = 1_000
+"""Groups taken of one person, in the order of the answer. Groups only ever grant, so the rest is missed, not gained."""
+VALUE_CHARS_MAX: Final = 1_024
+"""Characters of one value (a name, a group, a claim); longer ones are left out."""
+
+
+class ExternalIdentity(msgspec.Struct, frozen=True, kw_only=True):
+    """A person whom an external store vouches for. (`issuer`, `subject`) is the key; a name may change hands."""
+
+    issuer: str
+    """The issuer's URL for OIDC, `ldap:<host>/<base>` for a directory."""
+    subject: str
+    """OIDC's `sub`; for a directory entryUUID or objectGUID where they can be read, else the DN in lower case."""
+    username: str
+    display_name: str
+    email: str | None
+    groups: tuple[str, ...]
+    """Values of the groups claim; for a directory the names of groups."""
+    claims: dict[str, tuple[str, ...]]
+    """Every claim that is text or a list of texts; for a directory the attributes, `memberOf` with whole DNs."""
+
+
+class ExternalRefused(NotSignedIn):
+    """The name or the password is wrong."""
+
+    code = "SIGN_IN_REFUSED"
+
+    def __init__(self) -> None:
+        # One sentence for every cause: what is wrong with the account is not for a guesser to learn.
+        super().__init__(fix="Check both, or ask your administrator whether your account may sign in here.")
+
+
+class OidcRefused(NotSignedIn):
+    """The sign-in at the identity provider did not prove who you are."""
+
+    code = "OIDC_REFUSED"
+
+    def __init__(self, cause: str, *, fix: str = "Start the sign-in again.") -> None:
+        self.cause = cause
+        super().__init__(f"Single sign-on was refused: {cause}", fix=fix)
+
+
+class ProviderUnavailable(Unavailable):
+    """An external user store does not answer."""
+
+    code = "PROVIDER_UNAVAILABLE"
+
+    def __init__(self, store: str, cause: str) -> None:
+        self.store = store
+        self.cause = cause
+        super().__init__(
+            f"{store} cannot be asked now: {cause} People of other user stores may still sign in.",
+            fix="Try again in a minute. The administrator finds the cause in the control plane's log.",
+        )
+
+
+def as_claims(found: dict[str, object]) -> dict[str, tuple[str, ...]]:
+    """Keep what is text or a list of texts: that is what a mapping can compare."""
+    return {name: values for name, value in found.items() if (values := as_texts(value))}
+
+
+def as_texts(value: object) -> tuple[str, ...]:
+    """Give the texts of a claim; nothing where it is neither a text nor a list that has texts only."""
+    values: list[object] = [value] if isinstance(value, str) else value if isinstance(value, list) else []  # pyright: ignore[reportUnknownVariableType]
+    texts = tuple(each for each in values if isinstance(each, str))
+    return tuple(text for text in texts if 0 < len(text) <= VALUE_CHARS_MAX) if len(texts) == len(values) else ()
