@@ -1,10 +1,12 @@
 """Who somebody is according to a store that is not ours, and how such a store refuses or fails."""
 
+import ssl
+from ipaddress import ip_address
 from typing import Final
 
 import msgspec
 
-from pilothouse.base.errors import NotSignedIn, Unavailable
+from pilothouse.base.errors import CannotStart, NotSignedIn, Unavailable
 
 GROUPS_MAX: Final = 1_000
 """Groups taken of one person, in the order of the answer. Groups only ever grant, so the rest is missed, not gained."""
@@ -72,3 +74,25 @@ def as_texts(value: object) -> tuple[str, ...]:
     values: list[object] = [value] if isinstance(value, str) else value if isinstance(value, list) else []  # pyright: ignore[reportUnknownVariableType]
     texts = tuple(each for each in values if isinstance(each, str))
     return tuple(text for text in texts if 0 < len(text) <= VALUE_CHARS_MAX) if len(texts) == len(values) else ()
+
+
+def client_tls(ca_file: str | None, *, setting: str) -> ssl.SSLContext:
+    """Make the TLS settings of a client that checks host name and authority; a given authority is the only one trusted.
+
+    Raises: CannotStart when the file is no certificate; `setting` is where it was named
+    """
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except OSError as error:  # ssl.SSLError is one
+        raise CannotStart(
+            f"{setting} names {ca_file}, which cannot be read as certificates in PEM ({error}).",
+            fix=f"Set {setting} to the authority's certificate, in PEM, readable for the control plane.",
+        ) from None
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host is this machine for sure: what is sent there crosses no network."""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
