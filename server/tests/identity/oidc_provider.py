@@ -49,7 +49,7 @@ class RunningProvider:
                     location = answer.headers.get("Location", "")
                 if is_form:
                     form = {"username": username} | ({"deny": "1"} if deny else {})
-                elif location.startswith(self.issuer) or location.startswith("/"):
+                elif location.startswith((self.issuer, "/")):
                     url = location if location.startswith("http") else self.issuer + location
                 else:
                     return dict(parse_qsl(urlsplit(location).query))
@@ -65,7 +65,7 @@ def running_provider(
     issuer = f"http://127.0.0.1:{(port := _free_port())}"
     environment = {"PATH": os.environ.get("PATH", ""), "CLAIMS_IN_ID_TOKEN": "1" if claims_in_id_token else ""}
     command = [node, str(HERE / "provider.mjs"), str(port), *redirect_uris]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment) as process:
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment) as process:  # noqa: S603 - our own
         try:
             _wait_until_ready(issuer, process)
             yield RunningProvider(issuer)
@@ -92,7 +92,7 @@ def _installed() -> str:
         if not stamp.exists() or stamp.read_text() != lock:
             environment = os.environ | {"PATH": f"{Path(node).parent}{os.pathsep}{os.environ.get('PATH', '')}"}
             command = [npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts"]
-            done = subprocess.run(
+            done = subprocess.run(  # noqa: S603 - our own
                 command, cwd=HERE, env=environment, capture_output=True, text=True, check=False, timeout=240
             )
             if done.returncode != 0:
@@ -119,7 +119,7 @@ def _wait_until_ready(issuer: str, process: subprocess.Popen[bytes]) -> None:
         if process.poll() is not None:
             pytest.fail(f"the provider ended with {process.returncode}")
         try:
-            with urllib.request.urlopen(f"{issuer}/.well-known/openid-configuration", timeout=2):
+            with urllib.request.urlopen(f"{issuer}/.well-known/openid-configuration", timeout=2):  # noqa: S310 - http, ours
                 return
         except OSError:
             time.sleep(0.1)

@@ -155,7 +155,9 @@ async def test_a_directory_that_is_down_is_named_and_found_again(tmp_path: Path)
         directory = searching(own)
         await directory.check()
         own.stop()
-        with pytest.raises(ProviderUnavailable, match="The directory cannot be asked now.*may still sign in") as caught:
+        with pytest.raises(
+            ProviderUnavailable, match=r"The directory cannot be asked now.*may still sign in"
+        ) as caught:
             await directory.authenticate("ann", "ann-password")
         assert caught.value.code == "PROVIDER_UNAVAILABLE"
         with pytest.raises(ProviderUnavailable):
@@ -208,8 +210,8 @@ def test_clear_text_over_a_network_must_be_asked_for() -> None:
 
 def test_certificates_are_checked_even_when_clear_text_is_allowed() -> None:
     directory = Directory(LdapSettings(url="ldaps://directory.example.com", user_base="dc=example", insecure=True))
-    assert directory._tls.check_hostname
-    assert directory._tls.verify_mode is ssl.CERT_REQUIRED
+    assert directory._address.tls.check_hostname
+    assert directory._address.tls.verify_mode is ssl.CERT_REQUIRED
 
 
 def _person(uid: str, below: str) -> str:

@@ -18,7 +18,6 @@ from pilothouse.identity.external import (
     ExternalIdentity,
     ExternalRefused,
     as_claims,
-    client_tls,
 )
 from pilothouse.identity.ldap_connection import Connection, Entry, Outcome, connect, unavailable
 from pilothouse.identity.ldap_names import filled, is_below, name_of
@@ -59,7 +58,6 @@ class Directory:
     def __init__(self, settings: LdapSettings) -> None:
         self._settings = settings
         self._address = address_of(settings)
-        self._tls = client_tls(settings.ca_file, setting="PILOTHOUSE_LDAP_CA_FILE")
         self._slots = asyncio.Semaphore(CONNECTIONS_MAX)
         base = check_settings(settings)
         self.issuer = f"ldap:{self._address.host}/{base}".lower()
@@ -96,7 +94,7 @@ class Directory:
     async def _connected(self) -> AsyncGenerator[Connection]:
         try:
             async with asyncio.timeout(self._settings.timeout_s), self._slots:
-                connection = await connect(self._address, self._tls)
+                connection = await connect(self._address)
                 try:
                     yield connection
                 except BaseException:

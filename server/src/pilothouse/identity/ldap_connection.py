@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import ssl
 from collections import deque
-from typing import Final, TypeVar
+from typing import Final, TypeVar, cast
 
 import msgspec
 from sansldap import BindResponse as _BindResponse
@@ -30,7 +30,7 @@ from pilothouse.identity.external import ProviderUnavailable
 STORE: Final = "The directory"
 ANSWER_BYTES_MAX: Final = 512 * 1024
 """Bytes taken over one connection; a directory that sends more is cut off."""
-SLICE_BYTES: Final = 16_384
+SLICE_BYTES: Final = 4_096
 """Bytes decoded at a time; between two slices others have their turn."""
 _GOODBYE_S: Final = 0.5
 
@@ -42,8 +42,10 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
 
     host: str
     port: int
+    tls: ssl.SSLContext | None
+    """None: in clear text."""
     is_ldaps: bool
-    start_tls: bool
+    """Encrypted from the beginning; with TLS and without this it is StartTLS."""
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -81,19 +83,20 @@ class Line(asyncio.Protocol):
         self.chunks: asyncio.Queue[bytes] = asyncio.Queue()
         self.gone = asyncio.Event()
         self._received_bytes = 0
-        self._transport: asyncio.BaseTransport | None = None
+        self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Note what to cut off."""
-        self._transport = transport
+        # uvloop's transports are no subclasses of asyncio's: asking for the class would never find one.
+        self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
         """Queue what came, unless it is too much by now."""
         self._received_bytes += len(data)
-        if self._received_bytes > ANSWER_BYTES_MAX and isinstance(self._transport, asyncio.Transport):
-            self._transport.abort()
-        else:
+        if self._received_bytes <= ANSWER_BYTES_MAX:
             self.chunks.put_nowait(data)
+        elif self._transport is not None:
+            self._transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wake who waits: an empty chunk is the end."""
@@ -106,13 +109,16 @@ class Line(asyncio.Protocol):
 
         Raises: ProviderUnavailable when no more will come
         """
-        chunk = await self.chunks.get()
-        if not chunk:
-            too_much = self._received_bytes > ANSWER_BYTES_MAX
-            raise unavailable(
-                f"its answer is longer than {ANSWER_BYTES_MAX} bytes." if too_much else "it closed the connection."
-            )
-        return chunk
+        if chunk := await self.chunks.get():
+            return chunk
+        raise self.why_gone()
+
+    def why_gone(self) -> ProviderUnavailable:
+        """Say why nothing comes any more."""
+        too_much = self._received_bytes > ANSWER_BYTES_MAX
+        return unavailable(
+            f"its answer is longer than {ANSWER_BYTES_MAX} bytes." if too_much else "it closed the connection."
+        )
 
 
 class Connection:
@@ -161,6 +167,8 @@ class Connection:
         if self._ready or not self._line.chunks.empty():
             # Sent in clear text behind the answer: it would count as said under TLS (CVE-2011-0411 and its kin).
             raise unavailable("it sent more in clear text after it had agreed to encrypt.")
+        if self._line.gone.is_set() or self._transport.is_closing():
+            raise self._line.why_gone()
         loop = asyncio.get_running_loop()
         # Nothing is awaited between the look into the queue and here, and reading pauses before the first octet of TLS.
         secured = await loop.start_tls(self._transport, self._line, tls, server_hostname=host)
@@ -168,12 +176,13 @@ class Connection:
             raise unavailable("it closed the connection.")
         self._transport = secured
         self._line.connection_made(secured)
+        self._session = LDAPClient()  # the former may hold the beginning of a message that came in clear text
 
     async def close(self) -> None:
         """Say goodbye and close."""
-        with contextlib.suppress(LDAPError):
+        with contextlib.suppress(LDAPError, ProviderUnavailable):
             self._session.unbind()
-            self._transport.write(self._session.data_to_send())
+            self._send()
         self._transport.close()
         try:
             async with asyncio.timeout(_GOODBYE_S):
@@ -187,7 +196,7 @@ class Connection:
 
     async def _answer(self, asked: int, kind: type[M]) -> M:
         """Send what is to be sent, and wait for the next message about it."""
-        self._transport.write(self._session.data_to_send())
+        self._send()
         while not self._ready:
             chunk = await self._line.next()
             for begin in range(0, len(chunk), SLICE_BYTES):
@@ -198,6 +207,13 @@ class Connection:
             raise unavailable("it answered something that was not asked.")
         return message
 
+    def _send(self) -> None:
+        octets = self._session.data_to_send()
+        if octets and (self._line.gone.is_set() or self._transport.is_closing()):
+            raise self._line.why_gone()
+        if octets:
+            self._transport.write(octets)
+
     def _take(self, octets: bytes) -> None:
         try:
             self._ready.extend(self._session.receive(octets))
@@ -205,27 +221,26 @@ class Connection:
             raise unavailable(f"it does not speak LDAP as expected ({str(error)[:200]}).") from None
 
 
-async def connect(address: Address, tls: ssl.SSLContext) -> Connection:
-    """Connect to a directory, encrypted where that is asked for.
+async def connect(address: Address) -> Connection:
+    """Connect to a directory, encrypted where its address says so.
 
     Raises: ProviderUnavailable
     """
     loop = asyncio.get_running_loop()
     connection: Connection | None = None
+    at_once = address.tls if address.is_ldaps else None
+    name = address.host if address.is_ldaps else None
     try:
-        if address.is_ldaps:
-            made = await loop.create_connection(Line, address.host, address.port, ssl=tls, server_hostname=address.host)
-        else:
-            made = await loop.create_connection(Line, address.host, address.port)
+        made = await loop.create_connection(Line, address.host, address.port, ssl=at_once, server_hostname=name)
         connection = Connection(*made)
-        if address.start_tls:
-            await connection.start_tls(tls, address.host)
+        if address.tls is not None and not address.is_ldaps:
+            await connection.start_tls(address.tls, address.host)
     except BaseException as error:
         if connection is not None:
             connection.abort()
         if isinstance(error, ssl.SSLCertVerificationError):
             raise unavailable(f"its certificate is not trusted ({error.verify_message}).") from None
-        if isinstance(error, OSError) and not isinstance(error, TimeoutError):
+        if isinstance(error, OSError | UnicodeError) and not isinstance(error, TimeoutError):
             raise unavailable(f"the connection failed ({str(error) or type(error).__name__}).") from None
         raise
     return connection

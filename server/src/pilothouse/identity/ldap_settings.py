@@ -7,7 +7,7 @@ import msgspec
 from sansldap import LDAPFilter
 
 from pilothouse.base.errors import CannotStart
-from pilothouse.identity.external import is_loopback
+from pilothouse.identity.external import client_tls, is_loopback
 from pilothouse.identity.ldap_connection import Address
 from pilothouse.identity.ldap_names import filled
 
@@ -76,7 +76,9 @@ def address_of(settings: LdapSettings) -> Address:
             f"Passwords would go to {host} in clear text.",
             fix="Use ldaps://, or PILOTHOUSE_LDAP_START_TLS=on; PILOTHOUSE_LDAP_INSECURE=on takes the risk.",
         )
-    return Address(host=host, port=port or _PORTS[parts.scheme], is_ldaps=is_ldaps, start_tls=settings.start_tls)
+    is_encrypted = is_ldaps or settings.start_tls
+    tls = client_tls(settings.ca_file, setting="PILOTHOUSE_LDAP_CA_FILE") if is_encrypted else None
+    return Address(host=host, port=port or _PORTS[parts.scheme], tls=tls, is_ldaps=is_ldaps)
 
 
 def check_settings(settings: LdapSettings) -> str:
