@@ -61,6 +61,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     token_issuer: str = "icp-runtime-jwt-issuer"  # noqa: S105 - the wire's name
     token_audience: str = "icp-server"  # noqa: S105 - the wire's name
     token_skew_s: int = 60
+    graphql_introspection: bool = True
+    graphql_persisted_only: bool = False
+    graphiql: bool = False
+    follow_events_s: float = 0.0
     log_level: str = "INFO"
     log_format: str = "text"
 
@@ -220,6 +224,33 @@ TABLE: tuple[Setting, ...] = (
         meaning="Seconds by which a runtime's clock may be off before its tokens are refused.",
     ),
     Setting(
+        variable="PILOTHOUSE_GRAPHQL_INTROSPECTION",
+        field="graphql_introspection",
+        default="on",
+        meaning="`off` keeps the GraphQL schema from telling itself, also to those who are signed in.",
+    ),
+    Setting(
+        variable="PILOTHOUSE_GRAPHQL_PERSISTED_ONLY",
+        field="graphql_persisted_only",
+        default="off",
+        meaning="`on` runs the console's own queries alone, whoever asks: no scripts, no GraphiQL.",
+    ),
+    Setting(
+        variable="PILOTHOUSE_GRAPHIQL",
+        field="graphiql",
+        default="off",
+        meaning="`on` serves `/graphiql`, a page to write GraphQL queries on.",
+    ),
+    Setting(
+        variable="PILOTHOUSE_FOLLOW_EVENTS_S",
+        field="follow_events_s",
+        default="0",
+        meaning=(
+            "Seconds between two looks at what other processes wrote into the same database; 0 where this process writes alone, "
+            "as it does with the embedded one."
+        ),
+    ),
+    Setting(
         variable="PILOTHOUSE_LOG_LEVEL", field="log_level", default="INFO", meaning="DEBUG, INFO, WARNING or ERROR."
     ),
     Setting(
@@ -309,6 +340,12 @@ def _check_commands(settings: Settings, by_field: Mapping[str, Setting]) -> None
         raise _invalid(by_field["write_deadline_s"], str(settings.write_deadline_s), "It is 1 to 3600 seconds.")
 
 
+def _check_following(settings: Settings, setting: Setting) -> None:
+    every_s = settings.follow_events_s
+    if every_s != 0 and not 0.01 <= every_s <= 60:  # noqa: PLR2004 - a hundredth of a second to a minute
+        raise _invalid(setting, str(every_s), "It is 0, or 0.01 to 60 seconds.")
+
+
 def _check(settings: Settings) -> None:
     by_field = {setting.field: setting for setting in TABLE}
     for field in ("runtime_port", "console_port"):
@@ -323,6 +360,7 @@ def _check(settings: Settings) -> None:
         raise _invalid(by_field["beats_per_s_max"], str(settings.beats_per_s_max), "It is 1 to 1000000.")
     _check_allow_list(settings, by_field["mi_allow"])
     _check_commands(settings, by_field)
+    _check_following(settings, by_field["follow_events_s"])
     if not 0 <= settings.token_skew_s <= 3_600:  # noqa: PLR2004 - an hour at most
         raise _invalid(by_field["token_skew_s"], str(settings.token_skew_s), "It is 0 to 3600 seconds.")
     if settings.log_level not in ("DEBUG", "INFO", "WARNING", "ERROR"):

@@ -147,7 +147,7 @@ async def test_only_the_scope_that_was_asked_for_is_told(plane, admin, runtime) 
 
 
 async def test_the_stream_ends_with_the_session(plane, admin, runtime, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pilothouse.api.graphql.endpoint.KEEP_ALIVE_S", 0.05)
+    monkeypatch.setattr("pilothouse.api.graphql.endpoint.RECHECK_S", 0.05)
     assert GraphQLEndpoint  # the constant is read by the endpoint at each turn
     async with following(plane, admin):
         assert len(plane.bus) == 1

@@ -9,11 +9,13 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
 
+from pilothouse.api import graphiql
 from pilothouse.api.console import Console
 from pilothouse.api.context import Services
 from pilothouse.api.graphql.endpoint import GraphQLEndpoint
+from pilothouse.api.graphql.websocket import GraphQLWebSockets
 from pilothouse.api.openapi import describe
 from pilothouse.api.problems import defect, problem_of, status_of
 from pilothouse.api.rest import ROUTES, Handler, json_response
@@ -45,10 +47,13 @@ def build(services: Services, console: Console) -> Starlette:
 
     methods = {route.path: route.method for route in ROUTES} | {"/graphql": "POST"}
     graphql = GraphQLEndpoint(services)
+    sockets = GraphQLWebSockets(graphql, services)
     return Starlette(
         routes=[
             *(Route(route.path, _guarded(route.handler, services), methods=[route.method]) for route in ROUTES),
             Route("/graphql", _guarded(graphql.answer, services), methods=["POST"]),
+            WebSocketRoute("/graphql", sockets.serve),
+            *(Route(path, _guarded(graphiql.answer, services), methods=["GET"]) for path in graphiql.PATHS),
             Route("/openapi.json", openapi, methods=["GET"]),
             Route("/{path:path}", anything_else, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
         ],

@@ -37,6 +37,20 @@ class ApiSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Largest body of any request here."""
     streams_max: int = 1_000
     """Subscriptions at the same time."""
+    introspection: bool = True
+    """Whether the schema tells itself to who is signed in."""
+    graphiql: bool = False
+    """Whether the page to write queries on is served."""
+    persisted_only: bool = False
+    """Whether only the queries of the console's manifest are run."""
+    console_folder: Path | None = None
+    """Where the console's build lies, with its manifest of queries."""
+    connection_init_s: float = 10.0
+    """Units: seconds from a WebSocket's opening until it has said who it is."""
+    connections_per_subject_max: int = 50
+    """WebSockets of one person or token at the same time."""
+    operations_per_connection_max: int = 100
+    """Operations under way over one WebSocket."""
 
 
 class Services(msgspec.Struct, frozen=True, kw_only=True, eq=False):

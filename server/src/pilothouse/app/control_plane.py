@@ -34,6 +34,7 @@ from pilothouse.observe.figures import Figures
 from pilothouse.observe.refusals import RefusalBook
 from pilothouse.operations import housekeeping, liveness, outcomes, steering
 from pilothouse.operations.bus import Bus
+from pilothouse.operations.following import Following
 from pilothouse.presence import Agenda, Board, Turn
 from pilothouse.protocol.channel import ChannelDesk
 from pilothouse.protocol.exchange import Handler
@@ -69,7 +70,8 @@ class ControlPlane:
         """The port that runtimes reach; known for good once it is open."""
         self.figures = Figures()
         self.bus = Bus(self._count_lost)
-        self.store = Store(settings.database_path, self.bus.publish)
+        self.following = Following(self.bus, settings.follow_events_s)
+        self.store = Store(settings.database_path, self.following.committed)
         self.vault = vault
         self.board = Board(
             LivenessRules(offline_after_s=settings.offline_after_s, beats_per_s_max=settings.beats_per_s_max),
@@ -166,6 +168,7 @@ class ControlPlane:
 
     async def start(self) -> None:
         """Read what the last run knew, and begin the periodic work."""
+        await self.following.begin(self.store)
         self.board.load(await self.store.read(lambda connection: list(presence.list_all(connection))))
         self.agenda.load(await self.store.read(commands.list_agenda))
         for place in await self.store.read(desired.list_places):
@@ -181,6 +184,7 @@ class ControlPlane:
             self._work.append(asyncio.create_task(_repeat(job, every_s), name=f"pilothouse-{job.__name__}"))
         self._work.append(asyncio.create_task(self.handing_over.push_wanted(), name="pilothouse-push"))
         self._work.append(asyncio.create_task(self.management.run(), name="pilothouse-management"))
+        self._work.append(asyncio.create_task(self.following.run(self.store), name="pilothouse-following"))
 
     def let_go(self) -> None:
         """End the streams that people and runtimes follow: a stop does not wait for them, and nobody is judged by it.
@@ -372,7 +376,14 @@ class ControlPlane:
             figures=self.figures,
             clock=self.clock,
             organization=await self.organization(),
-            settings=ApiSettings(secure_cookies=settings.console_tls, metrics_token=settings.metrics_token),
+            settings=ApiSettings(
+                secure_cookies=settings.console_tls,
+                metrics_token=settings.metrics_token,
+                introspection=settings.graphql_introspection,
+                graphiql=settings.graphiql,
+                persisted_only=settings.graphql_persisted_only,
+                console_folder=bundled.console_folder(),
+            ),
             schema_path=bundled.schema_path(),
             version=__version__,
             runtime_port=lambda: self.runtime_port,

@@ -62,15 +62,29 @@ class Bus:
     def __len__(self) -> int:
         return len(self._subscriptions)
 
+    @property
+    def closed(self) -> bool:
+        """Whether the control plane stops."""
+        return self._closed
+
     def follow(self, follower: Callable[[Event], None]) -> None:
         """Call a function for every event, at once; for caches."""
         self._followers.append(follower)
 
     def publish(self, happened: Sequence[Event]) -> None:
         """Hand out events that were committed."""
+        self.tell_followers(happened)
+        self.tell_subscriptions(happened)
+
+    def tell_followers(self, happened: Sequence[Event]) -> None:
+        """Bring the caches up to date, and nobody else."""
         for event in happened:
             for follower in self._followers:
                 follower(event)
+
+    def tell_subscriptions(self, happened: Sequence[Event]) -> None:
+        """Tell the listeners, whose events are in the order of their numbers."""
+        for event in happened:
             for subscription in self._subscriptions:
                 if not subscription.offer(event):
                     self._count_lost()

@@ -13,6 +13,7 @@ from uvicorn.server import ServerState
 
 from pilothouse.serving.door import Door, Guest
 from pilothouse.serving.settings import CarrierSettings
+from pilothouse.serving.web_socket import MESSAGE_MAX_BYTES, PING_EVERY_S, PONG_WITHIN_S, WebSocketConnection
 
 AsgiApplication = Any
 """An ASGI application or one of its parameters: dictionaries by specification, so a type would say nothing."""
@@ -35,7 +36,11 @@ class PeopleSide:
         self.config = Config(
             self._carry,
             http="httptools",
-            ws="none",
+            ws=WebSocketConnection,
+            ws_max_size=MESSAGE_MAX_BYTES,
+            ws_ping_interval=PING_EVERY_S,
+            ws_ping_timeout=PONG_WITHIN_S,
+            ws_per_message_deflate=False,
             lifespan="off",
             log_config=None,
             access_log=False,
@@ -49,7 +54,7 @@ class PeopleSide:
 
     async def _carry(self, scope: AsgiApplication, receive: AsgiApplication, send: AsgiApplication) -> None:
         """Run the application; end it at its next word when its peer has gone: no stream outlives its reader."""
-        cycle: RequestResponseCycle = send.__self__
+        cycle: RequestResponseCycle | WebSocketConnection = send.__self__
 
         async def send_to_peer(message: AsgiApplication) -> None:
             if cycle.disconnected:
@@ -78,8 +83,11 @@ class PeopleConnection(HttpToolsProtocol, Guest):
         super().__init__(side.config, side.state, {})
         self._door = door
         self._settings = side.settings
+        self._side = side
         self._head_bytes = 0
         self._in_head = True
+        self._answering = False
+        self._web_socket: WebSocketConnection | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Come in."""
@@ -88,13 +96,18 @@ class PeopleConnection(HttpToolsProtocol, Guest):
         self._door.waiting(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Go; the application hears `http.disconnect`."""
+        """Go; the application hears `http.disconnect` or `websocket.disconnect`."""
+        if self._web_socket is not None:
+            self._web_socket.connection_lost(exc)
         super().connection_lost(exc)
         self._unset_keepalive_if_required()
         self._door.left(self)
 
     def data_received(self, data: bytes) -> None:
         """Read what has come, heads only up to their limit."""
+        if self._web_socket is not None:
+            self._web_socket.data_received(data)
+            return
         if self.transport.is_closing():
             return
         if self._in_head:
@@ -108,6 +121,9 @@ class PeopleConnection(HttpToolsProtocol, Guest):
         """Hear that a head is whole."""
         self._in_head = False
         super().on_headers_complete()
+        if self._becomes_a_web_socket:
+            return
+        self._answering = True
         self._door.reading(self, self._settings.body_timeout_s)
 
     def on_message_complete(self) -> None:
@@ -115,6 +131,8 @@ class PeopleConnection(HttpToolsProtocol, Guest):
         self._in_head = True
         self._head_bytes = 0
         super().on_message_complete()
+        if self._becomes_a_web_socket:
+            return
         if self.cycle.response_complete:
             self._door.waiting(self)
         else:
@@ -122,9 +140,39 @@ class PeopleConnection(HttpToolsProtocol, Guest):
 
     def on_response_complete(self) -> None:
         """Hear that an answer is complete."""
+        self._answering = bool(self.pipeline)
         super().on_response_complete()
         if self._in_head and not self.pipeline and not self.transport.is_closing():
             self._door.waiting(self)
+
+    @property
+    def _becomes_a_web_socket(self) -> bool:
+        """Whether the head that was just read asks for it."""
+        return self.parser is not None and bool(self.parser.should_upgrade()) and self._should_upgrade()
+
+    def handle_websocket_upgrade(self) -> None:
+        """Go on as a WebSocket, behind the same door; until it is answered something, it may have to make room."""
+        if self._answering:
+            self.cut()  # asked for while an answer is under way, which no honest peer does
+            return
+        head = [self.scope["method"].encode(), b" ", self.url, b" HTTP/1.1\r\n"]
+        for name, value in self.headers:
+            head += [name, b": ", value, b"\r\n"]
+        self._web_socket = WebSocketConnection(self._side.config, self._side.state, self._web_socket_is_answered)
+        self._web_socket.connection_made(self.transport)
+        self._web_socket.data_received(b"".join([*head, b"\r\n"]))
+        self._door.waiting(self)
+
+    def _web_socket_is_answered(self) -> None:
+        self._door.busy(self)
+
+    def pause_writing(self) -> None:
+        """Hear that the peer does not read."""
+        (self._web_socket or super()).pause_writing()
+
+    def resume_writing(self) -> None:
+        """Hear that it reads again."""
+        (self._web_socket or super()).resume_writing()
 
     def late(self) -> None:
         """End: whoever is this late does not wait for an answer."""
@@ -136,4 +184,7 @@ class PeopleConnection(HttpToolsProtocol, Guest):
 
     def leave(self) -> None:
         """End after the answer that is under way, or now."""
-        self.shutdown()
+        if self._web_socket is not None:
+            self._web_socket.shutdown()
+        else:
+            self.shutdown()

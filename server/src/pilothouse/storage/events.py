@@ -9,6 +9,7 @@ from pilothouse.base.instants import Instant
 from pilothouse.domain.events import Event, EventKind, NewEvent
 from pilothouse.storage.tables import events
 
+_KINDS = frozenset(kind.value for kind in EventKind)
 _APPEND = insert(events).returning(events.c.sequence)
 
 
@@ -28,6 +29,20 @@ def list_after(connection: Connection, sequence: int, *, kinds: Sequence[EventKi
         .limit(limit)
     ).mappings()
     return [_event({**row, "kind": EventKind(row["kind"])}) for row in rows]
+
+
+def list_between(connection: Connection, low: int, high: int | None, *, limit: int) -> list[tuple[int, Event | None]]:
+    """List everything with a number from `low` to `high` (None: to the newest) by its number.
+
+    None stands for an event of a kind that this release does not know: a newer one wrote it.
+    """
+    asked = select(events).where(events.c.sequence >= low).order_by(events.c.sequence).limit(limit)
+    if high is not None:
+        asked = asked.where(events.c.sequence <= high)
+    return [
+        (row["sequence"], _event({**row, "kind": EventKind(row["kind"])}) if row["kind"] in _KINDS else None)
+        for row in connection.execute(asked).mappings()
+    ]
 
 
 def _event(values: dict[str, Any]) -> Event:  # Any: column values
