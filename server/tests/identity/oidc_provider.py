@@ -4,7 +4,6 @@ import contextlib
 import fcntl
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -65,16 +64,15 @@ def running_provider(
     issuer = f"http://127.0.0.1:{(port := _free_port())}"
     environment = {"PATH": os.environ.get("PATH", ""), "CLAIMS_IN_ID_TOKEN": "1" if claims_in_id_token else ""}
     command = [node, str(HERE / "provider.mjs"), str(port), *redirect_uris]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment) as process:  # noqa: S603 - our own
+    # The wheel's `node` is a program that runs another: it is the end of its input that ends both.
+    with subprocess.Popen(  # noqa: S603 - our own
+        command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment
+    ) as process:
         try:
             _wait_until_ready(issuer, process)
             yield RunningProvider(issuer)
         finally:
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
+            process.communicate(timeout=10)
 
 
 def _installed() -> str:

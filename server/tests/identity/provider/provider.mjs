@@ -1,5 +1,6 @@
 // An OpenID Connect provider on loopback for the tests: `node provider.mjs <port> <redirect URI> [<another> …]`.
-// Whoever is named in the form is signed in; what is known of them stands below. Says its issuer when it listens.
+// Whoever is named in the form is signed in; what is known of them stands below. Says its issuer when it
+// listens, and ends when its input does.
 import { createServer } from 'node:http';
 import { Provider } from 'oidc-provider';
 
@@ -69,6 +70,8 @@ async function interact(request, response) {
     : { login: { accountId }, consent: { grantId: await grantEverything(interaction, accountId) } };
   await provider.interactionFinished(request, response, result, { mergeWithLastSubmission: false });
 }
+
+process.stdin.on('end', () => process.exit()).resume();
 
 const callback = provider.callback();
 createServer((request, response) => {
