@@ -196,7 +196,8 @@ async def test_the_dearest_query_that_is_let_through_is_read_within_a_moment(adm
     fields = " ".join(f"viewer {{ {'username ' * REPEATS_MAX} }}" for _ in range(REPEATS_MAX))
     fragments = " ".join(f"fragment F{i} on Query {{ {fields} }}" for i in range(FRAGMENTS_MAX))
     started_s = time.monotonic()
-    await code_of(admin, "{ " + " ".join(f"...F{i}" for i in range(FRAGMENTS_MAX)) + " } " + fragments)
+    answer = await admin.try_asking("{ " + " ".join(f"...F{i}" for i in range(FRAGMENTS_MAX)) + " } " + fragments)
+    assert answer["data"]["viewer"] == {"username": "admin"}
     assert time.monotonic() - started_s < 2
 
 

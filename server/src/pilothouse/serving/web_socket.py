@@ -13,6 +13,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.websockets.wsproto_impl import WSProtocol
 from uvicorn.server import ServerState
 from wsproto import events
+from wsproto.connection import ConnectionState
 
 MESSAGE_MAX_BYTES: Final = 262_144
 """Unit: bytes of a message from a peer, whole; more closes with 1009."""
@@ -81,7 +82,10 @@ class WebSocketConnection(WSProtocol):
 
     def shutdown(self) -> None:
         """End because the control plane stops."""
-        super().shutdown()
+        if self.conn.state is ConnectionState.CLOSED:  # the peer has said its last word already
+            self.transport.close()
+        else:
+            super().shutdown()
         self._end_in_time()
 
     async def send(self, message: Any) -> None:  # Any: ASGI's dictionaries

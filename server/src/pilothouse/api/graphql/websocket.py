@@ -17,7 +17,7 @@ from pilothouse.api.context import Caller, Services
 from pilothouse.api.graphql import streams
 from pilothouse.api.graphql.answers import QueryInvalid, Shaped, defective, json_answer, refusal, shaped
 from pilothouse.api.graphql.endpoint import GraphQLEndpoint
-from pilothouse.api.graphql.preparing import Body
+from pilothouse.api.graphql.preparing import Body, Prepared
 from pilothouse.api.graphql.request import GraphQLRequest
 from pilothouse.api.graphql.socket_messages import (
     SUBPROTOCOL,
@@ -39,6 +39,8 @@ ID_LENGTH_MAX: Final = 128
 """Characters of an operation's id."""
 AUTHORIZATION_LENGTH_MAX: Final = 8_192
 """Characters of what connection_init carries to sign in with."""
+AT_ONCE_MAX: Final = 4
+"""Queries and mutations that run at the same time over one connection; the others wait, and others' connections go on."""
 _log = structlog.get_logger(__name__)
 
 
@@ -92,6 +94,7 @@ class _Connection:
         # Cap of both: operations_per_connection_max. An entry leaves when its operation ends.
         self._operations: dict[str, asyncio.Task[None]] = {}
         self._contexts: dict[str, GraphQLRequest] = {}
+        self._turn = asyncio.Semaphore(AT_ONCE_MAX)
         self._ending: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def serve(self) -> None:
@@ -160,6 +163,8 @@ class _Connection:
         return read(dict(frame))
 
     async def _say(self, message: Shaped) -> None:
+        if self._socket.application_state is not WebSocketState.CONNECTED:
+            raise WebSocketDisconnect  # another word did not reach the peer already
         await self._socket.send_text(msgspec.json.encode(message).decode())
 
     async def _pong(self, payload: dict[str, Any] | None) -> None:  # Any: JSON values
@@ -258,17 +263,25 @@ class _Connection:
             return None
         prepared = self._endpoint.prepare(body)
         context = self._contexts[id_] = self._endpoint.context(self._services, self._caller)
-        counted = self._endpoint.one_stream(self._services) if prepared.is_subscription else contextlib.nullcontext()
-        with counted:
-            source = streams.results(self._endpoint.schema, prepared, context)
-            async with contextlib.aclosing(source) as results:
-                async for result in results:
-                    if result is not None and result.data is None and result.errors and prepared.is_subscription:
-                        # It could not be opened, or broke: such a stream ends.
-                        return {"type": "error", "id": id_, "payload": shaped(result)["errors"]}
-                    if result is not None:
-                        await self._say({"type": "next", "id": id_, "payload": shaped(result)})
-        if prepared.is_subscription and self._services.bus.closed:
+        if prepared.is_subscription:
+            with self._endpoint.one_stream(self._services):
+                return await self._follow(id_, prepared, context)
+        async with self._turn:
+            result = await streams.run_once(self._endpoint.schema, prepared, context)
+            await self._say({"type": "next", "id": id_, "payload": shaped(result)})
+        return {"type": "complete", "id": id_}
+
+    async def _follow(self, id_: str, prepared: Prepared, context: GraphQLRequest) -> Shaped | None:
+        """Say what a subscription tells, to its end."""
+        source = streams.results(self._endpoint.schema, prepared, context)
+        async with contextlib.aclosing(source) as results:
+            async for result in results:
+                if result is None:
+                    continue
+                if result.data is None and result.errors:  # it could not be opened, or broke: such a stream ends
+                    return {"type": "error", "id": id_, "payload": shaped(result)["errors"]}
+                await self._say({"type": "next", "id": id_, "payload": shaped(result)})
+        if self._services.bus.closed:
             self._end(Closing(CloseCode.STOPPING, "The control plane stops; come back soon."))
             return None
         return {"type": "complete", "id": id_}
