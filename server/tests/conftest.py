@@ -43,7 +43,10 @@ def first_start(tmp_path_factory: pytest.TempPathFactory) -> Path:
     async def start() -> None:
         opened = await open_control_plane(Settings(home=home), FakeClock(NOW), passwords)
         hashed = passwords.hash(PASSWORD)
-        await opened.store.write(partial(create_first_administrator, password_hash=hashed, now=NOW))
+        organization = await opened.organization()
+        await opened.store.write(
+            partial(create_first_administrator, organization_id=organization.id, password_hash=hashed, now=NOW)
+        )
         await opened.stop()
 
     home, passwords = tmp_path_factory.mktemp("first") / "home", quick_passwords()

@@ -12,7 +12,7 @@ from pilothouse.api.rest import ROUTES, Access
 from pilothouse.app import bundled
 from pilothouse.base.errors import CannotStart
 
-NOBODY = Subject(id="x", username="nobody", display_name="Nobody", roles=frozenset())
+NOBODY = Subject(id="x", username="nobody", display_name="Nobody")
 SDL = bundled.schema_path().read_text(encoding="utf-8")
 
 FIELDS = [

@@ -14,6 +14,7 @@ from pilothouse.identity.passwords import Passwords
 from pilothouse.identity.throttle import Throttle
 from pilothouse.observe.figures import Figures
 from pilothouse.observe.refusals import RefusalBook
+from pilothouse.operations.access_book import AccessBook
 from pilothouse.operations.bus import Bus
 from pilothouse.presence import Agenda, Board, Entry
 from pilothouse.storage.sealing import Vault
@@ -57,6 +58,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """Everything that requests on this edge work with; made once, by the composition root."""
 
     store: Store
+    access: AccessBook
     board: Board
     agenda: Agenda
     command_rules: CommandRules
@@ -86,7 +88,8 @@ class Services(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
 
 class Caller(msgspec.Struct, frozen=True, kw_only=True):
-    """Who sent this request, with the token that proved it."""
+    """Who sent this request, with the session that proved it."""
 
     subject: Subject
-    token: str
+    session_id: str | None
+    """None: an API token proved it."""

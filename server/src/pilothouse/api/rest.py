@@ -92,7 +92,7 @@ async def _sign_in(request: Request, services: Services) -> Response:
         address=address_of(request),
         now=services.clock.now(),
     )
-    response = json_response(SessionView(opened.subject.username, opened.subject.display_name))
+    response = json_response(SessionView(opened.user.username, opened.user.display_name))
     set_cookie(response, services, opened.token)
     return response
 
@@ -100,7 +100,9 @@ async def _sign_in(request: Request, services: Services) -> Response:
 async def _sign_out(request: Request, services: Services) -> Response:
     refuse_cross_origin(request)
     caller = await caller_of(request, services)
-    await services.store.write(lambda tx: sign_out(tx, caller.token))
+    session_id = caller.session_id
+    if session_id is not None:
+        await services.store.write(lambda tx: sign_out(tx, session_id, services.clock.now()))
     response = Response(status_code=204)
     clear_cookie(response, services)
     return response

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from pilothouse.api.context import Caller, Services
 from pilothouse.api.problems import CrossOrigin
 from pilothouse.base.errors import NotSignedIn
-from pilothouse.operations.sign_in import SESSION_S, subject_of
+from pilothouse.operations.sign_in import SESSION_S, find_session, subject_of
 
 _TOKEN_LENGTH_MAX = 128
 _SAME_SITE = {"same-origin", "none"}
@@ -32,9 +32,11 @@ async def caller_of(request: Request, services: Services) -> Caller:
     token = request.cookies.get(cookie_name(services), "")
     if token and len(token) <= _TOKEN_LENGTH_MAX:
         now, address = services.clock.now(), address_of(request)
-        subject = await services.store.read(lambda connection: subject_of(connection, token, address, now))
-        if subject is not None:
-            return Caller(subject=subject, token=token)
+        found = await services.store.read(lambda connection: find_session(connection, token, now))
+        if found is not None:
+            session, user = found
+            holdings = await services.access.holdings(user.id)
+            return Caller(subject=subject_of(session, user, holdings, address), session_id=session.id)
     raise NotSignedIn(fix="Sign in again.")
 
 

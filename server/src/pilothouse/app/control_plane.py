@@ -33,6 +33,7 @@ from pilothouse.management.worker import ManagementWorker
 from pilothouse.observe.figures import Figures
 from pilothouse.observe.refusals import RefusalBook
 from pilothouse.operations import housekeeping, liveness, outcomes, steering
+from pilothouse.operations.access_book import AccessBook
 from pilothouse.operations.bus import Bus
 from pilothouse.operations.following import Following
 from pilothouse.presence import Agenda, Board, Turn
@@ -43,7 +44,7 @@ from pilothouse.protocol.keyring import Keyring
 from pilothouse.protocol.refusing import Refuser
 from pilothouse.protocol.routes import RuntimeEdge
 from pilothouse.protocol.token import TokenReader, TokenRules
-from pilothouse.storage import commands, desired, migrate, presence, tenancy
+from pilothouse.storage import built_in, commands, desired, migrate, presence, tenancy
 from pilothouse.storage.engine import open_writer
 from pilothouse.storage.sealing import Vault, load_or_create_key
 from pilothouse.storage.unit import Store, Transaction
@@ -364,6 +365,7 @@ class ControlPlane:
         settings = self.settings
         return Services(
             store=self.store,
+            access=AccessBook(self.store, self.bus.follow),
             board=self.board,
             agenda=self.agenda,
             command_rules=self.command_rules,
@@ -409,11 +411,14 @@ async def open_control_plane(
 
 
 def seed(tx: Transaction, now: float) -> None:
-    """Put the organization and its first two environments into an empty database."""
-    if tenancy.find_organization(tx.connection, DEFAULT_ORGANIZATION_HANDLE) is not None:
+    """Put the organization, its roles and groups, and its first two environments into an empty database."""
+    known = tenancy.find_organization(tx.connection, DEFAULT_ORGANIZATION_HANDLE)
+    if known is not None:
+        built_in.ensure_built_in(tx.connection, known.id, now)
         return
     organization = Organization(id=new_id(), handle=DEFAULT_ORGANIZATION_HANDLE, display_name="Default organization")
     tenancy.add_organization(tx.connection, organization)
+    built_in.ensure_built_in(tx.connection, organization.id, now)
     for handle, name, critical, after_s in (("dev", "Development", False, 0.0), ("prod", "Production", True, 0.001)):
         environment = Environment(
             id=new_id(), handle=handle, display_name=name, critical=critical, created_at=now + after_s

@@ -13,7 +13,7 @@ import structlog
 
 from pilothouse.app.bundled import example_folder
 from pilothouse.app.control_plane import ControlPlane
-from pilothouse.app.people import LOCAL
+from pilothouse.app.people import local_subject
 from pilothouse.operations.secrets import generate
 from pilothouse.storage import secrets
 
@@ -96,11 +96,12 @@ async def _configure(plane: ControlPlane, path: Path, runtime_url: str) -> None:
     if known is not None and await plane.store.read(lambda connection: secrets.find(connection, known[1])) is not None:
         _point_to(path, runtime_url)
         return
+    organization = await plane.organization()
     made = await plane.store.write(
         partial(
             generate,
-            subject=LOCAL,
-            organization=await plane.organization(),
+            subject=local_subject(organization.id),
+            organization=organization,
             vault=plane.vault,
             environment_handle="dev",
             project_handle=None,

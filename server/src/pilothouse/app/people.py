@@ -3,20 +3,42 @@
 import asyncio
 from functools import partial
 
-from pilothouse.access.grants import Role, Subject
+from pilothouse.access.grants import EVERYWHERE, Grant, Holdings, Subject, Via
+from pilothouse.access.permissions import GRANTABLE
 from pilothouse.app.control_plane import ControlPlane
 from pilothouse.base.clock import SystemClock
 from pilothouse.base.errors import CannotStart, InvalidInput, NotFound
 from pilothouse.config import Settings
 from pilothouse.identity.passwords import Passwords, check_password, generate_password
 from pilothouse.operations.sign_in import create_first_administrator, reset_password
-from pilothouse.storage.people import count_users
+from pilothouse.storage import people
 from pilothouse.storage.unit import Store
 
-LOCAL = Subject(
-    id="local", username="local", display_name="This machine", roles=frozenset({Role.ADMINISTRATOR}), address=None
+_ALL = Grant(
+    mapping_id=0,
+    group_id="",
+    group_name="This machine",
+    role_id="",
+    role_name="Super Admin",
+    permissions=GRANTABLE,
+    scope=EVERYWHERE,
 )
-"""Who acts for the person that started the control plane here: whoever may read its files may do anything anyway."""
+
+
+def local_subject(organization_id: str) -> Subject:
+    """Make who acts for the person that started the control plane here: whoever may read its files may do anything anyway."""
+    return Subject(
+        id="local",
+        username="local",
+        display_name="This machine",
+        organization_id=organization_id,
+        holdings=Holdings([_ALL]),
+        via=Via.LOCAL,
+    )
+
+
+LOCAL = local_subject("")
+"""The same before the organization is known: benchmarks and tools that work on a database of their own."""
 
 
 async def ensure_administrator(plane: ControlPlane, password: str | None) -> str | None:
@@ -24,7 +46,7 @@ async def ensure_administrator(plane: ControlPlane, password: str | None) -> str
 
     Raises: CannotStart when the given password is too short
     """
-    if await plane.store.read(count_users):
+    if await plane.store.read(people.count):
         return None
     try:
         chosen = (
@@ -33,7 +55,11 @@ async def ensure_administrator(plane: ControlPlane, password: str | None) -> str
     except InvalidInput as error:
         raise CannotStart(f"PILOTHOUSE_ADMIN_PASSWORD is not acceptable: {error.message}", fix=error.fix) from None
     hashed = await asyncio.to_thread(plane.passwords.hash, chosen)
-    made = await plane.store.write(partial(create_first_administrator, password_hash=hashed, now=plane.clock.now()))
+    organization = await plane.organization()
+    create = partial(
+        create_first_administrator, organization_id=organization.id, password_hash=hashed, now=plane.clock.now()
+    )
+    made = await plane.store.write(create)
     return chosen if made and password is None else None
 
 

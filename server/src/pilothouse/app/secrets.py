@@ -9,15 +9,17 @@ from functools import partial
 import msgspec
 
 from pilothouse.access.grants import EVERYTHING
+from pilothouse.access.secrets import SecretReach
 from pilothouse.app.lock import HomeInUse, lock_home
-from pilothouse.app.people import LOCAL
+from pilothouse.app.people import local_subject
 from pilothouse.base.clock import Clock, SystemClock
 from pilothouse.base.errors import NotFound
 from pilothouse.base.pages import PAGE_MAX, page_request
 from pilothouse.config import Settings
 from pilothouse.domain.secrets import SecretRow
+from pilothouse.domain.tenancy import DEFAULT_ORGANIZATION_HANDLE
 from pilothouse.operations import sealed_material
-from pilothouse.storage import migrate, secrets
+from pilothouse.storage import migrate, secrets, tenancy
 from pilothouse.storage.sealing import KEY_BYTES, Vault, begin_key_change, end_key_change, load_key
 from pilothouse.storage.unit import Store
 
@@ -44,7 +46,7 @@ async def list_secrets(settings: Settings, clock: Clock | None = None) -> list[S
             page = await store.read(
                 partial(
                     secrets.list_rows,
-                    reach=EVERYTHING,
+                    reach=SecretReach(all=EVERYTHING),
                     environment=None,
                     project=None,
                     integration=None,
@@ -72,9 +74,10 @@ async def rotate_key(settings: Settings, clock: Clock | None = None) -> KeyRotat
         vault = Vault(before)
         await store.read(partial(sealed_material.check, vault=vault))  # before anything is changed
         vault = Vault(begin_key_change(path))
-        resealed = await store.write(
-            partial(sealed_material.reseal, subject=LOCAL, vault=vault, now=(clock or SystemClock()).now())
-        )
+        organization = await store.read(lambda c: tenancy.find_organization(c, DEFAULT_ORGANIZATION_HANDLE))
+        subject = local_subject("" if organization is None else organization.id)
+        now = (clock or SystemClock()).now()
+        resealed = await store.write(partial(sealed_material.reseal, subject=subject, vault=vault, now=now))
         end_key_change(path)
     return KeyRotation(resealed=resealed, was_begun_before=len(before) > KEY_BYTES)
 

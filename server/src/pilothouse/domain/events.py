@@ -29,6 +29,15 @@ class EventKind(StrEnum):
     PROJECT_CREATED = "project.created"
     INTEGRATION_CREATED = "integration.created"
     ENVIRONMENT_CREATED = "environment.created"
+    PROJECT_CHANGED = "project.changed"
+    PROJECT_DELETED = "project.deleted"
+    INTEGRATION_CHANGED = "integration.changed"
+    INTEGRATION_DELETED = "integration.deleted"
+    ENVIRONMENT_CHANGED = "environment.changed"
+    ENVIRONMENT_DELETED = "environment.deleted"
+    ACCESS_CHANGED = "access.changed"
+    """Who may do what is another than before: users, groups, roles or mappings changed."""
+    SESSION_ENDED = "session.ended"
 
 
 class NewEvent(msgspec.Struct, frozen=True, kw_only=True):

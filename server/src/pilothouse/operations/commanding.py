@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from pilothouse.access.grants import EVERYTHING, Subject, require
+from pilothouse.access.grants import Subject, reach, require
 from pilothouse.access.permissions import Permission
 from pilothouse.base.errors import Conflict, InvalidInput, NotFound
 from pilothouse.base.ids import new_id
@@ -31,8 +31,9 @@ from pilothouse.domain.runtime_type import RuntimeType
 from pilothouse.domain.steering import TRIGGERABLE, Aspect, SteerableKind, Target, observe
 from pilothouse.operations.audit import audit
 from pilothouse.operations.reconciling import ArtifactReader, begin, queue
+from pilothouse.operations.seeing import find_place, find_runtime, place_of
 from pilothouse.operations.steering import Where, check_confirmation
-from pilothouse.storage import commands, desired, runtime_rows, runtimes, tenancy
+from pilothouse.storage import commands, desired, runtime_rows, runtimes
 from pilothouse.storage.commands import SteeredRuntime
 from pilothouse.storage.desired import Place
 from pilothouse.storage.unit import Transaction
@@ -223,16 +224,16 @@ def run_workflow(
 
     Raises: NotPermitted, NotFound, InvalidInput, Conflict
     """
-    require(subject, Permission.INTEGRATION_MGT_EDIT)
+    integration, environment, place = find_place(
+        tx.connection, subject, where.project, where.integration, where.environment
+    )
     is_read = operation in _WORKFLOW_READS
     if not is_read and operation not in _WORKFLOW_WRITES:
         known = ", ".join(sorted(_WORKFLOW_READS | _WORKFLOW_WRITES))
         raise InvalidInput(f"'{operation[:60]}' is no workflow operation.", field="operation", fix=f"One of {known}.")
     document = _json_object(params)
-    integration = tenancy.find_integration(tx.connection, where.project, where.integration)
-    environment = tenancy.find_environment(tx.connection, where.environment)
-    if integration is None or environment is None:
-        raise NotFound("There is no such integration or environment.", field="integration", fix="Look at the lists.")
+    needed = Permission.WORKFLOW_MGT_VIEW_WORKFLOWS if is_read else Permission.WORKFLOW_MGT_MANAGE_WORKFLOWS
+    require(subject, needed, at=place)
     if not is_read:
         check_confirmation(environment.handle, critical=environment.critical, confirm=where.confirm)
     runtime = next(
@@ -259,21 +260,30 @@ def retry(tx: Transaction, subject: Subject, id: str, *, is_running: IsRunning, 
 
     Raises: NotPermitted, NotFound, Conflict
     """
-    require(subject, Permission.INTEGRATION_MGT_EDIT)
     old = commands.find(tx.connection, id)
     runtime = None if old is None else commands.find_steered(tx.connection, old.runtime_key)
-    if old is None or runtime is None:
+    seen = (
+        runtime_rows.find_row(tx.connection, reach(subject, Permission.INTEGRATION_MGT_VIEW), runtime.id)
+        if runtime
+        else None
+    )
+    if old is None or runtime is None or seen is None:
         raise NotFound("There is no such command.", field="id", fix="Look at the runtime's commands.")
+    needed = (
+        Permission.WORKFLOW_MGT_MANAGE_WORKFLOWS
+        if old.action is CommandAction.WORKFLOW
+        else Permission.INTEGRATION_MGT_EDIT
+    )
+    require(subject, needed, at=place_of(seen))
     if old.state not in {CommandState.FAILED, CommandState.EXPIRED}:
         raise Conflict(
             f"The command is {old.state.value}.", field="id", fix="Only what failed or expired can be tried again."
         )
     _require_running(runtime, is_running)
     if old.wish_number is None:
-        row = runtime_rows.find_row(tx.connection, EVERYTHING, runtime.id)
-        if row is not None and row.environment_critical and not old.is_read:
+        if seen.environment_critical and not old.is_read:
             raise Conflict(
-                f"'{row.environment_handle}' is a critical environment: what was asked once is not repeated unasked.",
+                f"'{seen.environment_handle}' is a critical environment: what was asked once is not repeated unasked.",
                 field="id",
                 fix="Ask for it anew, and confirm it.",
             )
@@ -305,10 +315,8 @@ def remove(tx: Transaction, subject: Subject, id: str, *, now: Instant) -> Remov
 
     Raises: NotPermitted, NotFound
     """
-    require(subject, Permission.INTEGRATION_MGT_MANAGE)
-    row = runtime_rows.find_row(tx.connection, EVERYTHING, id)
-    if row is None:
-        raise _no_runtime()
+    row, place = find_runtime(tx.connection, subject, id)
+    require(subject, Permission.INTEGRATION_MGT_MANAGE, at=place)
     runtimes.remove(tx.connection, row.key)
     tx.emit(
         NewEvent(
@@ -337,19 +345,15 @@ def _find(
     *,
     is_change: bool = True,
 ) -> SteeredRuntime:
-    require(subject, permission)
-    row = runtime_rows.find_row(tx.connection, EVERYTHING, id)
-    runtime = None if row is None else commands.find_steered(tx.connection, row.key)
-    if row is None or runtime is None:
-        raise _no_runtime()
+    row, place = find_runtime(tx.connection, subject, id)
+    require(subject, permission, at=place)
+    runtime = commands.find_steered(tx.connection, row.key)
+    if runtime is None:
+        raise NotFound("The runtime was retired.", field="id", fix="Look at the list of runtimes.")
     if is_change:
         check_confirmation(row.environment_handle, critical=row.environment_critical, confirm=confirm)
     _require_running(runtime, is_running)
     return runtime
-
-
-def _no_runtime() -> NotFound:
-    return NotFound("There is no such runtime.", field="id", fix="Look at the list of runtimes.")
 
 
 def _require_running(runtime: SteeredRuntime, is_running: IsRunning) -> None:

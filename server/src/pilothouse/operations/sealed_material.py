@@ -2,10 +2,11 @@
 
 from pilothouse.access.grants import Subject
 from pilothouse.base.instants import Instant
+from pilothouse.domain.audit import AuditRecord
 from pilothouse.domain.events import EventKind, NewEvent
 from pilothouse.operations.audit import audit
-from pilothouse.storage import people, secrets
-from pilothouse.storage.people import AuditRecord
+from pilothouse.storage import audit as records
+from pilothouse.storage import secrets
 from pilothouse.storage.sealing import Vault
 from pilothouse.storage.unit import Connection, Transaction
 
@@ -16,13 +17,13 @@ _AT_ONCE = 1_000
 def destroy_revoked(tx: Transaction, now: Instant) -> int:
     """Destroy the material of secrets whose grace period is over; they are refused since it was, by the clock."""
     ended = secrets.list_to_destroy(tx.connection, now)
-    for key_id in ended:
+    for key_id, organization_id in ended:
         secrets.destroy(tx.connection, key_id, now)
         tx.emit(NewEvent(kind=EventKind.SECRET_CHANGED, at=now, key_id=key_id, detail="its material was destroyed"))
-        people.record(
+        records.append(
             tx.connection,
             AuditRecord(
-                at=now, actor="housekeeping", action="secret.destroy", target=key_id, outcome="done", address=None
+                at=now, organization_id=organization_id, actor="housekeeping", action="secret.destroy", target=key_id
             ),
         )
     return len(ended)

@@ -2,8 +2,9 @@
 
 import msgspec
 
-from pilothouse.access.grants import EVERYTHING, Subject, require
+from pilothouse.access.grants import EVERYTHING, Place, Subject, sees
 from pilothouse.access.permissions import Permission
+from pilothouse.access.secrets import SecretReach, require_secrets, secret_reach
 from pilothouse.base.errors import Conflict, InvalidInput, NotFound
 from pilothouse.base.ids import new_key_id, new_key_material
 from pilothouse.base.instants import Instant, to_rfc3339
@@ -80,8 +81,8 @@ def generate(
     environment = tenancy.find_environment(tx.connection, environment_handle)
     if environment is None:
         raise environment_not_found(environment_handle)
-    _require_secrets_of(subject, environment)
-    integration = _find_integration(tx, project_handle, integration_handle)
+    integration = _find_integration(tx, subject, project_handle, integration_handle)
+    require_secrets(subject, _place(environment, integration), critical=environment.critical)
     return _make(
         tx,
         subject,
@@ -118,7 +119,9 @@ def rotate(
             field="keyId",
             fix=f"Put {replaced_by} to use, or rotate that one; if its material was lost, revoke it first.",
         )
-    integration = _find_integration(tx, facts.binding.project_handle, facts.binding.integration_handle)
+    integration = tenancy.find_integration(
+        tx.connection, facts.binding.project_handle, facts.binding.integration_handle
+    )
     made = _make(tx, subject, facts.organization_id, vault, environment, integration, now=now, rotates=key_id)
     ends_at = _ms(now + overlap_s)
     if facts.life.expires_at is not None:
@@ -246,13 +249,24 @@ def _find(tx: Transaction, subject: Subject, key_id: str) -> tuple[SecretFacts, 
     environment = None if found is None else tenancy.find_environment(tx.connection, found[0].environment_handle)
     if found is None or environment is None:
         raise _not_found(key_id, fix="Look at the list of secrets.")
-    _require_secrets_of(subject, environment)
+    binding = found[0].binding
+    place = Place(
+        project_id=binding and binding.project_id,
+        integration_id=binding and binding.integration_id,
+        environment_id=environment.id,
+    )
+    if not (
+        secret_reach(subject).holds(place, critical=environment.critical)
+        or sees(subject, Permission.ENVIRONMENT_MGT_MANAGE_NONPROD, Place(environment_id=environment.id))
+    ):
+        raise _not_found(key_id, fix="Look at the list of secrets.")
+    require_secrets(subject, place, critical=environment.critical)
     return found[0], environment
 
 
 def _row(tx: Transaction, key_id: str) -> SecretRow:
     """Read how a secret is now that it was changed; who changed it may see it."""
-    found = secrets.find_row(tx.connection, EVERYTHING, key_id)
+    found = secrets.find_row(tx.connection, SecretReach(all=EVERYTHING), key_id)
     if found is None:
         raise _not_found(key_id, fix="Look at the list of secrets.")
     return found
@@ -275,15 +289,21 @@ def _ms(instant: Instant) -> Instant:
     return round(instant * 1000) / 1000
 
 
-def _require_secrets_of(subject: Subject, environment: Environment) -> None:
-    wider = () if environment.critical else (Permission.ENVIRONMENT_MGT_MANAGE_NONPROD,)
-    require(subject, Permission.ENVIRONMENT_MGT_MANAGE, *wider)
+def _place(environment: Environment, integration: Integration | None) -> Place:
+    return Place(
+        project_id=integration and integration.project_id,
+        integration_id=integration and integration.id,
+        environment_id=environment.id,
+    )
 
 
-def _find_integration(tx: Transaction, project: str | None, integration: str | None) -> Integration | None:
+def _find_integration(
+    tx: Transaction, subject: Subject, project: str | None, integration: str | None
+) -> Integration | None:
     if project is None or integration is None:
         return None
-    found = tenancy.find_integration(tx.connection, project, integration)
+    reach = subject.holdings.reach(Permission.INTEGRATION_MGT_VIEW)
+    found = tenancy.find_integration(tx.connection, project, integration, reach)
     if found is None:
         raise integration_not_found(project, integration)
     return found

@@ -28,7 +28,8 @@ from pilothouse.domain.steering import (
 from pilothouse.domain.tenancy import Environment, Integration
 from pilothouse.operations.audit import audit
 from pilothouse.operations.reconciling import ArtifactReader, begin, queue, settle_known
-from pilothouse.storage import commands, desired, tenancy
+from pilothouse.operations.seeing import find_place
+from pilothouse.storage import commands, desired
 from pilothouse.storage.commands import SteeredRuntime
 from pilothouse.storage.desired import Place
 from pilothouse.storage.unit import Transaction
@@ -234,21 +235,10 @@ def _begin_failed_ones_again(tx: Transaction, seen: Sequence[_Seen], wish: Wish,
 def _find_place(
     tx: Transaction, subject: Subject, where: Where, *, needs_confirmation: bool = True
 ) -> tuple[Integration, Environment]:
-    require(subject, Permission.INTEGRATION_MGT_EDIT)
-    integration = tenancy.find_integration(tx.connection, where.project, where.integration)
-    if integration is None:
-        raise NotFound(
-            f"There is no integration '{where.project}/{where.integration}'.",
-            field="integration",
-            fix="Look at the list of integrations.",
-        )
-    environment = tenancy.find_environment(tx.connection, where.environment)
-    if environment is None:
-        raise NotFound(
-            f"There is no environment '{where.environment}'.",
-            field="environment",
-            fix="Look at the list of environments.",
-        )
+    integration, environment, place = find_place(
+        tx.connection, subject, where.project, where.integration, where.environment
+    )
+    require(subject, Permission.INTEGRATION_MGT_EDIT, at=place)
     if needs_confirmation:
         check_confirmation(environment.handle, critical=environment.critical, confirm=where.confirm)
     return integration, environment

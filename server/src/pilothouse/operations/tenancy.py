@@ -4,7 +4,7 @@ from enum import StrEnum, unique
 
 import msgspec
 
-from pilothouse.access.grants import Subject, require
+from pilothouse.access.grants import EVERYWHERE, Place, Subject, reach, require, require_environment
 from pilothouse.access.permissions import Permission
 from pilothouse.base.errors import Conflict, InvalidInput, NotFound
 from pilothouse.base.ids import new_id
@@ -45,8 +45,7 @@ def create_environment(
 
     Raises: NotPermitted, Conflict
     """
-    permissions = (Permission.ENVIRONMENT_MGT_MANAGE,)
-    require(subject, *permissions, *(() if critical else (Permission.ENVIRONMENT_MGT_MANAGE_NONPROD,)))
+    require_environment(subject, None, critical=critical)
     if tenancy.find_environment(tx.connection, naming.handle) is not None:
         raise _taken("environment", naming.handle)
     environment = Environment(
@@ -67,7 +66,7 @@ def create_project(
 
     Raises: NotPermitted, Conflict
     """
-    require(subject, Permission.PROJECT_MGT_MANAGE)
+    require(subject, Permission.PROJECT_MGT_MANAGE, at=EVERYWHERE)
     if tenancy.find_project(tx.connection, naming.handle) is not None:
         raise _taken("project", naming.handle)
     project = Project(
@@ -91,10 +90,10 @@ def create_integration(
 
     Raises: NotPermitted, NotFound, Conflict
     """
-    require(subject, Permission.INTEGRATION_MGT_MANAGE)
-    project = tenancy.find_project(tx.connection, project_handle)
+    project = tenancy.find_project(tx.connection, project_handle, reach(subject, Permission.PROJECT_MGT_VIEW))
     if project is None:
         raise project_not_found(project_handle)
+    require(subject, Permission.INTEGRATION_MGT_MANAGE, at=Place(project_id=project.id))
     if tenancy.find_integration(tx.connection, project_handle, naming.handle) is not None:
         raise _taken("integration", naming.handle)
     integration = Integration(
@@ -109,7 +108,7 @@ def create_integration(
         created_at=now,
         created_by=subject.username,
     )
-    tenancy.add_integration(tx.connection, integration)
+    tenancy.add_integration(tx.connection, subject.organization_id, integration)
     tx.emit(
         NewEvent(
             kind=EventKind.INTEGRATION_CREATED,

@@ -6,6 +6,7 @@ from math import ceil
 
 import msgspec
 
+from pilothouse.access.places import EVERYTHING, Reach
 from pilothouse.base.instants import Instant
 from pilothouse.domain.liveness import (
     Departure,
@@ -314,10 +315,16 @@ class Board:
         """Tell how long a runtime may be silent."""
         return offline_after_s(entry.interval_s, self.rules)
 
-    def counts_by(self, dimension: str, now: Instant) -> dict[str, Counts]:
-        """Count runtimes by state for every value of `project_id`, `integration_id` or `environment_id`, in one pass."""
+    def counts_by(self, dimension: str, now: Instant, reach: Reach = EVERYTHING) -> dict[str, Counts]:
+        """Count runtimes by state for every value of `project_id`, `integration_id` or `environment_id`, in one pass.
+
+        Only those within the reach are counted.
+        """
         tally: defaultdict[str, list[int]] = defaultdict(lambda: [0, 0, 0])
+        counts_all = reach.everything
         for entry in self._by_key.values():
+            if not counts_all and not reach.holds(entry.project_id, entry.integration_id, entry.environment_id):
+                continue
             status = (
                 Status.RUNNING
                 if entry.status is Status.RUNNING

@@ -41,7 +41,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
 
 def list_rows(connection: Connection, reach: Reach, scope: CommandScope, request: PageRequest) -> Page[Command]:
     """List commands, newest first."""
-    wanted = and_(within(reach), _SHOWN, _inside(scope))
+    wanted = and_(_seen(reach), _SHOWN, _inside(scope))
     statement = _joined(select(*[_c[name] for name in Command.__struct_fields__], _c.number)).where(wanted)
     if request.after is not None:
         statement = statement.where(_c.number < int(request.after[0]))
@@ -53,7 +53,7 @@ def list_rows(connection: Connection, reach: Reach, scope: CommandScope, request
 
 def find_row(connection: Connection, reach: Reach, id: str) -> Command | None:  # noqa: A002
     """Find a command."""
-    statement = select(*[_c[name] for name in Command.__struct_fields__]).where(within(reach), _c.id == id)
+    statement = _joined(select(*[_c[name] for name in Command.__struct_fields__])).where(_seen(reach), _c.id == id)
     rows = list(connection.execute(statement).mappings())
     return next(iter(hot.read_rows(rows)), None)
 
@@ -63,8 +63,8 @@ def list_by_ids(connection: Connection, reach: Reach, ids: Sequence[str]) -> lis
     found: list[Command] = []
     for start in range(0, len(ids), _KEYS_AT_ONCE):
         part = list(ids[start : start + _KEYS_AT_ONCE])
-        statement = select(*[_c[name] for name in Command.__struct_fields__]).where(
-            within(reach), _SHOWN, _c.id.in_(part)
+        statement = _joined(select(*[_c[name] for name in Command.__struct_fields__])).where(
+            _seen(reach), _SHOWN, _c.id.in_(part)
         )
         found.extend(hot.read_rows(list(connection.execute(statement).mappings())))
     return found
@@ -113,6 +113,15 @@ def standing_of(connection: Connection, runtime_keys: Sequence[int]) -> dict[int
             known = found.get(row.runtime_key, Standing())
             found[row.runtime_key] = msgspec.structs.replace(known, failed=known.failed + 1, failure=row.reason)
     return found
+
+
+def _seen(reach: Reach) -> ColumnElement[bool]:
+    return within(
+        reach,
+        project=integrations.c.project_id,
+        integration=runtimes.c.integration_id,
+        environment=runtimes.c.environment_id,
+    )
 
 
 def _joined(statement: Rows) -> Rows:

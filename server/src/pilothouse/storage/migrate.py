@@ -1,5 +1,7 @@
 """Bringing a database to this release's schema: forward only, automatic on SQLite."""
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 from alembic import command
@@ -7,7 +9,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from pilothouse.base.errors import CannotStart
@@ -24,7 +26,7 @@ def upgrade(engine: Engine) -> None:
     config = Config()
     config.set_main_option("script_location", str(_HERE))
     try:
-        with engine.connect() as connection, connection.begin():
+        with engine.connect() as connection, _unchecked(connection), connection.begin():
             known = ScriptDirectory.from_config(config)
             current = MigrationContext.configure(connection).get_current_revision()
             if current == known.get_current_head():
@@ -37,5 +39,34 @@ def upgrade(engine: Engine) -> None:
                     f"The database's schema ({current}) is not known to this release.",
                     fix="It was written by a newer Pilothouse: start that release, or restore a backup of this one.",
                 ) from error
+            _check_references(connection)
     except DBAPIError as error:
         raise translate(error) from error
+
+
+@contextmanager
+def _unchecked(connection: Connection) -> Generator[None]:
+    """Let SQLite rewrite tables that others point to: a table is copied there, dropped, and its copy takes its name."""
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    # Below SQLAlchemy, which would begin a transaction first: inside one, the pragma does nothing.
+    raw = connection.connection.driver_connection
+    if raw is None:
+        raise CannotStart("The database's connection is gone.", fix="Start again.")
+    raw.execute("PRAGMA foreign_keys = OFF")
+    try:
+        yield
+    finally:
+        raw.execute("PRAGMA foreign_keys = ON")
+
+
+def _check_references(connection: Connection) -> None:
+    """Make up for what was not checked meanwhile, before anything is committed."""
+    if connection.dialect.name == "sqlite" and (
+        broken := connection.exec_driver_sql("PRAGMA foreign_key_check").first()
+    ):
+        raise CannotStart(
+            f"The migration would leave a row of {broken[0]} that points to nothing.",
+            fix="Nothing was changed. Keep the database file and report this.",
+        )

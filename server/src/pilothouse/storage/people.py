@@ -1,112 +1,72 @@
-"""Users, their sessions, and the audit of what they did."""
+"""Users."""
 
 import msgspec
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import Connection, Select, func, insert, select, update
 
 from pilothouse.base.instants import Instant
-from pilothouse.storage.tables import audit_records, sessions, users
+from pilothouse.storage.tables import users
 
 
 class UserRow(msgspec.Struct, frozen=True, kw_only=True):
     """A user with what only sign-in needs."""
 
     id: str
+    organization_id: str
     username: str
+    """Lower case."""
     display_name: str
-    password_hash: str
-    role: str
+    email: str | None = None
+    kind: str = "person"
+    """person · service"""
+    password_hash: str | None = None
+    """None: signs in elsewhere, or never."""
+    password_changed_at: Instant | None = None
+    must_change_password: bool = False
+    issuer: str | None = None
+    external_subject: str | None = None
+    disabled_at: Instant | None = None
+    created_at: Instant
+    created_by: str
+    last_sign_in_at: Instant | None = None
 
 
-class AuditRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """What a person or a secret did, or tried."""
-
-    at: Instant
-    actor: str
-    """`user:<name>` or `secret:<key id>`."""
-    action: str
-    target: str
-    outcome: str
-    """done · refused"""
-    address: str | None
-    detail: str = ""
+_COLUMNS = [users.c[name] for name in UserRow.__struct_fields__]
 
 
-def add_user(connection: Connection, user: UserRow, created_at: Instant) -> None:
+def add(connection: Connection, user: UserRow) -> None:
     """Store a user."""
-    connection.execute(
-        insert(users).values(
-            id=user.id,
-            username=user.username,
-            display_name=user.display_name,
-            password_hash=user.password_hash,
-            role=user.role,
-            created_at=created_at,
-        )
-    )
+    connection.execute(insert(users).values({name: getattr(user, name) for name in UserRow.__struct_fields__}))
 
 
-def count_users(connection: Connection) -> int:
+def count(connection: Connection) -> int:
     """Count users; none means that the first administrator is still to be made."""
     return connection.execute(select(func.count()).select_from(users)).scalar_one()
 
 
-def find_user(connection: Connection, username: str) -> UserRow | None:
-    """Find a user by name."""
-    c = users.c
-    row = (
-        connection.execute(
-            select(c.id, c.username, c.display_name, c.password_hash, c.role).where(c.username == username)
-        )
-        .mappings()
-        .first()
-    )
-    return UserRow(**row) if row else None
+def find_by_name(connection: Connection, username: str) -> UserRow | None:
+    """Find a user by name, in whatever case it is typed."""
+    return _first(connection, select(*_COLUMNS).where(users.c.username == username.lower()))
 
 
-def set_password_hash(connection: Connection, user_id: str, password_hash: str) -> None:
-    """Change a user's password hash and end every session of theirs."""
-    connection.execute(users.update().where(users.c.id == user_id).values(password_hash=password_hash))
-    connection.execute(delete(sessions).where(sessions.c.user_id == user_id))
+def find(connection: Connection, user_id: str) -> UserRow | None:
+    """Find a user by id."""
+    return _first(connection, select(*_COLUMNS).where(users.c.id == user_id))
 
 
-def open_session(
-    connection: Connection, token_digest: str, user_id: str, *, created_at: Instant, expires_at: Instant
-) -> None:
-    """Store a session."""
+def set_password(connection: Connection, user_id: str, password_hash: str, *, must_change: bool, now: Instant) -> None:
+    """Change a user's password hash."""
     connection.execute(
-        insert(sessions).values(
-            token_digest=token_digest, user_id=user_id, created_at=created_at, expires_at=expires_at
-        )
+        update(users)
+        .where(users.c.id == user_id)
+        .values(password_hash=password_hash, password_changed_at=now, must_change_password=must_change)
     )
 
 
-def find_session(connection: Connection, token_digest: str, now: Instant) -> UserRow | None:
-    """Find whose session this is, if it has not expired."""
-    c = users.c
-    row = (
-        connection.execute(
-            select(c.id, c.username, c.display_name, c.password_hash, c.role)
-            .join(sessions, sessions.c.user_id == c.id)
-            .where(sessions.c.token_digest == token_digest, sessions.c.expires_at > now)
-        )
-        .mappings()
-        .first()
-    )
-    return UserRow(**row) if row else None
+def note_sign_in(connection: Connection, user_id: str, now: Instant) -> None:
+    """Remember when somebody signed in last."""
+    connection.execute(update(users).where(users.c.id == user_id).values(last_sign_in_at=now))
 
 
-def close_session(connection: Connection, token_digest: str) -> None:
-    """End a session."""
-    connection.execute(delete(sessions).where(sessions.c.token_digest == token_digest))
-
-
-def forget_expired_sessions(connection: Connection, now: Instant) -> int:
-    """Delete the sessions that have expired."""
-    return connection.execute(delete(sessions).where(sessions.c.expires_at <= now)).rowcount
-
-
-def record(connection: Connection, entry: AuditRecord) -> None:
-    """Write an audit record, in the transaction of what it tells of."""
-    connection.execute(
-        insert(audit_records).values({name: getattr(entry, name) for name in AuditRecord.__struct_fields__})
-    )
+def _first(connection: Connection, statement: Select[*tuple[object, ...]]) -> UserRow | None:
+    row = connection.execute(statement).mappings().first()
+    return None if row is None else UserRow(**row)

@@ -46,7 +46,7 @@ class Elsewhere(msgspec.Struct, frozen=True, kw_only=True):
 
 def list_rows(connection: Connection, reach: Reach, scope: RuntimeScope, request: PageRequest) -> Page[RuntimeRow]:
     """List runtimes by name, those without one last, then by id."""
-    wanted = and_(within(reach), runtimes.c.retired_at.is_(None), _inside(scope))
+    wanted = and_(_seen(reach), runtimes.c.retired_at.is_(None), _inside(scope))
     order = (func.coalesce(func.lower(runtimes.c.name), "\uffff"), runtimes.c.id)
     statement = _rows().where(wanted)
     if request.after is not None:
@@ -67,14 +67,14 @@ def list_rows(connection: Connection, reach: Reach, scope: RuntimeScope, request
 
 def list_all(connection: Connection, reach: Reach, scope: RuntimeScope, limit: int) -> list[RuntimeRow]:
     """List the runtimes of a scope that are not retired, at most so many."""
-    wanted = and_(within(reach), runtimes.c.retired_at.is_(None), _inside(scope))
+    wanted = and_(_seen(reach), runtimes.c.retired_at.is_(None), _inside(scope))
     rows = connection.execute(_rows().where(wanted).order_by(runtimes.c.key).limit(limit)).mappings()
     return [_row(row) for row in rows]
 
 
 def find_row(connection: Connection, reach: Reach, id: str) -> RuntimeRow | None:  # noqa: A002
     """Find a runtime by its id, a retired one too."""
-    row = connection.execute(_rows().where(within(reach), runtimes.c.id == id)).mappings().first()
+    row = connection.execute(_rows().where(_seen(reach), runtimes.c.id == id)).mappings().first()
     return _row(row) if row else None
 
 
@@ -82,7 +82,7 @@ def list_by_keys(
     connection: Connection, reach: Reach, keys: Iterable[int], scope: RuntimeScope
 ) -> dict[int, RuntimeRow]:
     """Find runtimes by their keys, leaving out what is outside of the scope."""
-    statement = _rows().where(within(reach), runtimes.c.key.in_(list(keys)), _inside(scope))
+    statement = _rows().where(_seen(reach), runtimes.c.key.in_(list(keys)), _inside(scope))
     return {row["key"]: _row(row) for row in connection.execute(statement).mappings()}
 
 
@@ -103,6 +103,15 @@ def list_artifacts(connection: Connection, digests: Sequence[str]) -> dict[str, 
     c = artifact_sets.c
     rows = connection.execute(select(c.digest, c.document).where(c.digest.in_(digests)))
     return {row.digest: row.document for row in rows}
+
+
+def _seen(reach: Reach) -> ColumnElement[bool]:
+    return within(
+        reach,
+        project=integrations.c.project_id,
+        integration=runtimes.c.integration_id,
+        environment=runtimes.c.environment_id,
+    )
 
 
 def _joined(statement: Rows) -> Rows:

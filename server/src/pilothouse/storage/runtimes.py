@@ -12,7 +12,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from pilothouse.base.instants import Instant
 from pilothouse.domain.liveness import Status
 from pilothouse.domain.runtime import KnownRuntime, Report
-from pilothouse.storage.tables import artifact_sets, runtime_presence, runtime_reports, runtimes
+from pilothouse.storage.tables import artifact_sets, environments, runtime_presence, runtime_reports, runtimes
 
 _KEYS_AT_ONCE = 500
 """Keys in one question: databases limit how many values a statement may bring."""
@@ -39,7 +39,15 @@ _FIND_KNOWN = (
         runtimes.c.environment_id == bindparam("of_environment_id"),
     )
 )
-_ADD = insert(runtimes).returning(runtimes.c.key)
+_ADD = (
+    insert(runtimes)
+    .values(
+        organization_id=select(environments.c.organization_id)
+        .where(environments.c.id == bindparam("of_environment_id"))
+        .scalar_subquery()
+    )
+    .returning(runtimes.c.key)
+)
 _ADD_REPORT = insert(runtime_reports)
 _ADD_PRESENCE = insert(runtime_presence)
 _KEEP_ARTIFACTS = upsert(artifact_sets).on_conflict_do_nothing()
@@ -118,6 +126,7 @@ def add(connection: Connection, report: Report, *, id: str, document: bytes, now
             "runtime_id": report.runtime_id,
             "integration_id": report.integration_id,
             "environment_id": report.environment_id,
+            "of_environment_id": report.environment_id,
             "name": report.name,
             "runtime_type": report.runtime_type.value,
             "version": report.version,

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, insert, or_, select, true, update
 
 from pilothouse.access.grants import Reach
+from pilothouse.access.secrets import SecretReach
 from pilothouse.base.instants import Instant
 from pilothouse.base.pages import Page, PageRequest, page_of
 from pilothouse.domain.runtime_type import RuntimeType
@@ -123,10 +124,11 @@ def destroy(connection: Connection, key_id: str, at: Instant) -> None:
     connection.execute(update(secrets).where(secrets.c.key_id == key_id).values(sealed_material=None, revoked_at=at))
 
 
-def list_to_destroy(connection: Connection, now: Instant) -> Sequence[str]:
-    """List the key ids of secrets whose grace period is over while their material is still there."""
-    statement = select(secrets.c.key_id).where(secrets.c.revoked_from <= now, secrets.c.revoked_at.is_(None))
-    return connection.execute(statement.order_by(secrets.c.key_id)).scalars().all()
+def list_to_destroy(connection: Connection, now: Instant) -> Sequence[tuple[str, str]]:
+    """List secrets whose grace period is over while their material is still there: key id and organization."""
+    c = secrets.c
+    statement = select(c.key_id, c.organization_id).where(c.revoked_from <= now, c.revoked_at.is_(None))
+    return [(row.key_id, row.organization_id) for row in connection.execute(statement.order_by(c.key_id))]
 
 
 def set_expiry(connection: Connection, key_id: str, expires_at: Instant | None) -> None:
@@ -162,21 +164,24 @@ def list_runtimes(
 ) -> Sequence[tuple[str, int, str | None, str]]:
     """List the runtimes that used secrets last: the secret's key id, then the runtime's key, name and id."""
     c = runtimes.c
-    statement = select(c.key_id, c.key, c.name, c.id).where(
-        within(reach), c.key_id.in_(key_ids), c.retired_at.is_(None)
+    seen = within(reach, project=integrations.c.project_id, integration=c.integration_id, environment=c.environment_id)
+    statement = (
+        select(c.key_id, c.key, c.name, c.id)
+        .join(integrations, integrations.c.id == c.integration_id)
+        .where(seen, c.key_id.in_(key_ids), c.retired_at.is_(None))
     )
     return [(row.key_id, row.key, row.name, row.id) for row in connection.execute(statement)]
 
 
-def find_row(connection: Connection, reach: Reach, key_id: str) -> SecretRow | None:
+def find_row(connection: Connection, reach: SecretReach, key_id: str) -> SecretRow | None:
     """Find a secret as a list shows it, a revoked one too."""
-    row = connection.execute(_rows().where(within(reach), secrets.c.key_id == key_id)).mappings().first()
+    row = connection.execute(_rows().where(_seen(reach), secrets.c.key_id == key_id)).mappings().first()
     return None if row is None else SecretRow(**row)
 
 
 def list_rows(
     connection: Connection,
-    reach: Reach,
+    reach: SecretReach,
     *,
     environment: str | None,
     project: str | None,
@@ -186,7 +191,7 @@ def list_rows(
 ) -> Page[SecretRow]:
     """List secrets that are not revoked for good, newest first."""
     wanted = and_(
-        within(reach),
+        _seen(reach),
         _not_revoked(now),
         true() if environment is None else environments.c.handle == environment,
         true() if project is None else projects.c.handle == project,
@@ -208,6 +213,22 @@ def list_rows(
         request,
         total,
         lambda row: (str(round(row.created_at * 1000)), row.key_id),
+    )
+
+
+def _seen(reach: SecretReach) -> ColumnElement[bool]:
+    """Make SecretReach.holds a condition."""
+
+    def inside(part: Reach) -> ColumnElement[bool]:
+        c = secrets.c
+        return within(
+            part, project=integrations.c.project_id, integration=c.integration_id, environment=c.environment_id
+        )
+
+    return or_(
+        inside(reach.all),
+        and_(environments.c.critical.is_(False), inside(reach.noncritical)),
+        and_(secrets.c.integration_id.is_not(None), inside(reach.bound)),
     )
 
 

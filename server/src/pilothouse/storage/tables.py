@@ -68,6 +68,7 @@ integrations = Table(
     "integrations",
     metadata,
     Column("id", String(36), primary_key=True),
+    Column("organization_id", ForeignKey("organizations.id"), nullable=False),
     Column("project_id", ForeignKey("projects.id"), nullable=False),
     Column("handle", String(64), nullable=False),
     Column("display_name", String(100), nullable=False),
@@ -117,6 +118,7 @@ runtimes = Table(
     metadata,
     Column("key", BigKey, primary_key=True, autoincrement=True),
     Column("id", String(36), nullable=False, unique=True),
+    Column("organization_id", ForeignKey("organizations.id"), nullable=False),
     Column("runtime_id", String(100), nullable=False),
     Column("integration_id", ForeignKey("integrations.id"), nullable=False),
     Column("environment_id", ForeignKey("environments.id"), nullable=False),
@@ -241,33 +243,208 @@ users = Table(
     "users",
     metadata,
     Column("id", String(36), primary_key=True),
+    Column("organization_id", ForeignKey("organizations.id"), nullable=False),
+    # Lower case; unique in all of the database, since people sign in without naming an organization.
     Column("username", String(100), nullable=False, unique=True),
     Column("display_name", String(100), nullable=False),
-    Column("password_hash", String(255), nullable=False),
-    Column("role", String(40), nullable=False),
+    Column("email", String(255)),
+    # person · service
+    Column("kind", String(10), nullable=False),
+    # Null: signs in elsewhere (single sign-on, directory), or never (a service account).
+    Column("password_hash", String(255)),
+    Column("password_changed_at", InstantMs),
+    Column("must_change_password", Boolean, nullable=False),
+    # Identity in another store: OIDC's issuer and sub, or the directory's entry.
+    Column("issuer", String(255)),
+    Column("external_subject", String(255)),
+    Column("disabled_at", InstantMs),
     Column("created_at", InstantMs, nullable=False),
+    Column("created_by", String(100), nullable=False),
+    Column("last_sign_in_at", InstantMs),
+    UniqueConstraint("issuer", "external_subject"),
+)
+
+groups = Table(
+    "groups",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("organization_id", ForeignKey("organizations.id"), nullable=False),
+    Column("name", String(100), nullable=False),
+    Column("description", Text, nullable=False),
+    # Which of the groups of the beginning it is; never found by name.
+    Column("built_in", String(20)),
+    # The project whose Admins it is: made and deleted with it.
+    Column("project_id", ForeignKey("projects.id"), index=True),
+    Column("created_at", InstantMs, nullable=False),
+    Column("created_by", String(100), nullable=False),
+    UniqueConstraint("organization_id", "name"),
+)
+
+group_members = Table(
+    "group_members",
+    metadata,
+    Column("group_id", ForeignKey("groups.id", ondelete="CASCADE"), primary_key=True),
+    Column("user_id", ForeignKey("users.id", ondelete="CASCADE"), primary_key=True, index=True),
+    # local: a person put them in; sso: the provider's groups did, and take them out again at the next sign-in.
+    Column("source", String(10), nullable=False),
+    Column("added_at", InstantMs, nullable=False),
+)
+
+roles = Table(
+    "roles",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("organization_id", ForeignKey("organizations.id"), nullable=False),
+    Column("name", String(100), nullable=False),
+    Column("description", Text, nullable=False),
+    Column("built_in", String(20)),
+    Column("created_at", InstantMs, nullable=False),
+    Column("created_by", String(100), nullable=False),
+    UniqueConstraint("organization_id", "name"),
+)
+
+role_permissions = Table(
+    "role_permissions",
+    metadata,
+    Column("role_id", ForeignKey("roles.id", ondelete="CASCADE"), primary_key=True),
+    Column("permission", String(60), primary_key=True),
+)
+
+role_mappings = Table(
+    "role_mappings",
+    metadata,
+    Column("number", BigKey, primary_key=True, autoincrement=True),
+    Column("organization_id", ForeignKey("organizations.id"), nullable=False),
+    Column("group_id", ForeignKey("groups.id", ondelete="CASCADE"), nullable=False),
+    Column("role_id", ForeignKey("roles.id"), nullable=False, index=True),
+    Column("project_id", ForeignKey("projects.id"), index=True),
+    Column("integration_id", ForeignKey("integrations.id"), index=True),
+    Column("environment_id", ForeignKey("environments.id"), index=True),
+    # The three ids joined, `-` for null: nulls are never equal, so they could be in no unique key.
+    Column("scope", String(120), nullable=False),
+    Column("created_at", InstantMs, nullable=False),
+    Column("created_by", String(100), nullable=False),
+    UniqueConstraint("group_id", "role_id", "scope"),
+    sqlite_autoincrement=True,
+)
+
+sso_group_mappings = Table(
+    "sso_group_mappings",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("organization_id", ForeignKey("organizations.id"), nullable=False),
+    Column("issuer", String(255), nullable=False),
+    Column("claim", String(128), nullable=False),
+    Column("value", String(255), nullable=False),
+    Column("group_id", ForeignKey("groups.id", ondelete="CASCADE"), nullable=False, index=True),
+    # Digest of issuer, claim, value and group: together they are longer than a key may be on some databases.
+    Column("digest", String(64), nullable=False, unique=True),
+    Column("created_at", InstantMs, nullable=False),
+    Column("created_by", String(100), nullable=False),
 )
 
 sessions = Table(
     "sessions",
     metadata,
-    # SHA-256 of the token: who reads the database cannot sign in with it.
-    Column("token_digest", String(64), primary_key=True),
+    Column("id", String(36), primary_key=True),
     Column("user_id", ForeignKey("users.id", ondelete="CASCADE"), nullable=False, index=True),
+    # console: in cookies; script: bearer; device: bearer, allowed in the console
+    Column("kind", String(10), nullable=False),
+    # password · oidc · ldap
+    Column("method", String(10), nullable=False),
+    # SHA-256 of the access token of now: who reads the database cannot sign in with it.
+    Column("access_digest", String(64), nullable=False, unique=True),
+    Column("access_expires_at", InstantMs, nullable=False),
     Column("created_at", InstantMs, nullable=False),
     Column("expires_at", InstantMs, nullable=False, index=True),
+    Column("last_used_at", InstantMs, nullable=False),
+    Column("address", String(64)),
+    Column("user_agent", String(200), nullable=False),
+    Column("ended_at", InstantMs),
+    Column("ended_because", String(40)),
+)
+
+refresh_tokens = Table(
+    "refresh_tokens",
+    metadata,
+    # Each is used once: the second use ends the session, since one of the two users stole it.
+    Column("digest", String(64), primary_key=True),
+    Column("session_id", ForeignKey("sessions.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("issued_at", InstantMs, nullable=False),
+    Column("used_at", InstantMs),
+)
+
+api_tokens = Table(
+    "api_tokens",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("user_id", ForeignKey("users.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("name", String(100), nullable=False),
+    Column("digest", String(64), nullable=False, unique=True),
+    # How it begins, so that people can tell theirs apart.
+    Column("hint", String(16), nullable=False),
+    # JSON list; null: all that its owner holds.
+    Column("permissions", Text),
+    Column("created_at", InstantMs, nullable=False),
+    Column("created_by", String(100), nullable=False),
+    Column("expires_at", InstantMs),
+    Column("last_used_at", InstantMs),
+    Column("last_used_address", String(64)),
+    Column("revoked_at", InstantMs),
+    Column("revoked_by", String(100)),
+)
+
+device_grants = Table(
+    "device_grants",
+    metadata,
+    # A command line that asks a person to allow it in the console: RFC 8628.
+    Column("device_digest", String(64), primary_key=True),
+    Column("user_code", String(12), nullable=False, unique=True),
+    Column("client", String(100), nullable=False),
+    Column("address", String(64)),
+    Column("created_at", InstantMs, nullable=False),
+    Column("expires_at", InstantMs, nullable=False, index=True),
+    Column("polled_at", InstantMs),
+    Column("decided_at", InstantMs),
+    Column("allowed", Boolean, nullable=False),
+    Column("user_id", ForeignKey("users.id", ondelete="CASCADE")),
 )
 
 audit_records = Table(
     "audit_records",
     metadata,
     Column("number", BigKey, primary_key=True, autoincrement=True),
+    Column("organization_id", String(36), nullable=False),
     Column("at", InstantMs, nullable=False, index=True),
-    Column("actor", String(120), nullable=False),
-    Column("action", String(60), nullable=False),
+    # user:<name> · secret:<key id> · console:local
+    Column("actor", String(120), nullable=False, index=True),
+    Column("actor_id", String(36)),
+    # session · token · local · heartbeat, and which one
+    Column("via", String(12), nullable=False),
+    Column("credential_id", String(36)),
+    Column("action", String(60), nullable=False, index=True),
     Column("target", String(200), nullable=False),
+    # done · refused · failed
     Column("outcome", String(20), nullable=False),
     Column("address", String(64)),
     Column("detail", Text, nullable=False),
+    # JSON objects: what it was and what it became; never a secret.
+    Column("before", Text),
+    Column("after", Text),
+    # Where it happened, for the filters; no foreign keys: a record outlives what it tells of.
+    Column("project_id", String(36)),
+    Column("integration_id", String(36)),
+    Column("environment_id", String(36)),
+    # SHA-256 over this record and the digest of the one before; empty before the chain began.
+    Column("digest", String(64), nullable=False),
     sqlite_autoincrement=True,
+)
+
+audit_anchors = Table(
+    "audit_anchors",
+    metadata,
+    # Retention deletes the oldest records: where the chain begins since then.
+    Column("number", BigKey, primary_key=True, autoincrement=False),
+    Column("digest", String(64), nullable=False),
+    Column("at", InstantMs, nullable=False),
 )

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, select, true
 
-from pilothouse.access.grants import Reach
+from pilothouse.access.grants import EVERYTHING, Reach
 from pilothouse.base.pages import Page, PageRequest, page_of
 from pilothouse.domain.runtime_type import RuntimeType
 from pilothouse.domain.tenancy import Environment, Integration, Organization, Project
@@ -36,9 +36,10 @@ def add_environment(connection: Connection, organization_id: str, environment: E
     connection.execute(insert(environments).values(organization_id=organization_id, **_values(environment)))
 
 
-def find_environment(connection: Connection, handle: str) -> Environment | None:
-    """Find an environment by its handle."""
-    row = connection.execute(_environments().where(environments.c.handle == handle)).mappings().first()
+def find_environment(connection: Connection, handle: str, reach: Reach = EVERYTHING) -> Environment | None:
+    """Find an environment by its handle; what lies outside of a reach is not there."""
+    seen = within(reach, environment=environments.c.id)
+    row = connection.execute(_environments().where(seen, environments.c.handle == handle)).mappings().first()
     return Environment(**row) if row else None
 
 
@@ -54,7 +55,8 @@ def match_environment(connection: Connection, handle: str) -> Environment | None
 
 def list_environments(connection: Connection, reach: Reach, request: PageRequest) -> Page[Environment]:
     """List environments, oldest first."""
-    statement = _environments().where(within(reach))
+    seen = within(reach, environment=environments.c.id)
+    statement = _environments().where(seen)
     if request.after is not None:
         at_ms, after_id = request.after
         statement = statement.where(
@@ -67,7 +69,7 @@ def list_environments(connection: Connection, reach: Reach, request: PageRequest
         "environments",
         [Environment(**row) for row in rows],
         request,
-        _count(connection, select(environments.c.id).where(within(reach))),
+        _count(connection, select(environments.c.id).where(seen)),
         lambda environment: (str(round(environment.created_at * 1000)), environment.id),
     )
 
@@ -79,16 +81,17 @@ def add_project(connection: Connection, organization_id: str, project: Project) 
     connection.execute(insert(projects).values(organization_id=organization_id, **values))
 
 
-def find_project(connection: Connection, handle: str) -> Project | None:
-    """Find a project by its handle."""
-    row = connection.execute(_projects().where(projects.c.handle == handle)).mappings().first()
+def find_project(connection: Connection, handle: str, reach: Reach = EVERYTHING) -> Project | None:
+    """Find a project by its handle; what lies outside of a reach is not there."""
+    seen = within(reach, project=projects.c.id)
+    row = connection.execute(_projects(reach).where(seen, projects.c.handle == handle)).mappings().first()
     return Project(**row) if row else None
 
 
 def list_projects(connection: Connection, reach: Reach, search: str | None, request: PageRequest) -> Page[Project]:
     """List projects by display name."""
-    wanted = and_(within(reach), _matches(search, projects.c.display_name, projects.c.handle))
-    statement = _projects().where(wanted)
+    wanted = and_(within(reach, project=projects.c.id), _matches(search, projects.c.display_name, projects.c.handle))
+    statement = _projects(reach).where(wanted)
     order = (func.lower(projects.c.display_name), projects.c.handle)
     if request.after is not None:
         statement = statement.where(_after(order, request.after))
@@ -102,11 +105,12 @@ def list_projects(connection: Connection, reach: Reach, search: str | None, requ
     )
 
 
-def add_integration(connection: Connection, integration: Integration) -> None:
+def add_integration(connection: Connection, organization_id: str, integration: Integration) -> None:
     """Store an integration."""
     connection.execute(
         insert(integrations).values(
             id=integration.id,
+            organization_id=organization_id,
             project_id=integration.project_id,
             handle=integration.handle,
             display_name=integration.display_name,
@@ -118,10 +122,16 @@ def add_integration(connection: Connection, integration: Integration) -> None:
     )
 
 
-def find_integration(connection: Connection, project_handle: str, handle: str) -> Integration | None:
-    """Find an integration by its project's handle and its own."""
+def find_integration(
+    connection: Connection, project_handle: str, handle: str, reach: Reach = EVERYTHING
+) -> Integration | None:
+    """Find an integration by its project's handle and its own; what lies outside of a reach is not there."""
     row = (
-        connection.execute(_integrations().where(projects.c.handle == project_handle, integrations.c.handle == handle))
+        connection.execute(
+            _integrations().where(
+                _of_integrations(reach), projects.c.handle == project_handle, integrations.c.handle == handle
+            )
+        )
         .mappings()
         .first()
     )
@@ -133,7 +143,7 @@ def list_integrations(
 ) -> Page[Integration]:
     """List integrations by display name, of one project or of all."""
     wanted = and_(
-        within(reach),
+        _of_integrations(reach),
         true() if project_handle is None else projects.c.handle == project_handle,
         _matches(search, integrations.c.display_name, integrations.c.handle),
     )
@@ -151,11 +161,11 @@ def list_integrations(
     )
 
 
-def count_all(connection: Connection, reach: Reach) -> tuple[int, int]:
+def count_all(connection: Connection, of_projects: Reach, of_integrations: Reach) -> tuple[int, int]:
     """Count projects and integrations."""
     return (
-        _count(connection, select(projects.c.id).where(within(reach))),
-        _count(connection, select(integrations.c.id).where(within(reach))),
+        _count(connection, select(projects.c.id).where(within(of_projects, project=projects.c.id))),
+        _count(connection, select(integrations.c.id).where(_of_integrations(of_integrations))),
     )
 
 
@@ -175,12 +185,16 @@ def _environments() -> Rows:
     return select(c.id, c.handle, c.display_name, c.critical, c.created_at)
 
 
-def _projects() -> Rows:
+def _of_integrations(reach: Reach) -> ColumnElement[bool]:
+    return within(reach, project=integrations.c.project_id, integration=integrations.c.id)
+
+
+def _projects(reach: Reach = EVERYTHING) -> Rows:
     c = projects.c
     count = (
         select(func.count())
         .select_from(integrations)
-        .where(integrations.c.project_id == c.id)
+        .where(integrations.c.project_id == c.id, _of_integrations(reach))
         .scalar_subquery()
         .label("integration_count")
     )

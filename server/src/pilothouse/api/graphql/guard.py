@@ -6,7 +6,7 @@ The check of a type stands at the fields that lead to it, so that a page of two 
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 from graphql import (
     GraphQLField,
@@ -15,14 +15,16 @@ from graphql import (
     default_field_resolver,
     get_named_type,
 )
-from graphql.language import DirectiveNode, EnumValueNode
+from graphql.language import DirectiveNode, EnumValueNode, ListValueNode
 
-from pilothouse.access.grants import require
+from pilothouse.access.grants import require_somewhere
 from pilothouse.access.permissions import Permission
 from pilothouse.api.graphql.request import Info
 from pilothouse.base.errors import CannotStart
 
 DIRECTIVE = "needs"
+AnyOf: TypeAlias = tuple[Permission, ...]
+"""Permissions of which one is enough."""
 _ROOTS = ("Query", "Mutation", "Subscription")
 
 
@@ -40,8 +42,8 @@ def guard(schema: GraphQLSchema) -> None:
                 _check_first(field, needed, is_subscription=kind.name == "Subscription")
 
 
-def needs(parent: str, name: str, field: GraphQLField) -> tuple[Permission, ...]:
-    """Tell the permissions that a field needs: its own, and that of the type it leads to."""
+def needs(parent: str, name: str, field: GraphQLField) -> tuple[AnyOf, ...]:
+    """Tell what a field needs: of each part one permission; its own part, and that of the type it leads to."""
     own = _declared(field.ast_node.directives if field.ast_node else ())
     target = get_named_type(field.type)
     of_type = None
@@ -51,29 +53,29 @@ def needs(parent: str, name: str, field: GraphQLField) -> tuple[Permission, ...]
             raise CannotStart(f"The type {target.name} declares no permission.", fix=f"Add @{DIRECTIVE} to the schema.")
     if parent in _ROOTS and own is None:
         raise CannotStart(f"{parent}.{name} declares no permission.", fix=f"Add @{DIRECTIVE} to the schema.")
-    return tuple(dict.fromkeys(permission for permission in (own, of_type) if permission is not None))
+    return tuple(dict.fromkeys(part for part in (own, of_type) if part is not None))
 
 
-def _declared(directives: tuple[DirectiveNode, ...] | None) -> Permission | None:
+def _declared(directives: tuple[DirectiveNode, ...] | None) -> AnyOf | None:
     for directive in directives or ():
         for argument in (directive.arguments or ()) if directive.name.value == DIRECTIVE else ():
-            if isinstance(argument.value, EnumValueNode):
-                return Permission[argument.value.value]
+            values = argument.value.values if isinstance(argument.value, ListValueNode) else (argument.value,)
+            named = tuple(Permission[value.value] for value in values if isinstance(value, EnumValueNode))
+            if named:
+                return named
     return None
 
 
-def _check_first(field: GraphQLField, needed: tuple[Permission, ...], *, is_subscription: bool) -> None:
+def _check_first(field: GraphQLField, needed: tuple[AnyOf, ...], *, is_subscription: bool) -> None:
     if is_subscription and field.subscribe is not None:
         field.subscribe = _checked(field.subscribe, needed)
     field.resolve = _checked(field.resolve or default_field_resolver, needed)
 
 
-def _checked(
-    resolve: Callable[..., Any], needed: tuple[Permission, ...]
-) -> Callable[..., Any]:  # Any: GraphQL's values
+def _checked(resolve: Callable[..., Any], needed: tuple[AnyOf, ...]) -> Callable[..., Any]:  # Any: GraphQL's values
     def resolve_if_permitted(parent: Any, info: Info, **arguments: Any) -> Any:  # Any: GraphQL's values
-        for permission in needed:
-            require(info.context.subject, permission)
+        for any_of in needed:
+            require_somewhere(info.context.subject, *any_of)
         return resolve(parent, info, **arguments)
 
     return resolve_if_permitted

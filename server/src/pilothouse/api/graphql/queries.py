@@ -41,14 +41,16 @@ async def organization(_: Any, info: Info) -> Row:
     """Show the top of the tree."""
     request = info.context
     services = request.services
-    reach = request.reach(_VIEW)
-    projects, integrations = await services.store.read(lambda connection: tenancy.count_all(connection, reach))
+    of_projects, of_integrations = request.reach(Permission.PROJECT_MGT_VIEW), request.reach(_VIEW)
+    projects, integrations = await services.store.read(
+        lambda connection: tenancy.count_all(connection, of_projects, of_integrations)
+    )
     return {
         "handle": services.organization.handle,
         "display_name": services.organization.display_name,
         "project_count": projects,
         "integration_count": integrations,
-        "runtimes": services.board.counts(request.now),
+        "runtimes": request.counts,
     }
 
 
@@ -77,7 +79,8 @@ async def environments(_: Any, info: Info, first: int | None = None, after: str 
 async def environment(_: Any, info: Info, handle: str) -> Row | None:
     """Show one environment."""
     request = info.context
-    found = await request.services.store.read(lambda connection: tenancy.find_environment(connection, handle))
+    reach = request.reach(Permission.SIGNED_IN)
+    found = await request.services.store.read(lambda connection: tenancy.find_environment(connection, handle, reach))
     return None if found is None else views.environment(request, found)
 
 
@@ -96,7 +99,8 @@ async def projects(
 async def project(_: Any, info: Info, handle: str) -> Row | None:
     """Show one project."""
     request = info.context
-    found = await request.services.store.read(lambda connection: tenancy.find_project(connection, handle))
+    reach = request.reach(Permission.PROJECT_MGT_VIEW)
+    found = await request.services.store.read(lambda connection: tenancy.find_project(connection, handle, reach))
     return None if found is None else views.project(request, found)
 
 
@@ -122,7 +126,10 @@ async def integrations(
 async def integration(_: Any, info: Info, project: str, handle: str) -> Row | None:
     """Show one integration."""
     request = info.context
-    found = await request.services.store.read(lambda connection: tenancy.find_integration(connection, project, handle))
+    reach = request.reach(_VIEW)
+    found = await request.services.store.read(
+        lambda connection: tenancy.find_integration(connection, project, handle, reach)
+    )
     return None if found is None else views.integration(request, found)
 
 

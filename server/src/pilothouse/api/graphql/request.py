@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TypeAlias
 
+import msgspec
 from graphql import GraphQLResolveInfo
 
 from pilothouse.access.grants import Reach, Subject, reach
@@ -31,6 +32,8 @@ class GraphQLRequest:
     def refresh(self, now: Instant) -> None:
         """Forget what was read: a subscription asks again for every change."""
         self.now: Instant = now
+        for name in ("counts", "counts_by_environment", "counts_by_project", "counts_by_integration"):
+            self.__dict__.pop(name, None)
         self._documents = Batch(self._read_documents)
         self.standings = Batch(self._read_standings)
         """What stands open or failed, by runtime key."""
@@ -39,24 +42,47 @@ class GraphQLRequest:
         self.runtimes = Batch(self._read_runtimes)
         """Rows, by runtime key."""
 
+    async def renew(self, now: Instant) -> None:
+        """Go on in a subscription: forget what was read, and hold what the caller holds by now."""
+        holdings = await self.services.access.holdings(self.subject.id)
+        carried = self.subject.holdings.limited_to
+        if holdings.grants != self.subject.holdings.grants:
+            holdings = holdings if carried is None else holdings.limited(carried)
+            self.subject = msgspec.structs.replace(self.subject, holdings=holdings)
+        self.refresh(now)
+
     def reach(self, permission: Permission) -> Reach:
         """Tell how far one of the caller's permissions reaches."""
         return reach(self.subject, permission)
 
     @cached_property
+    def counts(self) -> Counts:
+        """All runtimes that the caller may see, by state."""
+        parts = self.counts_by_environment.values()
+        return Counts(
+            running=sum(part.running for part in parts),
+            offline=sum(part.offline for part in parts),
+            unknown=sum(part.unknown for part in parts),
+        )
+
+    @cached_property
     def counts_by_environment(self) -> dict[str, Counts]:
         """Runtimes by state, for every environment."""
-        return self.services.board.counts_by("environment_id", self.now)
+        return self._counts_by("environment_id")
 
     @cached_property
     def counts_by_project(self) -> dict[str, Counts]:
         """Runtimes by state, for every project."""
-        return self.services.board.counts_by("project_id", self.now)
+        return self._counts_by("project_id")
 
     @cached_property
     def counts_by_integration(self) -> dict[str, Counts]:
         """Runtimes by state, for every integration."""
-        return self.services.board.counts_by("integration_id", self.now)
+        return self._counts_by("integration_id")
+
+    def _counts_by(self, dimension: str) -> dict[str, Counts]:
+        """Count what the caller may see."""
+        return self.services.board.counts_by(dimension, self.now, self.reach(Permission.INTEGRATION_MGT_VIEW))
 
     async def artifacts(self, digest: str) -> ArtifactSet:
         """Read an artifact set; all that are asked for at the same time are read by one statement."""

@@ -5,7 +5,7 @@ from typing import Any
 
 from ariadne import MutationType, ObjectType, QueryType
 
-from pilothouse.access.permissions import Permission
+from pilothouse.access.secrets import secret_reach
 from pilothouse.api.graphql import views
 from pilothouse.api.graphql.queries import scope_of
 from pilothouse.api.graphql.request import GraphQLRequest, Info
@@ -24,8 +24,6 @@ mutation = MutationType()
 secret = ObjectType("Secret")
 bindables = (query, mutation, secret)
 
-_SEE = Permission.ENVIRONMENT_MGT_MANAGE_NONPROD
-
 
 @query.field("secrets")
 async def list_secrets(
@@ -37,7 +35,7 @@ async def list_secrets(
 ) -> Row:
     """List secrets."""
     request, page, wanted = info.context, page_request("secrets", first, after), scope_of(filter)
-    reach = request.reach(_SEE)
+    reach = secret_reach(request.subject)
     found = await request.services.store.read(
         lambda connection: secrets.list_rows(
             connection,
@@ -56,7 +54,7 @@ async def list_secrets(
 async def find_secret(_: Any, info: Info, key_id: str) -> Row | None:
     """Show one secret, a revoked one too."""
     request = info.context
-    reach = request.reach(_SEE)
+    reach = secret_reach(request.subject)
     found = await request.services.store.read(lambda connection: secrets.find_row(connection, reach, key_id))
     return None if found is None else _view(request, found)
 

@@ -13,6 +13,7 @@ from pilothouse.api.graphql import views
 from pilothouse.api.graphql.commands import is_running, shown, where
 from pilothouse.api.graphql.request import GraphQLRequest, Info
 from pilothouse.api.graphql.views import Row, RuntimeView
+from pilothouse.base.errors import NotFound
 from pilothouse.base.pages import page_request, slice_of
 from pilothouse.domain import replicas
 from pilothouse.domain.commands import Command
@@ -22,8 +23,9 @@ from pilothouse.domain.runtime import RuntimeRow
 from pilothouse.domain.runtime_type import RuntimeType
 from pilothouse.domain.steering import TRIGGERABLE, Aspect, SteerableKind, Target, Wish, values_of
 from pilothouse.operations import steering
+from pilothouse.operations.seeing import find_place
 from pilothouse.operations.steering import Changed, Life
-from pilothouse.storage import command_rows, desired, runtime_rows, tenancy
+from pilothouse.storage import command_rows, desired, runtime_rows
 from pilothouse.storage.desired import DesiredChange, Place
 from pilothouse.storage.runtime_rows import RuntimeScope
 from pilothouse.storage.unit import Connection
@@ -152,10 +154,9 @@ async def find_steering(_: Any, info: Info, project: str, integration: str, envi
 def _read_place(
     request: GraphQLRequest, connection: Connection, reach: Any, project: str, integration: str, environment: str
 ) -> _Place | None:
-    del request
-    found = tenancy.find_integration(connection, project, integration)
-    target = tenancy.find_environment(connection, environment)
-    if found is None or target is None:
+    try:
+        found, target, _ = find_place(connection, request.subject, project, integration, environment)
+    except NotFound:
         return None
     scope = RuntimeScope(project=project, integration=integration, environment=environment)
     place = Place(found.id, target.id)

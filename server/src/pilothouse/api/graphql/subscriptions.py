@@ -5,6 +5,7 @@ from typing import Any
 
 from ariadne import SubscriptionType
 
+from pilothouse.access.grants import Place, Reach
 from pilothouse.access.permissions import Permission
 from pilothouse.api.graphql.commands import shown
 from pilothouse.api.graphql.queries import scope_of
@@ -65,7 +66,7 @@ async def runtime_changed(
             happened, missed = await feed.take(GATHER_S)
             if feed.closed:
                 return
-            request.refresh(request.services.clock.now())
+            await request.renew(request.services.clock.now())
             fresh = [event for event in happened if event.kind in _KINDS and event.sequence > seen]
             seen = max([seen, *(event.sequence for event in happened)])
             async for change in _changes(request, scope, fresh):
@@ -108,7 +109,7 @@ async def _changes(request: GraphQLRequest, scope: RuntimeScope, happened: Itera
 
     def read(connection: Connection) -> tuple[dict[int, RuntimeRow], list[Elsewhere], frozenset[int]]:
         found = runtime_rows.list_by_keys(connection, reach, keys, scope)
-        return found, runtime_rows.list_elsewhere(connection, list(found.values())), _inside(connection, scope, gone)
+        return found, runtime_rows.list_elsewhere(connection, list(found.values())), _inside(connection, reach, scope, gone)
 
     rows, elsewhere, gone_here = await request.services.store.read(read)
     commands = await _commands(request, [e.detail for e in latest.values() if e.kind in _OF_COMMANDS])
@@ -131,8 +132,8 @@ async def _changes(request: GraphQLRequest, scope: RuntimeScope, happened: Itera
         }
 
 
-def _inside(connection: Connection, scope: RuntimeScope, gone: list[Event]) -> frozenset[int]:
-    """Tell which of the events that have no runtime to ask belong to a scope, by their sequence."""
+def _inside(connection: Connection, reach: Reach, scope: RuntimeScope, gone: list[Event]) -> frozenset[int]:
+    """Tell which of the events that have no runtime to ask belong to a scope and a reach, by their sequence."""
     if not gone:
         return frozenset()
     environment = None if scope.environment is None else tenancy.find_environment(connection, scope.environment)
@@ -148,7 +149,10 @@ def _inside(connection: Connection, scope: RuntimeScope, gone: list[Event]) -> f
     def is_inside(event: Event) -> bool:
         told = (event.environment_id, event.project_id, event.integration_id)
         of_secret = event.kind is EventKind.DESIRED_CHANGED or scope.secret_key_id in {None, event.key_id}
-        return of_secret and all(
+        place = Place(
+            project_id=event.project_id, integration_id=event.integration_id, environment_id=event.environment_id
+        )
+        return of_secret and reach.covers(place) and all(
             handle is None or id_ == place for handle, id_, place in zip(asked, told, places, strict=True)
         )
 

@@ -1,0 +1,43 @@
+"""What everybody holds, remembered until somebody changes it: a decision costs no statement."""
+
+from collections.abc import Callable
+
+from pilothouse.access.grants import Holdings
+from pilothouse.domain.events import Event, EventKind
+from pilothouse.storage import access
+from pilothouse.storage.unit import Store
+
+PEOPLE_KEPT = 10_000
+"""Holdings that are remembered; the one read longest ago goes first."""
+
+
+class AccessBook:
+    """Holdings by user, dropped as a whole by the event that any of them changed."""
+
+    def __init__(self, store: Store, follow: Callable[[Callable[[Event], None]], None]) -> None:
+        self._store = store
+        self._known: dict[str, Holdings] = {}
+        self._generation = 0
+        follow(self._hear)
+
+    async def holdings(self, user_id: str) -> Holdings:
+        """Tell what somebody holds now.
+
+        Raises: Unavailable
+        """
+        known = self._known.get(user_id)
+        if known is not None:
+            return known
+        generation = self._generation
+        grants = await self._store.read(lambda connection: access.list_grants(connection, user_id))
+        holdings = Holdings(grants)
+        if generation == self._generation:  # else it changed while it was read: true for this request, not for the next
+            self._known[user_id] = holdings
+            while len(self._known) > PEOPLE_KEPT:
+                del self._known[next(iter(self._known))]
+        return holdings
+
+    def _hear(self, event: Event) -> None:
+        if event.kind is EventKind.ACCESS_CHANGED:
+            self._generation += 1
+            self._known.clear()
