@@ -123,6 +123,10 @@ async def test_without_an_identifier_the_dn_in_lower_case_is_the_subject() -> No
     async with scripted(Gullible(dn="UID=Ann,OU=People,DC=Example")) as url:
         ann = await directory_at(url).authenticate("ann", "ann-password")
     assert ann.subject == "uid=ann,ou=people,dc=example"
+    async with scripted(Gullible(dn=f"uid=ann,ou={'x' * 250}")) as url:
+        ann = await directory_at(url).authenticate("ann", "ann-password")
+    assert ann.subject.startswith("dn-sha256:")
+    assert len(ann.subject) <= 255
 
 
 async def test_a_directory_that_says_nothing_is_given_up_in_time() -> None:

@@ -1,6 +1,7 @@
 """Who somebody is according to a store that is not ours, and how such a store refuses or fails."""
 
 import ssl
+from collections.abc import Mapping
 from ipaddress import ip_address
 from typing import Final
 
@@ -10,6 +11,8 @@ from pilothouse.base.errors import CannotStart, NotSignedIn, Unavailable
 
 GROUPS_MAX: Final = 1_000
 """Groups taken of one person, in the order of the answer. Groups only ever grant, so the rest is missed, not gained."""
+KEY_CHARS_MAX: Final = 255
+"""Characters of an issuer and of a subject, as OpenID Connect limits the latter."""
 VALUE_CHARS_MAX: Final = 1_024
 """Characters of one value (a name, a group, a claim); longer ones are left out."""
 
@@ -20,14 +23,15 @@ class ExternalIdentity(msgspec.Struct, frozen=True, kw_only=True):
     issuer: str
     """The issuer's URL for OIDC, `ldap:<host>/<base>` for a directory."""
     subject: str
-    """OIDC's `sub`; for a directory entryUUID or objectGUID where they can be read, else the DN in lower case."""
+    """OIDC's `sub`, which knows upper and lower case; for a directory entryUUID or objectGUID where they can be read, else
+    the DN in lower case, or its digest where it is longer than a key may be."""
     username: str
     display_name: str
     email: str | None
     groups: tuple[str, ...]
     """Values of the groups claim; for a directory the names of groups."""
     claims: dict[str, tuple[str, ...]]
-    """Every claim that is text or a list of texts; for a directory the attributes, `memberOf` with whole DNs."""
+    """Every claim that is text or a list of texts; for a directory the attributes, `memberOf` with whole DNs, and `groups`."""
 
 
 class ExternalRefused(NotSignedIn):
@@ -64,7 +68,7 @@ class ProviderUnavailable(Unavailable):
         )
 
 
-def as_claims(found: dict[str, object]) -> dict[str, tuple[str, ...]]:
+def as_claims(found: Mapping[str, object]) -> dict[str, tuple[str, ...]]:
     """Keep what is text or a list of texts: that is what a mapping can compare."""
     return {name: values for name, value in found.items() if (values := as_texts(value))}
 

@@ -6,6 +6,7 @@ Source: RFC 4511, RFC 4513; ADR 0016.
 
 import asyncio
 import contextlib
+import hashlib
 import uuid
 from collections.abc import AsyncGenerator
 from typing import Final
@@ -15,6 +16,7 @@ from sansldap import LDAPFilter, LDAPResultCode, SearchScope
 
 from pilothouse.identity.external import (
     GROUPS_MAX,
+    KEY_CHARS_MAX,
     ExternalIdentity,
     ExternalRefused,
     as_claims,
@@ -176,7 +178,8 @@ class Directory:
         settings = self._settings
         member_of = settings.member_of_attribute or "memberOf"
         read = (settings.username_attribute, settings.display_name_attribute, settings.email_attribute)
-        claims: dict[str, object] = {name: list(entry.texts(name)) for name in read}
+        names = tuple(dict.fromkeys(name for name, _ in groups))
+        claims = {"groups": list(names)} | {name: list(entry.texts(name)) for name in read}
         claims[member_of] = [dn for _, dn in groups]
         return ExternalIdentity(
             issuer=self.issuer,
@@ -184,7 +187,7 @@ class Directory:
             username=username,
             display_name=next(iter(entry.texts(settings.display_name_attribute)), username),
             email=next(iter(entry.texts(settings.email_attribute)), None),
-            groups=tuple(dict.fromkeys(name for name, _ in groups)),
+            groups=names,
             claims=as_claims(claims),
         )
 
@@ -218,7 +221,8 @@ def _subject(entry: Entry) -> str:
     guid = entry.attributes.get("objectguid", ())
     if len(guid) == 1 and len(guid[0]) == 16:  # noqa: PLR2004 - octets of a UUID
         return str(uuid.UUID(bytes_le=guid[0]))
-    return next(iter(entry.texts("entryUUID")), entry.dn).lower()
+    subject = next(iter(entry.texts("entryUUID")), entry.dn).lower()
+    return subject if len(subject) <= KEY_CHARS_MAX else f"dn-sha256:{hashlib.sha256(subject.encode()).hexdigest()}"
 
 
 def _filter(text: str) -> LDAPFilter:

@@ -7,7 +7,7 @@ import msgspec
 from sansldap import LDAPFilter
 
 from pilothouse.base.errors import CannotStart
-from pilothouse.identity.external import client_tls, is_loopback
+from pilothouse.identity.external import KEY_CHARS_MAX, client_tls, is_loopback
 from pilothouse.identity.ldap_connection import Address
 from pilothouse.identity.ldap_names import filled
 
@@ -112,4 +112,7 @@ def check_settings(settings: LdapSettings) -> str:
         is_about_all = "{0}" not in template and "{1}" not in template
         if is_about_all and not (pattern and template == settings.user_filter):
             raise CannotStart(f"{name} has no place for whom it is about.", fix="Write {0} where the name belongs.")
-    return settings.user_base or (pattern or "").partition(",")[2]
+    base = settings.user_base or (pattern or "").partition(",")[2]
+    if len(f"ldap:{settings.url}/{base}") > KEY_CHARS_MAX:
+        raise CannotStart("PILOTHOUSE_LDAP_URL and the base of people are too long.", fix="Use a shorter base.")
+    return base

@@ -17,6 +17,7 @@ from pilothouse.base.errors import CannotStart
 from pilothouse.base.instants import Instant
 from pilothouse.identity.external import (
     GROUPS_MAX,
+    KEY_CHARS_MAX,
     ExternalIdentity,
     OidcRefused,
     ProviderUnavailable,
@@ -247,6 +248,10 @@ def _check(settings: OidcSettings) -> None:
         raise CannotStart(
             f"PILOTHOUSE_OIDC_ISSUER is `{settings.issuer}`, which is not an https URL without a query.",
             fix="Set it to the issuer as the provider's /.well-known/openid-configuration has it.",
+        )
+    if len(settings.issuer) > KEY_CHARS_MAX:
+        raise CannotStart(
+            f"PILOTHOUSE_OIDC_ISSUER is longer than {KEY_CHARS_MAX} characters.", fix="Use a shorter one."
         )
     if not settings.client_id:
         raise CannotStart("PILOTHOUSE_OIDC_CLIENT_ID is empty.", fix="Set it to the id that the provider gave.")

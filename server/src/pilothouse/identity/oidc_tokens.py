@@ -14,7 +14,7 @@ from joserfc.errors import JoseError
 from joserfc.jws import JWSRegistry, deserialize_compact, extract_compact
 
 from pilothouse.base.instants import Instant
-from pilothouse.identity.external import OidcRefused
+from pilothouse.identity.external import KEY_CHARS_MAX, OidcRefused
 from pilothouse.identity.oidc_http import JsonObject
 from pilothouse.identity.oidc_metadata import SigningKey
 
@@ -126,8 +126,8 @@ def _check_parties(claims: IdClaims, expected: Expected) -> None:
         raise OidcRefused("the ID token has several audiences and does not say for whom it was made (azp).")
     if claims.azp is not None and claims.azp != expected.client_id:
         raise OidcRefused("the ID token was made for another party (azp).")
-    if not claims.sub:
-        raise OidcRefused("the ID token names nobody.")
+    if not 0 < len(claims.sub) <= KEY_CHARS_MAX:
+        raise OidcRefused("the ID token names nobody, or by a longer subject than OpenID Connect allows.")
 
 
 def _check_times(claims: IdClaims, skew_s: float, now: Instant) -> None:
