@@ -1,6 +1,7 @@
 """The change feed: live, resumed after a gap, and honest when the gap cannot be bridged."""
 
 import asyncio
+import itertools
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -8,7 +9,10 @@ from contextlib import asynccontextmanager
 import pytest
 from pilothouse.api.graphql.endpoint import GraphQLEndpoint
 from pilothouse.api.graphql.subscriptions import CATCH_UP_MAX
+from pilothouse.app.control_plane import open_control_plane
 from pilothouse.base.clock import FakeClock
+from pilothouse.config import Settings
+from pilothouse.identity.passwords import Passwords
 from pilothouse.operations import bus as buses
 
 pytestmark = pytest.mark.anyio
@@ -193,3 +197,76 @@ async def test_a_runtime_that_is_heard_again_after_our_restart_is_seen_without_a
         await plane.watch()
         assert (await next_change(changes))["resync"] is True
     assert (await admin.ask(status))["runtimes"]["nodes"] == [{"status": "RUNNING"}]
+
+
+async def test_a_client_that_is_cut_off_again_and_again_is_told_each_change_once(plane, admin, runtime) -> None:
+    told: list[int] = []
+    after = (await admin.ask("{ runtimes { sequence } }"))["runtimes"]["sequence"]
+    for number in range(6):
+        runtime.runtime_id = f"runtime-{number}"
+        await runtime.full()
+        async with following(plane, admin, after=after) as changes:
+            after = (await next_change(changes))["sequence"]
+            told.append(after)
+            if number % 2:  # one that comes while the line is up
+                number_before = len(told)
+                runtime.hash, runtime.artifacts = f"hash-{number}", {}
+                await runtime.full()
+                after = (await next_change(changes))["sequence"]
+                told.append(after)
+                assert len(told) == number_before + 1
+            assert changes.empty()
+    assert len(told) == 9
+    assert all(earlier < later for earlier, later in itertools.pairwise(told))
+
+
+async def test_a_stream_that_is_never_quiet_ends_with_its_session_too(
+    plane, admin, runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pilothouse.api.graphql.endpoint.RECHECK_S", 0.2)
+    async with following(plane, admin) as changes:
+        assert (await admin.client.post("/auth/sign-out")).status_code == 204
+        heard = 0
+        async with asyncio.timeout(10):
+            for number in itertools.count():
+                if not len(plane.bus):
+                    break
+                runtime.runtime_id = f"runtime-{number}"
+                await runtime.full()
+                await asyncio.sleep(0.02)
+                heard = changes.qsize()
+        assert heard < number
+
+
+async def test_one_operation_over_the_event_stream_has_one_result_and_an_end(plane, admin) -> None:
+    answer = await admin.client.post(
+        "/graphql", json={"query": "{ viewer { username } }"}, headers={"Accept": "text/event-stream"}
+    )
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    events = [event.split("\n") for event in answer.text.split("\n\n") if event]
+    assert events == [
+        ["event: next", 'data: {"data":{"viewer":{"username":"admin"}}}'],
+        ["event: complete", "data: "],
+    ]
+    wrong = await admin.client.post("/graphql", json={"query": "{ nothing }"}, headers={"Accept": "text/event-stream"})
+    assert (wrong.status_code, wrong.json()["errors"][0]["extensions"]["code"]) == (400, "INVALID_QUERY")
+
+
+async def test_a_subscriber_hears_what_another_replica_commits_and_goes_on_there(
+    settings: Settings, clock: FakeClock, plane, admin, runtime
+) -> None:
+    one = await open_control_plane(Settings(home=settings.home, follow_events_s=0.02), clock, Passwords())
+    try:
+        await one.start()
+        async with following(one, admin) as changes:
+            await runtime.full()
+            heard = await next_change(changes)
+            assert (heard["kind"], heard["resync"]) == ("REGISTERED", False)
+        runtime.hash, runtime.artifacts = "hash-2", {}
+        await runtime.full()
+        for replica in (plane, one):
+            async with following(replica, admin, after=heard["sequence"]) as changes:
+                assert (await next_change(changes))["kind"] == "REPORTED"
+                assert changes.empty()
+    finally:
+        await one.stop()
