@@ -13,6 +13,7 @@ import msgspec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pilothouse.access.grants import EVERYTHING
+from pilothouse.access.secrets import SecretReach
 from pilothouse.app.control_plane import ControlPlane, open_control_plane
 from pilothouse.app.people import LOCAL
 from pilothouse.base.clock import FakeClock
@@ -148,7 +149,7 @@ class Story:
             full, delta = (await self.runtime.full())[0], (await self.runtime.delta())[0]
             assert (full, delta) == (expected, expected), model
             key_id = self.key_id(number)
-            row = await self.plane.store.read(lambda c, key_id=key_id: find_row(c, EVERYTHING, key_id))
+            row = await self.plane.store.read(lambda c, key_id=key_id: find_row(c, SecretReach(all=EVERYTHING), key_id))
             assert row is not None
             assert row.life.state_at(now) == model.state(now)
 

@@ -4,11 +4,18 @@ import json
 import math
 from datetime import UTC, datetime
 
+import msgspec
 import pytest
+from pilothouse.access.grants import EVERYTHING
+from pilothouse.access.permissions import GRANTABLE, Permission
+from pilothouse.access.secrets import SecretReach
+from pilothouse.app.people import local_subject
 from pilothouse.base.clock import FakeClock
-from pilothouse.domain.secrets import expiry_notice
+from pilothouse.domain.events import EventKind, NewEvent
+from pilothouse.domain.secrets import SecretState, expiry_notice
 from pilothouse.operations import sealed_material
 from pilothouse.protocol.keyring import Keyring
+from pilothouse.storage import secrets
 from sqlalchemy import event, text
 
 pytestmark = pytest.mark.anyio
@@ -409,18 +416,19 @@ async def test_the_material_is_nowhere_in_the_databases_files(admin, runtime, pl
 
 
 async def test_who_may_not_manage_critical_environments_changes_no_secret_of_one(
-    admin, runtime, monkeypatch: pytest.MonkeyPatch, clock: FakeClock
+    plane, admin, runtime, monkeypatch: pytest.MonkeyPatch, clock: FakeClock
 ) -> None:
-    from pilothouse.access import grants
-    from pilothouse.access.permissions import Permission
-
     critical = await admin.secret("prod")
-    fewer = frozenset(Permission) - {Permission.ENVIRONMENT_MGT_MANAGE}
-    monkeypatch.setitem(grants._PERMISSIONS, grants.Role.ADMINISTRATOR, fewer)
+    fewer = GRANTABLE - {Permission.ENVIRONMENT_MGT_MANAGE}
+    grant = msgspec.structs.replace(local_subject("").holdings.grants[0], permissions=fewer)
+    monkeypatch.setattr("pilothouse.operations.access_book.access.list_grants", lambda _connection, _user: [grant])
+    await plane.store.write(lambda tx: tx.emit(NewEvent(kind=EventKind.ACCESS_CHANGED, at=clock.now())))
     key_id, later = key_id_of(critical), rfc3339(clock.now() + 60)
     for query, variables in ((REVOKE, {}), (RESTORE, {}), (ROTATE, {}), (EXPIRE, {"e": later})):
-        assert (await refusal_of(admin, query, k=key_id, **variables))[0] == "NOT_PERMITTED"
-    assert (await show(admin, critical))["state"] == "ACTIVE"
+        assert (await refusal_of(admin, query, k=key_id, **variables))[0] == "NOT_FOUND"
+    row = await plane.store.read(lambda c: secrets.find_row(c, SecretReach(all=EVERYTHING), key_id))
+    assert row.life.state_at(clock.now()) is SecretState.ACTIVE
+    assert await show(admin, critical) is None
     await admin.ask(EXPIRE, k=key_id_of(runtime.secret), e=later)
     await admin.ask(REVOKE, k=key_id_of(runtime.secret))
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 from pilothouse.access.grants import EVERYTHING
+from pilothouse.access.secrets import SecretReach
 from pilothouse.domain.secrets import SecretState
 from pilothouse.storage import migrate
 from pilothouse.storage.engine import open_writer
@@ -35,7 +36,7 @@ def test_secrets_of_the_first_schema_keep_their_state_and_their_runtimes(tmp_pat
                 connection.execute(text(statement))
         migrate.upgrade(engine)
         with engine.connect() as connection:
-            used, revoked = (find_row(connection, EVERYTHING, key_id) for key_id in ("aaaa", "bbbb"))
+            used, revoked = (find_row(connection, SecretReach(all=EVERYTHING), key_id) for key_id in ("aaaa", "bbbb"))
             assert used is not None
             assert revoked is not None
             assert (used.life.state_at(NOW), used.runtime_count) == (SecretState.ACTIVE, 1)

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from pilothouse.access.grants import EVERYTHING, Place, Subject, sees
+from pilothouse.access.grants import EVERYTHING, Place, Subject
 from pilothouse.access.permissions import Permission
 from pilothouse.access.secrets import SecretReach, require_secrets, secret_reach
 from pilothouse.base.errors import Conflict, InvalidInput, NotFound
@@ -241,9 +241,9 @@ def _make(
 
 
 def _find(tx: Transaction, subject: Subject, key_id: str) -> tuple[SecretFacts, Environment]:
-    """Find a secret that the subject may change, whatever its state.
+    """Find a secret that the subject manages, whatever its state: to others it is not there.
 
-    Raises: NotPermitted, NotFound
+    Raises: NotFound
     """
     found = secrets.find(tx.connection, key_id)
     environment = None if found is None else tenancy.find_environment(tx.connection, found[0].environment_handle)
@@ -255,12 +255,8 @@ def _find(tx: Transaction, subject: Subject, key_id: str) -> tuple[SecretFacts, 
         integration_id=binding and binding.integration_id,
         environment_id=environment.id,
     )
-    if not (
-        secret_reach(subject).holds(place, critical=environment.critical)
-        or sees(subject, Permission.ENVIRONMENT_MGT_MANAGE_NONPROD, Place(environment_id=environment.id))
-    ):
+    if not secret_reach(subject).holds(place, critical=environment.critical):
         raise _not_found(key_id, fix="Look at the list of secrets.")
-    require_secrets(subject, place, critical=environment.critical)
     return found[0], environment
 
 
