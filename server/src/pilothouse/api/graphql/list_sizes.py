@@ -5,25 +5,30 @@ from collections.abc import Mapping
 from pilothouse.base.pages import PAGE_DEFAULT
 
 LIST_SIZES: Mapping[str, int] = {
-    "Viewer.permissions": 10,
+    "Query.permissions": 40,
+    "Viewer.groups": 5,
+    "User.groups": 5,
+    "User.mappings": 20,
+    "AccessDecision.through": 5,
+    "AccessDecision.elsewhere": 5,
+    "MergedArtifact.hostedBy": 10,
+    "MergedArtifact.missingOn": 10,
+    "MergedArtifact.variants": 3,
+    "ArtifactVariant.runtimes": 10,
     "Runtime.warnings": 5,
     "Runtime.logHandlers": 5,
-    "Runtime.capabilities": 5,
     "Artifact.facts": 10,
     "Steering.runtimes": PAGE_DEFAULT,
     "Steering.drift": PAGE_DEFAULT,
     "Drift.runtimes": 10,
     "SteerableArtifact.aspects": 5,
     "SteerableArtifact.missingOn": 10,
-    "SteerableAspect.values": 5,
     "SteerableAspect.observed": 3,
     "SteerableAspect.commands": 20,
     "ObservedValue.runtimes": 10,
     "DesiredState.history": 20,
     "Change.commands": PAGE_DEFAULT,
-    "Service.listeners": 2,
     "Service.resources": 20,
-    "Resource.methods": 2,
     # The schema's own description of itself, as long as it is on the average.
     "__Schema.types": 150,
     "__Schema.directives": 6,
@@ -33,10 +38,10 @@ LIST_SIZES: Mapping[str, int] = {
     "__Type.enumValues": 2,
     "__Type.inputFields": 1,
     "__Field.args": 1,
-    "__Directive.locations": 3,
     "__Directive.args": 1,
 }
-"""Items, by type and field. Lists of pages (`nodes`, and fields that take `first`) are as long as the query asks."""
+"""Items, by type and field, of lists whose items have fields. `nodes` of a page, and fields that take `first`, are as long as
+the query asks."""
 
 
 def size_of(type_name: str, field_name: str) -> int:

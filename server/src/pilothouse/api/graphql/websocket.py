@@ -10,7 +10,6 @@ from typing import Any, Final
 
 import msgspec
 import structlog
-from starlette.requests import Request
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from pilothouse.api.context import Caller, Services
@@ -30,17 +29,20 @@ from pilothouse.api.graphql.socket_messages import (
     Subscribe,
     read,
 )
+from pilothouse.api.graphql.socket_requests import authorization_in, request_of
 from pilothouse.api.problems import problem_of, status_of
 from pilothouse.base.errors import NotSignedIn, PilothouseError, Refused, Unavailable
+from pilothouse.domain.events import Event, EventKind
 
 RECHECK_S = 15.0
 """Unit: seconds. The session behind a connection is looked at anew this often."""
 ID_LENGTH_MAX: Final = 128
 """Characters of an operation's id."""
-AUTHORIZATION_LENGTH_MAX: Final = 8_192
-"""Characters of what connection_init carries to sign in with."""
 AT_ONCE_MAX: Final = 4
 """Queries and mutations that run at the same time over one connection; the others wait, and others' connections go on."""
+LOOK_GATHER_S: Final = 0.2
+"""Unit: seconds. Changes of access that come within this are answered by one look."""
+_OF_ACCESS: Final = frozenset(kind for kind in EventKind if kind.value.startswith(("access.", "session.")))
 _log = structlog.get_logger(__name__)
 
 
@@ -58,6 +60,9 @@ class GraphQLWebSockets:
         self._services = services
         # By who is signed in. Cap: as many entries as the port has connections.
         self.by_subject: Counter[str] = Counter()
+        # Cap: as the port's connections.
+        self._open: set[_Connection] = set()
+        services.bus.follow(self._follow)
         services.figures.gauge(
             "pilothouse_web_sockets", "WebSockets of people who are signed in.", lambda: sum(self.by_subject.values())
         )
@@ -65,7 +70,7 @@ class GraphQLWebSockets:
     async def serve(self, socket: WebSocket) -> None:
         """Serve one connection to its end."""
         try:
-            self._endpoint.refuse_at_the_door(_request_of(socket))
+            self._endpoint.refuse_at_the_door(request_of(socket))
         except PilothouseError as error:
             await socket.send_denial_response(json_answer(dict(problem_of(error)), status_of(error)))
             return
@@ -75,7 +80,18 @@ class GraphQLWebSockets:
             return
         with contextlib.suppress(WebSocketDisconnect):
             await socket.accept(SUBPROTOCOL)
-            await _Connection(self._endpoint, self._services, socket, self.by_subject).serve()
+            connection = _Connection(self._endpoint, self._services, socket, self.by_subject)
+            self._open.add(connection)
+            try:
+                await connection.serve()
+            finally:
+                self._open.discard(connection)
+
+    def _follow(self, event: Event) -> None:
+        """Have every connection look at its session when anything about sessions or access changed."""
+        if event.kind in _OF_ACCESS:
+            for connection in self._open:
+                connection.look_soon.set()
 
 
 class _Connection:
@@ -88,12 +104,14 @@ class _Connection:
         self._services = services
         self._socket = socket
         self._by_subject = by_subject
-        self._request = _request_of(socket)
+        self._request = request_of(socket)
         self._caller: Caller | None = None
         self._counted_as: str | None = None
         # Cap of both: operations_per_connection_max. An entry leaves when its operation ends.
         self._operations: dict[str, asyncio.Task[None]] = {}
         self._contexts: dict[str, GraphQLRequest] = {}
+        self.look_soon = asyncio.Event()
+        """Set when the session may have ended, or may hold something else than before."""
         self._turn = asyncio.Semaphore(AT_ONCE_MAX)
         self._ending: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -174,7 +192,7 @@ class _Connection:
         """Hear what comes before the connection is acknowledged."""
         match message:
             case Init(payload=payload):
-                self._request = _request_of(self._socket, _authorization(payload or {}))
+                self._request = request_of(self._socket, authorization_in(payload or {}))
                 caller = await self._find_caller()
                 self._count(caller.subject.id)
                 self._caller = caller
@@ -204,7 +222,11 @@ class _Connection:
     async def _watch(self) -> None:
         """Look at the session again and again; what it may now holds for the operations under way, too."""
         while True:
-            await asyncio.sleep(RECHECK_S)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(RECHECK_S):
+                    await self.look_soon.wait()
+                    await asyncio.sleep(LOOK_GATHER_S)
+            self.look_soon.clear()
             if self._caller is None:
                 continue
             try:
@@ -285,25 +307,3 @@ class _Connection:
             self._end(Closing(CloseCode.STOPPING, "The control plane stops; come back soon."))
             return None
         return {"type": "complete", "id": id_}
-
-
-def _authorization(payload: dict[str, Any]) -> str | None:  # Any: JSON values
-    """Find what connection_init signs in with.
-
-    Raises: Closing
-    """
-    given = payload.get("authorization", payload.get("Authorization"))
-    if given is None:
-        return None
-    if not isinstance(given, str) or len(given) > AUTHORIZATION_LENGTH_MAX or not given.isascii():
-        raise Closing(CloseCode.BAD_REQUEST, "`authorization` is the text `Bearer` and a token.")
-    return given
-
-
-def _request_of(socket: WebSocket, authorization: str | None = None) -> Request:
-    """Show the upgrade as the request that it was; what connection_init says takes the place of header and cookie."""
-    headers: list[tuple[bytes, bytes]] = list(socket.scope["headers"])
-    if authorization is not None:
-        headers = [(name, value) for name, value in headers if name not in (b"cookie", b"authorization")]
-        headers.append((b"authorization", authorization.encode()))
-    return Request({**socket.scope, "type": "http", "method": "GET", "headers": headers})
