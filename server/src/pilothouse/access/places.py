@@ -50,7 +50,7 @@ class Reach:
         unique = set(places)
         self.places: tuple[Place, ...] = tuple(
             sorted(
-                (one for one in unique if not any(other != one and other.covers(one) for other in unique)),
+                (one for one in unique if not any(wider in unique for wider in _wider(one))),
                 key=lambda place: (place.project_id or "", place.integration_id or "", place.environment_id or ""),
             )
         )
@@ -76,8 +76,16 @@ class Reach:
         return not self.places
 
     def covers(self, place: Place) -> bool:
-        """Tell whether it holds in all of a place."""
-        return any(own.covers(place) for own in self.places)
+        """Tell whether it holds in all of a place, by eight look-ups at most however many places there are."""
+        if self.everything:
+            return True
+        exact = self._exact
+        return any(
+            (project, integration, environment) in exact
+            for project in {None, place.project_id}
+            for integration in {None, place.integration_id}
+            for environment in {None, place.environment_id}
+        )
 
     def touches(self, place: Place) -> bool:
         """Tell whether it holds somewhere in a place."""
@@ -88,15 +96,18 @@ class Reach:
         return frozenset((one.project_id, one.integration_id, one.environment_id) for one in self.places)
 
     def holds(self, project_id: str, integration_id: str, environment_id: str) -> bool:
-        """Tell the same of a runtime's place, by six look-ups however many places there are."""
-        if self.everything:
-            return True
-        exact = self._exact
-        return any(
-            (project, integration, environment) in exact
-            for project, integration in ((None, None), (project_id, None), (project_id, integration_id))
-            for environment in (None, environment_id)
-        )
+        """Tell the same of a runtime's place, as it stands in memory."""
+        return self.covers(Place(project_id=project_id, integration_id=integration_id, environment_id=environment_id))
+
+
+def _wider(place: Place) -> set[Place]:
+    """List every other place that this one lies within: seven at most."""
+    return {
+        Place(project_id=project, integration_id=integration, environment_id=environment)
+        for project in {None, place.project_id}
+        for integration in {None, place.integration_id}
+        for environment in {None, place.environment_id}
+    } - {place}
 
 
 NOTHING = Reach()

@@ -1,0 +1,225 @@
+"""The console's page queries at 10,000 runtimes, and a permission decision; p95 in milliseconds on one core.
+
+Method: the control plane in this process over a database of 50 projects, 250 integrations, 10,000 runtimes and 100,000
+artifacts; the console's own documents through the whole HTTP edge (session, guard, limits, SQL, JSON), one after another.
+Everybody asks: a Super Admin, whose lists are not filtered, and a developer of twenty integrations in one environment, whose
+lists are. The reference is `{ viewer { username } }`: what any query costs before it asks anything. Target: p95 < 50 ms;
+statements as many for a page of 50 as for one of 500; a decision < 50 µs.
+"""
+
+import argparse
+import asyncio
+import re
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+from argon2 import PasswordHasher
+from many_places import fill
+from pilothouse.access.grants import Grant, Holdings, Subject, decide
+from pilothouse.access.permissions import Permission
+from pilothouse.access.places import Place
+from pilothouse.app.control_plane import ControlPlane, open_control_plane
+from pilothouse.base.clock import SystemClock
+from pilothouse.base.ids import new_id
+from pilothouse.config import Settings
+from pilothouse.identity.passwords import Passwords
+from pilothouse.storage import built_in, people, tables
+from pilothouse.storage.people import UserRow
+from sqlalchemy import event, insert, select
+
+DOCUMENTS = Path(__file__).parents[1] / "console" / "src" / "api" / "documents"
+PASSWORD = "correct horse battery staple"  # of a database that is deleted at the end
+PAGES: dict[str, dict[str, Any]] = {
+    "Overview": {},
+    "Environments": {"first": 50},
+    "Projects": {"first": 50},
+    "Integrations": {"project": "p-3", "first": 50},
+    "Runtimes": {"first": 50},
+    "Heartbeats": {"first": 50},
+    "RuntimePage": {"id": "r4", "first": 50},
+    "RuntimeArtifacts": {"id": "r4", "first": 50},
+    "Steering": {"project": "p-3", "integration": "i-3", "environment": "dev", "first": 50},
+}
+
+
+def console_documents() -> dict[str, str]:
+    """Read the console's operations, each with the fragments that it uses."""
+    text = "\n".join(path.read_text(encoding="utf-8") for path in sorted(DOCUMENTS.glob("*.graphql")))
+    parts = re.split(r"(?m)^(?=(?:query|mutation|subscription|fragment) )", text)
+    fragments = {found[1]: part for part in parts if (found := re.match(r"fragment (\w+)", part))}
+
+    def used(part: str, seen: dict[str, str]) -> dict[str, str]:
+        for name in re.findall(r"\.\.\.(\w+)", part):
+            if name not in seen and name in fragments:
+                seen[name] = fragments[name]
+                used(fragments[name], seen)
+        return seen
+
+    return {
+        found[1]: part + "\n".join(used(part, {}).values())
+        for part in parts
+        if (found := re.match(r"query (\w+)", part))
+    }
+
+
+async def make_people(plane: ControlPlane) -> None:
+    """Make an administrator, and a developer of twenty integrations in one environment."""
+    organization = await plane.organization()
+    hashed, now = plane.passwords.hash(PASSWORD), plane.clock.now()
+
+    def make(tx: Any) -> None:  # Any: a transaction
+        for name in ("root", "dev"):
+            people.add(
+                tx.connection,
+                UserRow(
+                    id=name, organization_id=organization.id, username=name, display_name=name, password_hash=hashed,
+                    created_at=now, created_by="b",
+                ),
+            )  # fmt: skip
+        groups = dict(tx.connection.execute(select(tables.groups.c.built_in, tables.groups.c.id)).tuples().all())
+        roles = dict(tx.connection.execute(select(tables.roles.c.built_in, tables.roles.c.id)).tuples().all())
+        environment = tx.connection.execute(
+            select(tables.environments.c.id).where(tables.environments.c.handle == "dev")
+        ).scalar_one()
+        built_in.add_member(tx.connection, groups["super-admins"], "root", now)
+        group = new_id()
+        tx.connection.execute(
+            insert(tables.groups).values(
+                id=group, organization_id=organization.id, name="Twenty", description="", created_at=now, created_by="b"
+            )
+        )
+        built_in.add_member(tx.connection, group, "dev", now)
+        for n in range(20):
+            tx.connection.execute(
+                insert(tables.role_mappings).values(
+                    organization_id=organization.id, group_id=group, role_id=roles["developer"], project_id=f"p{n}",
+                    integration_id=f"i{n}", environment_id=environment, scope=f"p{n}/i{n}/{environment}", created_at=now,
+                    created_by="b",
+                )
+            )  # fmt: skip
+
+    await plane.store.write(make)
+
+
+@contextmanager
+def counted(plane: ControlPlane) -> Iterator[list[str]]:
+    """Collect the statements that are run meanwhile."""
+    seen: list[str] = []
+
+    def note(*arguments: Any) -> None:  # Any: SQLAlchemy's event
+        if arguments[2] != "BEGIN":
+            seen.append(arguments[2])
+
+    event.listen(plane.store.reader_engine, "before_cursor_execute", note)
+    yield seen
+    event.remove(plane.store.reader_engine, "before_cursor_execute", note)
+
+
+async def timed(ask: Callable[[], Any], rounds: int) -> tuple[float, float]:
+    """Tell median and p95 of a question in milliseconds."""
+    took: list[float] = []
+    for _ in range(rounds):
+        began = time.perf_counter()
+        await ask()
+        took.append((time.perf_counter() - began) * 1_000)
+    took.sort()
+    return statistics.median(took), took[max(0, round(len(took) * 0.95) - 1)]
+
+
+async def measure(plane: ControlPlane, username: str, rounds: int) -> None:
+    """Print a row for every page."""
+    documents = console_documents()
+    transport = httpx.ASGITransport(app=await plane.console_application(), client=("127.0.0.1", 4_000))
+    async with httpx.AsyncClient(transport=transport, base_url="https://bench", timeout=60) as client:
+        (await client.post("/auth/sign-in", json={"username": username, "password": PASSWORD})).raise_for_status()
+
+        async def run(query: str, variables: dict[str, Any]) -> int:
+            answer = await client.post("/graphql", json={"query": query, "variables": variables})
+            assert "errors" not in answer.json(), answer.text[:400]
+            return len(answer.content)
+
+        empty, _ = await timed(lambda: run("{ viewer { username } }", {}), rounds * 3)
+        for name, variables in PAGES.items():
+            if name not in documents:
+                continue
+            query = documents[name]
+            size = await run(query, variables)
+            with counted(plane) as statements:
+                await run(query, variables)
+            of_large = ""
+            if variables.get("first") == 50:
+                with counted(plane) as more:
+                    await run(query, variables | {"first": 500})
+                of_large = str(len(more))
+            median, p95 = await timed(lambda query=query, variables=variables: run(query, variables), rounds)
+            asked = f"{username} | {name} | {size / 1000:.0f} | {len(statements)} | {of_large}"
+            print(f"| {asked} | {median:.1f} | **{p95:.1f}** | {median / empty:.1f} |", flush=True)
+
+
+def measure_decisions() -> None:
+    """Print what a decision costs with few and with many mappings."""
+    print(
+        "\n| mappings | covered by the reach, µs | decided with the reason, µs | reference: a look-up in a dict, µs |"
+    )
+    print("|---|---|---|---|")
+    for count in (1, 20, 500):
+        scopes = [Place(project_id=f"p{n}", integration_id=f"i{n}", environment_id="e") for n in range(count)]
+        subject = Subject(
+            id="u", username="u", display_name="U",
+            holdings=Holdings(
+                Grant(
+                    mapping_id=n, group_id="g", group_name="G", role_id="r", role_name="R",
+                    permissions=frozenset({Permission.INTEGRATION_MGT_EDIT}), scope=scope,
+                )
+                for n, scope in enumerate(scopes)
+            ),
+        )  # fmt: skip
+        reach, place = subject.holdings.reach(Permission.INTEGRATION_MGT_VIEW), scopes[-1]
+        known = {place: True}
+        figures = [
+            _each_us(lambda reach=reach, place=place: reach.covers(place)),
+            _each_us(lambda subject=subject, place=place: decide(subject, Permission.INTEGRATION_MGT_VIEW, place)),
+            _each_us(lambda known=known, place=place: known.get(place)),
+        ]
+        print(f"| {count} | " + " | ".join(f"{figure:.2f}" for figure in figures) + " |")
+
+
+def _each_us(work: Callable[[], object], times: int = 2_000) -> float:
+    best = min(_once(work, times) for _ in range(5))
+    return best / times * 1e6
+
+
+def _once(work: Callable[[], object], times: int) -> float:
+    began = time.perf_counter()
+    for _ in range(times):
+        work()
+    return time.perf_counter() - began
+
+
+async def main() -> None:
+    """Measure and print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=40)
+    rounds: int = parser.parse_args().rounds
+    with tempfile.TemporaryDirectory() as folder:
+        passwords = Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+        plane = await open_control_plane(Settings(home=Path(folder) / "home"), SystemClock(), passwords)
+        await plane.store.write(lambda tx: fill(tx.connection, plane.clock.now()))
+        await make_people(plane)
+        await plane.start()
+        print("| who | page | kB | statements, page of 50 | of 500 | median ms | p95 ms | times an empty query |")
+        print("|---|---|---|---|---|---|---|---|")
+        for username in ("root", "dev"):
+            await measure(plane, username, rounds)
+        await plane.stop()
+    measure_decisions()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
