@@ -16,6 +16,7 @@ from pilothouse.api import application
 from pilothouse.api.graphql import websocket
 from pilothouse.api.graphql.socket_messages import CloseCode
 from pilothouse.base.clock import FakeClock
+from pilothouse.domain.events import EventKind, NewEvent
 from pilothouse.serving import web_socket
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -145,8 +146,10 @@ async def test_a_field_that_fails_is_told_in_its_result(edge, cookie) -> None:
     async with edge.ready(cookie) as socket:
         project = 'mutation { createProject(input: {displayName: "Twice", handle: "twice"}) { handle } }'
         await socket.ask("1", project)
-        again = await socket.ask("2", project)
-        assert again["errors"][0]["extensions"]["code"] == "CONFLICT" or again["errors"][0]["extensions"]["code"]
+        (error,) = (await socket.ask("2", project))["errors"]
+        assert error["path"] == ["createProject"]
+        assert error["extensions"]["code"] in ("CONFLICT", "HANDLE_TAKEN")
+        assert error["extensions"]["fix"]
 
 
 async def test_who_is_not_signed_in_is_closed_as_forbidden(edge) -> None:
@@ -310,6 +313,27 @@ async def test_a_session_that_ended_closes_within_the_next_look(
         code, reason = await socket.closed()
         assert (code, reason.partition(":")[0]) == (CloseCode.FORBIDDEN, "NOT_SIGNED_IN")
     await until_nobody_listens(plane)
+
+
+async def test_a_session_that_ends_with_an_event_closes_at_once(plane, edge, cookie) -> None:
+    assert websocket.RECHECK_S > 10
+    async with edge.ready(cookie) as socket:
+        async with edge.session.post(f"{edge.address}/auth/sign-out", headers={"Cookie": cookie}) as answer:
+            assert answer.status == 204
+        ended = NewEvent(kind=EventKind.SESSION_ENDED, at=plane.clock.now())
+        await plane.store.write(lambda tx: tx.emit(ended))
+        assert (await socket.closed(within_s=3))[0] == CloseCode.FORBIDDEN
+
+
+async def test_an_event_about_access_leaves_who_is_still_signed_in_alone(plane, edge, cookie, runtime) -> None:
+    async with edge.ready(cookie) as socket:
+        await socket.subscribe("1", FEED)
+        await until_listening(plane)
+        changed = NewEvent(kind=EventKind.ACCESS_CHANGED, at=plane.clock.now())
+        await plane.store.write(lambda tx: tx.emit(changed))
+        await asyncio.sleep(2 * websocket.LOOK_GATHER_S)
+        await runtime.full()
+        assert (await socket.hear())["payload"]["data"]["runtimeChanged"]["kind"] == "REGISTERED"
 
 
 async def test_a_session_whose_time_is_over_closes(
