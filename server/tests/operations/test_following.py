@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from pilothouse.app.control_plane import open_control_plane
 from pilothouse.base.clock import FakeClock
-from pilothouse.config import Settings
+from pilothouse.config import InvalidSetting, Settings, load
 from pilothouse.domain.events import Event, EventKind, NewEvent
 from pilothouse.operations import following
 from pilothouse.operations.bus import Bus
@@ -255,6 +255,26 @@ async def test_a_process_that_writes_alone_hands_on_at_once_and_reads_nothing(da
         await here.commit()
         await asyncio.sleep(0.01)
         assert len(here.heard_so_far()) == 1
+
+
+async def test_what_we_commit_while_the_following_begins_is_told_once(database: Path) -> None:
+    here = Replica(database)
+    try:
+        first = await newest(here.store) + 1
+        await asyncio.gather(here.following.begin(here.store), *(here.commit() for _ in range(30)))
+        await here.following.look(here.store)
+        await asyncio.sleep(0.01)
+        assert here.heard_so_far() == list(range(first, first + 30))
+    finally:
+        here.store.close()
+
+
+def test_the_pace_is_a_setting_that_is_off_where_nobody_else_writes() -> None:
+    assert load({}).follow_events_s == 0
+    assert load({"PILOTHOUSE_FOLLOW_EVENTS_S": "0.5"}).follow_events_s == 0.5
+    for wrong in ("-1", "0.001", "61", "often"):
+        with pytest.raises(InvalidSetting):
+            load({"PILOTHOUSE_FOLLOW_EVENTS_S": wrong})
 
 
 async def test_a_control_plane_hears_what_another_process_writes_into_its_database(settings: Settings) -> None:

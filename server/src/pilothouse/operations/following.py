@@ -58,6 +58,8 @@ class Following:
         self._every_s = every_s
         self._position: int | None = None
         """The last number that was handed on; None while nobody else is followed."""
+        self._published = 0
+        """The last number of our own that was handed on before others were followed."""
         # Events by number that are known and not handed on yet; None: of a kind that is not ours. Cap: HELD_MAX.
         self._held: dict[int, Event | None] = {}
         # Our own among them: the caches know them already.
@@ -75,6 +77,7 @@ class Following:
         """Take what this process committed."""
         if self._position is None:
             self._bus.publish(happened)
+            self._published = max([self._published, *(event.sequence for event in happened)])
             return
         for event in happened:
             if event.sequence > self._position:
@@ -95,7 +98,8 @@ class Following:
         Raises: Unavailable
         """
         if self._every_s > 0:
-            _, self._position = await store.read(events.bounds)
+            _, newest = await store.read(events.bounds)
+            self._position = max(newest, self._published)  # one of ours may have come while that was read
 
     async def run(self, store: Store) -> None:
         """Follow until cancelled."""
