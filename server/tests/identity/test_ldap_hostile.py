@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pilothouse.identity.external import ExternalRefused, ProviderUnavailable
 from pilothouse.identity.ldap import Directory, LdapSettings
+from pilothouse.identity.ldap_connection import Address, connect
 from pilothouse.identity.ldap_names import name_of
 from sansldap import FilterAnd, FilterEquality, LDAPResultCode, LDAPServer, PartialAttribute
 from scripted_directory import Gullible, Script, scripted
@@ -44,7 +45,7 @@ def test_whatever_is_typed_only_values_change_and_no_bind_is_empty(name: str, pa
 
     asyncio.run(attempt())
     assert all(dn and sent == password for dn, sent in gullible.binds)
-    assert bool(gullible.binds) == bool(name.strip() and password)
+    assert bool(gullible.binds) == bool(gullible.searches) == bool(name.strip() and password)
     for search in gullible.searches:
         if not pattern:
             uid = FilterEquality("uid", name.encode())
@@ -53,6 +54,18 @@ def test_whatever_is_typed_only_values_change_and_no_bind_is_empty(name: str, pa
         dn = gullible.binds[0][0]
         assert dn.count(",") == 2
         assert name_of(dn) == name
+
+
+@pytest.mark.parametrize(("dn", "password"), [("uid=ann,dc=example", ""), ("", "ann-password"), ("", "")])
+async def test_a_connection_sends_no_bind_that_would_be_anonymous(dn: str, password: str) -> None:
+    gullible = Gullible()
+    async with scripted(gullible) as url:
+        port = int(url.rpartition(":")[2])
+        connection = await connect(Address(host="127.0.0.1", port=port, tls=None, is_ldaps=False))
+        outcome = await connection.bind(dn, password)
+        await connection.close()
+    assert not outcome.is_success
+    assert gullible.binds == []
 
 
 async def test_an_entry_without_a_name_is_never_bound_as() -> None:
