@@ -1,5 +1,10 @@
 """Where things live: organization, environments, projects, integrations."""
 
+from collections.abc import Collection
+from enum import StrEnum, unique
+from hashlib import blake2b
+from itertools import count
+
 import msgspec
 
 from pilothouse.base.errors import InvalidInput
@@ -10,6 +15,18 @@ from pilothouse.domain.runtime_type import RuntimeType
 DISPLAY_NAME_LENGTH_MAX = 100
 DESCRIPTION_LENGTH_MAX = 1000
 DEFAULT_ORGANIZATION_HANDLE = "default"
+_GROUP_STEM_LENGTH_MAX = 88
+"""Leaves room in a group's name (100 characters) for ` Admins` and a number."""
+
+
+@unique
+class Sort(StrEnum):
+    """The order of a list of things with names."""
+
+    NAME = "NAME"
+    NAME_DESCENDING = "NAME_DESCENDING"
+    NEWEST = "NEWEST"
+    OLDEST = "OLDEST"
 
 
 class Organization(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,3 +109,26 @@ def check_naming(display_name: str, handle: str | None, description: str | None 
             fix="Give a handle of lower-case letters, digits and dashes, for example 'order-service'.",
         )
     return Naming(display_name=name, handle=check_handle(chosen), description=text)
+
+
+def admins_name(display_name: str, taken: Collection[str]) -> str:
+    """Name the group of a project's admins: `<display name> Admins`, with a number when that is taken.
+
+    taken: names that exist, in whatever case: two groups that differ in case alone would be mistaken for each other
+    """
+    known = {name.casefold() for name in taken}
+    stem = f"{display_name[:_GROUP_STEM_LENGTH_MAX].rstrip()} Admins"
+    if stem.casefold() not in known:
+        return stem
+    return next(name for number in count(2) if (name := f"{stem} {number}").casefold() not in known)
+
+
+def is_admins_name(name: str, display_name: str) -> bool:
+    """Tell whether a group's name follows a project's; one that somebody chose does not."""
+    stem = admins_name(display_name, ())
+    return name == stem or (name.startswith(f"{stem} ") and name.removeprefix(f"{stem} ").isdigit())
+
+
+def list_name(of: str, *asked: object) -> str:
+    """Name a list together with its sort and filters: a cursor of one of them is refused by every other one."""
+    return f"{of} {blake2b(msgspec.json.encode(asked), digest_size=8).hexdigest()}"

@@ -1,6 +1,7 @@
 """The heartbeats that were refused lately, so that the console can say why a runtime does not appear."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import islice
 
 import msgspec
 
@@ -63,6 +64,6 @@ class RefusalBook:
         for key in [key for key in self._entries if key[1] == key_id and key[2] in (None, runtime_id)]:
             del self._entries[key]
 
-    def newest(self, count: int) -> Sequence[RefusalEntry]:
-        """List the newest entries, newest first."""
-        return list(reversed(self._entries.values()))[:count]
+    def newest(self, count: int, is_shown: Callable[[RefusalEntry], bool]) -> Sequence[RefusalEntry]:
+        """List the newest entries that may be shown, newest first."""
+        return list(islice(filter(is_shown, reversed(self._entries.values())), count))

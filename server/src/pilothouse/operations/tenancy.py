@@ -1,5 +1,7 @@
 """Creating environments, projects and integrations, and finding free handles for them."""
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from enum import StrEnum, unique
 
 import msgspec
@@ -12,9 +14,11 @@ from pilothouse.base.instants import Instant
 from pilothouse.domain.events import EventKind, NewEvent
 from pilothouse.domain.handles import HANDLE_LENGTH_MAX, check_handle, handle_from_name
 from pilothouse.domain.runtime_type import RuntimeType
-from pilothouse.domain.tenancy import Environment, Integration, Naming, Organization, Project
-from pilothouse.operations.audit import audit
+from pilothouse.domain.tenancy import Environment, Integration, Naming, Organization, Project, check_naming
+from pilothouse.operations import project_admins
+from pilothouse.operations.audit import audit, changed
 from pilothouse.storage import tenancy
+from pilothouse.storage.tenancy import HandleTaken
 from pilothouse.storage.unit import Connection, Transaction
 
 _SUGGESTIONS_TRIED = 1000
@@ -51,18 +55,21 @@ def create_environment(
     environment = Environment(
         id=new_id(), handle=naming.handle, display_name=naming.display_name, critical=critical, created_at=now
     )
-    tenancy.add_environment(tx.connection, organization.id, environment)
+    with _unless_taken("environment", naming.handle):
+        tenancy.add_environment(tx.connection, organization.id, environment)
     tx.emit(
         NewEvent(kind=EventKind.ENVIRONMENT_CREATED, at=now, environment_id=environment.id, detail=environment.handle)
     )
-    audit(tx, subject, "environment.create", environment.handle, now)
+    after = {"displayName": environment.display_name, "critical": critical}
+    place = Place(environment_id=environment.id)
+    audit(tx, subject, "environment.create", environment.handle, now, after=after, at=place)
     return environment
 
 
 def create_project(
     tx: Transaction, subject: Subject, organization: Organization, naming: Naming, *, now: Instant
 ) -> Project:
-    """Create a project.
+    """Create a project with the group of its admins, and put its creator into that.
 
     Raises: NotPermitted, Conflict
     """
@@ -77,9 +84,12 @@ def create_project(
         created_at=now,
         created_by=subject.username,
     )
-    tenancy.add_project(tx.connection, organization.id, project)
+    with _unless_taken("project", naming.handle):
+        tenancy.add_project(tx.connection, organization.id, project)
     tx.emit(NewEvent(kind=EventKind.PROJECT_CREATED, at=now, project_id=project.id, detail=project.handle))
-    audit(tx, subject, "project.create", project.handle, now)
+    place = Place(project_id=project.id)
+    audit(tx, subject, "project.create", project.handle, now, after=_names(project), at=place)
+    project_admins.put_creator_in(tx, subject, project, now)
     return project
 
 
@@ -90,9 +100,7 @@ def create_integration(
 
     Raises: NotPermitted, NotFound, Conflict
     """
-    project = tenancy.find_project(tx.connection, project_handle, reach(subject, Permission.PROJECT_MGT_VIEW))
-    if project is None:
-        raise project_not_found(project_handle)
+    project = find_project(tx.connection, subject, project_handle)
     require(subject, Permission.INTEGRATION_MGT_MANAGE, at=Place(project_id=project.id))
     if tenancy.find_integration(tx.connection, project_handle, naming.handle) is not None:
         raise _taken("integration", naming.handle)
@@ -108,7 +116,8 @@ def create_integration(
         created_at=now,
         created_by=subject.username,
     )
-    tenancy.add_integration(tx.connection, subject.organization_id, integration)
+    with _unless_taken("integration", naming.handle):
+        tenancy.add_integration(tx.connection, subject.organization_id, integration)
     tx.emit(
         NewEvent(
             kind=EventKind.INTEGRATION_CREATED,
@@ -118,8 +127,128 @@ def create_integration(
             detail=f"{project.handle}/{integration.handle}",
         )
     )
-    audit(tx, subject, "integration.create", f"{project.handle}/{integration.handle}", now)
+    after = {**_names(integration), "runtimeType": runtime_type.value}
+    place = Place(project_id=project.id, integration_id=integration.id)
+    audit(tx, subject, "integration.create", f"{project.handle}/{integration.handle}", now, after=after, at=place)
     return integration
+
+
+def update_project(
+    tx: Transaction, subject: Subject, handle: str, *, display_name: str | None, description: str | None, now: Instant
+) -> Project:
+    """Change a project's names; None leaves one as it is. The group of its admins follows.
+
+    Raises: NotPermitted, NotFound, InvalidInput
+    """
+    found = find_project(tx.connection, subject, handle)
+    place = Place(project_id=found.id)
+    require(subject, Permission.PROJECT_MGT_EDIT, at=place)
+    naming = _renamed(found, display_name, description)
+    project = msgspec.structs.replace(found, display_name=naming.display_name, description=naming.description)
+    before, after = changed(_names(found), _names(project))
+    if not after:
+        return found
+    tenancy.change_project(tx.connection, project)
+    tx.emit(NewEvent(kind=EventKind.PROJECT_CHANGED, at=now, project_id=project.id, detail=handle))
+    audit(tx, subject, "project.update", handle, now, before=before, after=after, at=place)
+    if "displayName" in after:
+        project_admins.follow_name(tx, subject, project, found.display_name, now)
+    return project
+
+
+def update_integration(
+    tx: Transaction,
+    subject: Subject,
+    project: str,
+    handle: str,
+    *,
+    display_name: str | None,
+    description: str | None,
+    now: Instant,
+) -> Integration:
+    """Change an integration's names; None leaves one as it is.
+
+    Raises: NotPermitted, NotFound, InvalidInput
+    """
+    found = find_integration(tx.connection, subject, project, handle)
+    place = Place(project_id=found.project_id, integration_id=found.id)
+    require(subject, Permission.INTEGRATION_MGT_EDIT, at=place)
+    naming = _renamed(found, display_name, description)
+    integration = msgspec.structs.replace(found, display_name=naming.display_name, description=naming.description)
+    before, after = changed(_names(found), _names(integration))
+    if not after:
+        return found
+    tenancy.change_integration(tx.connection, integration)
+    name = f"{found.project_handle}/{found.handle}"
+    tx.emit(
+        NewEvent(
+            kind=EventKind.INTEGRATION_CHANGED,
+            at=now,
+            project_id=found.project_id,
+            integration_id=found.id,
+            detail=name,
+        )
+    )
+    audit(tx, subject, "integration.update", name, now, before=before, after=after, at=place)
+    return integration
+
+
+def update_environment(
+    tx: Transaction, subject: Subject, handle: str, *, display_name: str | None, critical: bool | None, now: Instant
+) -> Environment:
+    """Change an environment; None leaves a thing as it is.
+
+    Whoever changes whether it is critical must be allowed to manage both what it was and what it becomes.
+    Raises: NotPermitted, NotFound, InvalidInput
+    """
+    found = find_environment(tx.connection, subject, handle)
+    becomes = found.critical if critical is None else critical
+    require_environment(subject, found.id, critical=found.critical or becomes)
+    name = check_naming(found.display_name if display_name is None else display_name, found.handle).display_name
+    environment = msgspec.structs.replace(found, display_name=name, critical=becomes)
+    before, after = changed(
+        {"displayName": found.display_name, "critical": found.critical}, {"displayName": name, "critical": becomes}
+    )
+    if not after:
+        return found
+    tenancy.change_environment(tx.connection, environment)
+    tx.emit(NewEvent(kind=EventKind.ENVIRONMENT_CHANGED, at=now, environment_id=found.id, detail=handle))
+    place = Place(environment_id=found.id)
+    audit(tx, subject, "environment.update", handle, now, before=before, after=after, at=place)
+    return environment
+
+
+def find_project(connection: Connection, subject: Subject, handle: str) -> Project:
+    """Find a project that somebody may see.
+
+    Raises: NotFound
+    """
+    found = tenancy.find_project(connection, handle, reach(subject, Permission.PROJECT_MGT_VIEW))
+    if found is None:
+        raise project_not_found(handle)
+    return found
+
+
+def find_integration(connection: Connection, subject: Subject, project: str, handle: str) -> Integration:
+    """Find an integration that somebody may see.
+
+    Raises: NotFound
+    """
+    found = tenancy.find_integration(connection, project, handle, reach(subject, Permission.INTEGRATION_MGT_VIEW))
+    if found is None:
+        raise integration_not_found(project, handle)
+    return found
+
+
+def find_environment(connection: Connection, subject: Subject, handle: str) -> Environment:
+    """Find an environment that somebody may see.
+
+    Raises: NotFound
+    """
+    found = tenancy.find_environment(connection, handle, reach(subject, Permission.SIGNED_IN))
+    if found is None:
+        raise environment_not_found(handle)
+    return found
 
 
 def handle_availability(connection: Connection, kind: HandleKind, handle: str, project: str | None) -> Availability:
@@ -174,6 +303,27 @@ def environment_not_found(handle: str) -> NotFound:
         field="environment",
         fix="Look at the list of environments for its handle.",
     )
+
+
+@contextmanager
+def _unless_taken(kind: str, handle: str) -> Generator[None]:
+    """Say that a handle is taken when another process took it after it was found free."""
+    try:
+        yield
+    except HandleTaken:
+        raise _taken(kind, handle) from None
+
+
+def _renamed(found: Project | Integration, display_name: str | None, description: str | None) -> Naming:
+    return check_naming(
+        found.display_name if display_name is None else display_name,
+        found.handle,
+        found.description if description is None else description,
+    )
+
+
+def _names(named: Project | Integration) -> dict[str, str]:
+    return {"displayName": named.display_name, "description": named.description}
 
 
 def _taken(kind: str, handle: str) -> Conflict:

@@ -1,17 +1,34 @@
 """Runtimes as people see them: lists, single ones, and what they report."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from enum import StrEnum, unique
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, RowMapping, and_, false, func, or_, select, true
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Text,
+    and_,
+    bindparam,
+    cast,
+    false,
+    func,
+    not_,
+    or_,
+    select,
+    true,
+)
 
 from pilothouse.access.grants import Reach
 from pilothouse.base.instants import Instant
-from pilothouse.base.pages import Page, PageRequest, page_of
+from pilothouse.base.pages import Page, PageRequest
+from pilothouse.domain.liveness import Status
 from pilothouse.domain.runtime import ReportDocument, RuntimeRow
 from pilothouse.domain.runtime_type import RuntimeType
+from pilothouse.domain.tenancy import list_name
 from pilothouse.storage.columns import Rows
+from pilothouse.storage.ordering import Order, matches
 from pilothouse.storage.scope import within
 from pilothouse.storage.tables import (
     artifact_sets,
@@ -23,6 +40,10 @@ from pilothouse.storage.tables import (
     secrets,
 )
 
+KEYS_AT_ONCE = 1_000
+"""Keys in one list of a condition: databases limit how long one may be."""
+_NAMELESS = "\uffff"
+"""Runtimes without a name come last."""
 _read_document = msgspec.json.Decoder(ReportDocument).decode
 
 
@@ -33,6 +54,32 @@ class RuntimeScope(msgspec.Struct, frozen=True, kw_only=True):
     project: str | None = None
     integration: str | None = None
     secret_key_id: str | None = None
+    type: RuntimeType | None = None
+    search: str | None = None
+    """Is in the name, in the runtimeId or in the host's name, in whatever case."""
+
+
+@unique
+class RuntimeSort(StrEnum):
+    """The order of a list of runtimes."""
+
+    NAME = "NAME"
+    NEWEST = "NEWEST"
+    OLDEST = "OLDEST"
+
+
+class RuntimeListing(msgspec.Struct, frozen=True, kw_only=True):
+    """Which runtimes a list shows, and in which order."""
+
+    scope: RuntimeScope = RuntimeScope()
+    sort: RuntimeSort = RuntimeSort.NAME
+    statuses: tuple[Status, ...] | None = None
+    """In any of these states, sorted; None: in whatever state."""
+
+    @property
+    def cursors_of(self) -> str:
+        """Name what the list's cursors belong to."""
+        return list_name("runtimes", self)
 
 
 class Elsewhere(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,25 +91,27 @@ class Elsewhere(msgspec.Struct, frozen=True, kw_only=True):
     place: str
 
 
-def list_rows(connection: Connection, reach: Reach, scope: RuntimeScope, request: PageRequest) -> Page[RuntimeRow]:
-    """List runtimes by name, those without one last, then by id."""
-    wanted = and_(_seen(reach), runtimes.c.retired_at.is_(None), _inside(scope))
-    order = (func.coalesce(func.lower(runtimes.c.name), "\uffff"), runtimes.c.id)
-    statement = _rows().where(wanted)
-    if request.after is not None:
-        name, id_ = request.after
-        statement = statement.where(or_(order[0] > name, and_(order[0] == name, order[1] > id_)))
-    rows = connection.execute(statement.order_by(*order).limit(request.first + 1)).mappings()
-    total = connection.execute(
-        select(func.count()).select_from(_joined(select(runtimes.c.key)).where(wanted).subquery())
-    )
-    return page_of(
-        "runtimes",
-        [_row(row) for row in rows],
-        request,
-        total.scalar_one(),
-        lambda row: (row.name.lower() if row.name is not None else "\uffff", row.id),
-    )
+def list_rows(
+    connection: Connection,
+    reach: Reach,
+    listing: RuntimeListing,
+    judge: Callable[[int], Status],
+    request: PageRequest,
+) -> Page[RuntimeRow]:
+    """List runtimes; by name those without one come last.
+
+    judge: says in which state a runtime is at this moment, by its key: no table knows that
+    Raises: InvalidInput when the cursor is none of this list
+    """
+    wanted = and_(_seen(reach), runtimes.c.retired_at.is_(None), _inside(listing.scope))
+    keys = _joined(select(runtimes.c.key)).where(wanted)
+    if listing.statuses is None:
+        total = connection.execute(select(func.count()).select_from(keys.subquery())).scalar_one()
+    else:
+        found = connection.execute(keys).scalars().all()
+        chosen = [key for key in found if judge(key) in listing.statuses]
+        total, wanted = len(chosen), and_(wanted, _among(chosen, found))
+    return _order(listing.sort).page(connection, _rows().where(wanted), total, request, _row, of=listing.cursors_of)
 
 
 def list_all(connection: Connection, reach: Reach, scope: RuntimeScope, limit: int) -> list[RuntimeRow]:
@@ -105,6 +154,41 @@ def list_artifacts(connection: Connection, digests: Sequence[str]) -> dict[str, 
     return {row.digest: row.document for row in rows}
 
 
+def _order(sort: RuntimeSort) -> Order:
+    if sort is RuntimeSort.NAME:
+        return Order(func.coalesce(func.lower(runtimes.c.name), _NAMELESS), runtimes.c.id)
+    return Order(runtimes.c.registered_at, runtimes.c.id, descending=sort is RuntimeSort.NEWEST)
+
+
+def _among(chosen: Sequence[int], found: Sequence[int]) -> ColumnElement[bool]:
+    """Make the condition that a row found is one that was chosen: by these or by the others, whichever are fewer."""
+    if len(chosen) * 2 <= len(found):
+        return _is_one_of(chosen)
+    kept = frozenset(chosen)
+    return not_(_is_one_of([key for key in found if key not in kept]))
+
+
+def _is_one_of(keys: Sequence[int]) -> ColumnElement[bool]:
+    # Written into the statement: databases limit how many values it may bring, and these are numbers of ours.
+    parts = (
+        runtimes.c.key.in_(bindparam(None, keys[start : start + KEYS_AT_ONCE], expanding=True, literal_execute=True))
+        for start in range(0, len(keys), KEYS_AT_ONCE)
+    )
+    return or_(false(), *parts)
+
+
+def _found_by(search: str | None) -> ColumnElement[bool]:
+    if not search:
+        return true()
+    r = runtime_reports.c
+    hostname = (
+        select(func.json_extract(cast(r.document, Text), "$.node.hostname"))
+        .where(r.runtime_key == runtimes.c.key)
+        .scalar_subquery()
+    )
+    return matches(search, runtimes.c.name, runtimes.c.runtime_id, hostname)
+
+
 def _seen(reach: Reach) -> ColumnElement[bool]:
     return within(
         reach,
@@ -130,8 +214,9 @@ def _inside(scope: RuntimeScope) -> ColumnElement[bool]:
         (projects.c.handle, scope.project),
         (integrations.c.handle, scope.integration),
         (runtimes.c.key_id, scope.secret_key_id),
+        (runtimes.c.runtime_type, None if scope.type is None else scope.type.value),
     )
-    return and_(true(), *(column == value for column, value in pairs if value is not None))
+    return and_(_found_by(scope.search), *(column == value for column, value in pairs if value is not None))
 
 
 def _rows() -> Rows:
@@ -171,8 +256,8 @@ def _rows() -> Rows:
     )
 
 
-def _row(row: RowMapping) -> RuntimeRow:
-    values: dict[str, Any] = dict(row)  # Any: column values
+def _row(row: Mapping[Any, Any]) -> RuntimeRow:  # Any: column values
+    values: dict[str, Any] = dict(row)
     values["runtime_type"] = RuntimeType(values["runtime_type"])
     values["document"] = _read_document(values["document"])
     return RuntimeRow(**values)

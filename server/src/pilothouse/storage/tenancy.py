@@ -1,19 +1,39 @@
 """Organizations, environments, projects and integrations."""
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, select, true
+import msgspec
+from sqlalchemy import ColumnElement, Connection, Table, and_, func, insert, or_, select, true, update
+from sqlalchemy.exc import IntegrityError
 
 from pilothouse.access.grants import EVERYTHING, Reach
-from pilothouse.base.pages import Page, PageRequest, page_of
+from pilothouse.base.pages import Page, PageRequest
 from pilothouse.domain.runtime_type import RuntimeType
-from pilothouse.domain.tenancy import Environment, Integration, Organization, Project
+from pilothouse.domain.tenancy import Environment, Integration, Organization, Project, Sort, list_name
+from pilothouse.storage import project_admins
 from pilothouse.storage.columns import Rows
+from pilothouse.storage.ordering import Order, matches
 from pilothouse.storage.scope import within
 from pilothouse.storage.tables import environments, integrations, organizations, projects
 
-_LIKE_ESCAPE = "\\"
+
+class HandleTaken(Exception):
+    """Another transaction took the handle after it was found free: the unique index decided."""
+
+
+class Listing(msgspec.Struct, frozen=True, kw_only=True):
+    """Which projects or integrations a list shows, and in which order."""
+
+    search: str | None = None
+    """Is in the display name or the handle, in whatever case."""
+    sort: Sort = Sort.NAME
+    project: str | None = None
+    runtime_type: RuntimeType | None = None
+
+    def cursors_of(self, of: str) -> str:
+        """Name what the list's cursors belong to."""
+        return list_name(of, self)
 
 
 def add_organization(connection: Connection, organization: Organization) -> None:
@@ -32,8 +52,21 @@ def find_organization(connection: Connection, handle: str) -> Organization | Non
 
 
 def add_environment(connection: Connection, organization_id: str, environment: Environment) -> None:
-    """Store an environment."""
-    connection.execute(insert(environments).values(organization_id=organization_id, **_values(environment)))
+    """Store an environment.
+
+    Raises: HandleTaken
+    """
+    taken = and_(environments.c.organization_id == organization_id, environments.c.handle == environment.handle)
+    _insert(connection, environments, {"organization_id": organization_id, **_values(environment)}, taken)
+
+
+def change_environment(connection: Connection, environment: Environment) -> None:
+    """Store what may change of an environment."""
+    connection.execute(
+        update(environments)
+        .where(environments.c.id == environment.id)
+        .values(display_name=environment.display_name, critical=environment.critical)
+    )
 
 
 def find_environment(connection: Connection, handle: str, reach: Reach = EVERYTHING) -> Environment | None:
@@ -53,32 +86,43 @@ def match_environment(connection: Connection, handle: str) -> Environment | None
     return Environment(**rows[0]) if len(rows) == 1 else None
 
 
+def all_environments(connection: Connection) -> list[Environment]:
+    """List every environment: there are few."""
+    return [Environment(**row) for row in connection.execute(_environments()).mappings()]
+
+
 def list_environments(connection: Connection, reach: Reach, request: PageRequest) -> Page[Environment]:
     """List environments, oldest first."""
     seen = within(reach, environment=environments.c.id)
-    statement = _environments().where(seen)
-    if request.after is not None:
-        at_ms, after_id = request.after
-        statement = statement.where(
-            _after((environments.c.created_at, environments.c.id), (int(at_ms) / 1000, after_id))
-        )
-    rows = connection.execute(
-        statement.order_by(environments.c.created_at, environments.c.id).limit(request.first + 1)
-    ).mappings()
-    return page_of(
-        "environments",
-        [Environment(**row) for row in rows],
-        request,
+    return Order(environments.c.created_at, environments.c.id).page(
+        connection,
+        _environments().where(seen),
         _count(connection, select(environments.c.id).where(seen)),
-        lambda environment: (str(round(environment.created_at * 1000)), environment.id),
+        request,
+        lambda row: Environment(**row),
+        of="environments",
     )
 
 
 def add_project(connection: Connection, organization_id: str, project: Project) -> None:
-    """Store a project."""
-    values = _values(project)
+    """Store a project with the group of its admins, who is nobody yet: no project is without one.
+
+    Raises: HandleTaken
+    """
+    values = {"organization_id": organization_id, **_values(project)}
     del values["integration_count"]
-    connection.execute(insert(projects).values(organization_id=organization_id, **values))
+    taken = and_(projects.c.organization_id == organization_id, projects.c.handle == project.handle)
+    _insert(connection, projects, values, taken)
+    project_admins.add(connection, organization_id, project)
+
+
+def change_project(connection: Connection, project: Project) -> None:
+    """Store what may change of a project."""
+    connection.execute(
+        update(projects)
+        .where(projects.c.id == project.id)
+        .values(display_name=project.display_name, description=project.description)
+    )
 
 
 def find_project(connection: Connection, handle: str, reach: Reach = EVERYTHING) -> Project | None:
@@ -88,37 +132,50 @@ def find_project(connection: Connection, handle: str, reach: Reach = EVERYTHING)
     return Project(**row) if row else None
 
 
-def list_projects(connection: Connection, reach: Reach, search: str | None, request: PageRequest) -> Page[Project]:
-    """List projects by display name."""
-    wanted = and_(within(reach, project=projects.c.id), _matches(search, projects.c.display_name, projects.c.handle))
-    statement = _projects(reach).where(wanted)
-    order = (func.lower(projects.c.display_name), projects.c.handle)
-    if request.after is not None:
-        statement = statement.where(_after(order, request.after))
-    rows = connection.execute(statement.order_by(*order).limit(request.first + 1)).mappings()
-    return page_of(
-        "projects",
-        [Project(**row) for row in rows],
+def list_projects(connection: Connection, reach: Reach, listing: Listing, request: PageRequest) -> Page[Project]:
+    """List projects.
+
+    Raises: InvalidInput when the cursor is none of this list
+    """
+    c = projects.c
+    wanted = and_(within(reach, project=c.id), matches(listing.search, c.display_name, c.handle))
+    return _order(listing.sort, projects, tie=c.handle).page(
+        connection,
+        _projects(reach).where(wanted),
+        _count(connection, select(c.id).where(wanted)),
         request,
-        _count(connection, select(projects.c.id).where(wanted)),
-        lambda project: (project.display_name.lower(), project.handle),
+        lambda row: Project(**row),
+        of=listing.cursors_of("projects"),
     )
 
 
 def add_integration(connection: Connection, organization_id: str, integration: Integration) -> None:
-    """Store an integration."""
+    """Store an integration.
+
+    Raises: HandleTaken
+    """
+    values = {
+        "id": integration.id,
+        "organization_id": organization_id,
+        "project_id": integration.project_id,
+        "handle": integration.handle,
+        "display_name": integration.display_name,
+        "description": integration.description,
+        "runtime_type": integration.runtime_type.value,
+        "created_at": integration.created_at,
+        "created_by": integration.created_by,
+    }
+    c = integrations.c
+    taken = and_(c.project_id == integration.project_id, c.handle == integration.handle)
+    _insert(connection, integrations, values, taken)
+
+
+def change_integration(connection: Connection, integration: Integration) -> None:
+    """Store what may change of an integration."""
     connection.execute(
-        insert(integrations).values(
-            id=integration.id,
-            organization_id=organization_id,
-            project_id=integration.project_id,
-            handle=integration.handle,
-            display_name=integration.display_name,
-            description=integration.description,
-            runtime_type=integration.runtime_type.value,
-            created_at=integration.created_at,
-            created_by=integration.created_by,
-        )
+        update(integrations)
+        .where(integrations.c.id == integration.id)
+        .values(display_name=integration.display_name, description=integration.description)
     )
 
 
@@ -139,26 +196,38 @@ def find_integration(
 
 
 def list_integrations(
-    connection: Connection, reach: Reach, project_handle: str | None, search: str | None, request: PageRequest
+    connection: Connection, reach: Reach, listing: Listing, request: PageRequest
 ) -> Page[Integration]:
-    """List integrations by display name, of one project or of all."""
+    """List integrations, of one project or of all.
+
+    Raises: InvalidInput when the cursor is none of this list
+    """
+    c = integrations.c
     wanted = and_(
         _of_integrations(reach),
-        true() if project_handle is None else projects.c.handle == project_handle,
-        _matches(search, integrations.c.display_name, integrations.c.handle),
+        true() if listing.project is None else projects.c.handle == listing.project,
+        true() if listing.runtime_type is None else c.runtime_type == listing.runtime_type.value,
+        matches(listing.search, c.display_name, c.handle),
     )
-    statement = _integrations().where(wanted)
-    order = (func.lower(integrations.c.display_name), integrations.c.id)
-    if request.after is not None:
-        statement = statement.where(_after(order, request.after))
-    rows = connection.execute(statement.order_by(*order).limit(request.first + 1)).mappings()
-    return page_of(
-        "integrations",
-        [_integration(row) for row in rows],
+    return _order(listing.sort, integrations, tie=c.id).page(
+        connection,
+        _integrations().where(wanted),
+        _count(connection, select(c.id).join(projects).where(wanted)),
         request,
-        _count(connection, select(integrations.c.id).join(projects).where(wanted)),
-        lambda integration: (integration.display_name.lower(), integration.id),
+        _integration,
+        of=listing.cursors_of("integrations"),
     )
+
+
+def list_names(
+    connection: Connection, project_ids: Collection[str], integration_ids: Collection[str]
+) -> tuple[dict[str, tuple[str, str]], dict[str, tuple[str, str]]]:
+    """Find handles and display names of projects and integrations by their ids."""
+    found: list[dict[str, tuple[str, str]]] = []
+    for table, ids in ((projects, project_ids), (integrations, integration_ids)):
+        statement = select(table.c.id, table.c.handle, table.c.display_name).where(table.c.id.in_(sorted(ids)))
+        found.append({row[0]: (row[1], row[2]) for row in connection.execute(statement)} if ids else {})
+    return found[0], found[1]
 
 
 def count_all(connection: Connection, of_projects: Reach, of_integrations: Reach) -> tuple[int, int]:
@@ -230,16 +299,18 @@ def _count(connection: Connection, statement: Rows) -> int:
     return connection.execute(select(func.count()).select_from(statement.subquery())).scalar_one()
 
 
-def _matches(search: str | None, *columns: ColumnElement[str]) -> ColumnElement[bool]:
-    if not search or not search.strip():
-        return true()
-    text = search.strip().lower()
-    for special in (_LIKE_ESCAPE, "%", "_"):
-        text = text.replace(special, _LIKE_ESCAPE + special)
-    return or_(*(func.lower(column).like(f"%{text}%", escape=_LIKE_ESCAPE) for column in columns))
+def _order(sort: Sort, table: Table, *, tie: ColumnElement[str]) -> Order:
+    if sort in (Sort.NEWEST, Sort.OLDEST):
+        return Order(table.c.created_at, table.c.id, descending=sort is Sort.NEWEST)
+    return Order(func.lower(table.c.display_name), tie, descending=sort is Sort.NAME_DESCENDING)
 
 
-def _after(columns: Sequence[ColumnElement[Any]], values: Sequence[Any]) -> ColumnElement[bool]:
-    """Keyset paging: rows that sort after the given key."""
-    first, second = columns
-    return or_(first > values[0], and_(first == values[0], second > values[1]))
+def _insert(connection: Connection, table: Table, values: dict[str, Any], taken: ColumnElement[bool]) -> None:
+    """Insert a row whose handle was found free; another process may have taken it since then."""
+    try:
+        with connection.begin_nested():
+            connection.execute(insert(table).values(values))
+    except IntegrityError:
+        if connection.execute(select(table.c.id).where(taken)).first() is not None:
+            raise HandleTaken from None
+        raise

@@ -22,6 +22,7 @@ async def create_project(_: Any, info: Info, input: Row) -> Row:
     made = await request.services.store.write(
         lambda tx: tenancy.create_project(tx, request.subject, request.services.organization, naming, now=request.now)
     )
+    await request.renew(request.now)  # the creator is one of its admins now, which the answer may be asked for
     return views.project(request, made)
 
 

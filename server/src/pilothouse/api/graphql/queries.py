@@ -1,26 +1,34 @@
 """Resolvers that read."""
 
+from collections.abc import Callable
 from typing import Any
 
 from ariadne import ObjectType, QueryType
 
-from pilothouse.access.grants import Subject
+from pilothouse.access.grants import EVERYWHERE, Place, Subject
 from pilothouse.access.permissions import Permission
 from pilothouse.api.graphql import views
-from pilothouse.api.graphql.request import Info
+from pilothouse.api.graphql.request import GraphQLRequest, Info
 from pilothouse.api.graphql.views import Row, RuntimeView
 from pilothouse.base.errors import InvalidInput
 from pilothouse.base.pages import Page, PageRequest, page_request, slice_of
+from pilothouse.domain.handles import handle_from_name
+from pilothouse.domain.liveness import Status
 from pilothouse.domain.runtime import RuntimeRow
+from pilothouse.domain.runtime_type import RuntimeType
+from pilothouse.domain.tenancy import Sort
+from pilothouse.observe.refusals import RefusalEntry
 from pilothouse.operations.tenancy import HandleKind, handle_availability
 from pilothouse.storage import events, runtime_rows, tenancy
-from pilothouse.storage.runtime_rows import Elsewhere, RuntimeScope
+from pilothouse.storage.runtime_rows import Elsewhere, RuntimeListing, RuntimeScope, RuntimeSort
+from pilothouse.storage.tenancy import Listing
 from pilothouse.storage.unit import Connection
 
 query = QueryType()
 runtime = ObjectType("Runtime")
 
 _VIEW = Permission.INTEGRATION_MGT_VIEW
+_MANAGE_ENVIRONMENT = (Permission.ENVIRONMENT_MGT_MANAGE, Permission.ENVIRONMENT_MGT_MANAGE_NONPROD)
 _SEARCH_LENGTH_MAX = 200
 _DEFAULT_RUNTIME_PORT = 9445
 
@@ -86,12 +94,20 @@ async def environment(_: Any, info: Info, handle: str) -> Row | None:
 
 @query.field("projects")
 async def projects(
-    _: Any, info: Info, search: str | None = None, first: int | None = None, after: str | None = None
+    _: Any,
+    info: Info,
+    search: str | None = None,
+    sort: str | None = None,
+    first: int | None = None,
+    after: str | None = None,
 ) -> Row:
     """List projects."""
-    request, page, text = info.context, page_request("projects", first, after), _check_search(search)
+    request, listing = info.context, Listing(search=check_search(search), sort=Sort(sort or Sort.NAME))
+    page = page_request(listing.cursors_of("projects"), first, after)
     reach = request.reach(Permission.PROJECT_MGT_VIEW)
-    found = await request.services.store.read(lambda connection: tenancy.list_projects(connection, reach, text, page))
+    found = await request.services.store.read(
+        lambda connection: tenancy.list_projects(connection, reach, listing, page)
+    )
     return views.connection(found.map(lambda row: views.project(request, row)))
 
 
@@ -109,15 +125,24 @@ async def integrations(
     _: Any,
     info: Info,
     project: str | None = None,
+    runtime_type: str | None = None,
     search: str | None = None,
+    sort: str | None = None,
     first: int | None = None,
     after: str | None = None,
 ) -> Row:
     """List integrations."""
-    request, page, text = info.context, page_request("integrations", first, after), _check_search(search)
+    request = info.context
+    listing = Listing(
+        search=check_search(search),
+        sort=Sort(sort or Sort.NAME),
+        project=project,
+        runtime_type=None if runtime_type is None else RuntimeType(runtime_type),
+    )
+    page = page_request(listing.cursors_of("integrations"), first, after)
     reach = request.reach(_VIEW)
     found = await request.services.store.read(
-        lambda connection: tenancy.list_integrations(connection, reach, project, text, page)
+        lambda connection: tenancy.list_integrations(connection, reach, listing, page)
     )
     return views.connection(found.map(lambda row: views.integration(request, row)))
 
@@ -138,16 +163,18 @@ async def list_runtimes(
     _: Any,
     info: Info,
     filter: Row | None = None,
+    sort: str | None = None,
     first: int | None = None,
     after: str | None = None,
 ) -> Row:
     """List runtimes."""
-    request, page, scope = info.context, page_request("runtimes", first, after), scope_of(filter)
-    reach = request.reach(_VIEW)
+    request, listing = info.context, _listing(filter or {}, sort)
+    page = page_request(listing.cursors_of, first, after)
+    reach, judge = request.reach(_VIEW), _judge(request)
 
     def read(connection: Connection) -> tuple[Page[RuntimeRow], list[Elsewhere], int]:
         _, newest = events.bounds(connection)
-        found = runtime_rows.list_rows(connection, reach, scope, page)
+        found = runtime_rows.list_rows(connection, reach, listing, judge, page)
         return found, runtime_rows.list_elsewhere(connection, found.nodes), newest
 
     found, elsewhere, newest = await request.services.store.read(read)
@@ -169,10 +196,23 @@ async def find_runtime(_: Any, info: Info, id: str) -> RuntimeView | None:
 
 
 @query.field("refusals")
-def refusals(_: Any, info: Info, first: int | None = None) -> list[Row]:
-    """List heartbeats that were refused lately."""
-    page = page_request("refusals", first, None)
-    return [views.refusal(entry) for entry in info.context.services.refusals.newest(page.first)]
+async def refusals(_: Any, info: Info, first: int | None = None) -> list[Row]:
+    """List heartbeats that were refused lately, of the environments that the caller may manage."""
+    request, page = info.context, page_request("refusals", first, None)
+    known = await request.services.store.read(tenancy.all_environments)
+    names = {handle_from_name(row.display_name): row for row in known} | {row.handle: row for row in known}
+    every, noncritical = (request.reach(permission) for permission in _MANAGE_ENVIRONMENT)
+
+    def is_managed(entry: RefusalEntry) -> bool:
+        told = entry.sender.environment
+        handle = None if told is None else handle_from_name(told)
+        row = None if handle is None else names.get(handle)
+        if row is None:
+            return every.covers(EVERYWHERE)
+        place = Place(environment_id=row.id)
+        return every.covers(place) or (not row.critical and noncritical.covers(place))
+
+    return [views.refusal(entry) for entry in request.services.refusals.newest(page.first, is_managed)]
 
 
 @query.field("handleAvailability")
@@ -225,7 +265,18 @@ def scope_of(wanted: Row | None) -> RuntimeScope:
 
     Raises: InvalidInput
     """
-    scope = RuntimeScope(**(wanted or {}))
+    asked = dict(wanted or {})
+    if asked.pop("statuses", None) is not None:
+        raise InvalidInput(
+            "A subscription tells of runtimes in every state: one that leaves the wanted states must be told of as well.",
+            field="statuses",
+            fix="Leave `statuses` out, and look at each runtime's `status`.",
+        )
+    runtime_type = asked.pop("type", None)
+    scope = RuntimeScope(
+        **(asked | {"search": check_search(asked.get("search"))}),
+        type=None if runtime_type is None else RuntimeType(runtime_type),
+    )
     if scope.integration is not None and scope.project is None:
         raise InvalidInput(
             "An integration's handle is unique within its project, which is not named.",
@@ -235,9 +286,32 @@ def scope_of(wanted: Row | None) -> RuntimeScope:
     return scope
 
 
-def _check_search(search: str | None) -> str | None:
+def _listing(wanted: Row, sort: str | None) -> RuntimeListing:
+    statuses = wanted.get("statuses")
+    return RuntimeListing(
+        scope=scope_of({name: value for name, value in wanted.items() if name != "statuses"}),
+        sort=RuntimeSort(sort or RuntimeSort.NAME),
+        statuses=None if statuses is None else tuple(sorted({Status(status) for status in statuses})),
+    )
+
+
+def _judge(request: GraphQLRequest) -> Callable[[int], Status]:
+    board, now = request.services.board, request.now
+
+    def judge(key: int) -> Status:
+        entry = board.find_key(key)
+        return Status.OFFLINE if entry is None else board.judge(entry, now).status
+
+    return judge
+
+
+def check_search(search: str | None) -> str | None:
+    """Check a search as it came from outside; None when there is nothing to look for.
+
+    Raises: InvalidInput
+    """
     if search is not None and len(search) > _SEARCH_LENGTH_MAX:
         raise InvalidInput(
             f"A search has at most {_SEARCH_LENGTH_MAX} characters.", field="search", fix="Search for less."
         )
-    return search
+    return (search or "").strip() or None

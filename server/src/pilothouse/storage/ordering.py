@@ -1,0 +1,81 @@
+"""Sorting, continuing and searching lists: the same for every table."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from sqlalchemy import ColumnElement, Connection, RowMapping, and_, func, or_, true
+
+from pilothouse.base.errors import InvalidInput
+from pilothouse.base.pages import Page, PageRequest, page_of
+from pilothouse.storage.columns import InstantMs, Rows
+
+LIKE_ESCAPE = "\\"
+_SORT_COLUMNS = ("sort_key", "sort_tie")
+T = TypeVar("T")
+
+
+class Order:
+    """How a list is sorted: by a key, then by something unique.
+
+    The database tells the keys that stand in cursors, since what `lower` makes of a letter differs between it and Python.
+    """
+
+    def __init__(self, key: ColumnElement[Any], tie: ColumnElement[Any], *, descending: bool = False) -> None:
+        self._key, self._tie, self._descending = key, tie, descending
+
+    def page(
+        self,
+        connection: Connection,
+        statement: Rows,
+        total: int,
+        request: PageRequest,
+        make: Callable[[Mapping[str, Any]], T],  # Any: column values
+        *,
+        of: str,
+    ) -> Page[T]:
+        """Read one page.
+
+        Raises: InvalidInput
+        """
+        shown = statement.add_columns(self._key.label(_SORT_COLUMNS[0]), self._tie.label(_SORT_COLUMNS[1]))
+        if request.after is not None:
+            shown = shown.where(self._continues(request.after))
+        order = [column.desc() if self._descending else column.asc() for column in (self._key, self._tie)]
+        rows = connection.execute(shown.order_by(*order).limit(request.first + 1)).mappings().all()
+        found = page_of(of, rows, request, total, self._cursor_of)
+        return found.map(lambda row: make({name: row[name] for name in row if name not in _SORT_COLUMNS}))
+
+    @property
+    def _is_by_instant(self) -> bool:
+        return isinstance(self._key.type, InstantMs)
+
+    def _cursor_of(self, row: RowMapping) -> tuple[str, str]:
+        key, tie = (row[name] for name in _SORT_COLUMNS)
+        return (str(round(key * 1000)) if self._is_by_instant else str(key), str(tie))
+
+    def _continues(self, after: tuple[str, ...]) -> ColumnElement[bool]:
+        try:
+            told, tie = after
+            key = int(told) / 1000 if self._is_by_instant else told
+        except ValueError:
+            raise InvalidInput(
+                "The cursor does not belong to this list.", field="after", fix="Leave `after` out to begin anew."
+            ) from None
+        if self._descending:
+            return or_(self._key < key, and_(self._key == key, self._tie < tie))
+        return or_(self._key > key, and_(self._key == key, self._tie > tie))
+
+
+def matches(search: str | None, *columns: ColumnElement[str]) -> ColumnElement[bool]:
+    """Make the condition that one of the columns holds a text, in whatever case."""
+    if not search or not search.strip():
+        return true()
+    text = func.lower(f"%{literal(search.strip())}%")
+    return or_(*(func.lower(column).like(text, escape=LIKE_ESCAPE) for column in columns))
+
+
+def literal(text: str) -> str:
+    """Write a text so that LIKE takes its signs literally, with `LIKE_ESCAPE`."""
+    for special in (LIKE_ESCAPE, "%", "_"):
+        text = text.replace(special, LIKE_ESCAPE + special)
+    return text
