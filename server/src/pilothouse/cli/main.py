@@ -9,7 +9,7 @@ from rich.console import Console
 
 from pilothouse import __version__
 from pilothouse.base.errors import PilothouseError
-from pilothouse.cli import admin, secrets, tls, up
+from pilothouse.cli import admin, audit, secrets, tls, up
 from pilothouse.config import unknown_variables
 
 FAILED = 1
@@ -18,6 +18,7 @@ app.command("up", help="Start a control plane with the example integration: for 
 app.command("serve", help="Start a control plane, and nothing else: for everything after the first hour.")(up.serve)
 app.add_typer(tls.app, name="tls", help="The certificate: show it, have this machine trust it.")
 app.add_typer(admin.app, name="admin", help="Access for who lost theirs.")
+app.add_typer(audit.app, name="audit", help="The audit records: whether they are what they were.")
 app.add_typer(secrets.app, name="secrets", help="The secrets of runtimes: list them, change the key that seals them.")
 
 

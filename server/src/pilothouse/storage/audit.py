@@ -1,23 +1,83 @@
-"""The audit records and their chain."""
+"""The audit records and their chain: appending, walking along it, cutting it where retention ends."""
 
-from sqlalchemy import Connection, insert, select
+from collections.abc import Sequence
+from typing import Any, TypeAlias
 
-from pilothouse.domain.audit import CHAIN_BEGINS, AuditRecord, chain
+from sqlalchemy import ColumnElement, Connection, Integer, Row, delete, insert, literal_column, select
+
+from pilothouse.base.instants import Instant
+from pilothouse.domain.audit import BEGINNING, CHAINED, AuditRecord, Link, chain, chained_fields
 from pilothouse.storage.tables import audit_anchors, audit_records
+
+_c = audit_records.c
+_LINKS = select(_c.number, _c.digest, _c.at, *(_c[name] for name in CHAINED))
+
+LinkRow: TypeAlias = "Row[*tuple[Any, ...]]"  # Any: columns of any type
+"""Number, digest, instant, and the chained fields in their order."""
 
 
 def append(connection: Connection, record: AuditRecord) -> None:
-    """Write a record in the transaction of what it tells of, chained to the one before: there is one writer."""
-    values = {name: getattr(record, name) for name in AuditRecord.__struct_fields__}
-    digest = chain(last_digest(connection), record)
-    connection.execute(insert(audit_records).values(**{**values, "outcome": record.outcome.value}, digest=digest))
+    """Write a record in the transaction of what it tells of, chained to the one before: there is one writer.
+
+    The number is given here, one after the highest that was ever given: an operation that is refused takes its number back
+    with its savepoint, so that a gap always means that a record was removed.
+    """
+    newest, last_given = head(connection)
+    number = max(newest.number, last_given) + 1
+    fields = chained_fields(record)
+    digest = chain(newest.digest, number, record.at, fields)
+    values = dict(zip(CHAINED, fields, strict=True))
+    connection.execute(insert(audit_records).values(values | {"number": number, "at": record.at, "digest": digest}))
 
 
-def last_digest(connection: Connection) -> str:
-    """Tell what the next record is chained to: the newest record, or where retention cut, or the beginning."""
-    for table in (audit_records, audit_anchors):
-        newest = select(table.c.digest).order_by(table.c.number.desc()).limit(1)
-        found = connection.execute(newest).scalar_one_or_none()
-        if found is not None:
-            return found
-    return CHAIN_BEGINS
+def head(connection: Connection) -> tuple[Link, int]:
+    """Tell the newest record (or where retention cut, or the beginning), and the highest number that was ever given."""
+    # SQLite remembers beside the table what it gave (AUTOINCREMENT), within the transaction.
+    remembered = "(SELECT seq FROM sqlite_sequence WHERE name = 'audit_records')"
+    sql = remembered if connection.dialect.name == "sqlite" else "NULL"
+    given: ColumnElement[int] = literal_column(sql, Integer).label("given")
+    row = connection.execute(select(_c.number, _c.digest, given).order_by(_c.number.desc()).limit(1)).first()
+    if row is not None:
+        return Link(number=row.number, digest=row.digest), max(row.number, row.given or 0)
+    cut = anchor(connection)
+    remains: int | None = connection.execute(select(given)).scalar_one()
+    return cut, max(cut.number, remains or 0)
+
+
+def anchor(connection: Connection) -> Link:
+    """Tell where the chain begins: where retention cut last, or at the very beginning."""
+    a = audit_anchors.c
+    row = connection.execute(select(a.number, a.digest).order_by(a.number.desc()).limit(1)).first()
+    return BEGINNING if row is None else Link(number=row.number, digest=row.digest)
+
+
+def list_links(connection: Connection, after: int, up_to: int, limit: int) -> Sequence[LinkRow]:
+    """Read the next part of the chain."""
+    statement = _LINKS.where(_c.number > after, _c.number <= up_to).order_by(_c.number).limit(limit)
+    return connection.execute(statement).all()
+
+
+def digest_at(connection: Connection, number: int) -> str | None:
+    """Tell the digest of one record."""
+    return connection.execute(select(_c.digest).where(_c.number == number)).scalar_one_or_none()
+
+
+def forget_oldest(connection: Connection, before: Instant, limit: int, now: Instant) -> tuple[int, Link, str] | None:
+    """Delete the oldest records, as far as they are older than a moment, and keep where the chain begins since.
+
+    Returns how many, the last one of them and its organization; None when there was nothing to delete.
+    Only what is oldest in the chain goes: a record that is younger keeps everything behind it, so that no gap arises when the
+    clock was set back.
+    """
+    oldest = connection.execute(
+        select(_c.number, _c.digest, _c.at, _c.organization_id).order_by(_c.number).limit(limit)
+    ).all()
+    count = next((place for place, row in enumerate(oldest) if row.at >= before), len(oldest))
+    if count == 0:
+        return None
+    newest = oldest[count - 1]
+    last = Link(number=newest.number, digest=newest.digest)
+    connection.execute(delete(audit_records).where(_c.number <= last.number))
+    connection.execute(delete(audit_anchors))
+    connection.execute(insert(audit_anchors).values(number=last.number, digest=last.digest, at=now))
+    return count, last, newest.organization_id

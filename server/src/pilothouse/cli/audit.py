@@ -1,0 +1,66 @@
+"""`pilothouse audit`: whether the audit records are what they were."""
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pilothouse.base.errors import InvalidInput, NotFound
+from pilothouse.config import load
+from pilothouse.domain.audit import Link
+from pilothouse.operations.auditing import AuditBroken, AuditVerdict, verify
+from pilothouse.storage.engine import open_readers
+
+app = typer.Typer(no_args_is_help=True)
+_EXPECTED = re.compile(r"([1-9][0-9]{0,17}):(\S{1,64})")
+
+
+@app.callback()
+def group() -> None:
+    """The audit records, as they lie in the database of this machine."""
+
+
+@app.command("verify")
+def verify_chain(
+    expect: Annotated[
+        str | None,
+        typer.Option(
+            "--expect", help="<number>:<digest> of a record, noted elsewhere earlier: it must still be there."
+        ),
+    ] = None,
+    home: Annotated[Path | None, typer.Option("--home", help="Directory of database, certificate and key.")] = None,
+) -> None:
+    """Walk along the chain of all audit records. Works while the control plane runs, and changes nothing."""
+    pinned = None if expect is None else _read(expect)
+    settings = load(home=None if home is None else home.expanduser().absolute())
+    if not settings.database_path.is_file():
+        raise NotFound(f"There is no database at {settings.database_path}.", fix="Name the home directory with --home.")
+    engine = open_readers(settings.database_path)
+    try:
+        with engine.connect() as connection:
+            verdict = verify(connection, pinned)
+    finally:
+        engine.dispose()
+    _tell(verdict)
+
+
+def _tell(verdict: AuditVerdict) -> None:
+    if not verdict.intact:
+        raise AuditBroken(
+            f"The audit is not intact: {verdict.message}",
+            fix="Compare the database with a backup; the records up to there can be trusted as far as the one before.",
+        )
+    typer.echo(f"intact: {verdict.message}")
+    typer.echo(f"note elsewhere: --expect {verdict.head.number}:{verdict.head.digest}")
+
+
+def _read(expect: str) -> Link:
+    found = _EXPECTED.fullmatch(expect.strip())
+    if found is None:
+        raise InvalidInput(
+            f"'{expect[:80]}' is not a record's number and digest.",
+            field="--expect",
+            fix="Write <number>:<digest>, as `pilothouse audit verify` and the log (audit.head) tell them.",
+        )
+    return Link(number=int(found[1]), digest=found[2])
