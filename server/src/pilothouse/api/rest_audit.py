@@ -9,7 +9,7 @@ from starlette.responses import Response, StreamingResponse
 from pilothouse.access.grants import reach, require_somewhere
 from pilothouse.access.permissions import Permission
 from pilothouse.api.context import Services
-from pilothouse.api.rest import Access, RestRoute
+from pilothouse.api.rest_routes import Access, RestRoute
 from pilothouse.api.sessions import caller_of
 from pilothouse.base.errors import InvalidInput, PilothouseError
 from pilothouse.operations.audit import audit
@@ -61,6 +61,7 @@ AUDIT_ROUTES: tuple[RestRoute, ...] = (
         access=Access.SESSION,
         summary="Export audit records, oldest first, one JSON object a line.",
         handler=_export,
+        query=_FILTERS,
         responses={200: None},
     ),
 )
