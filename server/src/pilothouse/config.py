@@ -65,6 +65,30 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     graphql_persisted_only: bool = False
     graphiql: bool = False
     follow_events_s: float = 0.0
+    password_sign_in: bool = True
+    oidc_issuer: str | None = None
+    oidc_client_id: str = ""
+    oidc_client_secret: str | None = None
+    oidc_scopes: str = "openid profile email"
+    oidc_username_claim: str = "preferred_username"
+    oidc_groups_claim: str = "groups"
+    oidc_ca_file: Path | None = None
+    oidc_unknown_users: str = "deny"
+    oidc_display_name: str = "Single sign-on"
+    ldap_url: str | None = None
+    ldap_start_tls: bool = False
+    ldap_ca_file: Path | None = None
+    ldap_insecure: bool = False
+    ldap_bind_dn: str | None = None
+    ldap_bind_password: str | None = None
+    ldap_user_dn_pattern: str | None = None
+    ldap_user_base: str | None = None
+    ldap_user_filter: str | None = None
+    ldap_username_attribute: str = "uid"
+    ldap_group_base: str | None = None
+    ldap_group_filter: str = "(&(objectClass=groupOfNames)(member={0}))"
+    ldap_group_name_attribute: str = "cn"
+    ldap_unknown_users: str = "deny"
     log_level: str = "INFO"
     log_format: str = "text"
 
@@ -91,6 +115,50 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         """The name by which people and runtimes reach this server."""
         return self.public_host or socket.gethostname()
 
+
+_USER_STORES: tuple[tuple[str, str, str], ...] = (
+    ("password_sign_in", "on", "`off`: passwords that are kept here open no sessions; a directory's still do."),
+    (
+        "oidc_issuer",
+        "none",
+        "Issuer of the identity provider, as its discovery document has it. Without it there is none.",
+    ),
+    ("oidc_client_id", "none", "Client id at the identity provider."),
+    ("oidc_client_secret", "none", "Its secret; none for a public client."),
+    ("oidc_scopes", "openid profile email", "What is asked for, separated by blanks."),
+    ("oidc_username_claim", "preferred_username", "The claim that names a person."),
+    ("oidc_groups_claim", "groups", "The claim with a person's groups, or a path with dots to it."),
+    ("oidc_ca_file", "the system's authorities", "PEM file with the one authority that the provider is trusted by."),
+    (
+        "oidc_unknown_users",
+        "deny",
+        "`deny`: who comes for the first time must be in a mapped group; `allow`: anybody may come.",
+    ),
+    ("oidc_display_name", "Single sign-on", "What the console calls the identity provider."),
+    ("ldap_url", "none", "`ldaps://host[:636]` or `ldap://host[:389]` of the directory. Without it there is none."),
+    ("ldap_start_tls", "off", "`on` encrypts an `ldap://` line before anything is said."),
+    ("ldap_ca_file", "the system's authorities", "PEM file with the one authority that the directory is trusted by."),
+    ("ldap_insecure", "off", "`on` allows passwords in clear text over a network."),
+    ("ldap_bind_dn", "none: anonymous", "Who searches in the directory."),
+    ("ldap_bind_password", "none", "The password of who searches."),
+    ("ldap_user_dn_pattern", "none", "Where people are found without a search: `uid={0},ou=people,dc=example,dc=com`."),
+    ("ldap_user_base", "none", "Below which people are searched."),
+    ("ldap_user_filter", "(&(objectClass=person)(uid={0}))", "Which entry is meant; `{0}` is the name that was typed."),
+    ("ldap_username_attribute", "uid", "What a person is called here."),
+    ("ldap_group_base", "none", "Below which groups are searched."),
+    (
+        "ldap_group_filter",
+        "(&(objectClass=groupOfNames)(member={0}))",
+        "Groups of a person: `{0}` the DN, `{1}` the name.",
+    ),
+    ("ldap_group_name_attribute", "cn", "What a group is called in mappings."),
+    (
+        "ldap_unknown_users",
+        "deny",
+        "`deny`: who comes for the first time must be in a mapped group; `allow`: anybody may come.",
+    ),
+)
+"""Field, default and meaning of the settings about user stores; their variables are called like the fields."""
 
 TABLE: tuple[Setting, ...] = (
     Setting(
@@ -250,6 +318,16 @@ TABLE: tuple[Setting, ...] = (
             "as it does with the embedded one."
         ),
     ),
+    *(
+        Setting(
+            variable=_PREFIX + field.upper(),
+            field=field,
+            default=default,
+            meaning=meaning,
+            secret=field.endswith(("_secret", "_bind_password")),
+        )
+        for field, default, meaning in _USER_STORES
+    ),
     Setting(
         variable="PILOTHOUSE_LOG_LEVEL", field="log_level", default="INFO", meaning="DEBUG, INFO, WARNING or ERROR."
     ),
@@ -346,6 +424,12 @@ def _check_following(settings: Settings, setting: Setting) -> None:
         raise _invalid(setting, str(every_s), "It is 0, or 0.01 to 60 seconds.")
 
 
+def _check_user_stores(settings: Settings, by_field: Mapping[str, Setting]) -> None:
+    for field in ("oidc_unknown_users", "ldap_unknown_users"):
+        if getattr(settings, field) not in ("deny", "allow"):
+            raise _invalid(by_field[field], getattr(settings, field), "It is `deny` or `allow`.")
+
+
 def _check(settings: Settings) -> None:
     by_field = {setting.field: setting for setting in TABLE}
     for field in ("runtime_port", "console_port"):
@@ -363,6 +447,7 @@ def _check(settings: Settings) -> None:
     _check_following(settings, by_field["follow_events_s"])
     if not 0 <= settings.token_skew_s <= 3_600:  # noqa: PLR2004 - an hour at most
         raise _invalid(by_field["token_skew_s"], str(settings.token_skew_s), "It is 0 to 3600 seconds.")
+    _check_user_stores(settings, by_field)
     if settings.log_level not in ("DEBUG", "INFO", "WARNING", "ERROR"):
         raise _invalid(by_field["log_level"], settings.log_level, "It is DEBUG, INFO, WARNING or ERROR.")
     if settings.log_format not in ("text", "json"):

@@ -16,8 +16,12 @@ from pilothouse.observe.figures import Figures
 from pilothouse.observe.refusals import RefusalBook
 from pilothouse.operations.access_book import AccessBook
 from pilothouse.operations.bus import Bus
+from pilothouse.operations.sessions import Superseded
+from pilothouse.operations.sign_in import FrontDoor
+from pilothouse.operations.tokens import TokenBook
 from pilothouse.presence import Agenda, Board, Entry
 from pilothouse.storage.sealing import Vault
+from pilothouse.storage.sessions import SessionRow
 from pilothouse.storage.unit import Store
 
 
@@ -68,6 +72,9 @@ class Services(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     vault: Vault
     passwords: Passwords
     throttle: Throttle
+    door: FrontDoor
+    tokens: TokenBook
+    superseded: Superseded
     refusals: RefusalBook
     figures: Figures
     clock: Clock
@@ -93,3 +100,4 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     subject: Subject
     session_id: str | None
     """None: an API token proved it."""
+    session: SessionRow | None = None

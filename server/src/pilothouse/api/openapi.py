@@ -1,6 +1,6 @@
 """The OpenAPI description of the REST routes, made from their table."""
 
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
@@ -20,7 +20,8 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
 
 def describe() -> dict[str, Any]:  # Any: an OpenAPI document
     """Make the OpenAPI 3.1 document."""
-    shapes = [shape for route in ROUTES for shape in (route.request, *route.responses.values()) if shape is not None]
+    given = [part for route in ROUTES for shape in route.responses.values() for part in _parts(shape)]
+    shapes = [*(route.request for route in ROUTES if route.request is not None), *given]
     _, components = msgspec.json.schema_components([*shapes, Problem], ref_template=_REF)
     paths: dict[str, dict[str, Any]] = {}
     for route in ROUTES:
@@ -38,6 +39,11 @@ def describe() -> dict[str, Any]:  # Any: an OpenAPI document
             "schemas": dict(sorted(components.items())),
             "securitySchemes": {
                 "session": {"type": "apiKey", "in": "cookie", "name": "__Host-pilothouse"},
+                "bearer": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "A session's access token, or an API token.",
+                },
                 "metrics": {"type": "http", "scheme": "bearer"},
             },
         },
@@ -55,7 +61,11 @@ def _operation(route: RestRoute) -> dict[str, Any]:
         "responses": responses,
     }
     if route.request is not None:
-        operation["requestBody"] = {"required": True, **_json(route.request)}
+        operation["requestBody"] = {"required": route.request_is_needed, **_json(route.request)}
+    if route.query:
+        operation["parameters"] = [
+            {"name": name, "in": "query", "required": False, "schema": {"type": "string"}} for name in route.query
+        ]
     return operation
 
 
@@ -63,7 +73,7 @@ def _answer(shape: Any) -> dict[str, Any]:
     return (
         {"description": "No body, or plain text."}
         if shape is None
-        else {"description": _first_line(shape), **_json(shape)}
+        else {"description": " Or: ".join(_first_line(part) for part in _parts(shape)), **_json(shape)}
     )
 
 
@@ -72,13 +82,20 @@ def _security(access: Access) -> list[dict[str, list[str]]]:
         case Access.ANYONE:
             return []
         case Access.SESSION:
-            return [{"session": []}]
+            return [{"session": []}, {"bearer": []}]
         case Access.LOOPBACK_OR_METRICS_TOKEN:
             return [{"metrics": []}, {}]
 
 
 def _json(shape: Any) -> dict[str, Any]:
-    return {"content": {"application/json": {"schema": {"$ref": _REF.format(name=shape.__name__)}}}}
+    references = [{"$ref": _REF.format(name=part.__name__)} for part in _parts(shape)]
+    schema = references[0] if len(references) == 1 else {"anyOf": references}
+    return {"content": {"application/json": {"schema": schema}}}
+
+
+def _parts(shape: Any) -> tuple[Any, ...]:
+    """Give the shapes of which one is answered."""
+    return () if shape is None else get_args(shape) or (shape,)
 
 
 def _first_line(shape: Any) -> str:

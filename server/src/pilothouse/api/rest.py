@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from pilothouse.api.context import Services
+from pilothouse.api.rest_audit import AUDIT_ROUTES
 from pilothouse.api.rest_auth import AUTH_ROUTES
 from pilothouse.api.rest_devices import DEVICE_ROUTES
 from pilothouse.api.rest_oidc import OIDC_ROUTES
@@ -72,9 +73,6 @@ async def _metrics(request: Request, services: Services) -> Response:
         )
     return Response(services.figures.render(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
-
-# It needs the shape of a route from above.
-from pilothouse.api.rest_audit import AUDIT_ROUTES  # noqa: E402
 
 ROUTES: tuple[RestRoute, ...] = (
     *AUDIT_ROUTES,

@@ -14,7 +14,9 @@ from pilothouse import __version__
 from pilothouse.api.application import build
 from pilothouse.api.console import Console
 from pilothouse.api.context import ApiSettings, Services
+from pilothouse.api.rest_addresses import NoTokensInAddresses
 from pilothouse.app import bundled
+from pilothouse.app.user_stores import user_stores
 from pilothouse.base.clock import Clock, SystemClock
 from pilothouse.base.errors import PilothouseError
 from pilothouse.base.ids import new_id
@@ -35,7 +37,11 @@ from pilothouse.observe.refusals import RefusalBook
 from pilothouse.operations import housekeeping, liveness, outcomes, steering
 from pilothouse.operations.access_book import AccessBook
 from pilothouse.operations.bus import Bus
+from pilothouse.operations.external_sign_in import RoundTrips
 from pilothouse.operations.following import Following
+from pilothouse.operations.sessions import Superseded
+from pilothouse.operations.sign_in import FrontDoor
+from pilothouse.operations.tokens import TokenBook
 from pilothouse.presence import Agenda, Board, Turn
 from pilothouse.protocol.channel import ChannelDesk
 from pilothouse.protocol.exchange import Handler
@@ -80,7 +86,9 @@ class ControlPlane:
         )
         self.refusals = RefusalBook()
         self.passwords = passwords
+        self.user_stores = user_stores(settings)
         self.keyring = Keyring(self.store, vault)
+        self.tokens = TokenBook(self.store, self.bus.follow)
         self.agenda = Agenda()
         self.command_rules = CommandRules(waits_s=settings.waits_s, write_deadline_s=settings.write_deadline_s)
         self.desk = ChannelDesk(
@@ -165,7 +173,9 @@ class ControlPlane:
 
     async def console_application(self) -> Starlette:
         """Make what answers on the console's port."""
-        return build(await self._services(), Console(bundled.console_folder()))
+        application = build(await self._services(), Console(bundled.console_folder()))
+        application.add_middleware(NoTokensInAddresses)
+        return application
 
     async def start(self) -> None:
         """Read what the last run knew, and begin the periodic work."""
@@ -206,6 +216,7 @@ class ControlPlane:
         with contextlib.suppress(PilothouseError):
             await self.flush()
         self.passwords.close()
+        await self.user_stores.close()
         await asyncio.to_thread(self.store.close)
 
     async def steer(self) -> None:
@@ -303,7 +314,8 @@ class ControlPlane:
         self.bus.publish_unknown()
 
     async def flush(self) -> None:
-        """Store what the board knows and the database does not."""
+        """Store what memory knows and the database does not."""
+        await self.tokens.flush()
         rows, used = self.board.take_dirty(), self.keyring.take_used()
         if not rows and not used:
             return
@@ -362,7 +374,7 @@ class ControlPlane:
         return found
 
     async def _services(self) -> Services:
-        settings = self.settings
+        settings, throttle, organization = self.settings, Throttle(), await self.organization()
         return Services(
             store=self.store,
             access=AccessBook(self.store, self.bus.follow),
@@ -373,11 +385,22 @@ class ControlPlane:
             bus=self.bus,
             vault=self.vault,
             passwords=self.passwords,
-            throttle=Throttle(),
+            throttle=throttle,
+            door=FrontDoor(
+                self.store,
+                self.passwords,
+                throttle,
+                external=self.user_stores,
+                round_trips=RoundTrips(self.vault),
+                organization_id=organization.id,
+                takes_passwords=settings.password_sign_in,
+            ),
+            tokens=self.tokens,
+            superseded=Superseded(),
             refusals=self.refusals,
             figures=self.figures,
             clock=self.clock,
-            organization=await self.organization(),
+            organization=organization,
             settings=ApiSettings(
                 secure_cookies=settings.console_tls,
                 metrics_token=settings.metrics_token,

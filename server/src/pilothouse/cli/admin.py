@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from pilothouse.app.people import give_new_password
+from pilothouse.app.people import give_new_password, let_in_by_password
 from pilothouse.config import load
-from pilothouse.operations.sign_in import FIRST_ADMINISTRATOR
+from pilothouse.operations.sign_in import FIRST_ADMINISTRATOR, LET_IN_S
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -21,9 +21,23 @@ def group() -> None:
 @app.command("reset-password")
 def reset_password(
     username: Annotated[str, typer.Argument(help="Whose password.")] = FIRST_ADMINISTRATOR,
+    must_change: Annotated[
+        bool,
+        typer.Option("--must-change", help="They must change it at the next sign-in: for somebody else's password."),
+    ] = False,
     home: Annotated[Path | None, typer.Option("--home", help="Directory of database, certificate and key.")] = None,
 ) -> None:
     """Give a user a new, generated password, and end all their sessions. Works while the control plane runs."""
-    password = asyncio.run(give_new_password(load(home=home), username))
+    password = asyncio.run(give_new_password(load(home=home), username, must_change=must_change))
     typer.echo(f"New password of {username}: {password}")
     typer.echo("It is shown once; every session of this user has ended.")
+
+
+@app.command("allow-password")
+def allow_password(
+    username: Annotated[str, typer.Argument(help="Which Super Admin.")] = FIRST_ADMINISTRATOR,
+    home: Annotated[Path | None, typer.Option("--home", help="Directory of database, certificate and key.")] = None,
+) -> None:
+    """Let a Super Admin sign in by password for a quarter of an hour where passwords are switched off. It is audited."""
+    asyncio.run(let_in_by_password(load(home=home), username))
+    typer.echo(f"{username} may sign in by password for {LET_IN_S / 60:g} minutes.")

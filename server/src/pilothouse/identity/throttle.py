@@ -33,13 +33,14 @@ class Throttle:
             if count >= _ALLOWED[key[0]] and now - since < WINDOW_S:
                 raise TooManyAttempts(wait_s=math.ceil(WINDOW_S - (now - since)))
 
-    def failed(self, username: str, address: str | None, now: Instant) -> None:
-        """Note a failure."""
+    def failed(self, username: str, address: str | None, now: Instant) -> bool:
+        """Note a failure; True when from now on the account or the address has to wait."""
         for key in self._keys(username, address):
             count, since = self._failures.pop(key, (0, now))
             self._failures[key] = (1, now) if now - since >= WINDOW_S else (count + 1, since)
         while len(self._failures) > ENTRIES_MAX:
             del self._failures[next(iter(self._failures))]
+        return any(self._failures.get(key, (0, now))[0] >= _ALLOWED[key[0]] for key in self._keys(username, address))
 
     def succeeded(self, username: str, address: str | None) -> None:
         """Forgive an account, and take back what this attempt counted against its address."""
@@ -47,6 +48,13 @@ class Throttle:
         count, since = self._failures.get(("address", address or ""), (0, 0.0))
         if count:
             self._failures["address", address or ""] = (count - 1, since)
+
+    def take_back(self, username: str, address: str | None) -> None:
+        """Take back what an attempt counted that came to nothing for another's fault."""
+        for key in self._keys(username, address):
+            count, since = self._failures.get(key, (0, 0.0))
+            if count:
+                self._failures[key] = (count - 1, since)
 
     def _keys(self, username: str, address: str | None) -> list[tuple[str, str]]:
         keys = [("account", username.lower())]

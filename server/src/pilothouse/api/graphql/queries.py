@@ -33,19 +33,8 @@ _SEARCH_LENGTH_MAX = 200
 _DEFAULT_RUNTIME_PORT = 9445
 
 
-@query.field("viewer")
-def viewer(_: Any, info: Info) -> Row:  # Any: the root, unused, here and below
-    """Show who asks."""
-    subject: Subject = info.context.subject
-    return {
-        "username": subject.username,
-        "display_name": subject.display_name,
-        "permissions": sorted(subject.permissions - {Permission.SIGNED_IN}),
-    }
-
-
 @query.field("organization")
-async def organization(_: Any, info: Info) -> Row:
+async def organization(_: Any, info: Info) -> Row:  # Any: the root, unused, here and below
     """Show the top of the tree."""
     request = info.context
     services = request.services

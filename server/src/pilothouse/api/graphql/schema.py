@@ -9,7 +9,21 @@ from ariadne import EnumType, ScalarType, make_executable_schema
 from graphql import GraphQLSchema
 
 from pilothouse.access.permissions import Permission
-from pilothouse.api.graphql import commands, runtime_parts, secrets, steering
+from pilothouse.api.graphql import (
+    audit,
+    commands,
+    explaining,
+    groups,
+    mappings,
+    roles,
+    runtime_parts,
+    secrets,
+    steering,
+    tenancy,
+    tokens,
+    users,
+    viewer,
+)
 from pilothouse.api.graphql.guard import guard
 from pilothouse.api.graphql.mutations import mutation
 from pilothouse.api.graphql.queries import query
@@ -42,10 +56,19 @@ def load_schema(path: Path) -> GraphQLSchema:
         query,
         mutation,
         subscription,
+        *audit.bindables,
         *runtime_parts.bindables,
         *secrets.bindables,
         *commands.bindables,
         *steering.bindables,
+        *users.bindables,
+        *groups.bindables,
+        *roles.bindables,
+        *mappings.bindables,
+        *explaining.bindables,
+        *tenancy.bindables,
+        *tokens.bindables,
+        *viewer.bindables,
         date_time,
         *_enums(),
         convert_names_case=True,
