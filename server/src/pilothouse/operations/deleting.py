@@ -195,7 +195,6 @@ def _require_contents(subject: Subject, found: _Found, hanging: Hanging) -> None
 
 def _tell(tx: Transaction, found: _Found, hanging: Hanging, now: Instant) -> None:
     """Let it be known what is gone: the board, the agenda and the keys follow these events after the commit."""
-    projects = {runtime.integration_id: runtime.project_id for runtime in hanging.runtimes}
     for runtime in hanging.runtimes:
         tx.emit(
             NewEvent(
@@ -217,7 +216,7 @@ def _tell(tx: Transaction, found: _Found, hanging: Hanging, now: Instant) -> Non
                 kind=EventKind.SECRET_REVOKED,
                 at=now,
                 environment_id=secret.environment_id,
-                project_id=found.place.project_id or projects.get(secret.integration_id or ""),
+                project_id=secret.project_id,
                 integration_id=secret.integration_id,
                 key_id=secret.key_id,
                 detail=f"it was deleted with the {found.kind.value} {found.name}",

@@ -41,8 +41,9 @@ class DoomedSecret(msgspec.Struct, frozen=True, kw_only=True):
     """A secret that goes with what it is for."""
 
     key_id: str
-    environment_id: str
+    project_id: str | None
     integration_id: str | None
+    environment_id: str
     revoked: bool
     """For good: nobody sees it any more."""
 
@@ -145,7 +146,8 @@ def _secrets(connection: Connection, place: Place, now: Instant) -> list[DoomedS
     c = secrets.c
     revoked = or_(c.revoked_at.is_not(None), and_(c.revoked_from.is_not(None), c.revoked_from <= now))
     statement = (
-        select(c.key_id, c.environment_id, c.integration_id, revoked.label("revoked"))
+        select(c.key_id, integrations.c.project_id, c.integration_id, c.environment_id, revoked.label("revoked"))
+        .outerjoin(integrations, integrations.c.id == c.integration_id)
         .where(_inside(place, secrets))
         .order_by(c.created_at, c.key_id)
     )

@@ -1,15 +1,17 @@
 """Sorting, continuing and searching lists: the same for every table."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, and_, func, or_, true
+from sqlalchemy import ColumnElement, Connection, Integer, RowMapping, and_, bindparam, false, func, or_, true
 
 from pilothouse.base.errors import InvalidInput
 from pilothouse.base.pages import Page, PageRequest, page_of
 from pilothouse.storage.columns import InstantMs, Rows
 
 LIKE_ESCAPE = "\\"
+NUMBERS_AT_ONCE = 1_000
+"""Numbers in one list of a condition: some databases take no more."""
 _SORT_COLUMNS = ("sort_key", "sort_tie")
 T = TypeVar("T")
 
@@ -45,18 +47,13 @@ class Order:
         found = page_of(of, rows, request, total, self._cursor_of)
         return found.map(lambda row: make({name: row[name] for name in row if name not in _SORT_COLUMNS}))
 
-    @property
-    def _is_by_instant(self) -> bool:
-        return isinstance(self._key.type, InstantMs)
-
     def _cursor_of(self, row: RowMapping) -> tuple[str, str]:
         key, tie = (row[name] for name in _SORT_COLUMNS)
-        return (str(round(key * 1000)) if self._is_by_instant else str(key), str(tie))
+        return (str(round(key * 1000)) if isinstance(self._key.type, InstantMs) else str(key), str(tie))
 
     def _continues(self, after: tuple[str, ...]) -> ColumnElement[bool]:
         try:
-            told, tie = after
-            key = int(told) / 1000 if self._is_by_instant else told
+            key, tie = (_read(column, told) for column, told in zip((self._key, self._tie), after, strict=True))
         except ValueError:
             raise InvalidInput(
                 "The cursor does not belong to this list.", field="after", fix="Leave `after` out to begin anew."
@@ -64,6 +61,28 @@ class Order:
         if self._descending:
             return or_(self._key < key, and_(self._key == key, self._tie < tie))
         return or_(self._key > key, and_(self._key == key, self._tie > tie))
+
+
+def _read(column: ColumnElement[Any], told: str) -> str | int | float:
+    """Read a part of a cursor as its column has it.
+
+    Raises: ValueError
+    """
+    if isinstance(column.type, InstantMs):
+        return int(told) / 1000
+    return int(told) if isinstance(column.type, Integer) else told
+
+
+def is_one_of(column: ColumnElement[int], numbers: Sequence[int]) -> ColumnElement[bool]:
+    """Make the condition that a column holds one of many numbers.
+
+    They are written into the statement: databases limit how many values it may bring, and these are numbers of ours.
+    """
+    parts = (
+        column.in_(bindparam(None, numbers[start : start + NUMBERS_AT_ONCE], expanding=True, literal_execute=True))
+        for start in range(0, len(numbers), NUMBERS_AT_ONCE)
+    )
+    return or_(false(), *parts)
 
 
 def matches(search: str | None, *columns: ColumnElement[str]) -> ColumnElement[bool]:

@@ -10,12 +10,10 @@ from sqlalchemy import (
     Connection,
     Text,
     and_,
-    bindparam,
     cast,
     false,
     func,
     not_,
-    or_,
     select,
     true,
 )
@@ -28,7 +26,7 @@ from pilothouse.domain.runtime import ReportDocument, RuntimeRow
 from pilothouse.domain.runtime_type import RuntimeType
 from pilothouse.domain.tenancy import list_name
 from pilothouse.storage.columns import Rows
-from pilothouse.storage.ordering import Order, matches
+from pilothouse.storage.ordering import Order, is_one_of, matches
 from pilothouse.storage.scope import within
 from pilothouse.storage.tables import (
     artifact_sets,
@@ -40,8 +38,6 @@ from pilothouse.storage.tables import (
     secrets,
 )
 
-KEYS_AT_ONCE = 1_000
-"""Keys in one list of a condition: databases limit how long one may be."""
 _NAMELESS = "\uffff"
 """Runtimes without a name come last."""
 _read_document = msgspec.json.Decoder(ReportDocument).decode
@@ -163,18 +159,9 @@ def _order(sort: RuntimeSort) -> Order:
 def _among(chosen: Sequence[int], found: Sequence[int]) -> ColumnElement[bool]:
     """Make the condition that a row found is one that was chosen: by these or by the others, whichever are fewer."""
     if len(chosen) * 2 <= len(found):
-        return _is_one_of(chosen)
+        return is_one_of(runtimes.c.key, chosen)
     kept = frozenset(chosen)
-    return not_(_is_one_of([key for key in found if key not in kept]))
-
-
-def _is_one_of(keys: Sequence[int]) -> ColumnElement[bool]:
-    # Written into the statement: databases limit how many values it may bring, and these are numbers of ours.
-    parts = (
-        runtimes.c.key.in_(bindparam(None, keys[start : start + KEYS_AT_ONCE], expanding=True, literal_execute=True))
-        for start in range(0, len(keys), KEYS_AT_ONCE)
-    )
-    return or_(false(), *parts)
+    return not_(is_one_of(runtimes.c.key, [key for key in found if key not in kept]))
 
 
 def _found_by(search: str | None) -> ColumnElement[bool]:

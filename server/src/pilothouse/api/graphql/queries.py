@@ -5,7 +5,7 @@ from typing import Any
 
 from ariadne import ObjectType, QueryType
 
-from pilothouse.access.grants import EVERYWHERE, Place, Subject
+from pilothouse.access.grants import EVERYWHERE, Place
 from pilothouse.access.permissions import Permission
 from pilothouse.api.graphql import views
 from pilothouse.api.graphql.request import GraphQLRequest, Info
