@@ -1,0 +1,360 @@
+"""From what is there to what is wanted: pure, so that a property test can say that the way is right.
+
+What a document does not name stays as it is. Nothing is taken away but members and mappings of groups that say
+`exact: true`, and only when asked (`prune`).
+"""
+
+import itertools
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Final
+
+from pilothouse.client.apply.model import (
+    Action,
+    Environment,
+    Grant,
+    Group,
+    Integration,
+    Plan,
+    Project,
+    Role,
+    SsoMapping,
+    State,
+    Step,
+    Thing,
+    User,
+)
+from pilothouse.client.apply.reading import Document, Problem, refuse
+
+PROJECT_ADMIN: Final = "Project Admin"
+MEMBERS_AT_ONCE: Final = 500
+_STEM_MAX: Final = 88
+
+
+def admins_of(display_name: str, taken: Collection[str] = ()) -> str:
+    """Name the group that comes with a project: with a number when the name is taken, as the control plane does."""
+    known = {name.casefold() for name in taken}
+    stem = f"{display_name[:_STEM_MAX].rstrip()} Admins"
+    names = itertools.chain([stem], (f"{stem} {number}" for number in itertools.count(2)))
+    return next(name for name in names if name.casefold() not in known)
+
+
+def grant_of(mapping: Mapping[str, str]) -> Grant:
+    """Read a mapping of a document."""
+    return Grant(mapping["role"], mapping.get("project"), mapping.get("integration"), mapping.get("environment"))
+
+
+def make_plan(documents: Sequence[Document], present: State, *, prune: bool = False) -> Plan:
+    """Work out the steps, in the order in which they can be taken.
+
+    Raises: FileInvalid, when documents name what neither they nor the organization hold, or change what stays
+    """
+    planner = _Planner(documents, present, prune)
+    for document in documents:
+        planner.consider(document)
+    refuse(planner.problems)
+    taking_away = [step for step in planner.steps if step.action is Action.REMOVE]
+    others = [step for step in planner.steps if step.action is not Action.REMOVE]
+    ordered = sorted(others, key=lambda step: step.thing) + sorted(taking_away, key=lambda step: -step.thing)
+    return Plan(steps=tuple(ordered), notes=tuple(planner.notes))
+
+
+class _Planner:
+    """Collects steps, notes and mistakes."""
+
+    def __init__(self, documents: Sequence[Document], present: State, prune: bool) -> None:
+        self.steps: list[Step] = []
+        self.notes: list[str] = []
+        self.problems: list[Problem] = []
+        self._present = present
+        self._prune = prune
+        self._groups = dict(present.groups)
+        self._environments = set(present.environments)
+        self._projects = set(present.projects)
+        self._integrations = set(present.integrations)
+        self._roles = set(present.roles)
+        self._users = set(present.users)
+        for document in documents:
+            self._foresee(document)
+        self._group_names = set(self._groups) | {d.values["name"] for d in documents if d.kind == "Group"}
+
+    def _foresee(self, document: Document) -> None:
+        """Learn what will be there, so that documents may name each other in any order."""
+        values = document.values
+        match document.kind:
+            case "Environment":
+                self._environments.add(values["handle"])
+            case "Project":
+                handle = values["handle"]
+                if handle not in self._present.projects:  # its group comes with it
+                    self._groups[admins_of(values["displayName"], self._groups)] = Group(
+                        members=frozenset({self._present.me} - {""}),
+                        mappings=frozenset({Grant(PROJECT_ADMIN, handle)}),
+                    )
+                self._projects.add(handle)
+                self._integrations |= {(handle, each["handle"]) for each in values.get("integrations") or ()}
+            case "Role":
+                self._roles.add(values["name"])
+            case "User":
+                self._users.add(values["username"])
+            case _:
+                pass
+
+    def consider(self, document: Document) -> None:
+        match document.kind:
+            case "Environment":
+                self._environment(document)
+            case "Project":
+                self._project(document)
+            case "Role":
+                self._role(document)
+            case "User":
+                self._user(document)
+            case "Group":
+                self._group(document)
+            case _:
+                self._sso_mapping(document)
+
+    def _environment(self, document: Document) -> None:
+        values = document.values
+        there = self._present.environments.get(values["handle"])
+        wanted = {"displayName": values["displayName"], "critical": values.get("critical")}
+        if there is None:
+            wanted["critical"] = bool(wanted["critical"])
+        self._settle(document, Thing.ENVIRONMENT, (values["handle"],), wanted, there and _of_environment(there))
+
+    def _project(self, document: Document) -> None:
+        values = document.values
+        there = self._present.projects.get(values["handle"])
+        wanted = {"displayName": values["displayName"], "description": values.get("description")}
+        self._settle(document, Thing.PROJECT, (values["handle"],), wanted, there and _of_project(there))
+        for at, each in enumerate(values.get("integrations") or ()):
+            self._integration(document, at, values["handle"], each)
+
+    def _integration(self, document: Document, at: int, project: str, values: Mapping[str, Any]) -> None:
+        key = (project, values["handle"])
+        there = self._present.integrations.get(key)
+        path = ("integrations", at)
+        wanted = {
+            "displayName": values["displayName"],
+            "runtimeType": values["runtimeType"],
+            "description": values.get("description"),
+        }
+        if there is not None and there.runtime_type != values["runtimeType"]:
+            self._tell(
+                document,
+                (*path, "runtimeType"),
+                f"{'/'.join(key)} is {there.runtime_type}, and that stays.",
+                f"Write `runtimeType: {there.runtime_type}`, or make another integration.",
+            )
+            return
+        self._settle(document, Thing.INTEGRATION, key, wanted, there and _of_integration(there), path)
+
+    def _role(self, document: Document) -> None:
+        values = document.values
+        there = self._present.roles.get(values["name"])
+        for at, permission in enumerate(values["permissions"]):
+            if self._present.permissions is not None and permission not in self._present.permissions:
+                self._tell(
+                    document,
+                    ("permissions", at),
+                    f"there is no permission '{permission}'.",
+                    "See `pilothouse roles permissions`.",
+                )
+        wanted = {"description": values.get("description"), "permissions": sorted(values["permissions"])}
+        if there is not None and there.built_in:
+            if _differing(wanted, _of_role(there)):
+                self._tell(
+                    document,
+                    ("name",),
+                    f"the role {values['name']} comes with Pilothouse and stays as it is.",
+                    "Make one of your own.",
+                )
+            return
+        self._settle(document, Thing.ROLE, (values["name"],), wanted, there and _of_role(there))
+
+    def _user(self, document: Document) -> None:
+        values = document.values
+        there = self._present.users.get(values["username"])
+        wanted = {name: values.get(name) for name in ("displayName", "type", "email", "disabled")}
+        if there is None:
+            wanted["type"] = wanted["type"] or "person"
+            disabled = wanted.pop("disabled")
+            self._settle(document, Thing.USER, (values["username"],), wanted, None)
+            if disabled:
+                self._step(
+                    document, Action.UPDATE, Thing.USER, (values["username"],), {"disabled": True}, {"disabled": False}
+                )
+            return
+        if wanted["type"] not in {None, there.type}:
+            self._tell(
+                document,
+                ("type",),
+                f"{values['username']} is a {there.type}, and that stays.",
+                "Choose another user name.",
+            )
+            return
+        self._settle(document, Thing.USER, (values["username"],), wanted, _of_user(there))
+
+    def _group(self, document: Document) -> None:
+        values = document.values
+        name = values["name"]
+        there = self._groups.get(name)
+        wanted = {"description": values.get("description")}
+        self._settle(
+            document, Thing.GROUP, (name,), wanted, None if there is None else {"description": there.description}
+        )
+        now = there or Group()
+        if "members" in values:
+            self._members(document, name, now)
+        if "mappings" in values:
+            self._mappings(document, name, now)
+
+    def _members(self, document: Document, group: str, now: Group) -> None:
+        wanted: list[str] = document.values["members"]
+        for at, username in enumerate(wanted):
+            if username not in self._users:
+                self._tell(
+                    document, ("members", at), f"there is no user '{username}'.", "Describe the user, or mend the name."
+                )
+        new = [username for username in wanted if username not in now.members]
+        self._in_parts(document, Action.ADD, group, new)
+        if document.values.get("exact"):
+            extra = sorted(now.members - set(wanted) - now.from_sso)
+            if self._prune:
+                self._in_parts(document, Action.REMOVE, group, extra)
+            elif extra:
+                self.notes.append(f"{', '.join(extra)} would leave group {group} with --prune.")
+
+    def _in_parts(self, document: Document, action: Action, group: str, users: Sequence[str]) -> None:
+        for start in range(0, len(users), MEMBERS_AT_ONCE):
+            part = list(users[start : start + MEMBERS_AT_ONCE])
+            self._step(document, action, Thing.MEMBERS, (group,), {"users": part}, {}, ("members",))
+
+    def _mappings(self, document: Document, group: str, now: Group) -> None:
+        wanted = [grant_of(mapping) for mapping in document.values["mappings"]]
+        for at, grant in enumerate(wanted):
+            self._check_references(document, at, grant)
+            if grant not in now.mappings:
+                self._map(document, Action.ADD, group, grant, ("mappings", at))
+        if document.values.get("exact"):
+            for grant in sorted(now.mappings - set(wanted), key=str):
+                if self._prune:
+                    self._map(document, Action.REMOVE, group, grant, ("mappings",))
+                else:
+                    self.notes.append(f"role {grant.role} in {grant.scope} would leave group {group} with --prune.")
+
+    def _map(self, document: Document, action: Action, group: str, grant: Grant, path: tuple[str | int, ...]) -> None:
+        key = (group, *(part or "" for part in grant))
+        self._step(document, action, Thing.MAPPING, key, {}, {}, path, grant=grant)
+
+    def _check_references(self, document: Document, at: int, grant: Grant) -> None:
+        path = ("mappings", at)
+        missing = [
+            ("role", grant.role, grant.role in self._roles),
+            ("project", grant.project, grant.project is None or grant.project in self._projects),
+            ("environment", grant.environment, grant.environment is None or grant.environment in self._environments),
+        ]
+        if grant.integration is not None and grant.project in self._projects:
+            missing.append(("integration", grant.integration, (grant.project, grant.integration) in self._integrations))
+        for field, name, is_there in missing:
+            if not is_there:
+                self._tell(
+                    document,
+                    (*path, field),
+                    f"there is no {field} '{name}'.",
+                    f"Describe the {field}, or mend the name.",
+                )
+
+    def _sso_mapping(self, document: Document) -> None:
+        values = document.values
+        wanted = SsoMapping(values["value"], values["group"], values.get("issuer"), values.get("claim"))
+        if wanted.group not in self._group_names:
+            self._tell(
+                document, ("group",), f"there is no group '{wanted.group}'.", "Describe the group, or mend the name."
+            )
+        elif not any(covers(there, wanted) for there in self._present.sso_mappings):
+            key = tuple(part or "" for part in wanted)
+            self._step(document, Action.CREATE, Thing.SSO_MAPPING, key, {}, {}, sso=wanted)
+
+    def _settle(
+        self,
+        document: Document,
+        thing: Thing,
+        key: tuple[str, ...],
+        wanted: Mapping[str, Any],
+        there: Mapping[str, Any] | None,
+        path: tuple[str | int, ...] = (),
+    ) -> None:
+        """Create it, change what differs, or leave it. Any: JSON values; None is not looked at."""
+        if there is None:
+            given = {name: value for name, value in wanted.items() if value is not None}
+            self._step(document, Action.CREATE, thing, key, given, {}, path)
+        elif changed := _differing(wanted, there):
+            was = {name: there[name] for name in changed}
+            self._step(document, Action.UPDATE, thing, key, changed, was, path)
+
+    def _step(
+        self,
+        document: Document,
+        action: Action,
+        thing: Thing,
+        key: tuple[str, ...],
+        values: dict[str, Any],
+        was: dict[str, Any],
+        path: tuple[str | int, ...] = (),
+        *,
+        grant: Grant | None = None,
+        sso: SsoMapping | None = None,
+    ) -> None:  # Any: JSON values
+        where = f"{document.file}:{document.line_of(*path)}"
+        self.steps.append(
+            Step(action=action, thing=thing, key=key, values=values, was=was, where=where, grant=grant, sso=sso)
+        )
+
+    def _tell(self, document: Document, path: tuple[str | int, ...], message: str, fix: str) -> None:
+        field = ".".join(str(part) for part in path)
+        self.problems.append(
+            Problem(file=document.file, line=document.line_of(*path), field=field, message=message, fix=fix)
+        )
+
+
+def covers(there: SsoMapping, wanted: SsoMapping) -> bool:
+    """Tell whether a mapping that is there is the one that is wanted; what is not named is the configured one."""
+    return (
+        (there.value, there.group) == (wanted.value, wanted.group)
+        and wanted.issuer in {None, there.issuer}
+        and wanted.claim in {None, there.claim}
+    )
+
+
+def _differing(wanted: Mapping[str, Any], there: Mapping[str, Any]) -> dict[str, Any]:  # Any: JSON values
+    return {name: value for name, value in wanted.items() if value is not None and value != there[name]}
+
+
+def _of_environment(there: Environment) -> dict[str, Any]:  # Any: JSON values
+    return {"displayName": there.display_name, "critical": there.critical}
+
+
+def _of_project(there: Project) -> dict[str, Any]:  # Any: JSON values
+    return {"displayName": there.display_name, "description": there.description}
+
+
+def _of_integration(there: Integration) -> dict[str, Any]:  # Any: JSON values
+    return {
+        "displayName": there.display_name,
+        "runtimeType": there.runtime_type,
+        "description": there.description,
+    }
+
+
+def _of_role(there: Role) -> dict[str, Any]:  # Any: JSON values
+    return {"description": there.description, "permissions": sorted(there.permissions)}
+
+
+def _of_user(there: User) -> dict[str, Any]:  # Any: JSON values
+    return {
+        "displayName": there.display_name,
+        "type": there.type,
+        "email": there.email,
+        "disabled": there.disabled,
+    }

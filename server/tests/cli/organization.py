@@ -1,0 +1,127 @@
+"""An organization in memory that takes steps as a control plane would: it refuses what names something that is not there."""
+
+import msgspec
+from pilothouse.client.apply.model import (
+    Action,
+    Environment,
+    Grant,
+    Group,
+    Integration,
+    Project,
+    Role,
+    State,
+    Step,
+    Thing,
+    User,
+)
+from pilothouse.client.apply.plan import PROJECT_ADMIN, admins_of
+
+
+class Refused(Exception):
+    """The step cannot be taken now."""
+
+
+def need(there: bool, what: str) -> None:
+    if not there:
+        raise Refused(what)
+
+
+def take(state: State, step: Step) -> None:
+    """Change the organization by one step."""
+    {
+        Thing.ENVIRONMENT: _environment,
+        Thing.PROJECT: _project,
+        Thing.INTEGRATION: _integration,
+        Thing.ROLE: _role,
+        Thing.USER: _user,
+        Thing.GROUP: _group,
+        Thing.MEMBERS: _members,
+        Thing.MAPPING: _mapping,
+        Thing.SSO_MAPPING: _sso_mapping,
+    }[step.thing](state, step)
+
+
+def _fields(step: Step) -> dict:
+    names = {"displayName": "display_name", "runtimeType": "runtime_type"}
+    return {names.get(name, name): value for name, value in step.values.items()}
+
+
+def _put(state: State, where: dict, key: object, step: Step, make: type) -> None:
+    fields = _fields(step)
+    if "permissions" in fields:
+        fields["permissions"] = frozenset(fields["permissions"])
+    if step.action is Action.CREATE:
+        need(key not in where, f"{key} exists")
+        where[key] = make(**fields)
+    else:
+        need(key in where, f"{key} is not there")
+        assert fields, "an update changes something"
+        where[key] = msgspec.structs.replace(where[key], **fields)
+
+
+def _environment(state: State, step: Step) -> None:
+    _put(state, state.environments, step.key[0], step, Environment)
+
+
+def _project(state: State, step: Step) -> None:
+    _put(state, state.projects, step.key[0], step, Project)
+    if step.action is Action.CREATE:
+        name = admins_of(step.values["displayName"], state.groups)
+        state.groups[name] = Group(
+            members=frozenset({state.me}), mappings=frozenset({Grant(PROJECT_ADMIN, step.key[0])})
+        )
+
+
+def _integration(state: State, step: Step) -> None:
+    need(step.key[0] in state.projects, f"project {step.key[0]} is not there")
+    need(step.action is Action.CREATE or "runtimeType" not in step.values, "the type stays")
+    _put(state, state.integrations, step.key, step, Integration)
+
+
+def _role(state: State, step: Step) -> None:
+    need(not (step.key[0] in state.roles and state.roles[step.key[0]].built_in), "built in")
+    _put(state, state.roles, step.key[0], step, Role)
+
+
+def _user(state: State, step: Step) -> None:
+    need(step.action is Action.CREATE or "type" not in step.values, "the type stays")
+    need(step.action is Action.UPDATE or "disabled" not in step.values, "nobody is made disabled")
+    _put(state, state.users, step.key[0], step, User)
+
+
+def _group(state: State, step: Step) -> None:
+    _put(state, state.groups, step.key[0], step, Group)
+
+
+def _members(state: State, step: Step) -> None:
+    name, users = step.key[0], frozenset(step.values["users"])
+    need(name in state.groups, f"group {name} is not there")
+    need(users <= set(state.users), "not all users are there")
+    group = state.groups[name]
+    if step.action is Action.ADD:
+        need(not users & group.members, "a member already")
+        members = group.members | users
+    else:
+        need(users <= group.members, "no member")
+        members = group.members - users
+    state.groups[name] = msgspec.structs.replace(group, members=members)
+
+
+def _mapping(state: State, step: Step) -> None:
+    name, grant = step.key[0], step.grant
+    assert grant is not None
+    need(name in state.groups and grant.role in state.roles, "group or role is not there")
+    need(grant.project is None or grant.project in state.projects, "project is not there")
+    need(grant.integration is None or (grant.project, grant.integration) in state.integrations, "no such integration")
+    need(grant.environment is None or grant.environment in state.environments, "environment is not there")
+    group = state.groups[name]
+    need((grant in group.mappings) is (step.action is Action.REMOVE), "mapped already, or not mapped")
+    mappings = group.mappings ^ {grant}
+    state.groups[name] = msgspec.structs.replace(group, mappings=mappings)
+
+
+def _sso_mapping(state: State, step: Step) -> None:
+    assert step.sso is not None
+    need(step.sso.group in state.groups, "group is not there")
+    need(step.sso not in state.sso_mappings, "mapped already")
+    state.sso_mappings |= {step.sso}

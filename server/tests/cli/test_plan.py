@@ -1,0 +1,329 @@
+"""The way from what is there to what is wanted."""
+
+import copy
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from organization import Refused, take
+from pilothouse.client.apply.export import documents_of, to_yaml
+from pilothouse.client.apply.model import (
+    Action,
+    Environment,
+    Grant,
+    Group,
+    Integration,
+    Plan,
+    Project,
+    Role,
+    SsoMapping,
+    State,
+    Thing,
+    User,
+)
+from pilothouse.client.apply.plan import PROJECT_ADMIN, make_plan
+from pilothouse.client.apply.reading import Document, read_texts
+from pilothouse.client.errors import FileInvalid
+
+EXAMPLES = 40
+HANDLES = st.sampled_from(["alpha", "beta", "gamma"])
+TEXTS = st.sampled_from(["", "one", "two"])
+NAMES = st.sampled_from(["One", "Two", "Three"])
+GROUPS = ["Red", "Blue", "One Admins"]
+PERMISSIONS = ["integration_mgt:view", "integration_mgt:edit", "project_mgt:view"]
+SUPER = Role(permissions=frozenset(PERMISSIONS), built_in=True)
+
+
+def read(text: str) -> list[Document]:
+    return read_texts([("organization.yaml", text)])
+
+
+def start() -> State:
+    """An organization as it is after the first start."""
+    return State(
+        roles={PROJECT_ADMIN: SUPER},
+        users={"admin": User(display_name="admin")},
+        groups={"Super Admins": Group(members=frozenset({"admin"}))},
+        permissions=frozenset(PERMISSIONS),
+        me="admin",
+    )
+
+
+def carried_out(state: State, plan: Plan) -> State:
+    result = copy.deepcopy(state)
+    for step in plan.steps:
+        take(result, step)
+    return result
+
+
+@st.composite
+def states(draw: st.DrawFn) -> State:
+    """An organization that holds together: what is named is there."""
+    state = start()
+    state.environments = draw(
+        st.dictionaries(HANDLES, st.builds(Environment, display_name=NAMES, critical=st.booleans()))
+    )
+    state.projects = {
+        handle: Project(display_name=name, description=draw(TEXTS))
+        for handle, name in draw(st.dictionaries(HANDLES, NAMES)).items()
+    }
+    for project in state.projects:
+        for handle in draw(st.sets(HANDLES)):
+            state.integrations[project, handle] = Integration(
+                display_name=draw(NAMES), runtime_type="PY", description=draw(TEXTS)
+            )
+    state.roles |= draw(
+        st.dictionaries(
+            st.sampled_from(["Deployer", "Reader"]),
+            st.builds(Role, permissions=st.frozensets(st.sampled_from(PERMISSIONS)), description=TEXTS),
+        )
+    )
+    state.users |= {
+        name: User(display_name=draw(NAMES), type="service" if name == "ci" else "person", disabled=draw(st.booleans()))
+        for name in draw(st.sets(st.sampled_from(["ann", "bob", "ci"])))
+    }
+    for name in draw(st.sets(st.sampled_from(GROUPS))):
+        state.groups[name] = Group(
+            description=draw(TEXTS),
+            members=draw(st.frozensets(st.sampled_from(sorted(state.users)))),
+            mappings=draw(st.frozensets(grants(state), max_size=4)),
+        )
+    state.sso_mappings = draw(
+        st.frozensets(
+            st.builds(
+                SsoMapping,
+                st.sampled_from(["staff", "ops"]),
+                st.sampled_from(sorted(state.groups)),
+                st.just("https://idp.example"),
+                st.just("groups"),
+            )
+        )
+    )
+    return state
+
+
+@st.composite
+def grants(draw: st.DrawFn, state: State) -> Grant:
+    role = draw(st.sampled_from(sorted(state.roles)))
+    environment = draw(st.sampled_from([None, *state.environments]))
+    project = draw(st.sampled_from([None, *state.projects]))
+    inside = [handle for of, handle in state.integrations if of == project]
+    return Grant(role, project, draw(st.sampled_from([None, *inside])) if project else None, environment)
+
+
+def described(state: State, *, exact: bool = True) -> list[Document]:
+    """The documents of an organization, those of groups with everything named, so that nothing is left open."""
+    written = list(documents_of(state))
+    for document in written:
+        if document["kind"] == "Group" and exact:
+            document["exact"] = True
+        if document["kind"] in {"Group", "Project", "Role"}:
+            document.setdefault("description", "")
+        for integration in document.get("integrations", ()):
+            integration.setdefault("description", "")
+        if document["kind"] == "User":
+            document.setdefault("disabled", False)
+    return read(yaml.safe_dump_all(written))
+
+
+@settings(deadline=None, max_examples=EXAMPLES)
+@given(state=states())
+def test_what_is_there_needs_no_step(state: State) -> None:
+    plan = make_plan(described(state), state, prune=True)
+
+    assert plan.steps == ()
+    assert plan.notes == ()
+
+
+@settings(deadline=None, max_examples=EXAMPLES)
+@given(state=states())
+def test_an_export_applies_to_nothing(state: State) -> None:
+    assert make_plan(read(to_yaml(documents_of(state))), state).steps == ()
+
+
+@settings(deadline=None, max_examples=EXAMPLES)
+@given(before=states(), wanted=states())
+def test_the_steps_lead_from_one_organization_to_the_other_and_never_name_what_is_not_there(
+    before: State, wanted: State
+) -> None:
+    documents = described(wanted)
+
+    after = carried_out(before, make_plan(documents, before, prune=True))
+
+    assert after.environments == before.environments | wanted.environments
+    assert after.projects == before.projects | wanted.projects
+    assert after.integrations == before.integrations | wanted.integrations
+    assert after.roles == before.roles | wanted.roles
+    assert after.users == before.users | wanted.users
+    for name, group in wanted.groups.items():
+        assert after.groups[name] == group
+    assert after.sso_mappings == before.sso_mappings | wanted.sso_mappings
+    assert make_plan(documents, after, prune=True).steps == ()
+
+
+@settings(deadline=None, max_examples=EXAMPLES)
+@given(before=states(), wanted=states())
+def test_without_prune_nothing_is_taken_away(before: State, wanted: State) -> None:
+    plan = make_plan(described(wanted), before)
+
+    after = carried_out(before, plan)
+
+    assert all(step.action is not Action.REMOVE for step in plan.steps)
+    for name, group in before.groups.items():
+        assert group.members <= after.groups[name].members
+        assert group.mappings <= after.groups[name].mappings
+
+
+@settings(deadline=None, max_examples=EXAMPLES)
+@given(before=states(), wanted=states(), data=st.data())
+def test_after_a_failure_halfway_the_next_plan_does_the_rest(before: State, wanted: State, data: st.DataObject) -> None:
+    documents = described(wanted)
+    plan = make_plan(documents, before, prune=True)
+    halfway = copy.deepcopy(before)
+    for step in plan.steps[: data.draw(st.integers(0, len(plan.steps)))]:
+        take(halfway, step)
+
+    after = carried_out(halfway, make_plan(documents, halfway, prune=True))
+
+    assert make_plan(documents, after, prune=True).steps == ()
+
+
+def test_the_organization_of_the_tests_refuses_what_comes_too_early() -> None:
+    plan = make_plan(described(State(me="admin", groups={"Red": Group(members=frozenset())})), State(me="admin"))
+    later = make_plan(
+        read("kind: Group\nname: Red\nmembers: [ann]\n---\nkind: User\nusername: ann\ndisplayName: Ann\n"), start()
+    )
+
+    assert [step.thing for step in later.steps] == [Thing.USER, Thing.GROUP, Thing.MEMBERS]
+    with pytest.raises(Refused):
+        take(start(), later.steps[-1])
+    assert len(plan.steps) == 1
+
+
+def test_things_stand_before_what_names_them_whatever_the_order_of_the_files() -> None:
+    text = """
+kind: SsoGroupMapping
+value: staff
+group: Team
+---
+kind: Group
+name: Team
+members: [ann]
+mappings:
+- {role: Deployer, project: shop, integration: orders, environment: prod}
+---
+kind: User
+username: ann
+displayName: Ann
+---
+kind: Role
+name: Deployer
+permissions: ["integration_mgt:edit"]
+---
+kind: Project
+handle: shop
+displayName: Shop
+integrations: [{handle: orders, displayName: Orders, runtimeType: PY}]
+---
+kind: Environment
+handle: prod
+displayName: Production
+critical: true
+"""
+    plan = make_plan(read(text), start())
+
+    assert [step.thing for step in plan.steps] == list(Thing)
+    carried_out(start(), plan)
+
+
+def test_a_group_that_comes_with_a_new_project_is_not_made_twice() -> None:
+    text = """
+kind: Project
+handle: shop
+displayName: Shop
+---
+kind: Group
+name: Shop Admins
+description: Run the shop.
+members: [admin]
+mappings: [{role: Project Admin, project: shop}]
+"""
+    plan = make_plan(read(text), start())
+
+    assert [(step.action, step.thing) for step in plan.steps] == [
+        (Action.CREATE, Thing.PROJECT),
+        (Action.UPDATE, Thing.GROUP),
+    ]
+
+
+def test_members_whom_the_identity_provider_put_in_are_left_to_it() -> None:
+    state = start()
+    state.users["ann"] = User(display_name="Ann")
+    state.groups["Team"] = Group(members=frozenset({"ann", "admin"}), from_sso=frozenset({"ann"}))
+
+    plan = make_plan(read("kind: Group\nname: Team\nexact: true\nmembers: []\n"), state, prune=True)
+
+    assert [step.values["users"] for step in plan.steps] == [["admin"]]
+
+
+def test_what_would_be_pruned_is_noted_and_stays() -> None:
+    state = start()
+    state.groups["Team"] = Group(members=frozenset({"admin"}), mappings=frozenset({Grant(PROJECT_ADMIN)}))
+
+    plan = make_plan(read("kind: Group\nname: Team\nexact: true\nmembers: []\nmappings: []\n"), state)
+
+    assert plan.steps == ()
+    assert plan.notes == (
+        "admin would leave group Team with --prune.",
+        "role Project Admin in the whole organization would leave group Team with --prune.",
+    )
+
+
+def test_many_members_are_added_in_parts_that_a_request_may_carry() -> None:
+    state = start()
+    state.users |= {f"u{number}": User(display_name="U") for number in range(1201)}
+    names = ", ".join(f"u{number}" for number in range(1201))
+
+    plan = make_plan(read(f"kind: Group\nname: Team\nmembers: [{names}]\n"), state)
+
+    assert [len(step.values["users"]) for step in plan.steps[1:]] == [500, 500, 201]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "kind: Group\nname: T\nmembers: [admin,\n  nobody]\n",
+            "organization.yaml:4, `members.1`: there is no user 'nobody'.",
+        ),
+        (
+            "kind: Group\nname: T\nmappings:\n- role: None such\n",
+            "organization.yaml:4, `mappings.0.role`: there is no role",
+        ),
+        ("kind: Group\nname: T\nmappings:\n- {role: Project Admin, project: none}\n", "there is no project 'none'"),
+        (
+            "kind: Group\nname: T\nmappings:\n- {role: Project Admin, environment: none}\n",
+            "there is no environment 'none'",
+        ),
+        ("kind: SsoGroupMapping\nvalue: v\ngroup: None such\n", "there is no group 'None such'"),
+        ("kind: Role\nname: R\npermissions: ['audit_mgt:vieew']\n", "there is no permission 'audit_mgt:vieew'"),
+        ("kind: Role\nname: Project Admin\npermissions: []\n", "comes with Pilothouse and stays"),
+        ("kind: User\nusername: admin\ndisplayName: A\ntype: service\n", "admin is a person, and that stays"),
+    ],
+)
+def test_what_names_nothing_or_changes_what_stays_is_told_before_anything_is_done(text: str, message: str) -> None:
+    with pytest.raises(FileInvalid) as told:
+        make_plan(read(text), start())
+
+    assert message in told.value.message
+
+
+def test_a_runtime_type_stays() -> None:
+    state = start()
+    state.projects["shop"] = Project(display_name="Shop")
+    state.integrations["shop", "orders"] = Integration(display_name="Orders", runtime_type="BI")
+    text = "kind: Project\nhandle: shop\ndisplayName: Shop\nintegrations:\n- handle: orders\n  displayName: Orders\n  runtimeType: PY\n"
+
+    with pytest.raises(FileInvalid, match=r"organization\.yaml:7, .*shop/orders is BI, and that stays"):
+        make_plan(read(text), state)
