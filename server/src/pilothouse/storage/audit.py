@@ -12,6 +12,12 @@ from pilothouse.storage.tables import audit_anchors, audit_records
 _c = audit_records.c
 _LINKS = select(_c.number, _c.digest, _c.at, *(_c[name] for name in CHAINED))
 
+# SQLite remembers beside the table what it gave (AUTOINCREMENT), within the transaction.
+_GIVEN_BY_SQLITE: ColumnElement[int] = literal_column(
+    "(SELECT seq FROM sqlite_sequence WHERE name = 'audit_records')", Integer
+).label("given")
+_NOT_KNOWN: ColumnElement[int] = literal_column("NULL", Integer).label("given")
+
 LinkRow: TypeAlias = "Row[*tuple[Any, ...]]"  # Any: columns of any type
 """Number, digest, instant, and the chained fields in their order."""
 
@@ -32,10 +38,7 @@ def append(connection: Connection, record: AuditRecord) -> None:
 
 def head(connection: Connection) -> tuple[Link, int]:
     """Tell the newest record (or where retention cut, or the beginning), and the highest number that was ever given."""
-    # SQLite remembers beside the table what it gave (AUTOINCREMENT), within the transaction.
-    remembered = "(SELECT seq FROM sqlite_sequence WHERE name = 'audit_records')"
-    sql = remembered if connection.dialect.name == "sqlite" else "NULL"
-    given: ColumnElement[int] = literal_column(sql, Integer).label("given")
+    given = _GIVEN_BY_SQLITE if connection.dialect.name == "sqlite" else _NOT_KNOWN
     row = connection.execute(select(_c.number, _c.digest, given).order_by(_c.number.desc()).limit(1)).first()
     if row is not None:
         return Link(number=row.number, digest=row.digest), max(row.number, row.given or 0)
