@@ -114,6 +114,5 @@ def _first(connection: Connection, wanted: ColumnElement[bool]) -> OwnedToken | 
 
 
 def _read(row: RowMapping) -> OwnedToken:
-    token = {name: row[name] for name in ApiTokenRow.__struct_fields__}
-    owner = {column.name: row[column.name] for column in _OWNER}
-    return msgspec.convert({"token": token, **owner}, OwnedToken)
+    token = ApiTokenRow(**{name: row[name] for name in ApiTokenRow.__struct_fields__})
+    return OwnedToken(token=token, **{column.name: row[column.name] for column in _OWNER})

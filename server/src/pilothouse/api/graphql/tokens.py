@@ -135,7 +135,7 @@ def _token(request: GraphQLRequest, owned: OwnedToken) -> Row:
             "id": row.user_id,
             "username": owned.username,
             "display_name": owned.display_name,
-            "kind": owned.kind,
+            "kind": owned.kind.upper(),
         },
         "state": tokens.state_of(row, request.now),
         "permissions": None if carried is None else sorted(carried),
