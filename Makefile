@@ -58,6 +58,8 @@ bench: $(STAMPS)/dev ## Measure, as ratios against a reference in the same run
 	$(BIN)/python benchmarks/idle_sql.py
 	$(BIN)/python benchmarks/idle_memory.py
 	$(BIN)/python benchmarks/reconnect_storm.py
+	$(BIN)/python benchmarks/console_pages.py
+	$(BIN)/python benchmarks/sign_in_load.py
 
 bench-fleet: $(STAMPS)/dev ## 25,000 runtimes for ten minutes: what would an honest fleet have lost?
 	$(BIN)/python -m benchmarks.fleet --runtimes 25000 --minutes 10 --mix py=0.4,bi=0.4,mi=0.2 --pin

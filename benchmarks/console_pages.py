@@ -20,7 +20,7 @@ from typing import Any
 
 import httpx
 from argon2 import PasswordHasher
-from many_places import fill
+from many_places import RUNTIMES, fill
 from pilothouse.access.grants import Grant, Holdings, Subject, decide
 from pilothouse.access.permissions import Permission
 from pilothouse.access.places import Place
@@ -155,8 +155,10 @@ async def measure(plane: ControlPlane, username: str, rounds: int) -> None:
             of_large = ""
             if variables.get("first") == 50:
                 with counted(plane) as more:
-                    await run(query, variables | {"first": 500})
-                of_large = str(len(more))
+                    answer = await client.post(
+                        "/graphql", json={"query": query, "variables": variables | {"first": 500}}
+                    )
+                of_large = str(len(more)) if "errors" not in answer.json() else "too costly"
             median, p95 = await timed(lambda query=query, variables=variables: run(query, variables), rounds)
             asked = f"{username} | {name} | {size / 1000:.0f} | {len(statements)} | {of_large}"
             print(f"| {asked} | {median:.1f} | **{p95:.1f}** | {median / empty:.1f} |", flush=True)
@@ -213,6 +215,11 @@ async def main() -> None:
         await plane.store.write(lambda tx: fill(tx.connection, plane.clock.now()))
         await make_people(plane)
         await plane.start()
+        now = plane.clock.now()
+        for key in range(1, RUNTIMES + 1):
+            entry = plane.board.find_key(key)
+            if entry is not None and key % 10:  # one in ten stays silent
+                plane.board.touch(entry, now, entry.address)
         print("| who | page | kB | statements, page of 50 | of 500 | median ms | p95 ms | times an empty query |")
         print("|---|---|---|---|---|---|---|---|")
         for username in ("root", "dev"):

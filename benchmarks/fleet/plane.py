@@ -148,6 +148,9 @@ class Api:
         with self._lock:
             began = time.perf_counter()
             response, body = self._post("/graphql", {"query": query, "variables": variables})
+            if response.status == 401:  # its access token lives a quarter of an hour
+                self.sign_in()
+                response, body = self._post("/graphql", {"query": query, "variables": variables})
             self.slowest_s = max(self.slowest_s, time.perf_counter() - began)
         document = json.loads(body) if body else {}
         if response.status != 200 or document.get("errors"):
