@@ -140,6 +140,23 @@ async def test_everybody_who_may_is_listed_by_name_with_their_mappings_and_nobod
     ]
 
 
+async def test_who_manages_people_in_one_project_is_told_about_that_one(staff, admin) -> None:
+    one, two = await staff.project("One"), await staff.project("Two")
+    group = await staff.group("Leads")
+    manages = await staff.role("Manages", "USER_MGT_UPDATE_USERS", "PROJECT_MGT_VIEW")
+    await staff.mapped(group, manages, project=one)
+    await staff.mapped(group, await staff.role("Looks", "INTEGRATION_MGT_VIEW"), project=two)
+    await staff.user("lead", group)
+    bob = await staff.user("bob", await staff.built_in("groups", "Developers"))
+    async with staff.signed_in("lead") as lead:
+        told = (await lead.ask(WHO, p="PROJECT_MGT_VIEW", at={"project": one}))["whoMay"]["nodes"]
+        assert [node["user"]["username"] for node in told] == ["admin", "bob", "lead"]
+        assert (await lead.ask(ACCESS, p="PROJECT_MGT_VIEW", at={"project": one}, u=bob))["access"]["allowed"] is True
+        for place in ({}, {"project": two}):
+            assert (await staff.refusal(lead, WHO, p="PROJECT_MGT_VIEW", at=place))[0] == "NOT_PERMITTED"
+            assert (await staff.refusal(lead, ACCESS, p="PROJECT_MGT_VIEW", at=place, u=bob))[0] == "NOT_PERMITTED"
+
+
 async def test_who_may_costs_the_same_number_of_statements_however_many_may(staff, admin) -> None:
     async def cost() -> int:
         with staff.counted() as statements:

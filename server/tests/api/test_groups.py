@@ -176,7 +176,16 @@ async def test_a_group_whose_place_is_a_project_is_changed_by_who_manages_member
     anna = await staff.user("anna")
     async with staff.signed_in("lead") as lead:
         assert (await lead.ask(ADD, g=groups[0], u=[anna]))["addGroupMembers"]["memberCount"] == 1
-        assert (await staff.refusal(lead, ADD, g=groups[1], u=[anna]))[0] == "NOT_PERMITTED"
+        assert await staff.refusal(lead, ADD, g=groups[1], u=[anna]) == ("NOT_FOUND", "group")
+        put = "mutation ($u: ID!, $g: [ID!]!) { setUserGroups(user: $u, groups: $g) { groups { name } } }"
+        assert await staff.refusal(lead, put, u=anna, g=[groups[1]]) == ("NOT_FOUND", "groups")
+        seen = [node["name"] for node in (await lead.ask(LIST))["groups"]["nodes"]]
+        assert "Admins of one" in seen
+        assert not [name for name in seen if "two" in name.lower()]
+        assert (await lead.ask("query ($id: ID!) { group(id: $id) { id } }", id=groups[1]))["group"] is None
+        await admin.ask(ADD, g=groups[1], u=[anna])
+        shown = await lead.ask("query ($id: ID!) { user(id: $id) { groups { name } } }", id=anna)
+        assert shown["user"]["groups"] == [{"name": "Admins of one"}]
         assert (await staff.refusal(lead, REMOVE, g=await staff.built_in("groups", "Developers"), u=[anna]))[
             0
         ] == "NOT_PERMITTED"

@@ -14,6 +14,7 @@ from pilothouse.access.grants import (
     Subject,
     decide,
     reach,
+    require,
     require_somewhere,
 )
 from pilothouse.access.permissions import Permission
@@ -121,6 +122,7 @@ def explain(
     if oneself:
         decision, visible = decide(subject, permission, where.place), Reach((EVERYWHERE,))
     else:
+        require(subject, *ABOUT_PEOPLE, at=where.place)
         decision = _decide(user, access.list_grants(connection, user.id), permission, where.place)
         visible = mapping_reach(subject)
     shown = _mappings(connection, visible, [decision])
@@ -132,10 +134,11 @@ def who_may(
 ) -> Page[Explained]:
     """List everybody who may do something in all of a place, by user name; the same number of statements for any page.
 
-    Raises: InvalidInput, NotFound
+    Raises: NotPermitted, InvalidInput, NotFound
     """
     _refuse_nothing(permission)
     where = find_scope(connection, subject, names)
+    require(subject, Permission.USER_MGT_UPDATE_USERS, Permission.USER_MGT_UPDATE_GROUP_ROLES, at=where.place)
     found = mappings.list_who_may(connection, permission, where.place, page)
     ids = [id_ for id_, _ in found.nodes]
     people, grants = users.list_summaries(connection, ids), access.list_grants_of_all(connection, ids)

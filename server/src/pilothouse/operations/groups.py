@@ -64,7 +64,7 @@ def create_group(tx: Transaction, subject: Subject, name: str, description: str 
     except IntegrityError:  # another process was quicker
         raise _taken(name) from None
     audit(tx, subject, "group.create", name, now, after={"name": name, "description": description})
-    return find_group(tx.connection, group_id, "id")
+    return find_group(tx.connection, subject, group_id, "id")
 
 
 def update_group(
@@ -74,7 +74,7 @@ def update_group(
 
     Raises: NotPermitted, NotFound, InvalidInput, Conflict
     """
-    before = find_group(tx.connection, group_id, "id")
+    before = find_group(tx.connection, subject, group_id, "id")
     require(subject, _MANAGE, at=place_of_group(before))
     name = check_name(name, field="name")
     kept = before.description if description is None else check_description(description)
@@ -90,7 +90,7 @@ def update_group(
     if is_:
         audit(tx, subject, "group.update", before.name, now, before=was, after=is_, at=place_of_group(before))
         access_changed(tx, f"The group {name} was changed.", now)
-    return find_group(tx.connection, group_id, "id")
+    return find_group(tx.connection, subject, group_id, "id")
 
 
 def delete_group(tx: Transaction, subject: Subject, group_id: str, *, cascade: bool, now: Instant) -> None:
@@ -98,7 +98,7 @@ def delete_group(tx: Transaction, subject: Subject, group_id: str, *, cascade: b
 
     Raises: NotPermitted, NotFound, Conflict (IN_USE)
     """
-    group = find_group(tx.connection, group_id, "id")
+    group = find_group(tx.connection, subject, group_id, "id")
     require(subject, _MANAGE, at=place_of_group(group))
     if group.built_in is not None:
         raise _built_in(group, "deleted")
@@ -126,11 +126,11 @@ def add_members(tx: Transaction, subject: Subject, group_id: str, user_ids: Sequ
 
     Raises: NotPermitted, NotFound, InvalidInput, Conflict
     """
-    group = find_group(tx.connection, group_id, "group")
+    group = find_group(tx.connection, subject, group_id, "group")
     require(subject, Permission.USER_MGT_UPDATE_USERS, at=place_of_group(group))
     names = _find_users(tx.connection, user_ids)
     put_in(tx, subject, group, names, now=now)
-    return find_group(tx.connection, group_id, "group")
+    return find_group(tx.connection, subject, group_id, "group")
 
 
 def put_in(tx: Transaction, subject: Subject, group: GroupRow, names: dict[str, str], *, now: Instant) -> None:
@@ -163,10 +163,10 @@ def remove_members(
 
     Raises: NotPermitted, NotFound, InvalidInput, Conflict (LAST_SUPER_ADMIN)
     """
-    group = find_group(tx.connection, group_id, "group")
+    group = find_group(tx.connection, subject, group_id, "group")
     require(subject, Permission.USER_MGT_UPDATE_USERS, at=place_of_group(group))
     take_out(tx, subject, group, _find_users(tx.connection, user_ids), now=now)
-    return find_group(tx.connection, group_id, "group")
+    return find_group(tx.connection, subject, group_id, "group")
 
 
 def take_out(tx: Transaction, subject: Subject, group: GroupRow, names: dict[str, str], *, now: Instant) -> None:

@@ -38,7 +38,7 @@ def map_role(
 
     Raises: NotPermitted, NotFound, InvalidInput, Conflict
     """
-    group, role = find_group(tx.connection, group_id, "group"), roles.find_row(tx.connection, role_id)
+    group, role = find_group(tx.connection, subject, group_id, "group"), roles.find_row(tx.connection, role_id)
     if role is None:
         raise role_not_found("role")
     where = find_scope(tx.connection, subject, names)
@@ -130,7 +130,7 @@ def create_sso_mapping(
         created_at=now,
         created_by=subject.username,
     )
-    group = find_group(tx.connection, group_id, "group")
+    group = find_group(tx.connection, subject, group_id, "group")
     require(subject, Permission.USER_MGT_UPDATE_GROUP_ROLES, at=place_of_group(group))
     require_all_grants(subject, grants_of_group(tx.connection, group), f"The group {group.name}")
     taken = Conflict("This value leads into this group already.", field="value", fix="Nothing: it is there.")
@@ -152,22 +152,22 @@ def delete_sso_mapping(tx: Transaction, subject: Subject, id_: str, *, now: Inst
 
     Raises: NotPermitted, NotFound
     """
-    row = mappings.find_sso(tx.connection, id_)
+    row = mappings.find_sso(tx.connection, id_, mapping_reach(subject))
     if row is None:
         raise NotFound("There is no such mapping.", field="id", fix="Look at the list of SSO group mappings.")
-    group = find_group(tx.connection, row.group_id, "id")
+    group = find_group(tx.connection, subject, row.group_id, "id")
     require(subject, Permission.USER_MGT_UPDATE_GROUP_ROLES, at=place_of_group(group))
     mappings.remove_sso(tx.connection, id_)
     facts = {"issuer": row.issuer, "claim": row.claim, "value": row.value, "group": group.name}
     audit(tx, subject, "sso-group-mapping.delete", f"{row.value} → {group.name}", now, before=facts)
 
 
-def find_group(connection: Connection, group_id: str, field: str) -> GroupRow:
-    """Find a group; who may see any sees all.
+def find_group(connection: Connection, subject: Subject, group_id: str, field: str) -> GroupRow:
+    """Find a group, if it is the organization's, or of a project that the caller reaches.
 
     Raises: NotFound
     """
-    found = groups.find_row(connection, group_id)
+    found = groups.find_row(connection, group_id, mapping_reach(subject))
     if found is None:
         raise group_not_found(field)
     return found

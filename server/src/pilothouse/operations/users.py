@@ -26,7 +26,7 @@ from pilothouse.base.ids import new_id
 from pilothouse.base.instants import Instant
 from pilothouse.domain.events import EventKind, NewEvent
 from pilothouse.operations.audit import audit, changed
-from pilothouse.operations.explaining import user_not_found
+from pilothouse.operations.explaining import mapping_reach, user_not_found
 from pilothouse.operations.groups import put_in, require_one_super_admin, take_out
 from pilothouse.operations.mappings import access_changed, group_not_found, place_of_group
 from pilothouse.storage import access, groups, people, sessions, users
@@ -238,7 +238,8 @@ def _set_groups(
         )
     inside = {ref.id for ref in users.list_groups_of(tx.connection, [user_id]).get(user_id, [])}
     found = groups.list_by_ids(tx.connection, {*wanted, *inside})
-    if any(id_ not in found for id_ in wanted):
+    reach = mapping_reach(subject)
+    if any(id_ not in found or not reach.touches(place_of_group(found[id_])) for id_ in wanted):
         raise group_not_found("groups")
     leaving = [found[id_] for id_ in sorted(inside - set(wanted)) if id_ in found]
     joining = [found[id_] for id_ in wanted if id_ not in inside]

@@ -5,11 +5,13 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, and_, delete, func, insert, select, true, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, or_, select, true, update
 
+from pilothouse.access.grants import EVERYTHING, Reach
 from pilothouse.base.instants import Instant
 from pilothouse.base.pages import Page, PageRequest, page_of
 from pilothouse.storage.columns import Rows
+from pilothouse.storage.scope import within
 from pilothouse.storage.tables import group_members, groups, projects, users
 from pilothouse.storage.users import Order, count, matches, page_in_order
 
@@ -56,9 +58,11 @@ class MemberWish(msgspec.Struct, frozen=True, kw_only=True):
     """User name of the last one seen."""
 
 
-def list_rows(connection: Connection, search: str | None, order: Order, request: PageRequest) -> Page[GroupRow]:
+def list_rows(
+    connection: Connection, reach: Reach, search: str | None, order: Order, request: PageRequest
+) -> Page[GroupRow]:
     """List groups, by name unless told; two statements."""
-    wanted = matches(search, groups.c.name, groups.c.description)
+    wanted = and_(seen(reach), matches(search, groups.c.name, groups.c.description))
     found = page_in_order(
         connection,
         "groups",
@@ -71,14 +75,19 @@ def list_rows(connection: Connection, search: str | None, order: Order, request:
     return found.map(_row)
 
 
-def find_row(connection: Connection, group_id: str) -> GroupRow | None:
+def seen(reach: Reach) -> ColumnElement[bool]:
+    """Make the condition that keeps the groups of the organization, and those of projects that the reach touches."""
+    return or_(groups.c.project_id.is_(None), within(reach, project=groups.c.project_id))
+
+
+def find_row(connection: Connection, group_id: str, reach: Reach = EVERYTHING) -> GroupRow | None:
     """Find a group by id."""
-    return list_by_ids(connection, [group_id]).get(group_id)
+    return list_by_ids(connection, [group_id], reach).get(group_id)
 
 
-def list_by_ids(connection: Connection, group_ids: Iterable[str]) -> dict[str, GroupRow]:
+def list_by_ids(connection: Connection, group_ids: Iterable[str], reach: Reach = EVERYTHING) -> dict[str, GroupRow]:
     """Find several groups by id."""
-    rows = connection.execute(_groups().where(groups.c.id.in_(list(group_ids)))).mappings()
+    rows = connection.execute(_groups().where(groups.c.id.in_(list(group_ids)), seen(reach))).mappings()
     return {row["id"]: _row(row) for row in rows}
 
 

@@ -8,11 +8,12 @@ from typing import Any, Literal
 import msgspec
 from sqlalchemy import ColumnElement, Connection, and_, delete, exists, false, insert, or_, select, true
 
-from pilothouse.access.grants import Place, Reach
+from pilothouse.access.grants import EVERYTHING, Place, Reach
 from pilothouse.access.permissions import CONTAINED, Permission
 from pilothouse.base.instants import Instant
 from pilothouse.base.pages import Page, PageRequest, page_of
 from pilothouse.storage.columns import Rows
+from pilothouse.storage.groups import seen
 from pilothouse.storage.tables import (
     environments,
     group_members,
@@ -196,21 +197,22 @@ def list_who_may(
     return page_of("whoMay", found, request, total, lambda row: (row[1],))
 
 
-def list_sso(connection: Connection, request: PageRequest) -> Page[SsoMappingRow]:
+def list_sso(connection: Connection, reach: Reach, request: PageRequest) -> Page[SsoMappingRow]:
     """List which group of an identity provider leads where, by value; two statements."""
     s = sso_group_mappings.c
-    statement = _sso_mappings()
+    statement = _sso_mappings().where(seen(reach))
+    total = count(connection, statement)
     if request.after is not None:
         value, id_ = request.after
         statement = statement.where(or_(s.value > value, and_(s.value == value, s.id > id_)))
     rows = connection.execute(statement.order_by(s.value, s.id).limit(request.first + 1)).mappings()
     found = [SsoMappingRow(**row) for row in rows]
-    return page_of("ssoGroupMappings", found, request, count_sso(connection), lambda row: (row.value, row.id))
+    return page_of("ssoGroupMappings", found, request, total, lambda row: (row.value, row.id))
 
 
-def find_sso(connection: Connection, id_: str) -> SsoMappingRow | None:
+def find_sso(connection: Connection, id_: str, reach: Reach = EVERYTHING) -> SsoMappingRow | None:
     """Find one by its id."""
-    row = connection.execute(_sso_mappings().where(sso_group_mappings.c.id == id_)).mappings().first()
+    row = connection.execute(_sso_mappings().where(sso_group_mappings.c.id == id_, seen(reach))).mappings().first()
     return None if row is None else SsoMappingRow(**row)
 
 

@@ -8,10 +8,12 @@ from typing import Any
 import msgspec
 from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, or_, select, true, update
 
+from pilothouse.access.grants import EVERYTHING, Reach
 from pilothouse.access.roles import BuiltInGroup
 from pilothouse.base.instants import Instant
 from pilothouse.base.pages import Page, PageRequest, page_of
 from pilothouse.storage.columns import Rows
+from pilothouse.storage.scope import within
 from pilothouse.storage.tables import group_members, groups, users
 
 _LIKE_ESCAPE = "\\"
@@ -132,13 +134,18 @@ def count_super_admins(connection: Connection) -> int:
     )
 
 
-def list_groups_of(connection: Connection, user_ids: Sequence[str]) -> dict[str, list[NamedRef]]:
-    """List the groups of several users, by name."""
+def list_groups_of(
+    connection: Connection, user_ids: Sequence[str], reach: Reach = EVERYTHING
+) -> dict[str, list[NamedRef]]:
+    """List the groups of several users, by name: the organization's, and those of projects that the reach touches."""
     found: dict[str, list[NamedRef]] = defaultdict(list)
     statement = (
         select(group_members.c.user_id, groups.c.id, groups.c.name)
         .join(groups, groups.c.id == group_members.c.group_id)
-        .where(group_members.c.user_id.in_(list(user_ids)))
+        .where(
+            group_members.c.user_id.in_(list(user_ids)),
+            or_(groups.c.project_id.is_(None), within(reach, project=groups.c.project_id)),
+        )
         .order_by(func.lower(groups.c.name), groups.c.id)
     )
     for user_id, group_id, name in connection.execute(statement):

@@ -13,7 +13,7 @@ from pilothouse.api.graphql.request import Info
 from pilothouse.api.graphql.views import Row
 from pilothouse.base.pages import page_request
 from pilothouse.operations import groups as operations
-from pilothouse.operations.explaining import ABOUT_PEOPLE
+from pilothouse.operations.explaining import ABOUT_PEOPLE, mapping_reach
 from pilothouse.storage import groups
 from pilothouse.storage.groups import GroupRow, MemberRow, MemberWish
 from pilothouse.storage.users import cursor_list
@@ -34,16 +34,17 @@ async def list_groups(
     after: str | None = None,
 ) -> Row:
     """List groups."""
-    order, text = order_of(sort), check_search(search)
+    order, text, reach = order_of(sort), check_search(search), mapping_reach(info.context.subject)
     page = page_request(cursor_list("groups", order), first, after)
-    found = await info.context.services.store.read(lambda c: groups.list_rows(c, text, order, page))
+    found = await info.context.services.store.read(lambda c: groups.list_rows(c, reach, text, order, page))
     return views.connection(found.map(view))
 
 
 @query.field("group")
 async def find_group(_: Any, info: Info, id: str) -> Row | None:
     """Show one group."""
-    found = await info.context.services.store.read(lambda c: groups.find_row(c, id))
+    reach = mapping_reach(info.context.subject)
+    found = await info.context.services.store.read(lambda c: groups.find_row(c, id, reach))
     return None if found is None else view(found)
 
 

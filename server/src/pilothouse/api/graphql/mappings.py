@@ -37,8 +37,8 @@ async def list_sso_mappings(
     after: str | None = None,
 ) -> Row:
     """List which group of an identity provider leads where."""
-    page = page_request("ssoGroupMappings", first, after)
-    found = await info.context.services.store.read(lambda connection: mappings.list_sso(connection, page))
+    page, reach = page_request("ssoGroupMappings", first, after), mapping_reach(info.context.subject)
+    found = await info.context.services.store.read(lambda connection: mappings.list_sso(connection, reach, page))
     return views.connection(found.map(_sso_view))
 
 

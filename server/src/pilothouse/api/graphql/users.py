@@ -16,6 +16,7 @@ from pilothouse.api.graphql.views import Row
 from pilothouse.base.pages import page_request
 from pilothouse.identity.passwords import check_password
 from pilothouse.operations import users as operations
+from pilothouse.operations.explaining import mapping_reach
 from pilothouse.operations.users import NewUser, UserChange, check_kind, new_one_time_password
 from pilothouse.storage import users
 from pilothouse.storage.users import NamedRef, UserScope, UserSummary, cursor_list
@@ -173,7 +174,8 @@ def _scope_of(wanted: Row) -> UserScope:
 
 async def _groups_of(request: GraphQLRequest, user_id: str) -> Sequence[NamedRef]:
     async def load(ids: Sequence[str]) -> dict[str, list[NamedRef]]:
-        return await request.services.store.read(lambda c: users.list_groups_of(c, ids))
+        reach = mapping_reach(request.subject)
+        return await request.services.store.read(lambda c: users.list_groups_of(c, ids, reach))
 
     return await batch_of(request, "groups-of-users", load).get(user_id) or ()
 
