@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum, unique
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 import msgspec
 import yaml
@@ -45,8 +45,8 @@ def look_up(row: Json, where: str | Callable[[Json], object]) -> object:
         return where(row)
     found: Any = row  # Any: JSON values
     for step in where.split("."):
-        found = found.get(step) if isinstance(found, dict) else None  # pyright: ignore[reportUnknownVariableType,reportUnknownMemberType]
-    return found  # pyright: ignore[reportUnknownVariableType]
+        found = cast("Json", found).get(step) if isinstance(found, dict) else None
+    return found
 
 
 def said(value: object) -> str:
@@ -57,10 +57,10 @@ def said(value: object) -> str:
         case bool():
             return "yes" if value else "no"
         case list() | tuple():
-            parts: Sequence[object] = value  # pyright: ignore[reportUnknownVariableType]
+            parts = cast("Sequence[object]", value)
             return ", ".join(said(part) for part in parts) or NOTHING
         case dict():
-            named: Json = value  # pyright: ignore[reportUnknownVariableType]
+            named = cast("Json", value)
             telling = (named.get(name) for name in ("name", "username", "handle", "id"))
             return said(next((each for each in telling if each), None))
         case _:

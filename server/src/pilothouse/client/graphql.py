@@ -75,17 +75,17 @@ class Client:
 
         The document takes `$first` and `$after`, and asks for `pageInfo`.
         """
-        size, after = int(variables.pop("first", PAGE)), None
+        size, after = int(variables.pop("first", PAGE)), ""
         while True:
-            found: Any = self.ask(document, **variables, first=size, after=after)
+            found: Any = self.ask(document, **variables, first=size, after=after or None)
             for step in path.split("."):
-                found = (found or {}).get(step)
+                found = None if found is None else found[step]
             if found is None:
                 return
             yield from found["nodes"]
             if not found["pageInfo"]["hasNextPage"]:
                 return
-            after = found["pageInfo"]["endCursor"]
+            after = str(found["pageInfo"]["endCursor"])
 
     def follow(self, document: str, field: str, variables: Json, after: int | None = None) -> Iterator[Json]:
         """Give what a subscription tells, for ever: where the connection breaks, it goes on after what was seen last.

@@ -5,7 +5,7 @@ import math
 import ssl
 import time
 from collections.abc import Callable, Generator, Mapping
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import httpx2
 import msgspec
@@ -180,8 +180,7 @@ def _retry_after_s(response: httpx2.Response) -> float | None:
 
 
 def _refusal(answer: Json, response: httpx2.Response) -> ControlPlaneRefused:
-    errors = answer.get("errors")
-    if isinstance(errors, list) and errors and isinstance(errors[0], dict):
+    if errors := cast("list[Json]", answer.get("errors") or []):
         return refusal_of(errors[0], response.status_code)
     return ControlPlaneRefused(
         str(answer.get("message") or f"It answered with status {response.status_code}."),
@@ -195,7 +194,7 @@ def _refusal(answer: Json, response: httpx2.Response) -> ControlPlaneRefused:
 
 def refusal_of(error: Json, status: int | None = None) -> ControlPlaneRefused:
     """Read one error of a GraphQL answer."""
-    more = error.get("extensions") or {}
+    more = cast("Json", error.get("extensions") or {})
     return ControlPlaneRefused(
         str(error.get("message") or "It refused and did not say why."),
         code=str(more.get("code") or "REFUSED"),

@@ -1,7 +1,7 @@
 """What is there, and the steps that change it. Names stand for things: ids are the control plane's own business."""
 
 from enum import IntEnum, StrEnum, unique
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import msgspec
 
@@ -176,4 +176,6 @@ def _said(value: Any) -> str:  # Any: JSON values
         return "nothing"
     if isinstance(value, bool):
         return str(value).lower()
-    return ", ".join(value) if isinstance(value, list | tuple) else msgspec.json.encode(value).decode()
+    if isinstance(value, list):
+        return ", ".join(cast("list[str]", value))
+    return msgspec.json.encode(value).decode()

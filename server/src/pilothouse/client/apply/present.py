@@ -183,7 +183,7 @@ class _Reader:
 
 
 def _scope(scope: Mapping[str, Any]) -> tuple[str | None, str | None, str | None]:  # Any: JSON values
-    project, integration, environment = (
-        (scope[name] or {}).get("handle") for name in ("project", "integration", "environment")
-    )
-    return project, integration, environment
+    def handle(name: str) -> str | None:
+        return None if scope[name] is None else scope[name]["handle"]
+
+    return handle("project"), handle("integration"), handle("environment")

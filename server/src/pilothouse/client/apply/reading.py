@@ -4,7 +4,7 @@ import difflib
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import msgspec
 import yaml
@@ -148,14 +148,13 @@ class _Reader:
         documents: list[Document] = []
         try:
             # Composed, not constructed: no tag makes an object, and every value knows its line.
-            for root in yaml.compose_all(text, Loader=yaml.SafeLoader):
+            for root in cast("Iterator[yaml.Node]", yaml.compose_all(text, Loader=yaml.SafeLoader)):
                 document = None if _is_nothing(root) else self._document(root)
                 if document is not None:
                     documents.append(document)
         except yaml.MarkedYAMLError as error:
-            line = (
-                (error.problem_mark or error.context_mark).line + 1 if error.problem_mark or error.context_mark else 1
-            )
+            mark = error.problem_mark or error.context_mark
+            line = 1 if mark is None else mark.line + 1
             self._tell(line, "", f"this is no YAML: {error.problem or error.context}.", "Mend the syntax.")
         except yaml.YAMLError as error:
             self._tell(1, "", f"this is no YAML: {' '.join(str(error).split())}.", "Mend the syntax.")

@@ -1,0 +1,279 @@
+"""The command line against a control plane over TLS: signing in, the organization as code, reading, steering, ending."""
+
+import json
+import re
+import stat
+import threading
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+import yaml
+from conftest import PASSWORD, Run, Served
+from pilothouse.client.errors import CHANGES, CONFLICT, NOT_FOUND, NOT_PERMITTED, NOT_SIGNED_IN, UNAVAILABLE, USAGE
+
+EXAMPLE = Path(__file__).parents[3] / "examples" / "organization"
+
+
+def browser(served: Served) -> httpx.Client:
+    """The administrator at the console."""
+    import ssl
+
+    context = ssl.create_default_context(cafile=str(served.home / "tls" / "certificate.pem"))
+    client = httpx.Client(base_url=served.url, verify=context, trust_env=False)
+    assert client.post("/auth/sign-in", json={"username": "admin", "password": PASSWORD}).status_code == 200
+    return client
+
+
+def admin_token(served: Served) -> str:
+    document = 'mutation { createApiToken(input: {name: "tests"}) { token } }'
+    with browser(served) as client:
+        return client.post("/graphql", json={"query": document}).json()["data"]["createApiToken"]["token"]
+
+
+@pytest.fixture(scope="session")
+def token(served: Served) -> str:
+    return admin_token(served)
+
+
+@pytest.fixture
+def signed_in(run: Run, served: Served, token: str, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """As CI is: by the environment alone."""
+    monkeypatch.setenv("PILOTHOUSE_URL", served.url)
+    monkeypatch.setenv("PILOTHOUSE_TOKEN", token)
+    monkeypatch.setenv("PILOTHOUSE_CA_FILE", str(served.home / "tls" / "certificate.pem"))
+    return run
+
+
+def test_a_certificate_that_nobody_looked_at_is_not_trusted(run: Run, served: Served) -> None:
+    told = run("login", served.url)
+
+    assert told.exit_code == UNAVAILABLE
+    assert told.exception.code == "CERTIFICATE_NOT_TRUSTED"
+    assert "--trust" in told.exception.fix
+
+
+def test_another_fingerprint_than_the_certificates_is_refused(run: Run, served: Served) -> None:
+    assert run("login", served.url, "--fingerprint", "00:11:22").exception.code == "CERTIFICATE_NOT_TRUSTED"
+
+
+def test_a_person_allows_the_code_and_the_session_is_used_refreshed_and_ended(
+    run: Run, served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[str] = []
+
+    def allow() -> None:
+        with browser(served) as client:
+            end = time.monotonic() + 30
+            while time.monotonic() < end:
+                code = waiting_code(served)
+                if code:
+                    shown.append(code)
+                    document = "mutation ($code: String!) { decideDevice(userCode: $code, allow: true) { allowed } }"
+                    answer = client.post("/graphql", json={"query": document, "variables": {"code": code}}).json()
+                    assert answer["data"]["decideDevice"]["allowed"] is True, answer
+                    return
+                time.sleep(0.2)
+
+    codes: list[str] = []
+
+    def waiting_code(served: Served) -> str | None:
+        del served
+        return codes[0] if codes else None
+
+    from pilothouse.client.http import Connection
+
+    send = Connection.send
+
+    def listening(self: Connection, method: str, path: str, *rest, **more):
+        answer = send(self, method, path, *rest, **more)
+        if path == "/auth/device":
+            codes.append(answer["userCode"])
+        return answer
+
+    monkeypatch.setattr(Connection, "send", listening)
+    person = threading.Thread(target=allow)
+    person.start()
+    done = run("login", served.url, "--name", "here", "--trust")
+    person.join()
+
+    assert done.exit_code == 0, done.output
+    assert shown[0] in done.stderr
+    assert "as admin (context here)" in done.stdout
+    file = tmp_path / "config" / "pilothouse" / "contexts.json"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert json.loads(run("whoami", "-o", "json").stdout)["username"] == "admin"
+
+    kept = json.loads(file.read_text())
+    before = kept["contexts"]["here"]["accessToken"]
+    kept["contexts"]["here"]["accessEndsAt"] = 1.0  # as if a quarter of an hour had passed
+    file.write_text(json.dumps(kept))
+    assert run("projects", "list").exit_code == 0
+    assert json.loads(file.read_text())["contexts"]["here"]["accessToken"] != before
+
+    file.chmod(0o644)
+    assert run("projects", "list").exception.code == "CREDENTIALS_UNSAFE"
+    file.chmod(0o600)
+
+    assert run("logout").exit_code == 0
+    assert run("projects", "list").exit_code == NOT_SIGNED_IN
+    assert "accessToken" not in file.read_text()
+    assert run("context", "list", "-q").stdout == "here\n"
+
+
+def test_an_api_token_is_read_from_the_standard_input(run: Run, served: Served, token: str) -> None:
+    ca = str(served.home / "tls" / "certificate.pem")
+
+    assert run("login", served.url, "--token", "--ca-file", ca, "--name", "ci", text=f"{token}\n").exit_code == 0
+    assert run("whoami", "-q").stdout == "admin\n"
+    assert run("login", served.url, "--token", "--ca-file", ca, text="\n").exit_code == USAGE
+
+
+def test_a_wrong_token_is_told_as_not_signed_in(signed_in: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PILOTHOUSE_TOKEN", "pht_wrong")
+
+    assert signed_in("projects", "list").exit_code == NOT_SIGNED_IN
+
+
+def test_the_example_organization_is_applied_once_and_then_nothing_is_left_to_change(signed_in: Run) -> None:
+    where = ("-f", str(EXAMPLE))
+
+    assert signed_in("diff", *where).exit_code == CHANGES
+    assert signed_in("apply", *where).exit_code == USAGE, "nobody is there to say yes"
+    first = signed_in("apply", *where, "--yes", "-o", "json")
+    assert first.exit_code == 0, first.output
+    steps = json.loads(first.stdout)
+    assert len(steps) == 17
+    assert [bool(step.get("oneTimePassword")) for step in steps if step["thing"] == "USER"] == [True, True, False]
+
+    second = signed_in("apply", *where, "--yes", "--prune")
+    assert second.exit_code == 0
+    assert "Nothing to change." in second.stdout
+    assert signed_in("diff", *where, "--prune").exit_code == 0
+
+    # What somebody changed by hand is seen, and taken back.
+    assert signed_in("groups", "add", "Retail Robots", "tomas.berg").exit_code == 0
+    assert signed_in("integrations", "update", "order-service", "-p", "retail", "--name", "Orders").exit_code == 0
+    assert signed_in("mappings", "map", "Retail Robots", "Deployer", "-p", "retail", "-e", "prod").exit_code == 0
+    told = signed_in("diff", *where, "--prune")
+    assert told.exit_code == CHANGES
+    assert '    displayName: "Orders" → "Order Service"' in told.stdout
+    assert "- remove tomas.berg from group Retail Robots" in told.stdout
+    assert "- unmap role Deployer for group Retail Robots in retail in prod" in told.stdout
+    assert signed_in("apply", *where, "--prune", "--yes").exit_code == 0
+    assert signed_in("diff", *where, "--prune").exit_code == 0
+
+
+def test_an_export_of_a_real_organization_applies_to_nothing(signed_in: Run, tmp_path: Path) -> None:
+    written = signed_in("export")
+    file = tmp_path / "export.yaml"
+    file.write_text(written.stdout)
+
+    assert {document["kind"] for document in yaml.safe_load_all(written.stdout)} >= {"Environment", "User", "Group"}
+    assert signed_in("diff", "-f", str(file)).exit_code == 0
+
+
+def test_a_failure_halfway_says_what_was_done_and_the_next_apply_does_the_rest(signed_in: Run, tmp_path: Path) -> None:
+    file = tmp_path / "o.yaml"
+    long = "kind: Project\nhandle: half-done\ndisplayName: Half done\n---\nkind: User\nusername: '{}'\ndisplayName: U\n"
+    file.write_text(long.format("@"))  # the control plane is stricter about names than the format
+
+    failed = signed_in("apply", "-f", str(file), "--yes")
+    if failed.exit_code == 0:
+        pytest.skip("this name is allowed")
+    assert "done: create project half-done" in failed.stdout
+    assert re.search(r"failed: create user @ \(.*o\.yaml:\d+\): 1 of 2 changes are done", failed.stderr)
+    file.write_text(long.format("half-done-user"))
+    assert "Applied: 1 changes." in signed_in("apply", "-f", str(file), "--yes").stdout
+
+
+def test_lists_have_one_shape_for_programs_and_all_pages(signed_in: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pilothouse.client.graphql.PAGE", 1)
+
+    listed = json.loads(signed_in("environments", "list", "-o", "json").stdout)
+
+    assert {"dev", "prod"} <= {each["handle"] for each in listed}
+    assert yaml.safe_load(signed_in("environments", "list", "-o", "yaml").stdout) == listed
+    assert signed_in("environments", "list", "-q").stdout.split() == [each["handle"] for each in listed]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("runtimes", "list"),
+        ("integrations", "list"),
+        ("secrets", "list"),
+        ("commands", "list"),
+        ("users", "list"),
+        ("groups", "list"),
+        ("groups", "members", "Super Admins"),
+        ("roles", "list"),
+        ("roles", "permissions"),
+        ("mappings", "list", "--group", "Super Admins"),
+        ("mappings", "list", "--role", "Super Admin"),
+        ("tokens", "list", "--ended"),
+        ("sessions", "list"),
+        ("audit", "list", "--from", "1h"),
+        ("audit", "check"),
+        ("events", "list", "--kind", "runtime."),
+        ("whoami",),
+        ("why", "admin", "project_mgt:view", "-e", "prod"),
+        ("graphql", "{ viewer { username } }"),
+    ],
+)
+def test_every_question_is_answered(signed_in: Run, words: tuple[str, ...]) -> None:
+    told = signed_in(*words, "-o", "json")
+
+    assert told.exit_code == 0, told.exception
+    assert json.loads(told.stdout) is not None
+    assert signed_in(*words).exit_code == 0
+
+
+def test_a_secret_lives_from_the_command_line(signed_in: Run, served: Served) -> None:
+    material = signed_in("secrets", "generate", "-e", "dev", "--expires", "30d", "-q").stdout.strip()
+    key_id = material.partition(".")[0]
+
+    assert key_id in signed_in("secrets", "list", "-q").stdout
+    assert key_id in signed_in("secrets", "list", "--home", str(served.home)).stdout
+    assert material not in signed_in("secrets", "list", "-o", "json").stdout
+    assert signed_in("secrets", "expire", key_id, "--at", "never").exit_code == 0
+    assert signed_in("secrets", "revoke", key_id, "--yes").exit_code == 0
+    assert key_id not in signed_in("secrets", "list", "-q").stdout
+
+
+def test_a_critical_environment_is_confirmed_by_name_and_never_silently(signed_in: Run) -> None:
+    material = signed_in("secrets", "generate", "-e", "prod", "-q").stdout.strip()
+    key_id = material.partition(".")[0]
+
+    assert signed_in("secrets", "revoke", key_id, "--yes").exit_code == USAGE
+    assert signed_in("secrets", "revoke", key_id, "--confirm", "dev").exit_code == USAGE
+    assert key_id in signed_in("secrets", "list", "-q").stdout
+    assert signed_in("secrets", "revoke", key_id, "--confirm", "prod").exit_code == 0
+
+
+def test_statuses_tell_what_went_wrong(signed_in: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert signed_in("projects", "create", "Shop").exit_code == 0
+    assert signed_in("projects", "create", "Shop", "--handle", "shop").exit_code == CONFLICT
+    assert signed_in("projects", "update", "none", "--name", "x").exit_code == NOT_FOUND
+    assert signed_in("projects", "delete", "shop").exit_code == USAGE
+    assert signed_in("projects", "delete", "shop", "--confirm", "shop").exit_code == 0
+    assert signed_in("runtimes", "show", "none").exit_code == NOT_FOUND
+    assert signed_in("users", "create", "robot", "--service").exit_code == 0
+    robot = signed_in("tokens", "create", "r", "--user", "robot", "-q").stdout.strip()
+    assert signed_in("why", "robot", "audit_mgt:view").exit_code == NOT_PERMITTED
+    monkeypatch.setenv("PILOTHOUSE_TOKEN", robot)
+    assert signed_in("users", "list").exit_code == NOT_PERMITTED
+    monkeypatch.setenv("PILOTHOUSE_URL", "https://127.0.0.1:1")
+    monkeypatch.setattr("pilothouse.client.http._FIRST_PAUSE_S", 0.01)
+    assert signed_in("users", "list").exit_code == UNAVAILABLE
+
+
+def test_audit_records_are_exported_as_lines_and_never_over_a_file(signed_in: Run, tmp_path: Path) -> None:
+    file = tmp_path / "audit.ndjson"
+
+    assert signed_in("audit", "export", "--file", str(file)).exit_code == 0
+    numbers = [json.loads(line)["number"] for line in file.read_text().splitlines()]
+    assert numbers == sorted(numbers)
+    assert numbers
+    assert signed_in("audit", "export", "--file", str(file)).exit_code == USAGE
