@@ -1,8 +1,18 @@
 """Projects, integrations, environments: made, listed page by page, found, refused when they collide."""
 
 import asyncio
+import json
+import sys
+from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pilothouse.access.places import Place, Reach
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from staff import Staff
 
 pytestmark = pytest.mark.anyio
 
@@ -134,3 +144,105 @@ async def test_a_defect_of_ours_tells_nothing_of_the_inside(admin, monkeypatch: 
     assert error["extensions"]["code"] == "UNAVAILABLE"
     assert error["extensions"]["requestId"]
     assert "inner secret" not in str(error)
+
+
+UPDATE = "mutation ($h: String!, $i: UpdateProjectInput!) { updateProject(handle: $h, input: $i) { handle displayName description } }"
+UPDATE_ENVIRONMENT = "mutation ($h: String!, $i: UpdateEnvironmentInput!) { updateEnvironment(handle: $h, input: $i) { displayName critical } }"
+GROUPS = '{ groups(search: "admins") { nodes { name project { handle } members { nodes { user { username } } } mappings { nodes { role { name } scope { project { handle } environment { handle } } } } } } }'
+
+
+@pytest.fixture
+def staff(plane, admin) -> Staff:
+    return Staff(plane, admin)
+
+
+async def admins_of(admin, project: str) -> dict:
+    nodes = (await admin.ask(GROUPS))["groups"]["nodes"]
+    return next(node for node in nodes if node["project"] == {"handle": project})
+
+
+async def test_a_project_has_admins_and_its_creator_is_one_of_them(admin) -> None:
+    await admin.ask(CREATE, name="Shop")
+    await admin.ask(CREATE, name="Shop", handle="shop-again")
+    group = await admins_of(admin, "shop")
+    assert group["name"] == "Shop Admins"
+    assert [member["user"]["username"] for member in group["members"]["nodes"]] == ["admin"]
+    (mapping,) = group["mappings"]["nodes"]
+    assert mapping == {"role": {"name": "Project Admin"}, "scope": {"project": {"handle": "shop"}, "environment": None}}
+    assert (await admins_of(admin, "shop-again"))["name"] == "Shop Admins 2"
+
+
+async def test_a_project_that_a_runtime_announced_has_admins_who_are_nobody(admin, runtime) -> None:
+    await runtime.full()
+    group = await admins_of(admin, "retail-core")
+    assert (group["name"], group["members"]["nodes"]) == ("retail-core Admins", [])
+
+
+async def test_names_change_handles_stay_and_the_admins_follow(admin, staff) -> None:
+    await admin.ask(CREATE, name="Shop")
+    changed = (await admin.ask(UPDATE, h="shop", i={"displayName": " Store ", "description": "Sells"}))["updateProject"]
+    assert changed == {"handle": "shop", "displayName": "Store", "description": "Sells"}
+    assert (await admins_of(admin, "shop"))["name"] == "Store Admins"
+    assert (await admin.ask(UPDATE, h="shop", i={"description": None}))["updateProject"] == changed
+    records = [record for record in await staff.audit() if record["action"] == "project.update"]
+    assert [(json.loads(each["before"]), json.loads(each["after"])) for each in records] == [
+        ({"description": "", "displayName": "Shop"}, {"description": "Sells", "displayName": "Store"})
+    ]
+    assert (await refused(admin, UPDATE, h="shop", i={"displayName": ""}))["field"] == "displayName"
+    assert (await refused(admin, UPDATE, h="nowhere", i={}))["code"] == "NOT_FOUND"
+
+
+async def test_who_changes_whether_it_is_critical_must_manage_both(admin, staff) -> None:
+    await staff.holder("dev", "ENVIRONMENT_MGT_MANAGE_NONPROD")
+    async with staff.signed_in("dev") as person:
+        renamed = await person.ask(UPDATE_ENVIRONMENT, h="dev", i={"displayName": "Try it"})
+        assert renamed["updateEnvironment"] == {"displayName": "Try it", "critical": False}
+        for handle, wanted in (
+            ("dev", {"critical": True}),
+            ("prod", {"critical": False}),
+            ("prod", {"displayName": "P"}),
+        ):
+            assert (await staff.refusal(person, UPDATE_ENVIRONMENT, h=handle, i=wanted))[0] == "NOT_PERMITTED"
+    made = await admin.ask(UPDATE_ENVIRONMENT, h="prod", i={"critical": False})
+    assert made["updateEnvironment"] == {"displayName": "Production", "critical": False}
+
+
+async def test_a_handle_that_was_taken_after_it_was_found_free_is_a_conflict(admin, monkeypatch) -> None:
+    from pilothouse.storage import tenancy
+
+    await admin.ask(CREATE, name="Shop")
+    monkeypatch.setattr(
+        tenancy, "find_project", lambda *_args: None
+    )  # as another process's uncommitted row is not seen
+    assert (await refused(admin, CREATE, name="Shop"))["code"] == "CONFLICT"
+
+
+async def test_every_place_tells_what_the_caller_may_do_there(admin, staff) -> None:
+    await staff.project("Shop", "One")
+    await staff.project("Other", "Two")
+    await staff.holder("lead", "PROJECT_MGT_MANAGE", "INTEGRATION_MGT_EDIT", project="shop")
+    query = """{ organization { permissions } projects { nodes { handle permissions } }
+        integrations { nodes { handle permissions } } environments { nodes { handle permissions } } }"""
+    manage = ["PROJECT_MGT_EDIT", "PROJECT_MGT_MANAGE", "PROJECT_MGT_VIEW"]
+    held = sorted(["INTEGRATION_MGT_EDIT", "INTEGRATION_MGT_VIEW", *manage])
+    async with staff.signed_in("lead") as person:
+        seen = await person.ask(query)
+        assert seen["organization"]["permissions"] == []
+        assert seen["projects"]["nodes"] == [{"handle": "shop", "permissions": held}]
+        assert seen["integrations"]["nodes"] == [{"handle": "one", "permissions": held}]
+        assert [node["permissions"] for node in seen["environments"]["nodes"]] == [[], []]
+    everything = (await admin.ask(query))["organization"]["permissions"]
+    assert len(everything) == 20
+
+
+IDS = st.sampled_from(["a", "b", None])
+PLACES = st.builds(Place, project_id=IDS, integration_id=IDS, environment_id=IDS).filter(
+    lambda place: place.project_id is not None or place.integration_id is None
+)
+
+
+@given(st.lists(PLACES, max_size=4), PLACES)
+def test_the_quick_look_up_of_a_place_tells_what_covers_it(scopes: list, place: Place) -> None:
+    reach = Reach(scopes)
+    ids = (place.project_id or "", place.integration_id or "", place.environment_id or "")
+    assert reach.holds(*ids) == reach.covers(place)

@@ -167,10 +167,11 @@ def _among(chosen: Sequence[int], found: Sequence[int]) -> ColumnElement[bool]:
 def _found_by(search: str | None) -> ColumnElement[bool]:
     if not search:
         return true()
-    r = runtime_reports.c
+    report = runtime_reports.alias("report")  # the list may join the reports, too
     hostname = (
-        select(func.json_extract(cast(r.document, Text), "$.node.hostname"))
-        .where(r.runtime_key == runtimes.c.key)
+        select(func.json_extract(cast(report.c.document, Text), "$.node.hostname"))
+        .where(report.c.runtime_key == runtimes.c.key)
+        .correlate(runtimes)
         .scalar_subquery()
     )
     return matches(search, runtimes.c.name, runtimes.c.runtime_id, hostname)
