@@ -4,6 +4,7 @@ import tailwindcss from '@tailwindcss/vite'
 import react from '@vitejs/plugin-react'
 import type { Plugin } from 'vite'
 import { defineConfig } from 'vitest/config'
+import { manifest } from './scripts/persisted.mjs'
 
 const CONTROL_PLANE = process.env.PILOTHOUSE_URL ?? 'https://localhost:9446'
 
@@ -23,10 +24,28 @@ function mockWorker(): Plugin {
   }
 }
 
+/** Writes down beside the build which queries it sends, by their digests. */
+function persistedQueries(): Plugin {
+  return {
+    name: 'persisted-queries',
+    apply: 'build',
+    generateBundle() {
+      this.emitFile({ type: 'asset', fileName: 'persisted.json', source: JSON.stringify(manifest()) })
+    },
+  }
+}
+
 export default defineConfig(({ mode }) => ({
-  plugins: [react(), tailwindcss(), mode === 'mock' ? mockWorker() : null],
+  plugins: [react(), tailwindcss(), persistedQueries(), mode === 'mock' ? mockWorker() : null],
   resolve: { alias: { '@': fileURLToPath(new URL('./src', import.meta.url)) } },
-  build: { chunkSizeWarningLimit: 700, target: 'es2023', assetsInlineLimit: 0, modulePreload: { polyfill: false } },
+  build: {
+    chunkSizeWarningLimit: 1_200,
+    target: 'es2023',
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    // GraphiQL is a page of its own; the demo without a control plane has none.
+    rolldownOptions: { input: mode === 'mock' ? ['index.html'] : ['index.html', 'graphiql.html'] },
+  },
   server: {
     host: '127.0.0.1',
     fs: { allow: ['..'] },

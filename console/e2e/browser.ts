@@ -28,6 +28,9 @@ export type Stage = { open: (options?: OpenOptions) => Promise<Actor>; close: ()
 export type Actor = { page: Page; complaints: string[]; leave: () => Promise<void> }
 export type OpenOptions = {
   signedIn?: boolean
+  /** Whose session it is; the Super Admin's unless told. */
+  as?: string
+  methods?: { password: boolean; oidc: { displayName: string } | null }
   theme?: 'light' | 'dark'
   viewport?: { width: number; height: number }
 }
@@ -52,11 +55,13 @@ async function open(context: BrowserContext, options: OpenOptions = {}): Promise
   await page.setViewportSize(options.viewport ?? { width: 1440, height: 900 })
   await page.emulateMedia({ colorScheme: options.theme ?? 'light' })
   await page.addInitScript(
-    ([signedIn]) => {
+    ({ username, methods }) => {
       globalThis.mockQuiet = true
-      if (signedIn && sessionStorage.getItem('mock.signed-in') === null) sessionStorage.setItem('mock.signed-in', 'yes')
+      globalThis.mockMethods = methods
+      if (username && sessionStorage.getItem('mock.signed-in') === null)
+        sessionStorage.setItem('mock.signed-in', username)
     },
-    [options.signedIn ?? true],
+    { username: (options.signedIn ?? true) ? (options.as ?? 'admin') : '', methods: options.methods },
   )
   const complaints: string[] = []
   page.on('pageerror', (error) => complaints.push(String(error)))

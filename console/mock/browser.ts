@@ -1,4 +1,5 @@
 import { setupWorker } from 'msw/browser'
+import type { Levers } from './auth'
 import { Db, iso } from './db'
 import { makeMock, type Session } from './handlers'
 import { liveOn } from './life'
@@ -6,27 +7,33 @@ import { makeRuntime } from './seed'
 
 const KEY = 'mock.signed-in'
 const session: Session = {
-  get: () => sessionStorage.getItem(KEY) === 'yes',
-  set: (signedIn) => sessionStorage.setItem(KEY, signedIn ? 'yes' : 'no'),
+  get: () => sessionStorage.getItem(KEY) ?? '',
+  set: (username) => sessionStorage.setItem(KEY, username),
 }
 
 declare global {
   /** Levers for the stories: `quiet` before the start, the others afterwards. */
   var mockQuiet: boolean | undefined
+  var mockMethods: Levers['methods'] | undefined
   var mock:
     | {
         cutLines: (forMs?: number) => void
         silence: (id: string) => void
         register: (name: string) => void
         empty: () => void
-        expire: () => void
+        /** Ends the access, or with `true` the whole session. */
+        expire: (whole?: boolean) => void
+        refreshes: () => number
+        refusedChanges: () => string[]
+        tamper: (record: number) => void
       }
     | undefined
 }
 
 export async function startMock(): Promise<void> {
   const db = new Db()
-  const { handlers, cutLines } = makeMock(db, session)
+  const { handlers, cutLines, state } = makeMock(db, session)
+  if (globalThis.mockMethods) state.methods = globalThis.mockMethods
   await setupWorker(...handlers).start({ quiet: true, onUnhandledRequest: 'bypass' })
   if (!globalThis.mockQuiet) liveOn(db)
   globalThis.mock = {
@@ -46,6 +53,14 @@ export async function startMock(): Promise<void> {
       db.changed('REGISTERED', runtime)
     },
     empty: () => db.runtimes.splice(0),
-    expire: () => session.set(false),
+    expire: (whole = false) => {
+      state.accessEnded = true
+      state.sessionEnded = whole
+    },
+    refreshes: () => state.refreshes,
+    refusedChanges: () => db.refusedChanges,
+    tamper: (record) => {
+      db.tampered = record
+    },
   }
 }

@@ -1,6 +1,8 @@
 import type * as api from '../src/api/generated/schema'
+import { eventOf, seedEvents } from './audit'
 import { type CommandRecord, Desk } from './desk'
 import { allArtifacts } from './observe'
+import { People } from './people'
 import { secretsOf, seedEnvironments, seedProjects, seedRuntimes } from './seed'
 
 /** What the mock stores of a runtime; status, its reason, changes and counts are computed when read, as the server does. */
@@ -18,6 +20,7 @@ export type RuntimeRecord = Omit<
   | 'status'
   | 'statusReason'
   | 'statusSince'
+  | 'permissions'
   | 'serviceCount'
   | 'listenerCount'
 > & {
@@ -53,6 +56,13 @@ export class Db {
   secrets: SecretRecord[]
   readonly refusals: api.Refusal[]
   readonly desk: Desk
+  readonly people = new People()
+  /** Newest first. */
+  readonly events: api.Event[]
+  /** The number of a record that somebody tampered with. */
+  tampered: number | null = null
+  /** Changes that somebody asked for and may not make: a console that tells the truth makes none. */
+  readonly refusedChanges: string[] = []
   sequence = 1_000
   readonly changes: api.RuntimeChange[] = []
   private readonly listeners = new Set<(change: api.RuntimeChange) => void>()
@@ -64,6 +74,7 @@ export class Db {
     this.runtimes = seedRuntimes(this)
     this.secrets = secretsOf(this)
     this.desk = new Desk(this)
+    this.events = seedEvents(this)
     this.refusals = [
       {
         at: iso(-95),
@@ -115,6 +126,8 @@ export class Db {
       command: command && this.desk.view(command),
     } as unknown as api.RuntimeChange
     this.changes.push(change)
+    const event = record && eventOf(kind, record as unknown as api.RuntimeRef, this.sequence)
+    if (event) this.events.unshift(event)
     for (const listener of this.listeners) listener(change)
   }
 }
@@ -167,6 +180,11 @@ export function viewRuntime(record: RuntimeRecord, db: Db) {
         page,
       ),
     changes: db.desk.changesOf(record),
+    permissions: db.people.permissionsIn({
+      project: record.project.handle,
+      integration: record.integration.handle,
+      environment: record.environment.handle,
+    }),
     commands: (page: PageArguments) => connection(db.desk.commandsOf({ runtime: record.id }), page),
     movedTo: null,
   }

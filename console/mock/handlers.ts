@@ -3,45 +3,58 @@ import { HttpResponse, http } from 'msw'
 import sdl from '../../contracts/schema.graphql?raw'
 import type * as api from '../src/api/generated/schema'
 import { API } from '../src/util/paths'
+import { wantsEvent } from './audit'
+import { authHandlers, type Levers, levers, type Session } from './auth'
 import type { Db } from './db'
+import { guarded } from './guard'
 import { filterRuntimes, makeRoot } from './resolvers'
 
-/** Whether somebody is signed in outlives a reload of the page, as a cookie would. */
-export type Session = { get: () => boolean; set: (signedIn: boolean) => void }
-/** Everyone's password in the mock; the user `locked` is told to wait. */
-export const PASSWORD = 'pilothouse'
-const LOCKED_USER = 'locked'
-const WAIT_S = 30
+export { PASSWORD, type Session } from './auth'
 
-export type Mock = { handlers: ReturnType<typeof http.post>[]; cutLines: (forMs?: number) => void }
+export type Mock = { handlers: ReturnType<typeof http.post>[]; cutLines: (forMs?: number) => void; state: Levers }
+
+type Asked = {
+  query?: string
+  variables: Record<string, unknown>
+  extensions?: { persistedQuery: { sha256Hash: string } }
+}
 
 /** The API on msw: the contract's own schema runs against the database in memory, so the mock cannot drift in shape. */
 export function makeMock(db: Db, session: Session): Mock {
   const schema = buildSchema(sdl)
-  const root = makeRoot(db)
+  const root = guarded(db, schema, makeRoot(db))
+  const state = levers()
+  const known = new Map<string, string>()
   const lines = new Set<() => void>()
   let downUntil = 0
 
   const notSignedIn = () =>
     HttpResponse.json({ code: 'NOT_SIGNED_IN', message: 'Nobody is signed in.', fix: 'Sign in.' }, { status: 401 })
 
-  const stream = (document: DocumentNode, variables: Record<string, unknown>) => {
+  const changeFor = (change: api.RuntimeChange, variables: Record<string, unknown>) => {
     const filter = (variables.filter ?? null) as api.RuntimeFilter | null
+    const { runtime } = change
+    const isWanted =
+      !runtime || filterRuntimes({ runtimes: [runtime], people: db.people } as unknown as Db, filter).length > 0
+    return isWanted ? { runtimeChanged: change } : undefined
+  }
+  const eventFor = ({ sequence }: api.RuntimeChange, variables: Record<string, unknown>) => {
+    const event = db.events.find((each) => each.sequence === sequence)
+    const isWanted = event && wantsEvent(event, variables.filter as api.EventFilter | null)
+    return isWanted ? { eventHappened: { sequence, resync: false, event } } : undefined
+  }
+
+  const stream = (document: DocumentNode, variables: Record<string, unknown>) => {
+    const isEvents = JSON.stringify(document.definitions[0]).includes('eventHappened')
     const after = Number(variables.after ?? 0)
     let stop = () => {}
     const encoder = new TextEncoder()
     const body = new ReadableStream<Uint8Array>({
       start(controller) {
         const send = (change: api.RuntimeChange) => {
-          const runtime = change.runtime
-          const wanted = !runtime || filterRuntimes({ runtimes: [runtime] } as unknown as Db, filter).length > 0
-          if (!wanted) return
-          const answer = executeSync({
-            schema,
-            document,
-            rootValue: { runtimeChanged: change },
-            variableValues: variables,
-          })
+          const rootValue = isEvents ? eventFor(change, variables) : changeFor(change, variables)
+          if (!rootValue) return
+          const answer = executeSync({ schema, document, rootValue, variableValues: variables })
           controller.enqueue(encoder.encode(`event: next\ndata: ${JSON.stringify(answer)}\n\n`))
         }
         const alive = setInterval(() => controller.enqueue(encoder.encode(': alive\n\n')), 15_000)
@@ -67,9 +80,27 @@ export function makeMock(db: Db, session: Session): Mock {
   const handlers = [
     http.post(API.graphql, async ({ request }) => {
       if (!session.get()) return notSignedIn()
-      const { query, variables } = (await request.json()) as { query: string; variables: Record<string, unknown> }
+      if (state.accessEnded || state.sessionEnded)
+        return HttpResponse.json(
+          { code: 'SESSION_EXPIRED', message: 'The access has ended.', fix: 'Refresh the session.' },
+          { status: 401 },
+        )
       if (Date.now() < downUntil)
         return HttpResponse.json({ code: 'UNAVAILABLE', message: 'The control plane is restarting.' }, { status: 503 })
+      db.people.viewer = session.get()
+      if (db.people.me.state === 'MUST_CHANGE_PASSWORD')
+        return HttpResponse.json(
+          { code: 'PASSWORD_CHANGE_REQUIRED', message: 'The password must be changed.', fix: 'Change it.' },
+          { status: 403 },
+        )
+      const { query: text, variables, extensions } = (await request.json()) as Asked
+      const hash = extensions?.persistedQuery.sha256Hash
+      if (hash && text) known.set(hash, text)
+      const query = text ?? known.get(hash ?? '')
+      if (!query) {
+        const error = { message: 'No query is known.', extensions: { code: 'PERSISTED_QUERY_NOT_FOUND' } }
+        return HttpResponse.json({ errors: [error] }, { status: 404 })
+      }
       const document = parse(query)
       const errors = validate(schema, document)
       if (errors.length > 0) return HttpResponse.json({ errors }, { status: 400 })
@@ -78,34 +109,11 @@ export function makeMock(db: Db, session: Session): Mock {
       }
       return HttpResponse.json(await execute({ schema, document, rootValue: root, variableValues: variables }))
     }),
-    http.post(API.signIn, async ({ request }) => {
-      const { username, password } = (await request.json()) as { username: string; password: string }
-      if (username === LOCKED_USER) {
-        const refusal = {
-          code: 'TOO_MANY_ATTEMPTS',
-          message: 'Too many attempts to sign in.',
-          fix: 'Wait before the next one.',
-        }
-        return HttpResponse.json(refusal, { status: 429, headers: { 'Retry-After': String(WAIT_S) } })
-      }
-      if (password !== PASSWORD) {
-        const refusal = {
-          code: 'SIGN_IN_REFUSED',
-          message: 'Username or password is wrong.',
-          fix: 'Check both and try again.',
-        }
-        return HttpResponse.json(refusal, { status: 401 })
-      }
-      session.set(true)
-      return HttpResponse.json({ username, displayName: 'Administrator' })
-    }),
-    http.post(API.signOut, () => {
-      session.set(false)
-      return new HttpResponse(null, { status: 204 })
-    }),
+    ...authHandlers(db, session, state),
   ]
   return {
     handlers,
+    state,
     cutLines: (forMs = 0) => {
       downUntil = Date.now() + forMs
       for (const cut of [...lines]) cut()

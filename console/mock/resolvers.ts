@@ -1,29 +1,31 @@
 import type * as api from '../src/api/generated/schema'
 import { deriveHandle } from '../src/util/handle'
-import { connection, countsOf, type Db, type IntegrationRecord, iso, type PageArguments, viewRuntime } from './db'
+import { accessRoot, sorted } from './access'
+import { auditRoot } from './audit'
+import { changingRoot } from './changing'
+import {
+  connection,
+  countsOf,
+  type Db,
+  type IntegrationRecord,
+  iso,
+  type PageArguments,
+  verdict,
+  viewRuntime,
+} from './db'
 import { refuse } from './refuse'
 import { secretsRoot } from './secrets'
+import { selfRoot } from './self'
 import { steeringRoot } from './steering'
 
 /** A project with this handle cannot be made: the way to see a failing server. */
 const BROKEN = 'broken'
 
-const ALL: api.Permission[] = [
-  'SIGNED_IN',
-  'INTEGRATION_MGT_VIEW',
-  'INTEGRATION_MGT_EDIT',
-  'INTEGRATION_MGT_MANAGE',
-  'ENVIRONMENT_MGT_MANAGE',
-  'ENVIRONMENT_MGT_MANAGE_NONPROD',
-  'PROJECT_MGT_VIEW',
-  'PROJECT_MGT_EDIT',
-  'PROJECT_MGT_MANAGE',
-]
-
 type Search = { search?: string | null }
 const found = (search: string | null | undefined, item: { handle: string; displayName: string }) =>
   !search || `${item.displayName} ${item.handle}`.toLowerCase().includes(search.toLowerCase())
-const byName = (a: { displayName: string }, b: { displayName: string }) => a.displayName.localeCompare(b.displayName)
+type Sorting = { sort?: api.Sort | null }
+const named = ({ displayName: name, createdAt }: { displayName: string; createdAt: string }) => ({ name, createdAt })
 
 export function filterRuntimes(db: Db, filter: api.RuntimeFilter | null | undefined) {
   return db.runtimes.filter(
@@ -31,24 +33,41 @@ export function filterRuntimes(db: Db, filter: api.RuntimeFilter | null | undefi
       (!filter?.environment || runtime.environment.handle === filter.environment) &&
       (!filter?.project || runtime.project.handle === filter.project) &&
       (!filter?.integration || runtime.integration.handle === filter.integration) &&
+      (!filter?.type || runtime.type === filter.type) &&
+      (!filter?.statuses?.length || filter.statuses.includes(verdict(runtime).status)) &&
+      (!filter?.search ||
+        `${runtime.name} ${runtime.runtimeId} ${runtime.node.hostname}`
+          .toLowerCase()
+          .includes(filter.search.toLowerCase())) &&
+      db.people.holds('INTEGRATION_MGT_VIEW', {
+        project: runtime.project.handle,
+        integration: runtime.integration.handle,
+        environment: runtime.environment.handle,
+      }) &&
       (!filter?.secretKeyId || runtime.secretKeyId === filter.secretKeyId),
   )
 }
 
 export function makeRoot(db: Db) {
+  const { people } = db
+  const sees = (place: { project: string; integration?: string }) =>
+    people.somewhere(place.integration ? 'INTEGRATION_MGT_VIEW' : 'PROJECT_MGT_VIEW', place)
   const project = (record: (typeof db.projects)[number]) => ({
     ...record,
     integrationCount: db.integrations.filter((each) => each.project === record.handle).length,
     runtimes: countsOf(filterRuntimes(db, { project: record.handle })),
+    permissions: people.permissionsIn({ project: record.handle }),
   })
   const integration = (record: IntegrationRecord) => ({
     ...record,
     project: db.projects.find((each) => each.handle === record.project),
     runtimes: countsOf(filterRuntimes(db, { project: record.project, integration: record.handle })),
+    permissions: people.permissionsIn({ project: record.project, integration: record.handle }),
   })
   const environment = (record: (typeof db.environments)[number]) => ({
     ...record,
     runtimes: countsOf(filterRuntimes(db, { environment: record.handle })),
+    permissions: people.permissionsIn({ environment: record.handle }),
   })
   const taken = (kind: api.HandleKind, handle: string, inProject?: string | null) =>
     kind === 'PROJECT'
@@ -73,13 +92,20 @@ export function makeRoot(db: Db) {
     `${a.name ?? ''} ${a.id}` < `${b.name ?? ''} ${b.id}` ? -1 : 1
 
   return {
-    viewer: () => ({ username: 'admin', displayName: 'Administrator', permissions: ALL }),
+    viewer: () => ({
+      ...people.me,
+      permissions: people.everything(),
+      groups: people.groupsOf(people.me.id),
+      method: people.me.issuer === 'password' ? 'password' : 'oidc',
+      mustChangePassword: people.me.state === 'MUST_CHANGE_PASSWORD',
+    }),
     organization: () => ({
       handle: 'default',
       displayName: 'Acme',
       projectCount: db.projects.length,
       integrationCount: db.integrations.length,
-      runtimes: countsOf(db.runtimes),
+      runtimes: countsOf(filterRuntimes(db, null)),
+      permissions: people.permissionsIn({}),
     }),
     controlPlane: () => ({
       version: '0.1.0-mock',
@@ -90,25 +116,37 @@ export function makeRoot(db: Db) {
     environments: (page: PageArguments) => connection(db.environments.map(environment), page),
     environment: ({ handle }: { handle: string }) =>
       db.environments.map(environment).find((each) => each.handle === handle),
-    projects: ({ search, ...page }: Search & PageArguments) =>
+    projects: ({ search, sort, ...page }: Search & Sorting & PageArguments) =>
       connection(
-        db.projects
-          .filter((each) => found(search, each))
-          .sort(byName)
-          .map(project),
+        sorted(
+          db.projects.filter((each) => found(search, each) && sees({ project: each.handle })),
+          sort,
+          named,
+        ).map(project),
         page,
       ),
     project: ({ handle }: { handle: string }) =>
-      db.projects.map(project).find((each) => each.handle === handle) ?? null,
-    integrations: ({ project: inProject, search, ...page }: Search & PageArguments & { project?: string | null }) => {
+      db.projects.filter((each) => each.handle === handle && sees({ project: handle })).map(project)[0] ?? null,
+    integrations: ({
+      project: inProject,
+      runtimeType,
+      search,
+      sort,
+      ...page
+    }: Search & Sorting & PageArguments & { project?: string | null; runtimeType?: api.RuntimeType | null }) => {
       const members = db.integrations.filter(
-        (each) => (!inProject || each.project === inProject) && found(search, each),
+        (each) =>
+          (!inProject || each.project === inProject) &&
+          (!runtimeType || each.runtimeType === runtimeType) &&
+          found(search, each) &&
+          sees({ project: each.project, integration: each.handle }),
       )
-      return connection(members.sort(byName).map(integration), page)
+      return connection(sorted(members, sort, named).map(integration), page)
     },
     integration: (key: { project: string; handle: string }) =>
       db.integrations
         .filter((each) => each.project === key.project && each.handle === key.handle)
+        .filter((each) => sees({ project: each.project, integration: each.handle }))
         .map(integration)[0] ?? null,
     runtimes: ({ filter, ...page }: { filter?: api.RuntimeFilter | null } & PageArguments) => ({
       ...connection(
@@ -120,9 +158,15 @@ export function makeRoot(db: Db) {
       sequence: db.sequence,
     }),
     runtime: ({ id }: { id: string }) =>
-      db.runtimes.filter((each) => each.id === id).map((each) => viewRuntime(each, db))[0] ?? null,
+      filterRuntimes(db, null)
+        .filter((each) => each.id === id)
+        .map((each) => viewRuntime(each, db))[0] ?? null,
     ...secretsRoot(db),
     ...steeringRoot(db),
+    ...accessRoot(db),
+    ...selfRoot(db),
+    ...auditRoot(db),
+    ...changingRoot(db),
     refusals: () => db.refusals,
     handleAvailability: ({
       kind,
@@ -145,7 +189,7 @@ export function makeRoot(db: Db) {
       const handle = newHandle('PROJECT', input)
       if (handle === BROKEN) refuse('INTERNAL', 'The database did not answer.', { fix: 'Try again in a minute.' })
       const { displayName, description } = input
-      const made = { handle, displayName, description: description ?? '', createdAt: iso(0), createdBy: 'admin' }
+      const made = { handle, displayName, description: description ?? '', createdAt: iso(0), createdBy: people.viewer }
       db.projects.push(made)
       return project(made)
     },
@@ -157,7 +201,7 @@ export function makeRoot(db: Db) {
         displayName,
         description: description ?? '',
         createdAt: iso(0),
-        createdBy: 'admin',
+        createdBy: people.viewer,
         runtimeType,
         project: input.project,
       }

@@ -4,7 +4,9 @@ import { RouterProvider } from '@tanstack/react-router'
 import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
 import { asProblem } from './api/problem'
-import { whenSignedOut } from './api/request'
+import { viewerQuery } from './api/queries'
+import { whenPasswordDue, whenSignedOut } from './api/request'
+import { plan } from './api/session'
 import { makeRouter, setRouter } from './routes'
 import { PATH, to } from './util/paths'
 
@@ -26,9 +28,19 @@ setRouter(router)
 
 whenSignedOut(() => {
   if (router.state.location.pathname === PATH.signIn) return
+  // Who was in is told that it ended; who comes anew is only asked who they are.
+  const wasIn = client.getQueryData(viewerQuery.queryKey) !== undefined
   const target = router.state.location.href
-  void router.navigate(to.signIn(target)).then(() => client.clear())
+  void router.navigate(to.signIn(target, wasIn ? 'SESSION_ENDED' : undefined)).then(() => client.clear())
 })
+whenPasswordDue(() => {
+  if (router.state.location.pathname === PATH.password) return
+  void router.navigate(to.password(router.state.location.href)).then(() => client.clear())
+})
+plan()
+// Tabs that slept, and tabs whose neighbour renewed, plan anew.
+document.addEventListener('visibilitychange', () => !document.hidden && plan())
+globalThis.addEventListener('storage', () => plan())
 
 const root = document.getElementById('root')
 if (root) {

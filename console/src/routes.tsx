@@ -37,6 +37,13 @@ const signIn = createRoute({
   component: lazyRouteComponent(() => import('./pages/sign-in'), 'SignInPage'),
 })
 
+const password = createRoute({
+  getParentRoute: () => root,
+  path: PATH.password,
+  validateSearch: search.signIn,
+  component: lazyRouteComponent(() => import('./pages/account/password-page'), 'PasswordPage'),
+})
+
 const shell = createRoute({
   getParentRoute: () => root,
   id: 'shell',
@@ -45,7 +52,9 @@ const shell = createRoute({
     try {
       await context.client.ensureQueryData(viewerQuery)
     } catch (error) {
-      if (asProblem(error).notSignedIn) throw redirect(to.signIn(location.href))
+      const problem = asProblem(error)
+      if (problem.notSignedIn) throw redirect(to.signIn(location.href))
+      if (problem.code === 'PASSWORD_CHANGE_REQUIRED') throw redirect(to.password(location.href))
       throw error
     }
   },
@@ -108,6 +117,7 @@ const pages = [
   createRoute({
     ...page,
     path: PATH.integration,
+    validateSearch: search.list,
     component: lazyRouteComponent(() => import('./pages/integration'), 'IntegrationPage'),
   }),
   createRoute({
@@ -140,12 +150,99 @@ const pages = [
     validateSearch: search.secrets,
     component: lazyRouteComponent(() => import('./pages/secrets/index'), 'OrganizationSecretsPage'),
   }),
+  createRoute({
+    ...page,
+    path: PATH.integrationArtifacts,
+    validateSearch: search.merged,
+    component: lazyRouteComponent(() => import('./pages/merged/index'), 'MergedPage'),
+  }),
+  createRoute({
+    ...page,
+    path: PATH.integrationEvents,
+    validateSearch: search.events,
+    component: lazyRouteComponent(() => import('./pages/events/index'), 'IntegrationEventsPage'),
+  }),
+  createRoute({
+    ...page,
+    path: PATH.runtimeEvents,
+    validateSearch: search.events,
+    component: lazyRouteComponent(() => import('./pages/events/index'), 'RuntimeEventsPage'),
+  }),
+  createRoute({
+    ...page,
+    path: PATH.events,
+    validateSearch: search.events,
+    component: lazyRouteComponent(() => import('./pages/events/index'), 'EventsPage'),
+  }),
+  createRoute({
+    ...page,
+    path: PATH.audit,
+    validateSearch: search.audit,
+    component: lazyRouteComponent(() => import('./pages/audit/index'), 'AuditPage'),
+  }),
+  createRoute({
+    ...page,
+    path: PATH.profile,
+    component: lazyRouteComponent(() => import('./pages/account/profile'), 'ProfilePage'),
+  }),
+  createRoute({
+    ...page,
+    path: PATH.device,
+    validateSearch: search.device,
+    component: lazyRouteComponent(() => import('./pages/account/device'), 'DevicePage'),
+  }),
+  createRoute({
+    ...page,
+    path: PATH.users,
+    validateSearch: search.users,
+    component: lazyRouteComponent(() => import('./pages/access/users'), 'UsersPage'),
+  }),
+  createRoute({
+    ...page,
+    path: PATH.user,
+    component: lazyRouteComponent(() => import('./pages/access/user'), 'UserPage'),
+  }),
+  createRoute({
+    ...page,
+    path: PATH.groups,
+    validateSearch: search.list,
+    component: lazyRouteComponent(() => import('./pages/access/groups'), 'GroupsPage'),
+  }),
+  createRoute({
+    ...page,
+    path: PATH.group,
+    validateSearch: search.members,
+    component: lazyRouteComponent(() => import('./pages/access/group'), 'GroupPage'),
+  }),
+  createRoute({
+    ...page,
+    path: PATH.roles,
+    validateSearch: search.roles,
+    component: lazyRouteComponent(() => import('./pages/access/roles'), 'RolesPage'),
+  }),
+  createRoute({
+    ...page,
+    path: PATH.role,
+    component: lazyRouteComponent(() => import('./pages/access/role'), 'RolePage'),
+  }),
+  createRoute({
+    ...page,
+    path: PATH.sso,
+    validateSearch: search.list,
+    component: lazyRouteComponent(() => import('./pages/access/sso'), 'SsoPage'),
+  }),
+  createRoute({
+    ...page,
+    path: PATH.whoMay,
+    validateSearch: search.whoMay,
+    component: lazyRouteComponent(() => import('./pages/access/who-may'), 'WhoMayPage'),
+  }),
   createRoute({ ...page, path: PATH.anywhere, component: () => <Missing /> }),
 ] as const
 
 export const makeRouter = (client: QueryClient) =>
   createRouter({
-    routeTree: root.addChildren([signIn, shell.addChildren(pages)]),
+    routeTree: root.addChildren([signIn, password, shell.addChildren(pages)]),
     context: { client },
     defaultPreload: 'intent',
     defaultErrorComponent: Broken,

@@ -63,20 +63,27 @@ export const integrationQuery = (project: string, handle: string) =>
     queryFn: async ({ signal }) => (await graphql(doc.IntegrationDocument, { project, handle }, signal)).integration,
   })
 
-export const projectsQuery = (search: string, first = PAGE_SIZE) =>
+export const projectsQuery = (search: string, first = PAGE_SIZE, sort: doc.Sort | null = null) =>
   infiniteQueryOptions({
-    queryKey: ['counts', 'projects', search, first],
+    queryKey: ['counts', 'projects', search, first, sort],
     queryFn: async ({ signal, pageParam }) =>
-      (await graphql(doc.ProjectsDocument, { search: search || null, first, after: pageParam }, signal)).projects,
+      (await graphql(doc.ProjectsDocument, { search: search || null, sort, first, after: pageParam }, signal)).projects,
     initialPageParam: fromStart,
     getNextPageParam: nextCursor,
   })
 
-export const integrationsQuery = (project: string | null, search: string, first = PAGE_SIZE) =>
+type IntegrationsNarrowed = { runtimeType: doc.RuntimeType | null; sort: doc.Sort | null }
+
+export const integrationsQuery = (
+  project: string | null,
+  search: string,
+  first = PAGE_SIZE,
+  { runtimeType, sort }: IntegrationsNarrowed = { runtimeType: null, sort: null },
+) =>
   infiniteQueryOptions({
-    queryKey: ['counts', 'integrations', project, search, first],
+    queryKey: ['counts', 'integrations', project, search, first, runtimeType, sort],
     queryFn: async ({ signal, pageParam }) => {
-      const variables = { project, search: search || null, first, after: pageParam }
+      const variables = { project, runtimeType, search: search || null, sort, first, after: pageParam }
       return (await graphql(doc.IntegrationsDocument, variables, signal)).integrations
     },
     initialPageParam: fromStart,
@@ -109,6 +116,14 @@ export const runtimeQuery = (id: string, first: number) =>
   queryOptions({
     queryKey: ['runtime', id, first],
     queryFn: async ({ signal }) => (await graphql(doc.RuntimePageDocument, { id, first }, signal)).runtime,
+  })
+
+/** Whether the viewer may do something in a very place: mappings may reach one environment and not another. */
+export const mayQuery = (permission: doc.Permission, place: doc.PlaceInput) =>
+  queryOptions({
+    queryKey: ['may', permission, place],
+    queryFn: async ({ signal }) => (await graphql(doc.MayIDocument, { permission, place }, signal)).access,
+    staleTime: 60_000,
   })
 
 export type Place = { project: string; integration: string; environment: string }
@@ -191,7 +206,7 @@ export const heartbeatQuery = (id: string) =>
     refetchInterval: 5_000,
   })
 
-/** RuntimeFilter knows no status, so the overview reads one large page and picks from it; it says when there is more. */
+/** What has warnings or has stalled is no filter of the API, so the overview reads one large page and picks from it; it says when there is more. */
 export const notWellQuery = queryOptions({
   queryKey: ['counts', 'not-well'],
   queryFn: async ({ signal }) => {

@@ -1,13 +1,18 @@
-import { strings } from '@/strings/common'
-import { learnSkew } from '@/util/clock'
+import type { DocumentTypeDecoration } from '@graphql-typed-document-node/core'
 import { API } from '@/util/paths'
-import type { TypedDocumentString } from './generated/operations'
+import { bodyOf, NOT_KNOWN } from './persisted'
 import { ApiProblem, type Refused } from './problem'
+import { problemOf, readJson, send } from './send'
+import { withRenewal } from './session'
 
 type GraphqlError = { message: string; extensions?: { code?: string; field?: string; fix?: string } }
-type GraphqlAnswer<Result> = { data?: Result | null; errors?: GraphqlError[] }
+type GraphqlAnswer<Result> = { data?: Result | null; errors?: GraphqlError[]; code?: string }
+
+/** Documents of every generated file are alike. */
+export type Document<Result, Variables> = DocumentTypeDecoration<Result, Variables> & { toString: () => string }
 
 let onSignedOut: () => void = () => undefined
+let onPasswordDue: () => void = () => undefined
 
 /** What happens when any answer says 401; the application sets it once. */
 export function whenSignedOut(action: () => void): void {
@@ -18,41 +23,9 @@ export function signedOut(): void {
   onSignedOut()
 }
 
-async function send(path: string, body: unknown, signal?: AbortSignal): Promise<Response> {
-  try {
-    const response = await fetch(path, {
-      method: 'POST',
-      credentials: 'same-origin',
-      headers: { 'Content-Type': 'application/json', Accept: 'application/json' },
-      body: JSON.stringify(body),
-      ...(signal ? { signal } : {}),
-    })
-    learnSkew(response.headers.get('Date'))
-    return response
-  } catch (error) {
-    if (signal?.aborted) throw error
-    throw new ApiProblem(0, [{ code: 'UNREACHABLE', ...strings.unreachable }])
-  }
-}
-
-async function readJson(response: Response): Promise<unknown> {
-  try {
-    return await response.json()
-  } catch {
-    return undefined
-  }
-}
-
-export function problemOf(response: Response, body: unknown): ApiProblem {
-  const retryAfter = Number(response.headers.get('Retry-After'))
-  const stated = body as Partial<Refused> | undefined
-  const refused: Refused = {
-    code: stated?.code ?? `HTTP_${response.status}`,
-    message: stated?.message ?? strings.httpFailure(response.status),
-    ...(stated?.fix ? { fix: stated.fix } : {}),
-    ...(stated?.field ? { field: stated.field } : {}),
-  }
-  return new ApiProblem(response.status, [refused], retryAfter > 0 ? retryAfter : undefined)
+/** What happens when the password must be changed first; the application sets it once. */
+export function whenPasswordDue(action: () => void): void {
+  onPasswordDue = action
 }
 
 export function refusalsOf(errors: GraphqlError[]): Refused[] {
@@ -64,29 +37,37 @@ export function refusalsOf(errors: GraphqlError[]): Refused[] {
   }))
 }
 
+function isNotKnown(answer: GraphqlAnswer<unknown> | undefined): boolean {
+  return answer?.code === NOT_KNOWN || answer?.errors?.[0]?.extensions?.code === NOT_KNOWN
+}
+
+/** Sends a document by its digest, and with its text when the control plane is of another version and does not know it. */
+export async function sendDocument(
+  text: string,
+  variables: unknown,
+  post: (body: unknown) => Promise<Response>,
+): Promise<Response> {
+  const body = await bodyOf(text, variables, false)
+  const response = await withRenewal(() => post(body))
+  if ('query' in body || response.headers.get('Content-Type')?.startsWith('text/event-stream')) return response
+  const answer = (await readJson(response.clone())) as GraphqlAnswer<unknown> | undefined
+  return isNotKnown(answer) ? post(await bodyOf(text, variables, true)) : response
+}
+
 /** Runs one query or mutation. */
 export async function graphql<Result, Variables>(
-  document: TypedDocumentString<Result, Variables>,
+  document: Document<Result, Variables>,
   variables: Variables,
   signal?: AbortSignal,
 ): Promise<Result> {
-  const response = await send(API.graphql, { query: document.toString(), variables }, signal)
+  const response = await sendDocument(document.toString(), variables, (body) => send(API.graphql, body, signal))
   const answer = (await readJson(response)) as GraphqlAnswer<Result> | undefined
   if (response.status === 401) {
     signedOut()
     throw problemOf(response, answer)
   }
+  if (response.status === 403 && answer?.code === 'PASSWORD_CHANGE_REQUIRED') onPasswordDue()
   if (answer?.errors?.length) throw new ApiProblem(response.status, refusalsOf(answer.errors))
   if (!response.ok || answer?.data == null) throw problemOf(response, answer)
   return answer.data
-}
-
-export async function signIn(username: string, password: string): Promise<void> {
-  const response = await send(API.signIn, { username, password })
-  if (!response.ok) throw problemOf(response, await readJson(response))
-}
-
-export async function signOut(): Promise<void> {
-  const response = await send(API.signOut, {})
-  if (!response.ok && response.status !== 401) throw problemOf(response, await readJson(response))
 }

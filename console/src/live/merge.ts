@@ -10,8 +10,16 @@ export function matches(filter: RuntimeFilter, runtime: RuntimeRowFragment): boo
     (!filter.environment || runtime.environment.handle === filter.environment) &&
     (!filter.project || runtime.project.handle === filter.project) &&
     (!filter.integration || runtime.integration.handle === filter.integration) &&
+    (!filter.type || runtime.type === filter.type) &&
+    (!filter.statuses?.length || filter.statuses.includes(runtime.status)) &&
+    (!filter.search || found(filter.search, runtime)) &&
     (!filter.secretKeyId || runtime.secretKeyId === filter.secretKeyId)
   )
+}
+
+/** As the server searches: name, identity and host name. */
+function found(search: string, { name, runtimeId, node }: RuntimeRowFragment): boolean {
+  return [name, runtimeId, node.hostname].join(' ').toLowerCase().includes(search.toLowerCase())
 }
 
 /** The server's order: by name, then by id; those without a name come first. */

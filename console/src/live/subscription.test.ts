@@ -1,4 +1,6 @@
-import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
+import { RuntimeChangedDocument } from '@/api/generated/operations'
+import { digestOf } from '@/api/persisted'
 import { whenSignedOut } from '@/api/request'
 import { backOff, type LineState, openLine, type RuntimeChange, SETTLED_MS, SILENCE_MS } from './subscription'
 
@@ -44,6 +46,8 @@ function listen(server: ReturnType<typeof fakeServer>) {
   return { states, changes, close, words: () => states.map((each) => each.state) }
 }
 
+// The digest is computed outside of the clock that the tests hold still.
+beforeAll(() => digestOf(RuntimeChangedDocument.toString()))
 beforeEach(() => void vi.useFakeTimers())
 afterEach(() => {
   vi.useRealTimers()

@@ -1,6 +1,7 @@
 import { RuntimeChangedDocument, type RuntimeChangedSubscription, type RuntimeFilter } from '@/api/generated/operations'
 import { ApiProblem } from '@/api/problem'
-import { problemOf, refusalsOf, signedOut } from '@/api/request'
+import { type Document, refusalsOf, sendDocument, signedOut } from '@/api/request'
+import { problemOf } from '@/api/send'
 import { EventParser } from '@/api/sse'
 import { API } from '@/util/paths'
 
@@ -11,10 +12,14 @@ export type LineState =
   | { state: 'live' }
   | { state: 'cut-off'; since: number; problem: ApiProblem | undefined }
 
-export type LineOptions = {
-  filter?: RuntimeFilter
-  after: number
-  onChange: (change: RuntimeChange) => void
+/** What every subscription tells: where it stands, and whether something was lost. */
+type Told = { sequence: number; resync: boolean }
+
+export type LineOptions<Change extends Told = RuntimeChange, Filter = RuntimeFilter> = {
+  filter?: Filter
+  /** The last change that was seen; null begins now. */
+  after: number | null
+  onChange: (change: Change) => void
   onState: (state: LineState) => void
   /** Seams for tests. */
   fetch?: typeof globalThis.fetch
@@ -36,22 +41,32 @@ export function backOff(attempt: number, random: () => number): number {
 
 /** Keeps one subscription open until it is closed, resuming after the last sequence that was seen. */
 export function openLine(options: LineOptions): () => void {
-  const line = new Line(options)
+  return openLineOf(RuntimeChangedDocument, options)
+}
+
+/** The same for any subscription of one field that takes a filter and where to go on. */
+export function openLineOf<Change extends Told, Filter>(
+  document: Document<Record<string, Change>, { filter?: Filter | null; after?: number | null }>,
+  options: LineOptions<Change, NoInfer<Filter>>,
+): () => void {
+  const line = new Line<Change, Filter>(document.toString(), options)
   void line.run()
   return () => line.close()
 }
 
-class Line {
-  private after: number
+class Line<Change extends Told, Filter> {
+  private after: number | null
   private closed = false
   private attempt = 0
   private cutSince: number | undefined
   private abort = new AbortController()
   private wake: () => void = () => undefined
   private settle: ReturnType<typeof setTimeout> | undefined
-  private readonly options: LineOptions
+  private readonly text: string
+  private readonly options: LineOptions<Change, Filter>
 
-  constructor(options: LineOptions) {
+  constructor(text: string, options: LineOptions<Change, Filter>) {
+    this.text = text
     this.options = options
     this.after = options.after
   }
@@ -84,16 +99,16 @@ class Line {
   private async connect(): Promise<void> {
     this.abort = new AbortController()
     const send = this.options.fetch ?? fetch
-    const response = await send(API.graphql, {
-      method: 'POST',
-      credentials: 'same-origin',
-      headers: { 'Content-Type': 'application/json', Accept: 'text/event-stream' },
-      body: JSON.stringify({
-        query: RuntimeChangedDocument.toString(),
-        variables: { filter: this.options.filter ?? null, after: this.after },
+    const variables = { filter: this.options.filter ?? null, after: this.after }
+    const response = await sendDocument(this.text, variables, (body) =>
+      send(API.graphql, {
+        method: 'POST',
+        credentials: 'same-origin',
+        headers: { 'Content-Type': 'application/json', Accept: 'text/event-stream' },
+        body: JSON.stringify(body),
+        signal: this.abort.signal,
       }),
-      signal: this.abort.signal,
-    })
+    )
     const isStream = response.headers.get('Content-Type')?.startsWith('text/event-stream')
     if (!response.ok || !isStream || !response.body) {
       throw problemOf(response, await response.json().catch(() => undefined))
@@ -129,14 +144,14 @@ class Line {
 
   private take(text: string): void {
     const answer = JSON.parse(text) as {
-      data?: RuntimeChangedSubscription | null
+      data?: Record<string, Change> | null
       errors?: Parameters<typeof refusalsOf>[0]
     }
     if (answer.errors?.length) throw new ApiProblem(200, refusalsOf(answer.errors))
-    const change = answer.data?.runtimeChanged
+    const change = Object.values(answer.data ?? {})[0]
     if (!change) return
     // After a resync the server may count from anew, even from lower.
-    this.after = change.resync ? change.sequence : Math.max(this.after, change.sequence)
+    this.after = change.resync ? change.sequence : Math.max(this.after ?? 0, change.sequence)
     this.options.onChange(change)
     this.expectSilence()
   }

@@ -1,8 +1,11 @@
 import { useInfiniteQuery } from '@tanstack/react-query'
 import { Link, useSearch } from '@tanstack/react-router'
+import { useState } from 'react'
 import { type EnvironmentRowFragment, EnvironmentsDocument } from '@/api/generated/operations'
 import { environmentPagesQuery, PAGE_SIZE } from '@/api/queries'
 import { CreateEnvironment } from '@/forms/create-environment'
+import { changing } from '@/strings/changing'
+import { strings } from '@/strings/common'
 import { environments as words } from '@/strings/tenancy'
 import { Age } from '@/ui/age'
 import { Button } from '@/ui/button'
@@ -11,10 +14,14 @@ import { List, type ListColumn } from '@/ui/list'
 import { PageHead } from '@/ui/page'
 import { Empty } from '@/ui/states'
 import { Counts, CriticalBadge } from '@/ui/status'
+import { lazily } from '@/util/lazily'
 import { PATH, to } from '@/util/paths'
-import { useBlocked } from '@/util/permissions'
+import { managing, mayNot, useBlocked } from '@/util/permissions'
 import type { ListSearch } from '@/util/search'
 import { useSearchState } from '@/util/use-search-state'
+
+const EditDialog = lazily(async () => (await import('./changing/edit')).EditDialog)
+const RemoveDialog = lazily(async () => (await import('./changing/remove')).RemoveDialog)
 
 const columns: ListColumn<EnvironmentRowFragment>[] = [
   {
@@ -50,9 +57,11 @@ const columns: ListColumn<EnvironmentRowFragment>[] = [
 ]
 
 export function EnvironmentsPage() {
-  const { create } = useSearch({ from: `/shell${PATH.environments}` })
+  const { create, edit } = useSearch({ from: `/shell${PATH.environments}` })
   const change = useSearchState<ListSearch>()
   const query = useInfiniteQuery(environmentPagesQuery)
+  const [leaving, setLeaving] = useState<EnvironmentRowFragment>()
+  const editing = query.data?.pages.flatMap((page) => page.nodes).find((each) => each.handle === edit)
   const blocked = useBlocked()('ENVIRONMENT_MGT_MANAGE_NONPROD')
   const button = (
     <Button look="solid" blocked={blocked} onClick={() => change({ create: true })}>
@@ -73,7 +82,39 @@ export function EnvironmentsPage() {
       <List
         what={words.what}
         query={query}
-        columns={columns}
+        columns={[
+          ...columns,
+          {
+            key: 'actions',
+            title: <span className="sr-only">{words.columns.actions}</span>,
+            className: 'hidden sm:table-cell text-right',
+            cell: (row) => {
+              const mayNotManage = mayNot(row.permissions, managing(row))
+              return (
+                <span className="inline-flex gap-1">
+                  <Button
+                    small
+                    look="quiet"
+                    aria-label={changing.editOf(row.displayName)}
+                    blocked={mayNotManage}
+                    onClick={() => change({ edit: row.handle })}
+                  >
+                    {strings.edit}
+                  </Button>
+                  <Button
+                    small
+                    look="quiet"
+                    aria-label={changing.deleteOf(row.displayName)}
+                    blocked={mayNotManage}
+                    onClick={() => setLeaving(row)}
+                  >
+                    {strings.remove}
+                  </Button>
+                </span>
+              )
+            },
+          },
+        ]}
         rowKey={(row) => row.handle}
         empty={
           <Empty title={words.emptyTitle} action={button}>
@@ -81,6 +122,14 @@ export function EnvironmentsPage() {
           </Empty>
         }
       />
+      {editing && !mayNot(editing.permissions, managing(editing)) && (
+        <EditDialog
+          target={{ kind: 'ENVIRONMENT', ...editing }}
+          criticalBlocked={mayNot(editing.permissions, 'ENVIRONMENT_MGT_MANAGE')}
+          onClose={() => change({ edit: undefined })}
+        />
+      )}
+      {leaving && <RemoveDialog target={{ kind: 'ENVIRONMENT', ...leaving }} onClose={() => setLeaving(undefined)} />}
       {create && !blocked && <CreateEnvironment onClose={() => change({ create: undefined })} />}
     </>
   )

@@ -1,20 +1,30 @@
 import { useQuery } from '@tanstack/react-query'
-import { Link, useParams } from '@tanstack/react-router'
+import { Link, useParams, useSearch } from '@tanstack/react-router'
 import { environmentsQuery, integrationQuery } from '@/api/queries'
+import { changing } from '@/strings/changing'
 import { typeNames } from '@/strings/common'
 import { runtimes } from '@/strings/runtimes'
 import { missing } from '@/strings/shell'
 import { integration as words } from '@/strings/tenancy'
 import { Age } from '@/ui/age'
-import { buttonClass } from '@/ui/button'
+import { Button, buttonClass } from '@/ui/button'
 import { Card, Facts, PageHead } from '@/ui/page'
 import { CouldNotLoad, Missing, Skeleton } from '@/ui/states'
 import { Counts } from '@/ui/status'
+import { lazily } from '@/util/lazily'
 import { PATH, to } from '@/util/paths'
+import { mayNot } from '@/util/permissions'
+import type { ListSearch } from '@/util/search'
+import { useSearchState } from '@/util/use-search-state'
 import { EnvironmentHealth } from './integration-health'
+
+const EditDialog = lazily(async () => (await import('./changing/edit')).EditDialog)
+const DangerZone = lazily(async () => (await import('./changing/remove')).DangerZone)
 
 export function IntegrationPage() {
   const { project, integration } = useParams({ from: `/shell${PATH.integration}` })
+  const { edit } = useSearch({ from: `/shell${PATH.integration}` })
+  const change = useSearchState<ListSearch>()
   const query = useQuery(integrationQuery(project, integration))
   const environments = useQuery(environmentsQuery)
   if (query.isPending) return <Skeleton label={words.what} />
@@ -23,6 +33,8 @@ export function IntegrationPage() {
     return <CouldNotLoad what={words.what} error={query.error} onRetry={() => void query.refetch()} />
   }
   const { displayName, handle, runtimeType, createdAt, createdBy, description } = query.data
+  const mayNotEdit = mayNot(query.data.permissions, 'INTEGRATION_MGT_EDIT')
+  const target = { kind: 'INTEGRATION' as const, handle, displayName, project, description }
   return (
     <>
       <PageHead
@@ -30,6 +42,9 @@ export function IntegrationPage() {
         note={<Counts counts={query.data.runtimes} empty={runtimes.noRuntimes} />}
         actions={
           <>
+            <Button blocked={mayNotEdit} onClick={() => change({ edit: handle })}>
+              {changing.edit.INTEGRATION}
+            </Button>
             <Link {...to.steering(project, integration)} className={buttonClass()}>
               {words.steering}
             </Link>
@@ -80,6 +95,8 @@ export function IntegrationPage() {
           />
         </Card>
       </div>
+      <DangerZone target={target} blocked={mayNot(query.data.permissions, 'INTEGRATION_MGT_MANAGE')} />
+      {edit && !mayNotEdit && <EditDialog target={target} onClose={() => change({ edit: undefined })} />}
     </>
   )
 }

@@ -4,21 +4,28 @@ import { useCallback } from 'react'
 import { type IntegrationRowFragment, IntegrationsDocument } from '@/api/generated/operations'
 import { integrationsQuery, PAGE_SIZE, projectQuery } from '@/api/queries'
 import { CreateIntegration } from '@/forms/create-integration'
-import { typeNames } from '@/strings/common'
+import { changing } from '@/strings/changing'
+import { strings, typeNames } from '@/strings/common'
 import { missing } from '@/strings/shell'
 import { projects, project as words } from '@/strings/tenancy'
 import { Age } from '@/ui/age'
 import { Button } from '@/ui/button'
+import { Choose } from '@/ui/choose'
 import { CopyGraphql } from '@/ui/copy'
 import { List, type ListColumn } from '@/ui/list'
 import { PageHead } from '@/ui/page'
 import { SearchBox } from '@/ui/search-box'
+import { SortSelect } from '@/ui/sort-select'
 import { CouldNotLoad, Empty, Missing } from '@/ui/states'
 import { Counts } from '@/ui/status'
+import { lazily } from '@/util/lazily'
 import { PATH, to } from '@/util/paths'
-import { useBlocked } from '@/util/permissions'
-import type { ListSearch } from '@/util/search'
+import { mayNot } from '@/util/permissions'
+import { type ListSearch, TYPES } from '@/util/search'
 import { useSearchState } from '@/util/use-search-state'
+
+const EditDialog = lazily(async () => (await import('./changing/edit')).EditDialog)
+const DangerZone = lazily(async () => (await import('./changing/remove')).DangerZone)
 
 const columns: ListColumn<IntegrationRowFragment>[] = [
   {
@@ -67,12 +74,16 @@ const columns: ListColumn<IntegrationRowFragment>[] = [
 
 export function ProjectPage() {
   const { project } = useParams({ from: `/shell${PATH.project}` })
-  const { search = '', create } = useSearch({ from: `/shell${PATH.project}` })
+  const { search = '', sort, type, create, edit } = useSearch({ from: `/shell${PATH.project}` })
   const change = useSearchState<ListSearch>()
   const onSearch = useCallback((text: string) => change({ search: text || undefined }, true), [change])
   const known = useQuery(projectQuery(project))
-  const query = useInfiniteQuery({ ...integrationsQuery(project, search), placeholderData: keepPreviousData })
-  const blocked = useBlocked()('INTEGRATION_MGT_MANAGE')
+  const query = useInfiniteQuery({
+    ...integrationsQuery(project, search, PAGE_SIZE, { runtimeType: type ?? null, sort: sort ?? null }),
+    placeholderData: keepPreviousData,
+  })
+  const held = known.data?.permissions ?? []
+  const blocked = known.data ? mayNot(held, 'INTEGRATION_MGT_MANAGE') : strings.loading
   if (known.data === null) return <Missing what={missing.kinds.project} />
   if (known.isError && !known.data) {
     return <CouldNotLoad what={words.what} error={known.error} onRetry={() => void known.refetch()} />
@@ -92,9 +103,23 @@ export function ProjectPage() {
           <>
             <CopyGraphql
               document={IntegrationsDocument}
-              variables={{ project, search: search || null, first: PAGE_SIZE, after: null }}
+              variables={{ project, runtimeType: type, search: search || null, sort, first: PAGE_SIZE, after: null }}
             />
             <SearchBox label={words.search} value={search} onSearch={onSearch} />
+            <Choose
+              label={changing.typeFilter}
+              all={changing.allTypes}
+              value={type}
+              onChange={(next) => change({ type: next }, true)}
+              choices={TYPES.map((each) => [each, typeNames[each].short])}
+            />
+            <SortSelect value={sort} onChange={(next) => change({ sort: next }, true)} />
+            <Button
+              blocked={known.data ? mayNot(held, 'PROJECT_MGT_EDIT') : strings.loading}
+              onClick={() => change({ edit: project })}
+            >
+              {changing.edit.PROJECT}
+            </Button>
             {button}
           </>
         }
@@ -106,13 +131,26 @@ export function ProjectPage() {
         columns={columns}
         rowKey={(row) => row.handle}
         search={search}
-        onClearSearch={() => onSearch('')}
+        filtered={type !== undefined}
+        onClearSearch={() => change({ search: undefined, type: undefined })}
         empty={
           <Empty title={words.emptyTitle(name)} action={button}>
             {words.emptyText}
           </Empty>
         }
       />
+      {known.data && (
+        <DangerZone
+          target={{ kind: 'PROJECT', handle: project, displayName: name }}
+          blocked={mayNot(held, 'PROJECT_MGT_MANAGE')}
+        />
+      )}
+      {known.data && edit && !mayNot(held, 'PROJECT_MGT_EDIT') && (
+        <EditDialog
+          target={{ kind: 'PROJECT', handle: project, displayName: name, description: known.data.description }}
+          onClose={() => change({ edit: undefined })}
+        />
+      )}
       {create && !blocked && <CreateIntegration project={project} onClose={() => change({ create: undefined })} />}
     </>
   )

@@ -11,6 +11,7 @@ import { CopyGraphql } from '@/ui/copy'
 import { List, type ListColumn } from '@/ui/list'
 import { PageHead } from '@/ui/page'
 import { SearchBox } from '@/ui/search-box'
+import { SortSelect } from '@/ui/sort-select'
 import { Empty } from '@/ui/states'
 import { Counts } from '@/ui/status'
 import { PATH, to } from '@/util/paths'
@@ -61,10 +62,13 @@ const columns: ListColumn<ProjectRowFragment>[] = [
 ]
 
 export function ProjectsPage() {
-  const { search = '', create } = useSearch({ from: `/shell${PATH.projects}` })
+  const { search = '', sort, create } = useSearch({ from: `/shell${PATH.projects}` })
   const change = useSearchState<ListSearch>()
   const onSearch = useCallback((text: string) => change({ search: text || undefined }, true), [change])
-  const query = useInfiniteQuery({ ...projectsQuery(search), placeholderData: keepPreviousData })
+  const query = useInfiniteQuery({
+    ...projectsQuery(search, PAGE_SIZE, sort ?? null),
+    placeholderData: keepPreviousData,
+  })
   const blocked = useBlocked()('PROJECT_MGT_MANAGE')
   const button = (
     <Button look="solid" blocked={blocked} onClick={() => change({ create: true })}>
@@ -79,9 +83,10 @@ export function ProjectsPage() {
           <>
             <CopyGraphql
               document={ProjectsDocument}
-              variables={{ search: search || null, first: PAGE_SIZE, after: null }}
+              variables={{ search: search || null, sort, first: PAGE_SIZE, after: null }}
             />
             <SearchBox label={words.search} value={search} onSearch={onSearch} />
+            <SortSelect value={sort} onChange={(next) => change({ sort: next }, true)} />
             {button}
           </>
         }

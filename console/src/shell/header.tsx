@@ -1,11 +1,11 @@
 import { Popover } from '@base-ui/react/popover'
 import { useQueryClient, useSuspenseQuery } from '@tanstack/react-query'
 import { Link, useNavigate } from '@tanstack/react-router'
-import { LogOut, Monitor, Moon, Search, Sun } from 'lucide-react'
+import { CircleUser, LogOut, Monitor, Moon, Search, Sun } from 'lucide-react'
 import { useSyncExternalStore } from 'react'
 import { asProblem } from '@/api/problem'
 import { viewerQuery } from '@/api/queries'
-import { signOut } from '@/api/request'
+import { signOut } from '@/api/session'
 import { strings } from '@/strings/common'
 import { shell } from '@/strings/shell'
 import { Mark } from '@/ui/mark'
@@ -17,15 +17,16 @@ import { ScopeSwitcher } from './scope-switcher'
 
 const iconButton = 'size-8 shrink-0 place-items-center rounded-md text-muted hover:bg-hover hover:text-ink'
 
-export function Header({ onPalette }: { onPalette: () => void }) {
+/** Who nothing is open to has no place to switch to and nothing that could be live. */
+export function Header({ onPalette, known }: { onPalette: () => void; known: boolean }) {
   return (
     <header className="flex h-11 items-center gap-2 border-b border-line bg-surface px-3">
       <Link {...to.home()} aria-label={strings.product} className="shrink-0 rounded-md p-0.5">
         <Mark size={22} />
       </Link>
-      <ScopeSwitcher />
+      {known ? <ScopeSwitcher /> : null}
       <div className="ml-auto flex shrink-0 items-center gap-1.5">
-        <LiveMark />
+        {known && <LiveMark />}
         <button
           type="button"
           onClick={onPalette}
@@ -94,10 +95,18 @@ function UserMenu() {
               <div className="font-medium">{viewer.displayName}</div>
               <div className="text-muted">{viewer.username}</div>
             </div>
+            <Popover.Close
+              nativeButton={false}
+              render={<Link {...to.profile()} />}
+              className="mt-1 flex h-8 w-full items-center gap-2 rounded-md px-2.5 hover:bg-hover"
+            >
+              <CircleUser size={14} aria-hidden />
+              {shell.user.profile}
+            </Popover.Close>
             <button
               type="button"
               onClick={leave}
-              className="mt-1 flex h-8 w-full items-center gap-2 rounded-md px-2.5 hover:bg-hover"
+              className="flex h-8 w-full items-center gap-2 rounded-md px-2.5 hover:bg-hover"
             >
               <LogOut size={14} aria-hidden />
               {shell.user.signOut}

@@ -2,7 +2,15 @@ import { useNavigate } from '@tanstack/react-router'
 import { useEffect, useEffectEvent } from 'react'
 import { to } from '@/util/paths'
 
-const GO = { o: to.home, r: to.runtimes, p: to.projects, e: to.environments, s: to.secrets } as const
+const GO = {
+  o: to.home,
+  r: to.runtimes,
+  p: to.projects,
+  e: to.environments,
+  s: to.secrets,
+  a: to.groups,
+  v: to.events,
+} as const
 /** The second key of `g r` must follow within this time. */
 const CHORD_MS = 1_000
 

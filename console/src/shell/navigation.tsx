@@ -1,7 +1,20 @@
 import { Link } from '@tanstack/react-router'
-import { Boxes, FolderTree, KeyRound, Layers, LayoutDashboard, SlidersHorizontal, Workflow } from 'lucide-react'
+import {
+  Activity,
+  Boxes,
+  FolderTree,
+  KeyRound,
+  Layers,
+  LayoutDashboard,
+  Package,
+  ScrollText,
+  SlidersHorizontal,
+  Users,
+  Workflow,
+} from 'lucide-react'
 import { shell } from '@/strings/shell'
 import { to } from '@/util/paths'
+import { useBlocked } from '@/util/permissions'
 import { useScope } from './scope'
 
 const entryClass =
@@ -30,7 +43,12 @@ export function Navigation() {
   )
 }
 
+/** Only what the viewer may read: an entry that leads to a refusal is none. */
 function OrganizationEntries() {
+  const blocked = useBlocked()
+  const mayAccess = !blocked('USER_MGT_UPDATE_GROUP_ROLES', 'USER_MGT_UPDATE_USERS', 'USER_MGT_MANAGE_ROLES')
+  const maySecrets = !blocked('ENVIRONMENT_MGT_MANAGE_NONPROD', 'INTEGRATION_MGT_MANAGE')
+  const seesUsers = !blocked('USER_MGT_UPDATE_USERS', 'USER_MGT_MANAGE_GROUPS')
   return (
     <>
       <Link {...to.home()} className={entryClass} activeOptions={exact}>
@@ -49,10 +67,28 @@ function OrganizationEntries() {
         <Layers {...icon} />
         {shell.nav.environments}
       </Link>
-      <Link {...to.secrets()} className={entryClass} activeOptions={below}>
-        <KeyRound {...icon} />
-        {shell.nav.secrets}
+      {maySecrets && (
+        <Link {...to.secrets()} className={entryClass} activeOptions={below}>
+          <KeyRound {...icon} />
+          {shell.nav.secrets}
+        </Link>
+      )}
+      <Link {...to.events()} className={entryClass} activeOptions={below}>
+        <Activity {...icon} />
+        {shell.nav.events}
       </Link>
+      {mayAccess && (
+        <Link {...(seesUsers ? to.users() : to.groups())} className={entryClass} activeOptions={below}>
+          <Users {...icon} />
+          {shell.nav.access}
+        </Link>
+      )}
+      {!blocked('AUDIT_MGT_VIEW') && (
+        <Link {...to.audit()} className={entryClass} activeOptions={below}>
+          <ScrollText {...icon} />
+          {shell.nav.audit}
+        </Link>
+      )}
     </>
   )
 }
@@ -73,6 +109,7 @@ function ProjectEntries({ project }: { project: string }) {
 }
 
 function IntegrationEntries({ project, integration }: { project: string; integration: string }) {
+  const blocked = useBlocked()
   return (
     <>
       <Link {...to.integration(project, integration)} className={entryClass} activeOptions={exact}>
@@ -87,10 +124,20 @@ function IntegrationEntries({ project, integration }: { project: string; integra
         <SlidersHorizontal {...icon} />
         {shell.nav.steering}
       </Link>
-      <Link {...to.integrationSecrets(project, integration)} className={entryClass} activeOptions={below}>
-        <KeyRound {...icon} />
-        {shell.nav.secrets}
+      <Link {...to.integrationArtifacts(project, integration)} className={entryClass} activeOptions={below}>
+        <Package {...icon} />
+        {shell.nav.artifacts}
       </Link>
+      <Link {...to.integrationEvents(project, integration)} className={entryClass} activeOptions={below}>
+        <Activity {...icon} />
+        {shell.nav.events}
+      </Link>
+      {!blocked('ENVIRONMENT_MGT_MANAGE_NONPROD', 'INTEGRATION_MGT_MANAGE') && (
+        <Link {...to.integrationSecrets(project, integration)} className={entryClass} activeOptions={below}>
+          <KeyRound {...icon} />
+          {shell.nav.secrets}
+        </Link>
+      )}
     </>
   )
 }

@@ -4,6 +4,7 @@ import { useNavigate } from '@tanstack/react-router'
 import { ArrowRight, FolderTree, Layers, Plus, SunMoon, Workflow, Zap } from 'lucide-react'
 import { useState } from 'react'
 import { environmentsQuery, integrationsQuery, projectsQuery } from '@/api/queries'
+import { access } from '@/strings/access'
 import { shell } from '@/strings/shell'
 import { type Choice, Picker } from '@/ui/picker'
 import { to } from '@/util/paths'
@@ -67,7 +68,20 @@ function PaletteBody({ close, onSheet }: { close: () => void; onSheet: () => voi
     page(shell.nav.runtimes, to.runtimes()),
     page(shell.nav.projects, to.projects()),
     page(shell.nav.environments, to.environments()),
-    page(shell.nav.secrets, to.secrets()),
+    ...(blocked('ENVIRONMENT_MGT_MANAGE_NONPROD', 'INTEGRATION_MGT_MANAGE')
+      ? []
+      : [page(shell.nav.secrets, to.secrets())]),
+    page(shell.nav.events, to.events()),
+    ...(blocked('USER_MGT_UPDATE_USERS', 'USER_MGT_MANAGE_GROUPS') ? [] : [page(access.tabs.users, to.users())]),
+    ...(blocked('USER_MGT_UPDATE_GROUP_ROLES', 'USER_MGT_UPDATE_USERS')
+      ? []
+      : [
+          page(access.tabs.groups, to.groups()),
+          page(access.tabs.roles, to.roles()),
+          page(shell.nav.whoMay, to.whoMay()),
+        ]),
+    ...(blocked('AUDIT_MGT_VIEW') ? [] : [page(shell.nav.audit, to.audit())]),
+    page(shell.nav.profile, to.profile()),
   ]
   const plus = <Plus {...icon} />
   const actions = [

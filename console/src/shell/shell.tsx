@@ -1,20 +1,34 @@
-import { Outlet } from '@tanstack/react-router'
+import { useSuspenseQuery } from '@tanstack/react-query'
+import { Outlet, useRouterState } from '@tanstack/react-router'
 import { useEffect, useState } from 'react'
+import { viewerQuery } from '@/api/queries'
 import { useFollowChanges } from '@/live/follow'
 import { hub } from '@/live/hub'
 import { shell } from '@/strings/shell'
-import { Dialog } from '@/ui/dialog'
+import { lazily } from '@/util/lazily'
+import { PATH } from '@/util/paths'
 import { Header } from './header'
 import { useKeys } from './keys'
 import { Navigation } from './navigation'
-import { Palette } from './palette'
+
+const Stranger = lazily(async () => (await import('@/pages/account/stranger')).Stranger)
+const Sheet = lazily(async () => (await import('./sheet')).Sheet)
+const Palette = lazily(async () => (await import('./palette')).Palette)
+/** What is open to everybody who is signed in. */
+const OPEN: string[] = [PATH.profile, PATH.device]
 
 /** The frame of every page behind the sign-in; it owns the one live line. */
 export function Shell() {
   const [palette, setPalette] = useState(false)
+  const [asked, setAsked] = useState(false)
+  if (palette && !asked) setAsked(true)
   const [sheet, setSheet] = useState(false)
   useKeys({ onPalette: () => setPalette(true), onSheet: () => setSheet(true) })
-  useEffect(() => hub.start(), [])
+  const { permissions } = useSuspenseQuery(viewerQuery).data.viewer
+  const known = permissions.some((each) => each !== 'SIGNED_IN')
+  const isOpen = useRouterState({ select: (state) => OPEN.includes(state.location.pathname) })
+  const sees = permissions.includes('INTEGRATION_MGT_VIEW')
+  useEffect(() => (sees ? hub.start() : undefined), [sees])
   useFollowChanges()
   return (
     <div className="flex min-h-dvh flex-col">
@@ -24,26 +38,16 @@ export function Shell() {
       >
         {shell.skip}
       </a>
-      <Header onPalette={() => setPalette(true)} />
+      <Header onPalette={() => setPalette(true)} known={known} />
       <div className="flex min-w-0 flex-1 flex-col md:flex-row">
-        <Navigation />
+        {known && <Navigation />}
         <main id="content" tabIndex={-1} className="min-w-0 flex-1 px-3 py-4 outline-none sm:px-5">
-          <Outlet />
+          {known || isOpen ? <Outlet /> : <Stranger />}
         </main>
       </div>
-      <Palette open={palette} onOpenChange={setPalette} onSheet={() => setSheet(true)} />
-      <Dialog open={sheet} onOpenChange={setSheet} title={shell.shortcuts.title}>
-        <dl className="grid grid-cols-[max-content_1fr] gap-x-6 gap-y-1.5">
-          {shell.shortcuts.rows.map(([keys, meaning]) => (
-            <div key={keys} className="contents">
-              <dt>
-                <kbd className="mono">{keys}</kbd>
-              </dt>
-              <dd className="text-muted">{meaning}</dd>
-            </div>
-          ))}
-        </dl>
-      </Dialog>
+      {/* Loaded with its first use; it stays then, so that it can close as it opened. */}
+      {asked && <Palette open={palette && known} onOpenChange={setPalette} onSheet={() => setSheet(true)} />}
+      {sheet && <Sheet onClose={() => setSheet(false)} />}
     </div>
   )
 }

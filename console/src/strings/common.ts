@@ -13,11 +13,22 @@ export const strings = {
   cancel: 'Cancel',
   close: 'Close',
   done: 'Done',
+  closeWithout: 'Close without a copy',
+  save: 'Save',
+  saved: (name: string) => `${name} is saved.`,
+  edit: 'Edit',
+  remove: 'Delete',
+  add: 'Add',
+  never: 'never',
+  apply: 'Apply',
+  clearFilters: 'Clear filters',
+  noneMatch: 'Nothing matches these filters',
   copy: 'Copy',
   copyWhat: (what: string) => `Copy ${what}`,
   copied: 'Copied',
   copyFailed: 'Copying was refused by the browser. Select the text and copy it by hand.',
   copyGraphql: 'Copy as GraphQL',
+  copyCli: 'Copy as CLI',
   showMore: 'Show more',
   shown: (shown: number, total: number) => `${shown} of ${total}`,
   none: 'none',
@@ -26,7 +37,7 @@ export const strings = {
   dismiss: 'Dismiss',
   critical: 'critical',
   criticalMeaning: 'A production environment: what touches it is confirmed by name.',
-  missingPermission: (permission: string) => `You need the permission ${permission} for this.`,
+  missingPermission: (permission: string) => `You need the permission ${permission} here.`,
   clearSearch: 'Clear search',
   noMatch: (search: string) => `Nothing matches “${search}”.`,
 }
@@ -52,3 +63,15 @@ export const stateMeanings: Partial<Record<keyof typeof stateNames, string>> = {
   DRAINING: 'It takes no new work and finishes what it has.',
   FAILED: 'It should be enabled and is not.',
 }
+
+export const sorts = {
+  label: 'Order',
+  names: {
+    NAME: 'By name, A–Z',
+    NAME_DESCENDING: 'By name, Z–A',
+    NEWEST: 'Newest first',
+    OLDEST: 'Oldest first',
+  },
+} as const
+
+export const tabs = { overview: 'Overview', events: 'Events' }

@@ -5,6 +5,10 @@ export const runtimes = {
   environments: 'the environments',
   allEnvironments: 'All environments',
   environmentFilter: 'Environment',
+  search: 'Search runtimes',
+  statusFilter: 'Status',
+  allStatuses: 'All states',
+  allTypes: 'All types',
   add: 'Add Runtime',
   table: (environment: string) => `Runtimes in ${environment}`,
   columns: {

@@ -72,7 +72,7 @@ export const environments = {
   create: 'Create environment',
   created: (name: string) => `Environment ${name} is created.`,
   noRuntimes: 'no runtimes',
-  columns: { name: 'Environment', handle: 'Handle', runtimes: 'Runtimes', age: 'Age' },
+  columns: { name: 'Environment', handle: 'Handle', runtimes: 'Runtimes', age: 'Age', actions: 'Actions' },
   emptyTitle: 'There is no environment yet',
   emptyText: 'An environment is where runtimes run: dev, staging, prod. Secrets belong to one.',
 }

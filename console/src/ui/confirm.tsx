@@ -1,4 +1,4 @@
-import { type ReactNode, useEffect, useRef, useState } from 'react'
+import { type ReactNode, useState } from 'react'
 import type { ApiProblem } from '@/api/problem'
 import { strings } from '@/strings/common'
 import { confirm as words } from '@/strings/steering'
@@ -40,11 +40,14 @@ export function unnamed(environment: Place, typed: string): string | undefined {
   return environment.critical && typed !== environment.handle ? words.mismatch(environment.handle) : undefined
 }
 
+const CALM: Place = { handle: '', displayName: '', critical: false }
+
 type ConfirmDialogProps = {
   title: string
   about: ReactNode
   submit: string
-  environment: Place
+  /** What must be typed where it is critical; nothing unless given. */
+  environment?: Place
   look?: 'solid' | 'danger'
   pending: boolean
   problem: ApiProblem | undefined
@@ -57,7 +60,18 @@ type ConfirmDialogProps = {
 
 /** Says what will be touched, and sends it once the environment's handle is typed where it is critical. */
 export function ConfirmDialog(props: ConfirmDialogProps) {
-  const { title, about, submit, environment, look = 'solid', pending, problem, onConfirm, onClose, children } = props
+  const {
+    title,
+    about,
+    submit,
+    environment = CALM,
+    look = 'solid',
+    pending,
+    problem,
+    onConfirm,
+    onClose,
+    children,
+  } = props
   const [typed, setTyped] = useState('')
   const blocked = props.blocked ?? unnamed(environment, typed)
   return (
@@ -84,55 +98,5 @@ export function ConfirmDialog(props: ConfirmDialogProps) {
         </div>
       </form>
     </Dialog>
-  )
-}
-
-type InlineConfirmProps = {
-  question: string
-  submit: string
-  pending: boolean
-  problem: ApiProblem | undefined
-  onConfirm: () => void
-  onClose: () => void
-}
-
-/** A question in its place, for what interrupts traffic. Takes the focus; Escape gives it back to where it was. */
-export function InlineConfirm({ question, submit, pending, problem, onConfirm, onClose }: InlineConfirmProps) {
-  const box = useRef<HTMLFieldSetElement>(null)
-  const cameFrom = useRef<Element>(null)
-  useEffect(() => {
-    cameFrom.current ??= document.activeElement
-    const before = cameFrom.current
-    box.current?.querySelector('button')?.focus()
-    return () => {
-      // Where the focus went on elsewhere it stays.
-      if (before instanceof HTMLElement && before.isConnected && document.activeElement === document.body)
-        before.focus()
-    }
-  }, [])
-  return (
-    <fieldset
-      ref={box}
-      aria-label={question}
-      onKeyDown={(event) => {
-        if (event.key !== 'Escape') return
-        event.stopPropagation()
-        onClose()
-      }}
-      className="mt-1.5 flex flex-wrap items-center gap-2 rounded-md bg-warn-soft px-2.5 py-1.5"
-    >
-      <p className="min-w-0 flex-1 basis-64">{question}</p>
-      <Button small look="danger" onClick={onConfirm} aria-busy={pending}>
-        {submit}
-      </Button>
-      <Button small onClick={onClose}>
-        {strings.cancel}
-      </Button>
-      {problem && (
-        <div className="basis-full">
-          <ProblemText problem={problem} except={[]} />
-        </div>
-      )}
-    </fieldset>
   )
 }

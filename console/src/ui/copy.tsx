@@ -1,6 +1,6 @@
 import { Check, Copy as CopyIcon } from 'lucide-react'
 import { useState } from 'react'
-import type { TypedDocumentString } from '@/api/generated/operations'
+import type { Document } from '@/api/request'
 import { strings } from '@/strings/common'
 import { Button } from './button'
 import { notify } from './notices'
@@ -62,7 +62,7 @@ export function CopyIconButton({ text, label }: { text: string; label: string })
 }
 
 /** The same list or action for a script: document and variables, ready for any GraphQL client. */
-export function CopyGraphql<R, V>({ document, variables }: { document: TypedDocumentString<R, V>; variables: V }) {
+export function CopyGraphql<R, V>({ document, variables }: { document: Document<R, V>; variables: V }) {
   const text = `${document.toString().trim()}\n\n# variables\n# ${JSON.stringify(variables)}\n`
   return (
     <span className="hidden sm:contents">
@@ -83,5 +83,14 @@ export function CodeBlock({ code, label, onCopied }: { code: string; label: stri
         <code className="text-[12px]">{code}</code>
       </pre>
     </figure>
+  )
+}
+
+/** The same for a terminal. */
+export function CopyCli({ command }: { command: string }) {
+  return (
+    <span className="hidden sm:contents">
+      <CopyButton look="quiet" text={command} label={strings.copyCli} />
+    </span>
   )
 }

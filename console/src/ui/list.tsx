@@ -28,21 +28,26 @@ type ListProps<Row> = {
   empty: ReactNode
   search?: string | undefined
   onClearSearch?: () => void
+  /** Whether other filters than the search are set: then nothing is not emptiness. */
+  filtered?: boolean
+  /** Without a border of its own, inside a card. */
+  bare?: boolean
 }
 
 /** A list with all its states: loading, could not load, nothing found, nothing there, rows, more rows. */
-export function List<Row>({ what, query, columns, rowKey, empty, search, onClearSearch }: ListProps<Row>) {
+export function List<Row>(props: ListProps<Row>) {
+  const { what, query, columns, rowKey, empty, search, onClearSearch, filtered = false, bare = false } = props
   const rows = query.data?.pages.flatMap((page) => page.nodes) ?? []
   return (
-    <div className="rounded-lg border border-line bg-surface">
+    <div className={bare ? '' : 'rounded-lg border border-line bg-surface'}>
       {query.isPending ? (
         <Skeleton label={what} />
       ) : query.isError && rows.length === 0 ? (
         <CouldNotLoad what={what} error={query.error} onRetry={() => query.refetch()} />
-      ) : rows.length === 0 && search ? (
+      ) : rows.length === 0 && (search || filtered) ? (
         <Empty
-          title={strings.noMatch(search)}
-          action={<Button onClick={onClearSearch}>{strings.clearSearch}</Button>}
+          title={search ? strings.noMatch(search) : strings.noneMatch}
+          action={<Button onClick={onClearSearch}>{filtered ? strings.clearFilters : strings.clearSearch}</Button>}
         />
       ) : rows.length === 0 ? (
         empty

@@ -1,9 +1,22 @@
 import { linkOptions } from '@tanstack/react-router'
-import type { SteeringSearch } from './search'
+import type { AuditSearch, EventsSearch, SteeringSearch } from './search'
 
 /** Every address of the console; nothing else writes one. */
 export const PATH = {
   signIn: '/sign-in',
+  password: '/password',
+  device: '/device',
+  profile: '/profile',
+  users: '/access/users',
+  user: '/access/users/$userId',
+  groups: '/access/groups',
+  group: '/access/groups/$groupId',
+  roles: '/access/roles',
+  role: '/access/roles/$roleId',
+  sso: '/access/sso',
+  whoMay: '/access/who-may',
+  audit: '/audit',
+  events: '/events',
   home: '/',
   runtimes: '/runtimes',
   runtime: '/runtimes/$runtimeId',
@@ -14,6 +27,9 @@ export const PATH = {
   integrationRuntimes: '/projects/$project/integrations/$integration/runtimes',
   integrationSteering: '/projects/$project/integrations/$integration/steering',
   integrationSecrets: '/projects/$project/integrations/$integration/secrets',
+  integrationArtifacts: '/projects/$project/integrations/$integration/artifacts',
+  integrationEvents: '/projects/$project/integrations/$integration/events',
+  runtimeEvents: '/runtimes/$runtimeId/events',
   environments: '/environments',
   secrets: '/secrets',
   anywhere: '$',
@@ -24,6 +40,12 @@ export const API = {
   graphql: '/graphql',
   signIn: '/auth/sign-in',
   signOut: '/auth/sign-out',
+  refresh: '/auth/refresh',
+  session: '/auth/session',
+  methods: '/auth/methods',
+  password: '/auth/password',
+  oidcStart: '/auth/oidc/start',
+  auditExport: '/audit/export',
 } as const
 
 export const to = {
@@ -48,11 +70,36 @@ export const to = {
   createEnvironment: () => linkOptions({ to: PATH.environments, search: { create: true } }),
   secrets: () => linkOptions({ to: PATH.secrets }),
   secret: (secret: string) => linkOptions({ to: PATH.secrets, search: { secret } }),
-  signIn: (target: string) => linkOptions({ to: PATH.signIn, search: target === PATH.home ? {} : { to: target } }),
+  integrationArtifacts: (project: string, integration: string) =>
+    linkOptions({ to: PATH.integrationArtifacts, params: { project, integration } }),
+  integrationEvents: (project: string, integration: string) =>
+    linkOptions({ to: PATH.integrationEvents, params: { project, integration } }),
+  runtimeEvents: (runtimeId: string) => linkOptions({ to: PATH.runtimeEvents, params: { runtimeId } }),
+  profile: () => linkOptions({ to: PATH.profile }),
+  users: () => linkOptions({ to: PATH.users }),
+  user: (userId: string) => linkOptions({ to: PATH.user, params: { userId } }),
+  groups: () => linkOptions({ to: PATH.groups }),
+  group: (groupId: string) => linkOptions({ to: PATH.group, params: { groupId } }),
+  roles: () => linkOptions({ to: PATH.roles }),
+  role: (roleId: string) => linkOptions({ to: PATH.role, params: { roleId } }),
+  newRole: (copy: string) => linkOptions({ to: PATH.roles, search: { create: true, copy } }),
+  sso: () => linkOptions({ to: PATH.sso }),
+  whoMay: () => linkOptions({ to: PATH.whoMay }),
+  audit: (search: AuditSearch = {}) => linkOptions({ to: PATH.audit, search }),
+  events: (search: EventsSearch = {}) => linkOptions({ to: PATH.events, search }),
+  signIn: (target: string, problem?: string) =>
+    linkOptions({
+      to: PATH.signIn,
+      search: { ...(target === PATH.home ? {} : { to: target }), ...(problem ? { problem } : {}) },
+    }),
+  password: (target: string) => linkOptions({ to: PATH.password, search: target === PATH.home ? {} : { to: target } }),
 }
+
+const UNSAFE = [PATH.signIn, PATH.password, '/auth/']
 
 /** A target after sign-in is an address of this console and nothing else: no other host, no script. */
 export function safeTarget(target: string | undefined): string {
-  if (!target?.startsWith('/') || /^\/[/\\]/.test(target) || target.startsWith(PATH.signIn)) return PATH.home
+  if (!target?.startsWith('/') || /^\/[/\\]/.test(target) || UNSAFE.some((path) => target.startsWith(path)))
+    return PATH.home
   return target
 }

@@ -1,4 +1,5 @@
-import type { ArtifactKind, SteerableKind } from '@/api/generated/operations'
+import type { ArtifactKind, RuntimeStatus, RuntimeType, Sort, SteerableKind } from '@/api/generated/operations'
+import type { AuditOutcome, Permission, UserKind, UserState } from '@/api/generated/people'
 
 /** What the pages keep in the address: read strictly, everything else is dropped. */
 type Raw = Record<string, unknown>
@@ -58,8 +59,87 @@ export const ARTIFACT_KINDS = [
   'TEMPLATE',
 ] as const satisfies ArtifactKind[]
 
-export type SignInSearch = { to?: string | undefined }
-export type ListSearch = { search?: string | undefined; create?: true | undefined }
+export const SORTS = ['NAME', 'NAME_DESCENDING', 'NEWEST', 'OLDEST'] as const satisfies Sort[]
+export const TYPES = ['PY', 'BI', 'MI'] as const satisfies RuntimeType[]
+export const STATUSES = ['RUNNING', 'OFFLINE', 'UNKNOWN'] as const satisfies RuntimeStatus[]
+export const USER_KINDS = ['PERSON', 'SERVICE'] as const satisfies UserKind[]
+export const USER_STATES = ['ACTIVE', 'MUST_CHANGE_PASSWORD', 'DISABLED'] as const satisfies UserState[]
+export const OUTCOMES = ['DONE', 'REFUSED'] as const satisfies AuditOutcome[]
+export const PERMISSIONS = [
+  'PROJECT_MGT_VIEW',
+  'PROJECT_MGT_EDIT',
+  'PROJECT_MGT_MANAGE',
+  'INTEGRATION_MGT_VIEW',
+  'INTEGRATION_MGT_EDIT',
+  'INTEGRATION_MGT_MANAGE',
+  'ENVIRONMENT_MGT_MANAGE_NONPROD',
+  'ENVIRONMENT_MGT_MANAGE',
+  'OBSERVABILITY_MGT_VIEW_LOGS',
+  'OBSERVABILITY_MGT_VIEW_INSIGHTS',
+  'WORKFLOW_MGT_VIEW_WORKFLOWS',
+  'WORKFLOW_MGT_MANAGE_WORKFLOWS',
+  'WORKFLOW_MGT_VIEW_HUMAN_TASKS',
+  'WORKFLOW_MGT_MANAGE_HUMAN_TASKS',
+  'USER_MGT_UPDATE_USERS',
+  'USER_MGT_MANAGE_USERS',
+  'USER_MGT_UPDATE_GROUP_ROLES',
+  'USER_MGT_MANAGE_GROUPS',
+  'USER_MGT_MANAGE_ROLES',
+  'AUDIT_MGT_VIEW',
+] as const satisfies Permission[]
+
+export type SignInSearch = { to?: string | undefined; problem?: string | undefined }
+export type DeviceSearch = { userCode?: string | undefined }
+export type ListSearch = {
+  search?: string | undefined
+  sort?: Sort | undefined
+  type?: RuntimeType | undefined
+  create?: true | undefined
+  edit?: string | undefined
+}
+export type UsersSearch = {
+  search?: string | undefined
+  sort?: Sort | undefined
+  kind?: UserKind | undefined
+  state?: UserState | undefined
+  group?: string | undefined
+  create?: true | undefined
+}
+export type RolesSearch = {
+  search?: string | undefined
+  sort?: Sort | undefined
+  create?: true | undefined
+  /** The role that a new one begins as a copy of. */
+  copy?: string | undefined
+}
+export type MembersSearch = { search?: string | undefined }
+export type PlaceSearch = {
+  project?: string | undefined
+  integration?: string | undefined
+  environment?: string | undefined
+}
+export type WhoMaySearch = PlaceSearch & { permission?: Permission | undefined; user?: string | undefined }
+export type AuditSearch = PlaceSearch & {
+  actor?: string | undefined
+  action?: string | undefined
+  outcome?: AuditOutcome | undefined
+  search?: string | undefined
+  /** Local instants as the form writes them: 2026-11-21T10:00. */
+  from?: string | undefined
+  to?: string | undefined
+  record?: number | undefined
+}
+export type EventsSearch = PlaceSearch & {
+  kind?: string | undefined
+  from?: string | undefined
+  to?: string | undefined
+}
+export type MergedSearch = {
+  environment?: string | undefined
+  kind?: ArtifactKind | undefined
+  search?: string | undefined
+  differing?: true | undefined
+}
 export type RuntimeSearch = {
   filter?: string | undefined
   services?: string | undefined
@@ -78,10 +158,71 @@ export type RuntimesSearch = {
   environment?: string | undefined
   add?: string | undefined
   refusals?: true | undefined
+  status?: RuntimeStatus | undefined
+  type?: RuntimeType | undefined
+  search?: string | undefined
 }
 
-export const signIn = (raw: Raw): SignInSearch => ({ to: filled(raw, 'to') })
-export const list = (raw: Raw): ListSearch => ({ search: filled(raw, 'search'), create: flag(raw, 'create') })
+export const signIn = (raw: Raw): SignInSearch => ({ to: filled(raw, 'to'), problem: filled(raw, 'problem') })
+export const device = (raw: Raw): DeviceSearch => ({ userCode: filled(raw, 'userCode') })
+export const list = (raw: Raw): ListSearch => ({
+  search: filled(raw, 'search'),
+  sort: oneOf(raw, 'sort', SORTS),
+  type: oneOf(raw, 'type', TYPES),
+  create: flag(raw, 'create'),
+  edit: filled(raw, 'edit'),
+})
+export const users = (raw: Raw): UsersSearch => ({
+  search: filled(raw, 'search'),
+  sort: oneOf(raw, 'sort', SORTS),
+  kind: oneOf(raw, 'kind', USER_KINDS),
+  state: oneOf(raw, 'state', USER_STATES),
+  group: filled(raw, 'group'),
+  create: flag(raw, 'create'),
+})
+export const roles = (raw: Raw): RolesSearch => ({
+  search: filled(raw, 'search'),
+  sort: oneOf(raw, 'sort', SORTS),
+  create: flag(raw, 'create'),
+  copy: filled(raw, 'copy'),
+})
+export const members = (raw: Raw): MembersSearch => ({ search: filled(raw, 'search') })
+const place = (raw: Raw): PlaceSearch => {
+  const project = filled(raw, 'project')
+  return { project, integration: project && filled(raw, 'integration'), environment: filled(raw, 'environment') }
+}
+export const whoMay = (raw: Raw): WhoMaySearch => ({
+  ...place(raw),
+  permission: oneOf(raw, 'permission', PERMISSIONS),
+  user: filled(raw, 'user'),
+})
+/** An instant as a form writes it, or nothing. */
+const moment = (raw: Raw, name: string) => {
+  const value = filled(raw, name)
+  return value && !Number.isNaN(Date.parse(value)) ? value : undefined
+}
+export const audit = (raw: Raw): AuditSearch => ({
+  ...place(raw),
+  actor: filled(raw, 'actor'),
+  action: filled(raw, 'action'),
+  outcome: oneOf(raw, 'outcome', OUTCOMES),
+  search: filled(raw, 'search'),
+  from: moment(raw, 'from'),
+  to: moment(raw, 'to'),
+  record: Number.isInteger(Number(filled(raw, 'record'))) ? Number(raw.record) || undefined : undefined,
+})
+export const events = (raw: Raw): EventsSearch => ({
+  ...place(raw),
+  kind: filled(raw, 'kind'),
+  from: moment(raw, 'from'),
+  to: moment(raw, 'to'),
+})
+export const merged = (raw: Raw): MergedSearch => ({
+  environment: filled(raw, 'environment'),
+  kind: oneOf(raw, 'kind', ARTIFACT_KINDS),
+  search: filled(raw, 'search'),
+  differing: flag(raw, 'differing'),
+})
 export const runtime = (raw: Raw): RuntimeSearch => ({
   filter: filled(raw, 'filter'),
   services: filled(raw, 'services'),
@@ -102,4 +243,7 @@ export const runtimes = (raw: Raw): RuntimesSearch => ({
   environment: filled(raw, 'environment'),
   add: text(raw, 'add'),
   refusals: flag(raw, 'refusals'),
+  status: oneOf(raw, 'status', STATUSES),
+  type: oneOf(raw, 'type', TYPES),
+  search: filled(raw, 'search'),
 })

@@ -4,17 +4,32 @@ type Exact<T extends { [key: string]: unknown }> = { [K in keyof T]: T[K] };
 /** Internal type. DO NOT USE DIRECTLY. */
 export type Incremental<T> = T | { [P in keyof T]?: P extends ' $fragmentName' | '__typename' ? T[P] : never };
 import type { DocumentTypeDecoration } from '@graphql-typed-document-node/core';
-/** What a person or a token may do. The wire names of the original (`integration_mgt:view`) are these with `_MGT_` for `_mgt:`. */
+/**
+ * What a person or a token may do. The wire names of the original (`integration_mgt:view`) are these with `_MGT_` for `_mgt:`.
+ * Manage contains edit, and edit contains view. `permissions` tells what each means.
+ */
 export type Permission =
   | 'SIGNED_IN'
-  | 'INTEGRATION_MGT_VIEW'
-  | 'INTEGRATION_MGT_EDIT'
-  | 'INTEGRATION_MGT_MANAGE'
+  | 'AUDIT_MGT_VIEW'
   | 'ENVIRONMENT_MGT_MANAGE'
   | 'ENVIRONMENT_MGT_MANAGE_NONPROD'
-  | 'PROJECT_MGT_VIEW'
+  | 'INTEGRATION_MGT_EDIT'
+  | 'INTEGRATION_MGT_MANAGE'
+  | 'INTEGRATION_MGT_VIEW'
+  | 'OBSERVABILITY_MGT_VIEW_INSIGHTS'
+  | 'OBSERVABILITY_MGT_VIEW_LOGS'
   | 'PROJECT_MGT_EDIT'
-  | 'PROJECT_MGT_MANAGE';
+  | 'PROJECT_MGT_MANAGE'
+  | 'PROJECT_MGT_VIEW'
+  | 'USER_MGT_MANAGE_GROUPS'
+  | 'USER_MGT_MANAGE_ROLES'
+  | 'USER_MGT_MANAGE_USERS'
+  | 'USER_MGT_UPDATE_GROUP_ROLES'
+  | 'USER_MGT_UPDATE_USERS'
+  | 'WORKFLOW_MGT_MANAGE_HUMAN_TASKS'
+  | 'WORKFLOW_MGT_MANAGE_WORKFLOWS'
+  | 'WORKFLOW_MGT_VIEW_HUMAN_TASKS'
+  | 'WORKFLOW_MGT_VIEW_WORKFLOWS';
 
 export type RuntimeType =
   /** A Python program through Pilothouse's bridge. */
@@ -212,7 +227,19 @@ export type ArtifactState =
   /** The runtime did not say, or said something that is neither. */
   | 'UNKNOWN';
 
+/** Order of a list of things with names. */
+export type Sort =
+  | 'NAME'
+  | 'NAME_DESCENDING'
+  | 'NEWEST'
+  | 'OLDEST';
+
 export type RuntimeFilter = {
+  /** In any of these states, as judged when read. Not for subscriptions, which tell of every state. */
+  statuses?: Array<RuntimeStatus> | null | undefined;
+  type?: RuntimeType | null | undefined;
+  /** Matches name, runtimeId and host name. */
+  search?: string | null | undefined;
   environment?: string | null | undefined;
   project?: string | null | undefined;
   /** Needs `project`. */
@@ -287,6 +314,14 @@ export type CreateEnvironmentInput = {
   critical: boolean;
 };
 
+/** A part of the tree. What is left out is not limited: no project is the whole organization, no environment is all of them. */
+export type PlaceInput = {
+  project?: string | null | undefined;
+  /** Needs `project`. */
+  integration?: string | null | undefined;
+  environment?: string | null | undefined;
+};
+
 export type RuntimeRowFragment = { id: string, runtimeId: string, name: string | null, type: RuntimeType, status: RuntimeStatus, statusReason: string, statusSince: string, lastHeartbeatAt: string | null, version: string | null, secretKeyId: string | null, environment: { handle: string, displayName: string, critical: boolean }, project: { handle: string, displayName: string }, integration: { handle: string, displayName: string }, warnings: Array<{ code: string, message: string, fix: string }>, node: { hostname: string | null }, changes: { state: ChangeState, reason: string }, channel: { connected: boolean, since: string | null } | null };
 
 export type RuntimesQueryVariables = Exact<{
@@ -313,7 +348,7 @@ export type RuntimePageQueryVariables = Exact<{
 }>;
 
 
-export type RuntimePageQuery = { runtime: { registeredAt: string, heartbeatIntervalSeconds: number | null, offlineAfterSeconds: number, address: string | null, serviceCount: number, listenerCount: number, restartable: boolean, capabilities: Array<string>, id: string, runtimeId: string, name: string | null, type: RuntimeType, status: RuntimeStatus, statusReason: string, statusSince: string, lastHeartbeatAt: string | null, version: string | null, secretKeyId: string | null, changes: { state: ChangeState, reason: string, openCommands: number, failedCommands: number }, movedTo: { id: string, runtimeId: string, name: string | null, type: RuntimeType, status: RuntimeStatus, environment: { handle: string, displayName: string, critical: boolean }, project: { handle: string, displayName: string }, integration: { handle: string, displayName: string } } | null, automation: { organization: string, package: string, version: string } | null, node: { hostname: string | null, processId: number | null, platformName: string | null, platformVersion: string | null, platformHome: string | null, osName: string | null, osVersion: string | null, osArch: string | null, startedAt: string | null }, services: { totalCount: number, nodes: Array<{ name: string, package: string, basePath: string, state: ArtifactState, listeners: Array<string>, resourceCount: number, resources: Array<{ methods: Array<string>, path: string, source: string | null }> }>, pageInfo: { endCursor: string | null, hasNextPage: boolean } }, listeners: { totalCount: number, nodes: Array<{ name: string, package: string, protocol: string | null, host: string | null, port: number | null, state: ArtifactState, stateReason: string | null }>, pageInfo: { endCursor: string | null, hasNextPage: boolean } }, logLevels: { totalCount: number, nodes: Array<{ logger: string, level: string }>, pageInfo: { endCursor: string | null, hasNextPage: boolean } }, logHandlers: Array<{ logger: string, handler: string, level: string }>, consumers: { totalCount: number, nodes: Array<{ name: string, package: string, protocol: string | null, source: string | null, group: string | null, handler: string | null, state: ArtifactState, stateReason: string | null }> }, schedules: { totalCount: number, nodes: Array<{ name: string, package: string, trigger: string | null, handler: string | null, state: ArtifactState, stateReason: string | null }> }, environment: { handle: string, displayName: string, critical: boolean }, project: { handle: string, displayName: string }, integration: { handle: string, displayName: string }, warnings: Array<{ code: string, message: string, fix: string }>, channel: { connected: boolean, since: string | null } | null } | null };
+export type RuntimePageQuery = { runtime: { registeredAt: string, heartbeatIntervalSeconds: number | null, offlineAfterSeconds: number, address: string | null, serviceCount: number, listenerCount: number, restartable: boolean, permissions: Array<Permission>, capabilities: Array<string>, id: string, runtimeId: string, name: string | null, type: RuntimeType, status: RuntimeStatus, statusReason: string, statusSince: string, lastHeartbeatAt: string | null, version: string | null, secretKeyId: string | null, changes: { state: ChangeState, reason: string, openCommands: number, failedCommands: number }, movedTo: { id: string, runtimeId: string, name: string | null, type: RuntimeType, status: RuntimeStatus, environment: { handle: string, displayName: string, critical: boolean }, project: { handle: string, displayName: string }, integration: { handle: string, displayName: string } } | null, automation: { organization: string, package: string, version: string } | null, node: { hostname: string | null, processId: number | null, platformName: string | null, platformVersion: string | null, platformHome: string | null, osName: string | null, osVersion: string | null, osArch: string | null, startedAt: string | null }, services: { totalCount: number, nodes: Array<{ name: string, package: string, basePath: string, state: ArtifactState, listeners: Array<string>, resourceCount: number, resources: Array<{ methods: Array<string>, path: string, source: string | null }> }>, pageInfo: { endCursor: string | null, hasNextPage: boolean } }, listeners: { totalCount: number, nodes: Array<{ name: string, package: string, protocol: string | null, host: string | null, port: number | null, state: ArtifactState, stateReason: string | null }>, pageInfo: { endCursor: string | null, hasNextPage: boolean } }, logLevels: { totalCount: number, nodes: Array<{ logger: string, level: string }>, pageInfo: { endCursor: string | null, hasNextPage: boolean } }, logHandlers: Array<{ logger: string, handler: string, level: string }>, consumers: { totalCount: number, nodes: Array<{ name: string, package: string, protocol: string | null, source: string | null, group: string | null, handler: string | null, state: ArtifactState, stateReason: string | null }> }, schedules: { totalCount: number, nodes: Array<{ name: string, package: string, trigger: string | null, handler: string | null, state: ArtifactState, stateReason: string | null }> }, environment: { handle: string, displayName: string, critical: boolean }, project: { handle: string, displayName: string }, integration: { handle: string, displayName: string }, warnings: Array<{ code: string, message: string, fix: string }>, channel: { connected: boolean, since: string | null } | null } | null };
 
 export type ConsumerFactsFragment = { name: string, package: string, protocol: string | null, source: string | null, group: string | null, handler: string | null, state: ArtifactState, stateReason: string | null };
 
@@ -446,7 +481,7 @@ export type RefusalsQuery = { refusals: Array<{ at: string, count: number, code:
 export type ViewerQueryVariables = Exact<{ [key: string]: never; }>;
 
 
-export type ViewerQuery = { viewer: { username: string, displayName: string, permissions: Array<Permission> }, controlPlane: { version: string, runtimeUrl: string, runtimeUrlIsDefault: boolean, startedAt: string } };
+export type ViewerQuery = { viewer: { id: string, username: string, displayName: string, email: string | null, permissions: Array<Permission>, method: string, mustChangePassword: boolean, groups: Array<{ id: string, name: string }> }, controlPlane: { version: string, runtimeUrl: string, runtimeUrlIsDefault: boolean, startedAt: string } };
 
 export type LivePositionQueryVariables = Exact<{ [key: string]: never; }>;
 
@@ -456,7 +491,7 @@ export type LivePositionQuery = { runtimes: { sequence: number } };
 export type OrganizationQueryVariables = Exact<{ [key: string]: never; }>;
 
 
-export type OrganizationQuery = { organization: { handle: string, displayName: string, projectCount: number, integrationCount: number, runtimes: { total: number, running: number, offline: number, unknown: number } } };
+export type OrganizationQuery = { organization: { handle: string, displayName: string, projectCount: number, integrationCount: number, permissions: Array<Permission>, runtimes: { total: number, running: number, offline: number, unknown: number } } };
 
 export type HandleAvailabilityQueryVariables = Exact<{
   kind: HandleKind;
@@ -466,6 +501,14 @@ export type HandleAvailabilityQueryVariables = Exact<{
 
 
 export type HandleAvailabilityQuery = { handleAvailability: { handle: string, available: boolean, reason: string | null, suggestion: string | null } };
+
+export type MayIQueryVariables = Exact<{
+  permission: Permission;
+  place?: PlaceInput | null | undefined;
+}>;
+
+
+export type MayIQuery = { access: { allowed: boolean, reason: string } };
 
 export type CountsFragment = { total: number, running: number, offline: number, unknown: number };
 
@@ -561,39 +604,42 @@ export type EnvironmentsQueryVariables = Exact<{
 }>;
 
 
-export type EnvironmentsQuery = { environments: { totalCount: number, nodes: Array<{ handle: string, displayName: string, critical: boolean, createdAt: string, runtimes: { total: number, running: number, offline: number, unknown: number } }>, pageInfo: { endCursor: string | null, hasNextPage: boolean } } };
+export type EnvironmentsQuery = { environments: { totalCount: number, nodes: Array<{ handle: string, displayName: string, critical: boolean, createdAt: string, permissions: Array<Permission>, runtimes: { total: number, running: number, offline: number, unknown: number } }>, pageInfo: { endCursor: string | null, hasNextPage: boolean } } };
 
-export type EnvironmentRowFragment = { handle: string, displayName: string, critical: boolean, createdAt: string, runtimes: { total: number, running: number, offline: number, unknown: number } };
+export type EnvironmentRowFragment = { handle: string, displayName: string, critical: boolean, createdAt: string, permissions: Array<Permission>, runtimes: { total: number, running: number, offline: number, unknown: number } };
 
 export type ProjectsQueryVariables = Exact<{
   search?: string | null | undefined;
+  sort?: Sort | null | undefined;
   first?: number | null | undefined;
   after?: string | null | undefined;
 }>;
 
 
-export type ProjectsQuery = { projects: { totalCount: number, nodes: Array<{ handle: string, displayName: string, description: string, createdAt: string, createdBy: string, integrationCount: number, runtimes: { total: number, running: number, offline: number, unknown: number } }>, pageInfo: { endCursor: string | null, hasNextPage: boolean } } };
+export type ProjectsQuery = { projects: { totalCount: number, nodes: Array<{ handle: string, displayName: string, description: string, createdAt: string, createdBy: string, integrationCount: number, permissions: Array<Permission>, runtimes: { total: number, running: number, offline: number, unknown: number } }>, pageInfo: { endCursor: string | null, hasNextPage: boolean } } };
 
-export type ProjectRowFragment = { handle: string, displayName: string, description: string, createdAt: string, createdBy: string, integrationCount: number, runtimes: { total: number, running: number, offline: number, unknown: number } };
+export type ProjectRowFragment = { handle: string, displayName: string, description: string, createdAt: string, createdBy: string, integrationCount: number, permissions: Array<Permission>, runtimes: { total: number, running: number, offline: number, unknown: number } };
 
 export type ProjectQueryVariables = Exact<{
   handle: string;
 }>;
 
 
-export type ProjectQuery = { project: { handle: string, displayName: string, description: string, createdAt: string, createdBy: string, integrationCount: number, runtimes: { total: number, running: number, offline: number, unknown: number } } | null };
+export type ProjectQuery = { project: { handle: string, displayName: string, description: string, createdAt: string, createdBy: string, integrationCount: number, permissions: Array<Permission>, runtimes: { total: number, running: number, offline: number, unknown: number } } | null };
 
 export type IntegrationsQueryVariables = Exact<{
   project?: string | null | undefined;
+  runtimeType?: RuntimeType | null | undefined;
   search?: string | null | undefined;
+  sort?: Sort | null | undefined;
   first?: number | null | undefined;
   after?: string | null | undefined;
 }>;
 
 
-export type IntegrationsQuery = { integrations: { totalCount: number, nodes: Array<{ handle: string, displayName: string, description: string, runtimeType: RuntimeType, createdAt: string, createdBy: string, project: { handle: string, displayName: string }, runtimes: { total: number, running: number, offline: number, unknown: number } }>, pageInfo: { endCursor: string | null, hasNextPage: boolean } } };
+export type IntegrationsQuery = { integrations: { totalCount: number, nodes: Array<{ handle: string, displayName: string, description: string, runtimeType: RuntimeType, createdAt: string, createdBy: string, permissions: Array<Permission>, project: { handle: string, displayName: string }, runtimes: { total: number, running: number, offline: number, unknown: number } }>, pageInfo: { endCursor: string | null, hasNextPage: boolean } } };
 
-export type IntegrationRowFragment = { handle: string, displayName: string, description: string, runtimeType: RuntimeType, createdAt: string, createdBy: string, project: { handle: string, displayName: string }, runtimes: { total: number, running: number, offline: number, unknown: number } };
+export type IntegrationRowFragment = { handle: string, displayName: string, description: string, runtimeType: RuntimeType, createdAt: string, createdBy: string, permissions: Array<Permission>, project: { handle: string, displayName: string }, runtimes: { total: number, running: number, offline: number, unknown: number } };
 
 export type IntegrationQueryVariables = Exact<{
   project: string;
@@ -601,28 +647,28 @@ export type IntegrationQueryVariables = Exact<{
 }>;
 
 
-export type IntegrationQuery = { integration: { handle: string, displayName: string, description: string, runtimeType: RuntimeType, createdAt: string, createdBy: string, project: { handle: string, displayName: string }, runtimes: { total: number, running: number, offline: number, unknown: number } } | null };
+export type IntegrationQuery = { integration: { handle: string, displayName: string, description: string, runtimeType: RuntimeType, createdAt: string, createdBy: string, permissions: Array<Permission>, project: { handle: string, displayName: string }, runtimes: { total: number, running: number, offline: number, unknown: number } } | null };
 
 export type CreateProjectMutationVariables = Exact<{
   input: CreateProjectInput;
 }>;
 
 
-export type CreateProjectMutation = { createProject: { handle: string, displayName: string, description: string, createdAt: string, createdBy: string, integrationCount: number, runtimes: { total: number, running: number, offline: number, unknown: number } } };
+export type CreateProjectMutation = { createProject: { handle: string, displayName: string, description: string, createdAt: string, createdBy: string, integrationCount: number, permissions: Array<Permission>, runtimes: { total: number, running: number, offline: number, unknown: number } } };
 
 export type CreateIntegrationMutationVariables = Exact<{
   input: CreateIntegrationInput;
 }>;
 
 
-export type CreateIntegrationMutation = { createIntegration: { handle: string, displayName: string, description: string, runtimeType: RuntimeType, createdAt: string, createdBy: string, project: { handle: string, displayName: string }, runtimes: { total: number, running: number, offline: number, unknown: number } } };
+export type CreateIntegrationMutation = { createIntegration: { handle: string, displayName: string, description: string, runtimeType: RuntimeType, createdAt: string, createdBy: string, permissions: Array<Permission>, project: { handle: string, displayName: string }, runtimes: { total: number, running: number, offline: number, unknown: number } } };
 
 export type CreateEnvironmentMutationVariables = Exact<{
   input: CreateEnvironmentInput;
 }>;
 
 
-export type CreateEnvironmentMutation = { createEnvironment: { handle: string, displayName: string, critical: boolean, createdAt: string, runtimes: { total: number, running: number, offline: number, unknown: number } } };
+export type CreateEnvironmentMutation = { createEnvironment: { handle: string, displayName: string, critical: boolean, createdAt: string, permissions: Array<Permission>, runtimes: { total: number, running: number, offline: number, unknown: number } } };
 
 export class TypedDocumentString<TResult, TVariables>
   extends String
@@ -1081,6 +1127,7 @@ export const EnvironmentRowFragmentDoc = new TypedDocumentString(`
   runtimes {
     ...Counts
   }
+  permissions
 }
     fragment Counts on RuntimeCounts {
   total
@@ -1099,6 +1146,7 @@ export const ProjectRowFragmentDoc = new TypedDocumentString(`
   runtimes {
     ...Counts
   }
+  permissions
 }
     fragment Counts on RuntimeCounts {
   total
@@ -1121,6 +1169,7 @@ export const IntegrationRowFragmentDoc = new TypedDocumentString(`
   runtimes {
     ...Counts
   }
+  permissions
 }
     fragment Counts on RuntimeCounts {
   total
@@ -1223,6 +1272,7 @@ export const RuntimePageDocument = new TypedDocumentString(`
     serviceCount
     listenerCount
     restartable
+    permissions
     capabilities
     changes {
       state
@@ -1963,9 +2013,17 @@ export const RefusalsDocument = new TypedDocumentString(`
 export const ViewerDocument = new TypedDocumentString(`
     query Viewer {
   viewer {
+    id
     username
     displayName
+    email
     permissions
+    groups {
+      id
+      name
+    }
+    method
+    mustChangePassword
   }
   controlPlane {
     version
@@ -1992,6 +2050,7 @@ export const OrganizationDocument = new TypedDocumentString(`
     runtimes {
       ...Counts
     }
+    permissions
   }
 }
     fragment Counts on RuntimeCounts {
@@ -2010,6 +2069,14 @@ export const HandleAvailabilityDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<HandleAvailabilityQuery, HandleAvailabilityQueryVariables>;
+export const MayIDocument = new TypedDocumentString(`
+    query MayI($permission: Permission!, $place: PlaceInput) {
+  access(permission: $permission, place: $place) {
+    allowed
+    reason
+  }
+}
+    `) as unknown as TypedDocumentString<MayIQuery, MayIQueryVariables>;
 export const SteeringDocument = new TypedDocumentString(`
     query Steering($project: String!, $integration: String!, $environment: String!, $kind: SteerableKind, $search: String, $onlyDiffering: Boolean, $first: Int, $after: String) {
   steering(
@@ -2626,10 +2693,11 @@ fragment EnvironmentRow on Environment {
   runtimes {
     ...Counts
   }
+  permissions
 }`) as unknown as TypedDocumentString<EnvironmentsQuery, EnvironmentsQueryVariables>;
 export const ProjectsDocument = new TypedDocumentString(`
-    query Projects($search: String, $first: Int, $after: String) {
-  projects(search: $search, first: $first, after: $after) {
+    query Projects($search: String, $sort: Sort, $first: Int, $after: String) {
+  projects(search: $search, sort: $sort, first: $first, after: $after) {
     nodes {
       ...ProjectRow
     }
@@ -2659,6 +2727,7 @@ fragment ProjectRow on Project {
   runtimes {
     ...Counts
   }
+  permissions
 }`) as unknown as TypedDocumentString<ProjectsQuery, ProjectsQueryVariables>;
 export const ProjectDocument = new TypedDocumentString(`
     query Project($handle: String!) {
@@ -2682,10 +2751,18 @@ fragment ProjectRow on Project {
   runtimes {
     ...Counts
   }
+  permissions
 }`) as unknown as TypedDocumentString<ProjectQuery, ProjectQueryVariables>;
 export const IntegrationsDocument = new TypedDocumentString(`
-    query Integrations($project: String, $search: String, $first: Int, $after: String) {
-  integrations(project: $project, search: $search, first: $first, after: $after) {
+    query Integrations($project: String, $runtimeType: RuntimeType, $search: String, $sort: Sort, $first: Int, $after: String) {
+  integrations(
+    project: $project
+    runtimeType: $runtimeType
+    search: $search
+    sort: $sort
+    first: $first
+    after: $after
+  ) {
     nodes {
       ...IntegrationRow
     }
@@ -2719,6 +2796,7 @@ fragment IntegrationRow on Integration {
   runtimes {
     ...Counts
   }
+  permissions
 }`) as unknown as TypedDocumentString<IntegrationsQuery, IntegrationsQueryVariables>;
 export const IntegrationDocument = new TypedDocumentString(`
     query Integration($project: String!, $handle: String!) {
@@ -2746,6 +2824,7 @@ fragment IntegrationRow on Integration {
   runtimes {
     ...Counts
   }
+  permissions
 }`) as unknown as TypedDocumentString<IntegrationQuery, IntegrationQueryVariables>;
 export const CreateProjectDocument = new TypedDocumentString(`
     mutation CreateProject($input: CreateProjectInput!) {
@@ -2769,6 +2848,7 @@ fragment ProjectRow on Project {
   runtimes {
     ...Counts
   }
+  permissions
 }`) as unknown as TypedDocumentString<CreateProjectMutation, CreateProjectMutationVariables>;
 export const CreateIntegrationDocument = new TypedDocumentString(`
     mutation CreateIntegration($input: CreateIntegrationInput!) {
@@ -2796,6 +2876,7 @@ fragment IntegrationRow on Integration {
   runtimes {
     ...Counts
   }
+  permissions
 }`) as unknown as TypedDocumentString<CreateIntegrationMutation, CreateIntegrationMutationVariables>;
 export const CreateEnvironmentDocument = new TypedDocumentString(`
     mutation CreateEnvironment($input: CreateEnvironmentInput!) {
@@ -2817,4 +2898,5 @@ fragment EnvironmentRow on Environment {
   runtimes {
     ...Counts
   }
+  permissions
 }`) as unknown as TypedDocumentString<CreateEnvironmentMutation, CreateEnvironmentMutationVariables>;

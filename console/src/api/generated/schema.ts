@@ -12,17 +12,32 @@ export type Scalars = {
   DateTime: { input: string; output: string; }
 };
 
-/** What a person or a token may do. The wire names of the original (`integration_mgt:view`) are these with `_MGT_` for `_mgt:`. */
+/**
+ * What a person or a token may do. The wire names of the original (`integration_mgt:view`) are these with `_MGT_` for `_mgt:`.
+ * Manage contains edit, and edit contains view. `permissions` tells what each means.
+ */
 export type Permission =
   | 'SIGNED_IN'
-  | 'INTEGRATION_MGT_VIEW'
-  | 'INTEGRATION_MGT_EDIT'
-  | 'INTEGRATION_MGT_MANAGE'
+  | 'AUDIT_MGT_VIEW'
   | 'ENVIRONMENT_MGT_MANAGE'
   | 'ENVIRONMENT_MGT_MANAGE_NONPROD'
-  | 'PROJECT_MGT_VIEW'
+  | 'INTEGRATION_MGT_EDIT'
+  | 'INTEGRATION_MGT_MANAGE'
+  | 'INTEGRATION_MGT_VIEW'
+  | 'OBSERVABILITY_MGT_VIEW_INSIGHTS'
+  | 'OBSERVABILITY_MGT_VIEW_LOGS'
   | 'PROJECT_MGT_EDIT'
-  | 'PROJECT_MGT_MANAGE';
+  | 'PROJECT_MGT_MANAGE'
+  | 'PROJECT_MGT_VIEW'
+  | 'USER_MGT_MANAGE_GROUPS'
+  | 'USER_MGT_MANAGE_ROLES'
+  | 'USER_MGT_MANAGE_USERS'
+  | 'USER_MGT_UPDATE_GROUP_ROLES'
+  | 'USER_MGT_UPDATE_USERS'
+  | 'WORKFLOW_MGT_MANAGE_HUMAN_TASKS'
+  | 'WORKFLOW_MGT_MANAGE_WORKFLOWS'
+  | 'WORKFLOW_MGT_VIEW_HUMAN_TASKS'
+  | 'WORKFLOW_MGT_VIEW_WORKFLOWS';
 
 export type Query = {
   /** Who is signed in, and what they may do. */
@@ -60,6 +75,44 @@ export type Query = {
   refusals: Array<Refusal>;
   /** Whether a handle is free, for the form that asks as one types. */
   handleAvailability: HandleAvailability;
+  /** What hangs on a project, an integration or an environment, before it is deleted. Null when there is none. */
+  deletion: Maybe<Deletion>;
+  /**
+   * Artifacts of one integration in one environment, merged over the runtimes that are not retired: which host each, in which
+   * versions, and where they disagree. Null when the integration or the environment does not exist.
+   */
+  mergedArtifacts: Maybe<MergedArtifactConnection>;
+  /** What happened to the fleet, newest first. */
+  events: EventConnection;
+  /** Every permission that can be granted, with its meaning. */
+  permissions: Array<PermissionInfo>;
+  /** People and service accounts by user name; `search` matches user name, display name and e-mail. */
+  users: UserConnection;
+  user: Maybe<User>;
+  /** Groups by name. Who maps roles in a project sees them, too; members only with a permission on users or groups. */
+  groups: GroupConnection;
+  group: Maybe<Group>;
+  roles: RoleConnection;
+  role: Maybe<Role>;
+  /** Which group of the identity provider leads into which group here. */
+  ssoGroupMappings: SsoGroupMappingConnection;
+  /**
+   * Whether somebody may do something in a place, and through which mapping or why not. Of oneself (no `user`) with nothing but a
+   * session, of others with a permission on users. No environment: all of them.
+   */
+  access: AccessDecision;
+  /** Everybody who may do something in a place, each with the mappings that allow it. */
+  whoMay: AccessDecisionConnection;
+  /** API tokens, newest first: one's own, or (with `user_mgt:manage_users`) another user's. */
+  apiTokens: ApiTokenConnection;
+  /** Sessions that are open, the one used last first: one's own, or (with `user_mgt:manage_users`) another user's. */
+  sessions: SessionConnection;
+  /** A command line that asks to be allowed; null when the code is wrong, used or too old. */
+  deviceRequest: Maybe<DeviceRequest>;
+  /** Who did or tried what, newest first. */
+  auditRecords: AuditRecordConnection;
+  /** Goes through the chain of digests from its beginning and tells the first record that does not fit. */
+  auditCheck: AuditCheck;
 };
 
 
@@ -76,6 +129,7 @@ export type QueryEnvironmentArgs = {
 
 export type QueryProjectsArgs = {
   search?: InputMaybe<Scalars['String']['input']>;
+  sort?: InputMaybe<Sort>;
   first?: InputMaybe<Scalars['Int']['input']>;
   after?: InputMaybe<Scalars['String']['input']>;
 };
@@ -88,7 +142,9 @@ export type QueryProjectArgs = {
 
 export type QueryIntegrationsArgs = {
   project?: InputMaybe<Scalars['String']['input']>;
+  runtimeType?: InputMaybe<RuntimeType>;
   search?: InputMaybe<Scalars['String']['input']>;
+  sort?: InputMaybe<Sort>;
   first?: InputMaybe<Scalars['Int']['input']>;
   after?: InputMaybe<Scalars['String']['input']>;
 };
@@ -102,6 +158,7 @@ export type QueryIntegrationArgs = {
 
 export type QueryRuntimesArgs = {
   filter?: InputMaybe<RuntimeFilter>;
+  sort?: InputMaybe<RuntimeSort>;
   first?: InputMaybe<Scalars['Int']['input']>;
   after?: InputMaybe<Scalars['String']['input']>;
 };
@@ -154,10 +211,173 @@ export type QueryHandleAvailabilityArgs = {
   project?: InputMaybe<Scalars['String']['input']>;
 };
 
+
+export type QueryDeletionArgs = {
+  kind: HandleKind;
+  handle: Scalars['String']['input'];
+  project?: InputMaybe<Scalars['String']['input']>;
+};
+
+
+export type QueryMergedArtifactsArgs = {
+  project: Scalars['String']['input'];
+  integration: Scalars['String']['input'];
+  environment: Scalars['String']['input'];
+  kind?: InputMaybe<ArtifactKind>;
+  search?: InputMaybe<Scalars['String']['input']>;
+  onlyDiffering?: InputMaybe<Scalars['Boolean']['input']>;
+  first?: InputMaybe<Scalars['Int']['input']>;
+  after?: InputMaybe<Scalars['String']['input']>;
+};
+
+
+export type QueryEventsArgs = {
+  filter?: InputMaybe<EventFilter>;
+  first?: InputMaybe<Scalars['Int']['input']>;
+  after?: InputMaybe<Scalars['String']['input']>;
+};
+
+
+export type QueryUsersArgs = {
+  filter?: InputMaybe<UserFilter>;
+  sort?: InputMaybe<Sort>;
+  first?: InputMaybe<Scalars['Int']['input']>;
+  after?: InputMaybe<Scalars['String']['input']>;
+};
+
+
+export type QueryUserArgs = {
+  id: Scalars['ID']['input'];
+};
+
+
+export type QueryGroupsArgs = {
+  search?: InputMaybe<Scalars['String']['input']>;
+  sort?: InputMaybe<Sort>;
+  first?: InputMaybe<Scalars['Int']['input']>;
+  after?: InputMaybe<Scalars['String']['input']>;
+};
+
+
+export type QueryGroupArgs = {
+  id: Scalars['ID']['input'];
+};
+
+
+export type QueryRolesArgs = {
+  search?: InputMaybe<Scalars['String']['input']>;
+  sort?: InputMaybe<Sort>;
+  first?: InputMaybe<Scalars['Int']['input']>;
+  after?: InputMaybe<Scalars['String']['input']>;
+};
+
+
+export type QueryRoleArgs = {
+  id: Scalars['ID']['input'];
+};
+
+
+export type QuerySsoGroupMappingsArgs = {
+  first?: InputMaybe<Scalars['Int']['input']>;
+  after?: InputMaybe<Scalars['String']['input']>;
+};
+
+
+export type QueryAccessArgs = {
+  permission: Permission;
+  place?: InputMaybe<PlaceInput>;
+  user?: InputMaybe<Scalars['ID']['input']>;
+};
+
+
+export type QueryWhoMayArgs = {
+  permission: Permission;
+  place?: InputMaybe<PlaceInput>;
+  first?: InputMaybe<Scalars['Int']['input']>;
+  after?: InputMaybe<Scalars['String']['input']>;
+};
+
+
+export type QueryApiTokensArgs = {
+  user?: InputMaybe<Scalars['ID']['input']>;
+  includeEnded?: InputMaybe<Scalars['Boolean']['input']>;
+  first?: InputMaybe<Scalars['Int']['input']>;
+  after?: InputMaybe<Scalars['String']['input']>;
+};
+
+
+export type QuerySessionsArgs = {
+  user?: InputMaybe<Scalars['ID']['input']>;
+  first?: InputMaybe<Scalars['Int']['input']>;
+  after?: InputMaybe<Scalars['String']['input']>;
+};
+
+
+export type QueryDeviceRequestArgs = {
+  userCode: Scalars['String']['input'];
+};
+
+
+export type QueryAuditRecordsArgs = {
+  filter?: InputMaybe<AuditFilter>;
+  first?: InputMaybe<Scalars['Int']['input']>;
+  after?: InputMaybe<Scalars['String']['input']>;
+};
+
 export type Mutation = {
+  /** Also makes the group `<display name> Admins` with the role Project Admin, and puts the creator into it. */
   createProject: Project;
   createIntegration: Integration;
   createEnvironment: Environment;
+  /** Changes names and description; the handle is what runtimes announce and stays. */
+  updateProject: Project;
+  updateIntegration: Integration;
+  /** Whoever makes a critical environment an ordinary one must be allowed to manage both. */
+  updateEnvironment: Environment;
+  /**
+   * Deletes a project, with its Admins group. While something hangs on it, it fails with `IN_USE` and says what, unless `cascade`
+   * is true: then that goes too, and `confirm` must be the handle. Live runtimes are not stopped; their secrets are revoked.
+   */
+  deleteProject: Deletion;
+  deleteIntegration: Deletion;
+  deleteEnvironment: Deletion;
+  /** A person with a first password that must be changed (generated unless given), or a service account, which has none. */
+  createUser: CreatedUser;
+  /** Disabling ends every session and stops every token. */
+  updateUser: User;
+  /** Not oneself, and not the last Super Admin. Their name stands in the audit for good. */
+  deleteUser: Scalars['Boolean']['output'];
+  /** A password that is shown once and must be changed at the next sign-in; every session of theirs ends. */
+  resetPassword: OneTimePassword;
+  /** Forgets failed attempts, so that they may try again at once. */
+  unlockUser: Scalars['Boolean']['output'];
+  /** Puts somebody into exactly these groups. */
+  setUserGroups: User;
+  createGroup: Group;
+  updateGroup: Group;
+  /** Fails with `IN_USE` while roles are mapped to it, unless `cascade` is true. */
+  deleteGroup: Scalars['Boolean']['output'];
+  addGroupMembers: Group;
+  removeGroupMembers: Group;
+  createRole: Role;
+  /** Built-in roles stay as they are: make one of your own instead. */
+  updateRole: Role;
+  /** Fails with `IN_USE` while it is mapped. */
+  deleteRole: Scalars['Boolean']['output'];
+  /** Gives a group a role within a scope; nobody grants what they do not hold there themselves. */
+  mapRole: RoleMapping;
+  unmapRole: Scalars['Boolean']['output'];
+  createSsoGroupMapping: SsoGroupMapping;
+  deleteSsoGroupMapping: Scalars['Boolean']['output'];
+  /** For oneself, or (with `user_mgt:manage_users`) for a service account. The token is in this answer and nowhere else, ever. */
+  createApiToken: CreatedApiToken;
+  revokeApiToken: ApiToken;
+  /** Ends one session: one's own, or (with `user_mgt:manage_users`) another user's. */
+  endSession: Scalars['Boolean']['output'];
+  /** Signs somebody out everywhere, oneself unless another user is named; returns how many sessions ended. */
+  endAllSessions: Scalars['Int']['output'];
+  /** Allows or denies a command line that shows this code. */
+  decideDevice: DeviceRequest;
   /** Generates a secret for an environment; its material is in this answer and nowhere else, ever. */
   generateSecret: GeneratedSecret;
   /**
@@ -222,6 +442,170 @@ export type MutationCreateIntegrationArgs = {
 
 export type MutationCreateEnvironmentArgs = {
   input: CreateEnvironmentInput;
+};
+
+
+export type MutationUpdateProjectArgs = {
+  handle: Scalars['String']['input'];
+  input: UpdateProjectInput;
+};
+
+
+export type MutationUpdateIntegrationArgs = {
+  project: Scalars['String']['input'];
+  handle: Scalars['String']['input'];
+  input: UpdateIntegrationInput;
+};
+
+
+export type MutationUpdateEnvironmentArgs = {
+  handle: Scalars['String']['input'];
+  input: UpdateEnvironmentInput;
+};
+
+
+export type MutationDeleteProjectArgs = {
+  handle: Scalars['String']['input'];
+  cascade?: InputMaybe<Scalars['Boolean']['input']>;
+  confirm?: InputMaybe<Scalars['String']['input']>;
+};
+
+
+export type MutationDeleteIntegrationArgs = {
+  project: Scalars['String']['input'];
+  handle: Scalars['String']['input'];
+  cascade?: InputMaybe<Scalars['Boolean']['input']>;
+  confirm?: InputMaybe<Scalars['String']['input']>;
+};
+
+
+export type MutationDeleteEnvironmentArgs = {
+  handle: Scalars['String']['input'];
+  cascade?: InputMaybe<Scalars['Boolean']['input']>;
+  confirm?: InputMaybe<Scalars['String']['input']>;
+};
+
+
+export type MutationCreateUserArgs = {
+  input: CreateUserInput;
+};
+
+
+export type MutationUpdateUserArgs = {
+  id: Scalars['ID']['input'];
+  input: UpdateUserInput;
+};
+
+
+export type MutationDeleteUserArgs = {
+  id: Scalars['ID']['input'];
+};
+
+
+export type MutationResetPasswordArgs = {
+  user: Scalars['ID']['input'];
+};
+
+
+export type MutationUnlockUserArgs = {
+  id: Scalars['ID']['input'];
+};
+
+
+export type MutationSetUserGroupsArgs = {
+  user: Scalars['ID']['input'];
+  groups: Array<Scalars['ID']['input']>;
+};
+
+
+export type MutationCreateGroupArgs = {
+  input: GroupInput;
+};
+
+
+export type MutationUpdateGroupArgs = {
+  id: Scalars['ID']['input'];
+  input: GroupInput;
+};
+
+
+export type MutationDeleteGroupArgs = {
+  id: Scalars['ID']['input'];
+  cascade?: InputMaybe<Scalars['Boolean']['input']>;
+};
+
+
+export type MutationAddGroupMembersArgs = {
+  group: Scalars['ID']['input'];
+  users: Array<Scalars['ID']['input']>;
+};
+
+
+export type MutationRemoveGroupMembersArgs = {
+  group: Scalars['ID']['input'];
+  users: Array<Scalars['ID']['input']>;
+};
+
+
+export type MutationCreateRoleArgs = {
+  input: RoleInput;
+};
+
+
+export type MutationUpdateRoleArgs = {
+  id: Scalars['ID']['input'];
+  input: RoleInput;
+};
+
+
+export type MutationDeleteRoleArgs = {
+  id: Scalars['ID']['input'];
+};
+
+
+export type MutationMapRoleArgs = {
+  input: MapRoleInput;
+};
+
+
+export type MutationUnmapRoleArgs = {
+  id: Scalars['ID']['input'];
+};
+
+
+export type MutationCreateSsoGroupMappingArgs = {
+  input: SsoGroupMappingInput;
+};
+
+
+export type MutationDeleteSsoGroupMappingArgs = {
+  id: Scalars['ID']['input'];
+};
+
+
+export type MutationCreateApiTokenArgs = {
+  input: CreateApiTokenInput;
+};
+
+
+export type MutationRevokeApiTokenArgs = {
+  id: Scalars['ID']['input'];
+};
+
+
+export type MutationEndSessionArgs = {
+  id: Scalars['ID']['input'];
+};
+
+
+export type MutationEndAllSessionsArgs = {
+  user?: InputMaybe<Scalars['ID']['input']>;
+};
+
+
+export type MutationDecideDeviceArgs = {
+  userCode: Scalars['String']['input'];
+  allow: Scalars['Boolean']['input'];
 };
 
 
@@ -311,6 +695,8 @@ export type Subscription = {
    * When the server cannot bridge the gap it sends one change with `resync: true`, and the client reads its page again.
    */
   runtimeChanged: RuntimeChange;
+  /** Every event of `events` as it happens; `after` is the `sequence` of the last one that the client saw. */
+  eventHappened: EventChange;
 };
 
 
@@ -319,10 +705,24 @@ export type SubscriptionRuntimeChangedArgs = {
   after?: InputMaybe<Scalars['Int']['input']>;
 };
 
+
+export type SubscriptionEventHappenedArgs = {
+  filter?: InputMaybe<EventFilter>;
+  after?: InputMaybe<Scalars['Int']['input']>;
+};
+
 export type Viewer = {
+  id: Scalars['ID']['output'];
   username: Scalars['String']['output'];
   displayName: Scalars['String']['output'];
+  email: Maybe<Scalars['String']['output']>;
+  /** Everything that is held somewhere; what is permitted in a place, the place itself tells. */
   permissions: Array<Permission>;
+  groups: Array<GroupRef>;
+  /** How they sign in: `password`, `oidc`, `ldap`, or `token` for an API token. */
+  method: Scalars['String']['output'];
+  /** Until then nothing but changing it is permitted. */
+  mustChangePassword: Scalars['Boolean']['output'];
 };
 
 export type Organization = {
@@ -331,6 +731,8 @@ export type Organization = {
   projectCount: Scalars['Int']['output'];
   integrationCount: Scalars['Int']['output'];
   runtimes: RuntimeCounts;
+  /** What the caller may do here. */
+  permissions: Array<Permission>;
 };
 
 export type ControlPlane = {
@@ -349,6 +751,8 @@ export type Environment = {
   critical: Scalars['Boolean']['output'];
   createdAt: Scalars['DateTime']['output'];
   runtimes: RuntimeCounts;
+  /** What the caller may do here. */
+  permissions: Array<Permission>;
 };
 
 export type Project = {
@@ -360,6 +764,8 @@ export type Project = {
   createdBy: Scalars['String']['output'];
   integrationCount: Scalars['Int']['output'];
   runtimes: RuntimeCounts;
+  /** What the caller may do here. */
+  permissions: Array<Permission>;
 };
 
 export type Integration = {
@@ -371,6 +777,8 @@ export type Integration = {
   createdAt: Scalars['DateTime']['output'];
   createdBy: Scalars['String']['output'];
   runtimes: RuntimeCounts;
+  /** What the caller may do here. */
+  permissions: Array<Permission>;
 };
 
 /** A project as seen from something inside it. */
@@ -472,6 +880,8 @@ export type Runtime = {
   capabilities: Array<Scalars['String']['output']>;
   /** Whether `restartRuntime` can be asked of it. */
   restartable: Scalars['Boolean']['output'];
+  /** What the caller may do here. */
+  permissions: Array<Permission>;
   /** Where the same `runtimeId` reports now, once this one is silent; null when nowhere else. */
   movedTo: Maybe<RuntimeRef>;
   commands: CommandConnection;
@@ -983,7 +1393,24 @@ export type LogLevel = {
   level: Scalars['String']['output'];
 };
 
+export type RuntimeSort =
+  | 'NAME'
+  | 'NEWEST'
+  | 'OLDEST';
+
+/** Order of a list of things with names. */
+export type Sort =
+  | 'NAME'
+  | 'NAME_DESCENDING'
+  | 'NEWEST'
+  | 'OLDEST';
+
 export type RuntimeFilter = {
+  /** In any of these states, as judged when read. Not for subscriptions, which tell of every state. */
+  statuses?: InputMaybe<Array<RuntimeStatus>>;
+  type?: InputMaybe<RuntimeType>;
+  /** Matches name, runtimeId and host name. */
+  search?: InputMaybe<Scalars['String']['input']>;
   environment?: InputMaybe<Scalars['String']['input']>;
   project?: InputMaybe<Scalars['String']['input']>;
   /** Needs `project`. */
@@ -1239,4 +1666,514 @@ export type CommandConnection = {
   nodes: Array<Command>;
   pageInfo: PageInfo;
   totalCount: Scalars['Int']['output'];
+};
+
+export type UserConnection = {
+  nodes: Array<User>;
+  pageInfo: PageInfo;
+  totalCount: Scalars['Int']['output'];
+};
+
+export type GroupConnection = {
+  nodes: Array<Group>;
+  pageInfo: PageInfo;
+  totalCount: Scalars['Int']['output'];
+};
+
+export type RoleConnection = {
+  nodes: Array<Role>;
+  pageInfo: PageInfo;
+  totalCount: Scalars['Int']['output'];
+};
+
+export type RoleMappingConnection = {
+  nodes: Array<RoleMapping>;
+  pageInfo: PageInfo;
+  totalCount: Scalars['Int']['output'];
+};
+
+export type SsoGroupMappingConnection = {
+  nodes: Array<SsoGroupMapping>;
+  pageInfo: PageInfo;
+  totalCount: Scalars['Int']['output'];
+};
+
+export type AccessDecisionConnection = {
+  nodes: Array<AccessDecision>;
+  pageInfo: PageInfo;
+  totalCount: Scalars['Int']['output'];
+};
+
+export type ApiTokenConnection = {
+  nodes: Array<ApiToken>;
+  pageInfo: PageInfo;
+  totalCount: Scalars['Int']['output'];
+};
+
+export type SessionConnection = {
+  nodes: Array<Session>;
+  pageInfo: PageInfo;
+  totalCount: Scalars['Int']['output'];
+};
+
+export type AuditRecordConnection = {
+  nodes: Array<AuditRecord>;
+  pageInfo: PageInfo;
+  totalCount: Scalars['Int']['output'];
+};
+
+export type EventConnection = {
+  nodes: Array<Event>;
+  pageInfo: PageInfo;
+  totalCount: Scalars['Int']['output'];
+};
+
+export type MergedArtifactConnection = {
+  nodes: Array<MergedArtifact>;
+  pageInfo: PageInfo;
+  totalCount: Scalars['Int']['output'];
+  /** How many of all of them differ between running runtimes. */
+  differing: Scalars['Int']['output'];
+};
+
+/** A part of the tree. What is left out is not limited: no project is the whole organization, no environment is all of them. */
+export type PlaceInput = {
+  project?: InputMaybe<Scalars['String']['input']>;
+  /** Needs `project`. */
+  integration?: InputMaybe<Scalars['String']['input']>;
+  environment?: InputMaybe<Scalars['String']['input']>;
+};
+
+/** A part of the tree: the scope of a mapping, or where something is to be done. */
+export type Place = {
+  project: Maybe<ProjectRef>;
+  integration: Maybe<IntegrationRef>;
+  environment: Maybe<EnvironmentRef>;
+};
+
+export type PermissionInfo = {
+  permission: Permission;
+  /** The original's wire name, e.g. `integration_mgt:view`. */
+  name: Scalars['String']['output'];
+  meaning: Scalars['String']['output'];
+  /** What it contains, itself left out. */
+  contains: Array<Permission>;
+};
+
+export type UserKind =
+  | 'PERSON'
+  /** Has no password and never signs in; acts through API tokens. */
+  | 'SERVICE';
+
+export type UserState =
+  | 'ACTIVE'
+  | 'DISABLED'
+  /** Their password was reset; they must change it at the next sign-in. */
+  | 'MUST_CHANGE_PASSWORD';
+
+export type User = {
+  id: Scalars['ID']['output'];
+  username: Scalars['String']['output'];
+  displayName: Scalars['String']['output'];
+  email: Maybe<Scalars['String']['output']>;
+  kind: UserKind;
+  state: UserState;
+  /** `password`, or the issuer that they sign in with; null for service accounts. */
+  issuer: Maybe<Scalars['String']['output']>;
+  isSuperAdmin: Scalars['Boolean']['output'];
+  createdAt: Scalars['DateTime']['output'];
+  createdBy: Scalars['String']['output'];
+  lastSignInAt: Maybe<Scalars['DateTime']['output']>;
+  groups: Array<GroupRef>;
+  /** Every mapping that gives them something, through their groups; at most 500. */
+  mappings: Array<RoleMapping>;
+};
+
+export type GroupRef = {
+  id: Scalars['ID']['output'];
+  name: Scalars['String']['output'];
+};
+
+export type UserRef = {
+  id: Scalars['ID']['output'];
+  username: Scalars['String']['output'];
+  displayName: Scalars['String']['output'];
+  kind: UserKind;
+};
+
+export type Group = {
+  id: Scalars['ID']['output'];
+  name: Scalars['String']['output'];
+  description: Scalars['String']['output'];
+  /** One of the groups of the beginning: it cannot be deleted or renamed. */
+  builtIn: Scalars['Boolean']['output'];
+  /** The project whose Admins it is. */
+  project: Maybe<ProjectRef>;
+  createdAt: Scalars['DateTime']['output'];
+  createdBy: Scalars['String']['output'];
+  memberCount: Scalars['Int']['output'];
+  /** Null to who holds no permission on users or groups. */
+  members: Maybe<MemberConnection>;
+  mappings: RoleMappingConnection;
+};
+
+
+export type GroupMembersArgs = {
+  search?: InputMaybe<Scalars['String']['input']>;
+  first?: InputMaybe<Scalars['Int']['input']>;
+  after?: InputMaybe<Scalars['String']['input']>;
+};
+
+
+export type GroupMappingsArgs = {
+  first?: InputMaybe<Scalars['Int']['input']>;
+  after?: InputMaybe<Scalars['String']['input']>;
+};
+
+export type MemberConnection = {
+  nodes: Array<Member>;
+  pageInfo: PageInfo;
+  totalCount: Scalars['Int']['output'];
+};
+
+export type Member = {
+  user: UserRef;
+  addedAt: Scalars['DateTime']['output'];
+  /** True when the identity provider's groups put them in: the next sign-in decides again. */
+  fromSso: Scalars['Boolean']['output'];
+};
+
+export type Role = {
+  id: Scalars['ID']['output'];
+  name: Scalars['String']['output'];
+  description: Scalars['String']['output'];
+  /** Comes with Pilothouse and stays as it is. */
+  builtIn: Scalars['Boolean']['output'];
+  /** As named; what they contain is granted, too. */
+  permissions: Array<Permission>;
+  createdAt: Scalars['DateTime']['output'];
+  createdBy: Scalars['String']['output'];
+  groupCount: Scalars['Int']['output'];
+  mappings: RoleMappingConnection;
+};
+
+
+export type RoleMappingsArgs = {
+  first?: InputMaybe<Scalars['Int']['input']>;
+  after?: InputMaybe<Scalars['String']['input']>;
+};
+
+export type RoleRef = {
+  id: Scalars['ID']['output'];
+  name: Scalars['String']['output'];
+};
+
+export type RoleMapping = {
+  id: Scalars['ID']['output'];
+  group: GroupRef;
+  role: RoleRef;
+  scope: Place;
+  createdAt: Scalars['DateTime']['output'];
+  createdBy: Scalars['String']['output'];
+  /** False when it is the one that keeps a Super Admin in the organization, or grants what the caller does not hold. */
+  removable: Scalars['Boolean']['output'];
+};
+
+export type SsoGroupMapping = {
+  id: Scalars['ID']['output'];
+  issuer: Scalars['String']['output'];
+  claim: Scalars['String']['output'];
+  value: Scalars['String']['output'];
+  group: GroupRef;
+  createdAt: Scalars['DateTime']['output'];
+  createdBy: Scalars['String']['output'];
+};
+
+export type AccessDecision = {
+  user: UserRef;
+  permission: Permission;
+  place: Place;
+  allowed: Scalars['Boolean']['output'];
+  /** One sentence: why, or why not. */
+  reason: Scalars['String']['output'];
+  /** The mappings that allow it. */
+  through: Array<Grant>;
+  /** Mappings that give the permission, but not in all of this place. */
+  elsewhere: Array<Grant>;
+};
+
+/** One step from a user to a permission. */
+export type Grant = {
+  mapping: Scalars['ID']['output'];
+  group: GroupRef;
+  role: RoleRef;
+  /** The permission of the role that gives it: the very same, or one that contains it. */
+  by: Permission;
+  scope: Place;
+};
+
+export type UserFilter = {
+  search?: InputMaybe<Scalars['String']['input']>;
+  kind?: InputMaybe<UserKind>;
+  state?: InputMaybe<UserState>;
+  group?: InputMaybe<Scalars['ID']['input']>;
+};
+
+export type CreateUserInput = {
+  /** Lower-case letters, digits, `.`, `_`, `-`, `@`; 1 to 100. Stays for good. */
+  username: Scalars['String']['input'];
+  displayName: Scalars['String']['input'];
+  email?: InputMaybe<Scalars['String']['input']>;
+  kind?: InputMaybe<UserKind>;
+  /** Generated and shown once unless given. */
+  password?: InputMaybe<Scalars['String']['input']>;
+  groups?: InputMaybe<Array<Scalars['ID']['input']>>;
+};
+
+export type CreatedUser = {
+  user: User;
+  /** Only if it was generated: shown once. */
+  oneTimePassword: Maybe<Scalars['String']['output']>;
+};
+
+export type UpdateUserInput = {
+  displayName?: InputMaybe<Scalars['String']['input']>;
+  email?: InputMaybe<Scalars['String']['input']>;
+  disabled?: InputMaybe<Scalars['Boolean']['input']>;
+};
+
+export type OneTimePassword = {
+  /** Shown once. */
+  password: Scalars['String']['output'];
+};
+
+export type GroupInput = {
+  name: Scalars['String']['input'];
+  description?: InputMaybe<Scalars['String']['input']>;
+};
+
+export type RoleInput = {
+  name: Scalars['String']['input'];
+  description?: InputMaybe<Scalars['String']['input']>;
+  permissions: Array<Permission>;
+};
+
+export type MapRoleInput = {
+  group: Scalars['ID']['input'];
+  role: Scalars['ID']['input'];
+  scope?: InputMaybe<PlaceInput>;
+};
+
+export type SsoGroupMappingInput = {
+  /** The issuer of the identity provider, or of the directory as `ssoGroupMappings` shows it; the configured one unless given. */
+  issuer?: InputMaybe<Scalars['String']['input']>;
+  /** The claim that holds the groups; the configured one unless given. */
+  claim?: InputMaybe<Scalars['String']['input']>;
+  value: Scalars['String']['input'];
+  group: Scalars['ID']['input'];
+};
+
+export type TokenState =
+  | 'ACTIVE'
+  | 'EXPIRED'
+  | 'REVOKED';
+
+export type ApiToken = {
+  id: Scalars['ID']['output'];
+  name: Scalars['String']['output'];
+  owner: UserRef;
+  /** How it begins. */
+  hint: Scalars['String']['output'];
+  state: TokenState;
+  /** What it carries at most; null: all that its owner holds. */
+  permissions: Maybe<Array<Permission>>;
+  createdAt: Scalars['DateTime']['output'];
+  createdBy: Scalars['String']['output'];
+  expiresAt: Maybe<Scalars['DateTime']['output']>;
+  /** As of a minute ago. */
+  lastUsedAt: Maybe<Scalars['DateTime']['output']>;
+  lastUsedAddress: Maybe<Scalars['String']['output']>;
+  revokedAt: Maybe<Scalars['DateTime']['output']>;
+  revokedBy: Maybe<Scalars['String']['output']>;
+};
+
+export type CreateApiTokenInput = {
+  name: Scalars['String']['input'];
+  /** A service account; oneself unless given. */
+  user?: InputMaybe<Scalars['ID']['input']>;
+  permissions?: InputMaybe<Array<Permission>>;
+  /** Null: never. At most a year ahead for people. */
+  expiresAt?: InputMaybe<Scalars['DateTime']['input']>;
+};
+
+export type CreatedApiToken = {
+  apiToken: ApiToken;
+  /** Shown once. */
+  token: Scalars['String']['output'];
+};
+
+export type Session = {
+  id: Scalars['ID']['output'];
+  /** `console`, `script` or `device`. */
+  kind: Scalars['String']['output'];
+  /** `password`, `oidc` or `ldap`. */
+  method: Scalars['String']['output'];
+  createdAt: Scalars['DateTime']['output'];
+  lastUsedAt: Scalars['DateTime']['output'];
+  expiresAt: Scalars['DateTime']['output'];
+  address: Maybe<Scalars['String']['output']>;
+  userAgent: Scalars['String']['output'];
+  /** The one that asks. */
+  current: Scalars['Boolean']['output'];
+};
+
+export type DeviceRequest = {
+  userCode: Scalars['String']['output'];
+  /** What the command line calls itself. */
+  client: Scalars['String']['output'];
+  address: Maybe<Scalars['String']['output']>;
+  createdAt: Scalars['DateTime']['output'];
+  expiresAt: Scalars['DateTime']['output'];
+  /** Null until somebody decided. */
+  allowed: Maybe<Scalars['Boolean']['output']>;
+};
+
+export type AuditOutcome =
+  | 'DONE'
+  /** It was not permitted, or the sign-in was wrong. */
+  | 'REFUSED';
+
+export type AuditRecord = {
+  number: Scalars['Int']['output'];
+  at: Scalars['DateTime']['output'];
+  /** `user:<name>`, `secret:<key id>`, `console:local` or `housekeeping`. */
+  actor: Scalars['String']['output'];
+  actorId: Maybe<Scalars['ID']['output']>;
+  /** `session`, `token`, `local` or `heartbeat`, and which one. */
+  via: Scalars['String']['output'];
+  credentialId: Maybe<Scalars['ID']['output']>;
+  /** `<thing>.<verb>`, e.g. `project.delete`. */
+  action: Scalars['String']['output'];
+  target: Scalars['String']['output'];
+  outcome: AuditOutcome;
+  address: Maybe<Scalars['String']['output']>;
+  detail: Scalars['String']['output'];
+  /** JSON objects: the fields that changed, before and after. */
+  before: Maybe<Scalars['String']['output']>;
+  after: Maybe<Scalars['String']['output']>;
+  digest: Scalars['String']['output'];
+};
+
+export type AuditFilter = {
+  /** `user:<name>` …, the whole of it. */
+  actor?: InputMaybe<Scalars['String']['input']>;
+  /** E.g. `project.delete`, or all of a thing: `project.` */
+  action?: InputMaybe<Scalars['String']['input']>;
+  outcome?: InputMaybe<AuditOutcome>;
+  /** Matches target and detail. */
+  search?: InputMaybe<Scalars['String']['input']>;
+  project?: InputMaybe<Scalars['String']['input']>;
+  integration?: InputMaybe<Scalars['String']['input']>;
+  environment?: InputMaybe<Scalars['String']['input']>;
+  from?: InputMaybe<Scalars['DateTime']['input']>;
+  to?: InputMaybe<Scalars['DateTime']['input']>;
+};
+
+export type AuditCheck = {
+  /** Whether every record fits to the one before. */
+  intact: Scalars['Boolean']['output'];
+  checked: Scalars['Int']['output'];
+  /** The first record that does not fit, or after which some are missing. */
+  brokenAt: Maybe<Scalars['Int']['output']>;
+  /** One sentence. */
+  message: Scalars['String']['output'];
+  /** The chain begins here since retention deleted what came before. */
+  from: Maybe<Scalars['Int']['output']>;
+};
+
+export type Event = {
+  sequence: Scalars['Int']['output'];
+  at: Scalars['DateTime']['output'];
+  /** E.g. `runtime.offline`, `command.ended`, `secret.rotated`. */
+  kind: Scalars['String']['output'];
+  /** One sentence. */
+  message: Scalars['String']['output'];
+  /** Null when it is gone, or was never about one. */
+  runtime: Maybe<RuntimeRef>;
+  project: Maybe<ProjectRef>;
+  integration: Maybe<IntegrationRef>;
+  environment: Maybe<EnvironmentRef>;
+  secretKeyId: Maybe<Scalars['String']['output']>;
+};
+
+export type EventChange = {
+  sequence: Scalars['Int']['output'];
+  /** True when events were lost to the client: read the page again. Then `event` is null. */
+  resync: Scalars['Boolean']['output'];
+  event: Maybe<Event>;
+};
+
+export type EventFilter = {
+  project?: InputMaybe<Scalars['String']['input']>;
+  integration?: InputMaybe<Scalars['String']['input']>;
+  environment?: InputMaybe<Scalars['String']['input']>;
+  /** A runtime's `id`. */
+  runtime?: InputMaybe<Scalars['ID']['input']>;
+  /** Whole kinds (`runtime.offline`) or all of a thing (`runtime.`). */
+  kinds?: InputMaybe<Array<Scalars['String']['input']>>;
+  from?: InputMaybe<Scalars['DateTime']['input']>;
+  to?: InputMaybe<Scalars['DateTime']['input']>;
+};
+
+/** What hangs on something that is to be deleted, or what was deleted with it. */
+export type Deletion = {
+  kind: HandleKind;
+  handle: Scalars['String']['output'];
+  deleted: Scalars['Boolean']['output'];
+  integrations: Scalars['Int']['output'];
+  runtimes: Scalars['Int']['output'];
+  runningRuntimes: Scalars['Int']['output'];
+  secrets: Scalars['Int']['output'];
+  desiredStates: Scalars['Int']['output'];
+  roleMappings: Scalars['Int']['output'];
+  /** Groups that exist for it alone. */
+  groups: Scalars['Int']['output'];
+  /** One sentence. */
+  message: Scalars['String']['output'];
+};
+
+export type UpdateProjectInput = {
+  displayName?: InputMaybe<Scalars['String']['input']>;
+  description?: InputMaybe<Scalars['String']['input']>;
+};
+
+export type UpdateIntegrationInput = {
+  displayName?: InputMaybe<Scalars['String']['input']>;
+  description?: InputMaybe<Scalars['String']['input']>;
+};
+
+export type UpdateEnvironmentInput = {
+  displayName?: InputMaybe<Scalars['String']['input']>;
+  critical?: InputMaybe<Scalars['Boolean']['input']>;
+};
+
+export type MergedArtifact = {
+  kind: ArtifactKind;
+  name: Scalars['String']['output'];
+  package: Scalars['String']['output'];
+  /** Enabled or disabled, as the running runtimes agree; UNKNOWN where they do not, or do not tell. */
+  state: ArtifactState;
+  hostedBy: Array<RuntimeRef>;
+  /** Running runtimes that do not host it. */
+  missingOn: Array<RuntimeRef>;
+  /** True when every running runtime hosts it, in the same form. */
+  inSync: Scalars['Boolean']['output'];
+  /** One entry per form in which runtimes report it; one when they agree. */
+  variants: Array<ArtifactVariant>;
+};
+
+export type ArtifactVariant = {
+  /** The fields that differ from the most frequent form, as JSON; `{}` for that one. */
+  differences: Scalars['String']['output'];
+  runtimes: Array<RuntimeRef>;
 };

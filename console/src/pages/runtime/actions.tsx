@@ -4,32 +4,38 @@ import { RestartRuntimeDocument } from '@/api/generated/operations'
 import { graphql } from '@/api/request'
 import { runtime as words } from '@/strings/runtimes'
 import { Button } from '@/ui/button'
-import { ConfirmDialog } from '@/ui/confirm'
+import { CopyCli } from '@/ui/copy'
 import { notify } from '@/ui/notices'
-import { useBlocked } from '@/util/permissions'
+import { cli } from '@/util/cli'
+import { lazily } from '@/util/lazily'
+import { mayNot } from '@/util/permissions'
 import { runtimeLabel } from '@/util/runtime-label'
 import { useAction } from '@/util/use-action'
-import { Ask } from './ask'
 import type { RuntimeFacts } from './index'
-import { RemoveRuntime } from './remove'
+
+const ConfirmDialog = lazily(async () => (await import('@/ui/confirm')).ConfirmDialog)
+
+const Ask = lazily(async () => (await import('./ask')).Ask)
+const RemoveRuntime = lazily(async () => (await import('./remove')).RemoveRuntime)
 
 export type Question = Omit<AskRuntimeInput, 'runtime'>
 
 /** Why a runtime cannot be asked anything now, or undefined. */
-export function useAskBlocked({ status }: Pick<RuntimeFacts, 'status'>): string | undefined {
-  const blocked = useBlocked()('INTEGRATION_MGT_VIEW')
-  return blocked ?? (status === 'RUNNING' ? undefined : words.actions.notRunning)
+export function askBlockedFor({
+  status,
+  permissions,
+}: Pick<RuntimeFacts, 'status' | 'permissions'>): string | undefined {
+  return mayNot(permissions, 'INTEGRATION_MGT_VIEW') ?? (status === 'RUNNING' ? undefined : words.actions.notRunning)
 }
 
 type ActionsProps = { runtime: RuntimeFacts; onAsk: (question: Question) => void }
 
 /** What can be done with one runtime; what cannot says why. */
 export function Actions({ runtime, onAsk }: ActionsProps) {
-  const blocked = useBlocked()
-  const askBlocked = useAskBlocked(runtime)
+  const askBlocked = askBlockedFor(runtime)
   const [open, setOpen] = useState<'restart' | 'remove'>()
   const close = () => setOpen(undefined)
-  const mayNot = blocked('INTEGRATION_MGT_EDIT')
+  const mayNotEdit = mayNot(runtime.permissions, 'INTEGRATION_MGT_EDIT')
   const restartBlocked =
     runtime.status !== 'RUNNING'
       ? words.actions.notRunning
@@ -49,11 +55,11 @@ export function Actions({ runtime, onAsk }: ActionsProps) {
         </Button>
       )}
       {runtime.type === 'PY' && (
-        <Button blocked={mayNot ?? restartBlocked} onClick={() => setOpen('restart')}>
+        <Button blocked={mayNotEdit ?? restartBlocked} onClick={() => setOpen('restart')}>
           {words.actions.restart}
         </Button>
       )}
-      <Button blocked={blocked('INTEGRATION_MGT_MANAGE')} onClick={() => setOpen('remove')}>
+      <Button blocked={mayNot(runtime.permissions, 'INTEGRATION_MGT_MANAGE')} onClick={() => setOpen('remove')}>
         {words.actions.remove}
       </Button>
       {open === 'restart' && <Restart runtime={runtime} onClose={close} />}
@@ -80,7 +86,9 @@ function Restart({ runtime, onClose }: { runtime: RuntimeFacts; onClose: () => v
       problem={problem}
       onConfirm={(confirm) => void run(confirm)}
       onClose={onClose}
-    />
+    >
+      <CopyCli command={cli.restartRuntime(runtime)} />
+    </ConfirmDialog>
   )
 }
 

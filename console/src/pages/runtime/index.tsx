@@ -4,6 +4,7 @@ import { CornerUpRight, History, OctagonAlert } from 'lucide-react'
 import { useState } from 'react'
 import { RuntimePageDocument, type RuntimePageQuery } from '@/api/generated/operations'
 import { PAGE_SIZE, runtimeQuery } from '@/api/queries'
+import { tabs as tabWords } from '@/strings/common'
 import { runtime as words } from '@/strings/runtimes'
 import { changes as changeWords } from '@/strings/steering'
 import { Age } from '@/ui/age'
@@ -14,11 +15,12 @@ import { PageHead } from '@/ui/page'
 import { Said } from '@/ui/said'
 import { CouldNotLoad, Missing, Skeleton } from '@/ui/states'
 import { Status } from '@/ui/status'
+import { Tabs } from '@/ui/tabs'
 import { PATH, to } from '@/util/paths'
 import { runtimeLabel } from '@/util/runtime-label'
 import type { RuntimeSearch } from '@/util/search'
 import { useSearchState } from '@/util/use-search-state'
-import { Actions, Asking, type Question, useAskBlocked } from './actions'
+import { Actions, Asking, askBlockedFor, type Question } from './actions'
 import { Artifacts } from './artifacts'
 import { Commands } from './commands'
 import { Identity, Process } from './facts'
@@ -62,6 +64,13 @@ export function RuntimePage() {
             <Actions runtime={runtime} onAsk={setQuestion} />
           </>
         }
+      />
+      <Tabs
+        label={runtimeLabel(runtime)}
+        tabs={[
+          { name: tabWords.overview, link: to.runtime(runtime.id) },
+          { name: tabWords.events, link: to.runtimeEvents(runtime.id) },
+        ]}
       />
       <p className="-mt-2 mb-3 text-muted">
         <Said text={runtime.statusReason} />
@@ -113,7 +122,7 @@ type MicroIntegratorProps = { runtime: RuntimeFacts; search: RuntimeSearch; onAs
 
 function MicroIntegrator({ runtime, search, onAsk }: MicroIntegratorProps) {
   const change = useSearchState<RuntimeSearch>()
-  const askBlocked = useAskBlocked(runtime)
+  const askBlocked = askBlockedFor(runtime)
   return (
     <Artifacts
       runtime={runtime}

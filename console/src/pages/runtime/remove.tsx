@@ -6,8 +6,10 @@ import { PAGE_SIZE, secretQuery } from '@/api/queries'
 import { graphql } from '@/api/request'
 import { runtime } from '@/strings/runtimes'
 import { ConfirmDialog } from '@/ui/confirm'
+import { CopyCli } from '@/ui/copy'
 import { notify } from '@/ui/notices'
 import { Said } from '@/ui/said'
+import { cli } from '@/util/cli'
 import { to } from '@/util/paths'
 import { useBlocked } from '@/util/permissions'
 import { runtimeLabel } from '@/util/runtime-label'
@@ -48,6 +50,7 @@ export function RemoveRuntime({ runtime: each, onClose }: { runtime: RuntimeFact
       onConfirm={() => void run()}
       onClose={onClose}
     >
+      <CopyCli command={cli.removeRuntime(each, withSecret)} />
       <p className="mb-3">{each.status === 'RUNNING' ? words.live : words.gone}</p>
       {each.secretKeyId ? (
         <ItsSecret keyId={each.secretKeyId} runtimeId={each.id} checked={withSecret} onChange={setWithSecret} />

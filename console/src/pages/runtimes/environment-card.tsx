@@ -23,14 +23,19 @@ type EnvironmentCardProps = {
   scope: Pick<RuntimeFilter, 'project' | 'integration'>
   onAdd: () => void
   addBlocked: string | undefined
+  /** What the page looks for among them. */
+  narrow: Pick<RuntimeFilter, 'statuses' | 'type' | 'search'>
+  onClear: () => void
 }
 
 /** One environment: its counts, and its runtimes as they are now. */
-export function EnvironmentCard({ environment, scope, onAdd, addBlocked }: EnvironmentCardProps) {
-  const filter: RuntimeFilter = { ...scope, environment: environment.handle }
+export function EnvironmentCard(props: EnvironmentCardProps) {
+  const { environment, scope, narrow, onAdd, onClear, addBlocked } = props
+  const filter: RuntimeFilter = { ...scope, ...narrow, environment: environment.handle }
   const { query, rows, total, held, fresh, showHeld, setBusy } = useRuntimeList(filter)
   const shown = useColumns(scope)
-  const counts = scope.project ? query.data && countLoaded(rows, query.hasNextPage) : environment.runtimes
+  const narrowed = Object.keys(narrow).length > 0
+  const counts = scope.project || narrowed ? query.data && countLoaded(rows, query.hasNextPage) : environment.runtimes
   const add = (
     <Button small onClick={onAdd} blocked={addBlocked} aria-label={`${words.add}: ${environment.displayName}`}>
       {words.add}
@@ -63,6 +68,15 @@ export function EnvironmentCard({ environment, scope, onAdd, addBlocked }: Envir
         <Skeleton label={words.what} rows={scope.project ? 2 : Math.min(8, Math.max(1, environment.runtimes.total))} />
       ) : query.isError && rows.length === 0 ? (
         <CouldNotLoad what={words.what} error={query.error} onRetry={() => void query.refetch()} />
+      ) : rows.length === 0 && narrowed ? (
+        <Empty
+          title={strings.noneMatch}
+          action={
+            <Button small onClick={onClear}>
+              {strings.clearFilters}
+            </Button>
+          }
+        />
       ) : rows.length === 0 ? (
         <Empty
           title={words.emptyTitle(environment.displayName)}

@@ -1,23 +1,27 @@
 import { useQuery } from '@tanstack/react-query'
 import { Link, useSearch } from '@tanstack/react-router'
-import { useState } from 'react'
+import { useCallback, useState } from 'react'
 import { environmentsQuery, integrationQuery, projectQuery } from '@/api/queries'
 import { useScope } from '@/shell/scope'
+import { statusNames, typeNames } from '@/strings/common'
 import { runtimes as words } from '@/strings/runtimes'
 import { missing } from '@/strings/shell'
 import { environments as environmentWords } from '@/strings/tenancy'
 import { Button, buttonClass } from '@/ui/button'
-import { Select } from '@/ui/field'
+import { Choose } from '@/ui/choose'
+import { CopyCli } from '@/ui/copy'
 import { More } from '@/ui/more'
 import { PageHead } from '@/ui/page'
+import { SearchBox } from '@/ui/search-box'
 import { CouldNotLoad, Empty, Missing, Skeleton } from '@/ui/states'
+import { cli } from '@/util/cli'
+import { lazily } from '@/util/lazily'
 import { to } from '@/util/paths'
-import { useBlocked } from '@/util/permissions'
-import type { RuntimesSearch } from '@/util/search'
+import { managing, mayNot, useBlocked } from '@/util/permissions'
+import { type RuntimesSearch, STATUSES, TYPES } from '@/util/search'
 import { useSearchState } from '@/util/use-search-state'
-import { AddRuntime } from './add-runtime'
 import { EnvironmentCard } from './environment-card'
-import { RefusalsNotice, RefusalsPanel } from './refusals-panel'
+import { RefusalsNotice } from './refusals-notice'
 
 export function OrganizationRuntimesPage() {
   return <RuntimesPage title={words.title} />
@@ -37,6 +41,9 @@ export function IntegrationRuntimesPage() {
   return <RuntimesPage title={words.of(query.data?.displayName ?? integration)} scope={{ project, integration }} />
 }
 
+const AddRuntime = lazily(async () => (await import('./add-runtime')).AddRuntime)
+const RefusalsPanel = lazily(async () => (await import('./refusals-panel')).RefusalsPanel)
+
 /** Each environment reads its own list: that many at a time. */
 const CARDS = 20
 
@@ -48,10 +55,16 @@ function RuntimesPage({ title, scope = {} }: RuntimesPageProps) {
   const environments = useQuery(environmentsQuery)
   const blocked = useBlocked()('ENVIRONMENT_MGT_MANAGE_NONPROD')
   const change = useSearchState<RuntimesSearch>()
+  const onSearch = useCallback((text: string) => change({ search: text || undefined }, true), [change])
   const [cards, setCards] = useState(CARDS)
   const all = environments.data?.nodes ?? []
   const shown = search.environment ? all.filter((each) => each.handle === search.environment) : all
   const { project, integration } = scope
+  const narrow = {
+    ...(search.status ? { statuses: [search.status] } : {}),
+    ...(search.type ? { type: search.type } : {}),
+    ...(search.search ? { search: search.search } : {}),
+  }
   const target = project && integration ? { project, integration } : undefined
   return (
     <>
@@ -59,19 +72,32 @@ function RuntimesPage({ title, scope = {} }: RuntimesPageProps) {
         title={title}
         actions={
           <>
-            <Select
-              aria-label={words.environmentFilter}
-              value={search.environment ?? ''}
-              onChange={(event) => change({ environment: event.target.value || undefined }, true)}
-              className="w-auto"
-            >
-              <option value="">{words.allEnvironments}</option>
-              {all.map(({ handle, displayName }) => (
-                <option key={handle} value={handle}>
-                  {displayName}
-                </option>
-              ))}
-            </Select>
+            {/* The command line has no filter by type. */}
+            {!search.type && <CopyCli command={cli.listRuntimes({ ...search, ...scope })} />}
+            <SearchBox label={words.search} value={search.search ?? ''} onSearch={onSearch} />
+            <Choose
+              label={words.statusFilter}
+              all={words.allStatuses}
+              value={search.status}
+              onChange={(status) => change({ status }, true)}
+              choices={STATUSES.map((each) => [each, statusNames[each]])}
+            />
+            {!integration && (
+              <Choose
+                label={words.columns.type}
+                all={words.allTypes}
+                value={search.type}
+                onChange={(type) => change({ type }, true)}
+                choices={TYPES.map((each) => [each, typeNames[each].short])}
+              />
+            )}
+            <Choose
+              label={words.environmentFilter}
+              all={words.allEnvironments}
+              value={search.environment}
+              onChange={(environment) => change({ environment }, true)}
+              choices={all.map(({ handle, displayName }) => [handle, displayName])}
+            />
             <Button look="solid" blocked={blocked} onClick={() => change({ add: search.environment ?? '' })}>
               {words.add}
             </Button>
@@ -111,7 +137,9 @@ function RuntimesPage({ title, scope = {} }: RuntimesPageProps) {
               key={environment.handle}
               environment={environment}
               scope={scope}
-              addBlocked={blocked}
+              narrow={narrow}
+              onClear={() => change({ status: undefined, type: undefined, search: undefined })}
+              addBlocked={mayNot(environment.permissions, managing(environment))}
               onAdd={() => change({ add: environment.handle })}
             />
           ))

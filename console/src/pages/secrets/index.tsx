@@ -14,14 +14,16 @@ import { List, type ListColumn } from '@/ui/list'
 import { PageHead } from '@/ui/page'
 import { Empty, Missing } from '@/ui/states'
 import { CriticalBadge } from '@/ui/status'
+import { lazily } from '@/util/lazily'
 import { to } from '@/util/paths'
 import type { SecretsSearch } from '@/util/search'
 import { useSearchState } from '@/util/use-search-state'
 import { SecretActions } from './actions'
-import { RevokeSecret } from './revoke-secret'
-import { RotateSecret } from './rotate-secret'
-import { SecretPanel } from './secret-panel'
 import { SecretState } from './state'
+
+const RevokeSecret = lazily(async () => (await import('./revoke-secret')).RevokeSecret)
+const RotateSecret = lazily(async () => (await import('./rotate-secret')).RotateSecret)
+const SecretPanel = lazily(async () => (await import('./secret-panel')).SecretPanel)
 
 export function OrganizationSecretsPage() {
   return (

@@ -4,13 +4,17 @@ import { RevokeSecretDocument, type SecretRowFragment } from '@/api/generated/op
 import { PAGE_SIZE, secretQuery } from '@/api/queries'
 import { graphql } from '@/api/request'
 import { secrets } from '@/strings/secrets'
-import { ConfirmDialog } from '@/ui/confirm'
+import { CopyCli } from '@/ui/copy'
 import { Field, Select } from '@/ui/field'
 import { notify } from '@/ui/notices'
+import { cli } from '@/util/cli'
+import { lazily } from '@/util/lazily'
 import { exactTime } from '@/util/time'
 import { useAction } from '@/util/use-action'
 import { HangsOn } from './hangs'
 import { GRACE_S, GRACES } from './spans'
+
+const ConfirmDialog = lazily(async () => (await import('@/ui/confirm')).ConfirmDialog)
 
 const words = secrets.confirm
 
@@ -72,6 +76,7 @@ export function RevokeSecret({ secret, onClose }: { secret: SecretRowFragment; o
           )}
         </Field>
       )}
+      {graceS === 0 && <CopyCli command={cli.revokeSecret(keyId)} />}
     </ConfirmDialog>
   )
 }

@@ -2,9 +2,12 @@ import { useState } from 'react'
 import type { SteerableFactsFragment } from '@/api/generated/operations'
 import { kindNames, steering as words } from '@/strings/steering'
 import { Button } from '@/ui/button'
-import { ConfirmDialog, InlineConfirm } from '@/ui/confirm'
+import { CopyCli } from '@/ui/copy'
+import { InlineConfirm } from '@/ui/inline-confirm'
 import { ProblemText } from '@/ui/problem-text'
 import { Switch } from '@/ui/switch'
+import { cli } from '@/util/cli'
+import { lazily } from '@/util/lazily'
 import { useAction } from '@/util/use-action'
 import { Asked } from './asked'
 import { LevelControl } from './level'
@@ -12,13 +15,15 @@ import { Observed } from './observed'
 import { type AspectFacts, isOf, pressedFor, standingOf, switchedTo, type Target } from './standing'
 import { useSituation, useSteer } from './use-steering'
 
+const ConfirmDialog = lazily(async () => (await import('@/ui/confirm')).ConfirmDialog)
+
 type AspectProps = { artifact: SteerableFactsFragment; facts: AspectFacts; named: boolean }
 
 /** One aspect of an artifact: what is observed, what is asked, how that stands, and the control. */
 export function AspectEntry({ artifact, facts, named }: AspectProps) {
   const { kind, name, package: from } = artifact
   const { aspect, observed, desired } = facts
-  const { seen, environment, blocked } = useSituation()
+  const { seen, environment, blocked, place } = useSituation()
   const target: Target = { kind, name, package: from, aspect }
   const standing = standingOf(
     facts.commands,
@@ -35,6 +40,8 @@ export function AspectEntry({ artifact, facts, named }: AspectProps) {
     if (environment.critical || interrupts) setAsking(value)
     else void run(value, null)
   }
+  const command = (value: string) =>
+    cli.setArtifact(target, value, { ...place, confirm: environment.critical ? environment.handle : null })
   const touched = observed.filter((each) => each.value !== asking).reduce((sum, each) => sum + each.runtimes.length, 0)
   const verb = (value: string) =>
     aspect === 'LEVEL' ? words.setLevel(value) : words.verbs[aspect][value === 'DISABLED' ? 'DISABLED' : 'ENABLED']
@@ -72,6 +79,7 @@ export function AspectEntry({ artifact, facts, named }: AspectProps) {
           <InlineConfirm
             question={words.confirmStop(name, touched, environment.displayName)}
             submit={words.stop}
+            beside={<CopyCli command={command(asking)} />}
             pending={pending}
             problem={problem}
             onConfirm={() => void run(asking, null)}
@@ -93,7 +101,9 @@ export function AspectEntry({ artifact, facts, named }: AspectProps) {
           problem={problem}
           onConfirm={(confirm) => void run(asking, confirm)}
           onClose={() => setAsking(undefined)}
-        />
+        >
+          <CopyCli command={command(asking)} />
+        </ConfirmDialog>
       )}
     </div>
   )

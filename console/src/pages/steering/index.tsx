@@ -23,7 +23,7 @@ import { SearchBox } from '@/ui/search-box'
 import { CouldNotLoad, Empty, Missing, Skeleton } from '@/ui/states'
 import { CriticalBadge } from '@/ui/status'
 import { PATH, to } from '@/util/paths'
-import { useBlocked } from '@/util/permissions'
+import { useMayNotIn } from '@/util/permissions'
 import { STEERABLE_KINDS, type SteeringSearch } from '@/util/search'
 import { useSearchState } from '@/util/use-search-state'
 import { AspectEntry } from './aspect'
@@ -115,7 +115,7 @@ function InEnvironment({ place, search }: { place: Place; search: SteeringSearch
   const change = useSearchState<SteeringSearch>()
   const filter = { kind: search.kind ?? null, search: search.search ?? '', onlyDiffering: search.differing ?? false }
   const query = useInfiniteQuery({ ...steeringQuery(place, filter), placeholderData: keepPreviousData })
-  const blocked = useBlocked()('INTEGRATION_MGT_EDIT')
+  const blocked = useMayNotIn('INTEGRATION_MGT_EDIT', place)
   const { seen, remember } = useSeenCommands(place)
   const [adding, setAdding] = useState(false)
   const facts = query.data?.pages.at(0)

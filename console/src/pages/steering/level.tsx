@@ -3,12 +3,14 @@ import type { SteerableFactsFragment } from '@/api/generated/operations'
 import { strings } from '@/strings/common'
 import { valueName, steering as words } from '@/strings/steering'
 import { Button } from '@/ui/button'
-import { ConfirmDialog } from '@/ui/confirm'
 import { Select } from '@/ui/field'
 import { ProblemText } from '@/ui/problem-text'
+import { lazily } from '@/util/lazily'
 import { useAction } from '@/util/use-action'
 import { type AspectFacts, levelOf } from './standing'
 import { useSituation, useSteer } from './use-steering'
+
+const ConfirmDialog = lazily(async () => (await import('@/ui/confirm')).ConfirmDialog)
 
 type LevelProps = {
   artifact: SteerableFactsFragment

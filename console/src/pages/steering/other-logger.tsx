@@ -1,10 +1,12 @@
 import { useState } from 'react'
 import { steering as words } from '@/strings/steering'
-import { ConfirmDialog } from '@/ui/confirm'
 import { Field, inputClass, Select } from '@/ui/field'
 import { Said } from '@/ui/said'
+import { lazily } from '@/util/lazily'
 import { useAction } from '@/util/use-action'
 import { useSituation, useSteer } from './use-steering'
+
+const ConfirmDialog = lazily(async () => (await import('@/ui/confirm')).ConfirmDialog)
 
 const LEVELS = {
   PY: ['DEBUG', 'INFO', 'WARN', 'ERROR', 'FATAL'],

@@ -3,12 +3,14 @@ import { useState } from 'react'
 import type { SteerableFactsFragment } from '@/api/generated/operations'
 import { steering as words } from '@/strings/steering'
 import { Button } from '@/ui/button'
-import { ConfirmDialog } from '@/ui/confirm'
 import { Field, Select } from '@/ui/field'
+import { lazily } from '@/util/lazily'
 import { runtimeLabel } from '@/util/runtime-label'
 import { useAction } from '@/util/use-action'
 import { CommandLine } from './command-line'
 import { useSituation, useSteer } from './use-steering'
+
+const ConfirmDialog = lazily(async () => (await import('@/ui/confirm')).ConfirmDialog)
 
 /** Runs a task or a schedule once, on one runtime that is chosen, and shows what became of it. */
 export function RunNow({ artifact }: { artifact: SteerableFactsFragment }) {

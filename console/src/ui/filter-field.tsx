@@ -1,0 +1,36 @@
+import { useState } from 'react'
+
+type FilterFieldProps = {
+  label: string
+  value: string
+  onChange: (value: string | undefined) => void
+  placeholder?: string
+  type?: 'text' | 'datetime-local'
+}
+
+/** A filter that is typed: it counts when it is left or Enter is pressed. */
+export function FilterField({ label, value, onChange, placeholder, type = 'text' }: FilterFieldProps) {
+  const [text, setText] = useState(value)
+  const [known, setKnown] = useState(value)
+  if (known !== value) {
+    setKnown(value)
+    setText(value)
+  }
+  const settle = () => text !== value && onChange(text.trim() || undefined)
+  return (
+    <label className="flex items-center gap-1.5 text-muted">
+      {label}
+      <input
+        type={type}
+        value={text}
+        placeholder={placeholder}
+        autoComplete="off"
+        spellCheck={false}
+        onChange={(event) => setText(event.target.value)}
+        onBlur={settle}
+        onKeyDown={(event) => event.key === 'Enter' && settle()}
+        className={`h-8 rounded-md border border-edge bg-surface px-2 text-ink ${type === 'text' ? 'mono w-40' : ''}`}
+      />
+    </label>
+  )
+}

@@ -1,0 +1,29 @@
+import { expect, test } from 'vitest'
+import { cli, word } from './cli'
+
+const LOGGER = { kind: 'LOGGER', name: 'root', package: '', aspect: 'LEVEL' }
+const PLACE = { project: 'billing', integration: 'dunning', environment: 'prod' }
+
+test('only what is chosen stands on the command line', () => {
+  expect(cli.listRuntimes({})).toBe('pilothouse runtimes list')
+  expect(cli.listRuntimes({ environment: 'prod', status: 'OFFLINE', project: undefined })).toBe(
+    'pilothouse runtimes list --environment prod --status OFFLINE',
+  )
+})
+
+test('what a shell would read otherwise is quoted', () => {
+  expect(word("it's a; rm")).toBe(`'it'\\''s a; rm'`)
+  expect(cli.setArtifact({ ...LOGGER, name: 'my app' }, 'DEBUG', PLACE)).toBe(
+    "pilothouse log-level set 'my app' DEBUG --project billing --integration dunning --environment prod",
+  )
+})
+
+test('kinds with a verb of their own use it, the others the general one, a critical place is confirmed', () => {
+  const listener = { kind: 'LISTENER', name: 'http', package: '', aspect: 'STATE' }
+  const place = { ...PLACE, confirm: 'prod' }
+  const where = '--project billing --integration dunning --environment prod --confirm prod'
+  expect(cli.setArtifact(listener, 'DISABLED', place)).toBe(`pilothouse listeners stop http ${where}`)
+  expect(cli.setArtifact({ ...listener, kind: 'ENDPOINT', aspect: 'TRACING' }, 'ENABLED', place)).toBe(
+    `pilothouse artifacts set ENDPOINT http ENABLED ${where} --aspect TRACING`,
+  )
+})

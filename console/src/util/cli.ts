@@ -1,0 +1,52 @@
+/** The verbs of the command line that do what a button does. */
+type Narrow = {
+  project?: string | null | undefined
+  integration?: string | null | undefined
+  environment?: string | null | undefined
+  status?: string | undefined
+  search?: string | undefined
+}
+type Artifact = { kind: string; name: string; package: string; aspect: string }
+/** `confirm` is the environment's handle, where it is critical. */
+type Place = { confirm?: string | null; project: string; integration: string; environment: string }
+
+/** A word of a command line: quoted where a shell would read something else in it. */
+export function word(text: string): string {
+  return /^[\w./:@=-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`
+}
+
+function line(words: string[], options: Record<string, string | true | null | undefined> = {}): string {
+  const given = Object.entries(options).flatMap(([name, value]) =>
+    value === true ? [`--${name}`] : value ? [`--${name}`, word(value)] : [],
+  )
+  return ['pilothouse', ...words.map(word), ...given].join(' ')
+}
+
+const steered: Partial<Record<string, string>> = {
+  LISTENER: 'listeners',
+  CONSUMER: 'consumers',
+  SCHEDULE: 'schedules',
+}
+
+export const cli = {
+  listRuntimes: ({ project, integration, environment, status, search }: Narrow) =>
+    line(['runtimes', 'list'], { project, integration, environment, status, search }),
+  restartRuntime: ({ id }: { id: string }) => line(['runtimes', 'restart', id]),
+  removeRuntime: ({ id }: { id: string }, withSecret: boolean) =>
+    line(['runtimes', 'remove', id], { 'revoke-secret': withSecret || undefined }),
+  setArtifact: ({ kind, name, package: from, aspect }: Artifact, value: string, place: Place) => {
+    if (aspect === 'LEVEL') return line(['log-level', 'set', name, value], place)
+    const verb = steered[kind]
+    const options = { ...place, package: from }
+    if (verb && aspect === 'STATE') return line([verb, value === 'DISABLED' ? 'stop' : 'start', name], options)
+    return line(['artifacts', 'set', kind, name, value], { ...options, aspect: aspect === 'STATE' ? null : aspect })
+  },
+  generateSecret: (options: Narrow) =>
+    line(['secrets', 'generate'], {
+      environment: options.environment,
+      project: options.project,
+      integration: options.integration,
+    }),
+  rotateSecret: (keyId: string) => line(['secrets', 'rotate', keyId]),
+  revokeSecret: (keyId: string) => line(['secrets', 'revoke', keyId]),
+}
