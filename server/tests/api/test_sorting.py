@@ -186,7 +186,8 @@ async def test_a_subscription_is_told_that_states_are_no_filter_for_it() -> None
 async def test_refusals_are_shown_to_who_manages_their_environment(admin, runtime, staff, plane) -> None:
     for environment, project in (("dev", "日本"), ("Production", "Shop"), ("nowhere", "Shop")):
         runtime.environment, runtime.project = environment, project
-        assert (await runtime.full())[0] in (400, 409)
+        _, answer = await runtime.full()
+        assert "code" in answer
     listed = "{ refusals { environment } }"
     seen = [each["environment"] for each in (await admin.ask(listed))["refusals"]]
     assert seen == ["nowhere", "Production", "dev"]
