@@ -375,3 +375,17 @@ async def test_who_manages_nobody_is_refused_by_permission(staff, admin, outside
     answer = await outsider.try_asking(query, **variables)
     assert answer["errors"][0]["extensions"]["code"] == "NOT_PERMITTED"
     assert "user_mgt:" in answer["errors"][0]["message"]
+
+
+@pytest.mark.parametrize(
+    ("query", "more"), [(DELETE, {}), (UPDATE, {"i": {"disabled": True}}), (SET_GROUPS, {"g": []})]
+)
+async def test_who_holds_everything_by_another_group_cannot_remove_the_last_super_admin_either(
+    staff, admin, query: str, more: dict
+) -> None:
+    group = await staff.group("Everything")
+    await staff.mapped(group, await staff.built_in("roles", "Super Admin"))
+    await staff.user("mighty", group)
+    async with staff.signed_in("mighty") as mighty:
+        assert (await staff.refusal(mighty, query, id=await admin_id(admin), **more))[0] == "LAST_SUPER_ADMIN"
+    assert await staff.plane.store.read(storage.count_super_admins) == 1
