@@ -45,4 +45,42 @@ stories('Projects, integrations, environments, secrets', (story) => {
     await page.getByText(`Secret ${keyId} is revoked; 8 runtimes need another one.`).waitFor()
     await row.waitFor({ state: 'detached' })
   })
+
+  story('a project with everything in it: what hangs on it is said, and its handle is typed', async ({ page }) => {
+    await page.goto('/projects/billing')
+    await page.getByRole('button', { name: 'Delete project' }).click()
+    const dialog = page.getByRole('dialog', { name: 'Delete Billing?' })
+    await dialog.getByText('3 integrations').waitFor()
+    await dialog.getByText(/heartbeats are refused from then on/).waitFor()
+    const submit = dialog.getByRole('button', { name: 'Delete project' })
+    expect(await submit.getAttribute('aria-disabled')).toBe('true')
+    await dialog.getByLabel('Type billing to confirm').fill('billing')
+    await submit.click()
+    await page.getByText('Billing is deleted.').waitFor()
+    await page.getByRole('heading', { level: 1, name: 'Projects' }).waitFor()
+    await page.getByRole('link', { name: 'Warehouse' }).waitFor()
+    expect(await page.getByRole('link', { name: 'Billing' }).count()).toBe(0)
+  })
+
+  story('runtimes are narrowed by state and type, and the address keeps it', async ({ page }) => {
+    await page.goto('/runtimes')
+    await page.getByLabel('Status').selectOption('OFFLINE')
+    await page.getByRole('link', { name: 'order-status-prod-3' }).waitFor()
+    await page.getByRole('link', { name: 'order-create-prod-1' }).waitFor({ state: 'detached' })
+    await page.reload()
+    await page.getByRole('link', { name: 'order-status-prod-3' }).waitFor()
+    await page.getByLabel('Type', { exact: true }).selectOption('MI')
+    await page.getByRole('link', { name: 'edi-inbound-prod-2' }).waitFor()
+    await page.getByRole('link', { name: 'order-status-prod-3' }).waitFor({ state: 'detached' })
+  })
+
+  story('artifacts over all runtimes: who hosts each, and where the forms differ', async ({ page }) => {
+    await page.goto('/projects/order-service/integrations/order-status/artifacts?environment=prod')
+    await page
+      .getByRole('row', { name: /Alike everywhere|Differs/ })
+      .first()
+      .waitFor()
+    await page.getByRole('checkbox', { name: 'Only what differs' }).check()
+    expect(await page.getByText('Alike everywhere').count()).toBe(0)
+  })
 })

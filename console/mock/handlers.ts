@@ -1,7 +1,10 @@
 import { buildSchema, type DocumentNode, execute, executeSync, parse, validate } from 'graphql'
 import { HttpResponse, http } from 'msw'
 import sdl from '../../contracts/schema.graphql?raw'
+import * as operations from '../src/api/generated/operations'
+import * as people from '../src/api/generated/people'
 import type * as api from '../src/api/generated/schema'
+import { digestOf } from '../src/api/persisted'
 import { API } from '../src/util/paths'
 import { wantsEvent } from './audit'
 import { authHandlers, type Levers, levers, type Session } from './auth'
@@ -12,6 +15,15 @@ import { filterRuntimes, makeRoot } from './resolvers'
 export { PASSWORD, type Session } from './auth'
 
 export type Mock = { handlers: ReturnType<typeof http.post>[]; cutLines: (forMs?: number) => void; state: Levers }
+
+/** The documents of this build by their digests, as the control plane reads them from beside the console. */
+async function learn(known: Map<string, string>): Promise<void> {
+  for (const [name, document] of Object.entries({ ...operations, ...people })) {
+    const text = String(document)
+    const digest = name.endsWith('Document') ? await digestOf(text) : undefined
+    if (digest) known.set(digest, text)
+  }
+}
 
 type Asked = {
   query?: string
@@ -25,6 +37,7 @@ export function makeMock(db: Db, session: Session): Mock {
   const root = guarded(db, schema, makeRoot(db))
   const state = levers()
   const known = new Map<string, string>()
+  const manifest = learn(known)
   const lines = new Set<() => void>()
   let downUntil = 0
 
@@ -94,6 +107,7 @@ export function makeMock(db: Db, session: Session): Mock {
           { status: 403 },
         )
       const { query: text, variables, extensions } = (await request.json()) as Asked
+      await manifest
       const hash = extensions?.persistedQuery.sha256Hash
       if (hash && text) known.set(hash, text)
       const query = text ?? known.get(hash ?? '')

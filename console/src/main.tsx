@@ -4,7 +4,7 @@ import { RouterProvider } from '@tanstack/react-router'
 import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
 import { asProblem } from './api/problem'
-import { viewerQuery } from './api/queries'
+import { forget, viewerQuery } from './api/queries'
 import { whenPasswordDue, whenSignedOut } from './api/request'
 import { plan } from './api/session'
 import { makeRouter, setRouter } from './routes'
@@ -31,11 +31,11 @@ whenSignedOut(() => {
   // Who was in is told that it ended; who comes anew is only asked who they are.
   const wasIn = client.getQueryData(viewerQuery.queryKey) !== undefined
   const target = router.state.location.href
-  void router.navigate(to.signIn(target, wasIn ? 'SESSION_ENDED' : undefined)).then(() => client.clear())
+  void router.navigate(to.signIn(target, wasIn ? 'SESSION_ENDED' : undefined)).then(() => forget(client))
 })
 whenPasswordDue(() => {
   if (router.state.location.pathname === PATH.password) return
-  void router.navigate(to.password(router.state.location.href)).then(() => client.clear())
+  void router.navigate(to.password(router.state.location.href)).then(() => forget(client))
 })
 plan()
 // Tabs that slept, and tabs whose neighbour renewed, plan anew.

@@ -1,4 +1,4 @@
-import { infiniteQueryOptions, queryOptions } from '@tanstack/react-query'
+import { infiniteQueryOptions, type QueryClient, queryOptions } from '@tanstack/react-query'
 import { hub } from '@/live/hub'
 import { applyChange, insertRows, type RuntimePage } from '@/live/merge'
 import * as doc from './generated/operations'
@@ -11,6 +11,14 @@ export const LARGEST_PAGE = 500
 const nextCursor = (page: { pageInfo: doc.PageFragment }) =>
   page.pageInfo.hasNextPage ? page.pageInfo.endCursor : null
 const fromStart: string | null = null
+
+/**
+ * Forgets everything that somebody saw who is no longer signed in. What everybody may know stays: a page that shows it
+ * would wait for it forever.
+ */
+export function forget(client: QueryClient): void {
+  client.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== 'methods' })
+}
 
 /** Keys of the cache; the first word says which pages a change makes stale. */
 export const viewerQuery = queryOptions({

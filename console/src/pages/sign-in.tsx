@@ -3,6 +3,7 @@ import { useNavigate, useRouter, useSearch } from '@tanstack/react-router'
 import { Eye, EyeOff } from 'lucide-react'
 import { type FormEvent, useState } from 'react'
 import { ApiProblem } from '@/api/problem'
+import { forget } from '@/api/queries'
 import { type Methods, methods, signIn } from '@/api/session'
 import { otherProblem, problems, ways } from '@/strings/account'
 import { signIn as words } from '@/strings/shell'
@@ -82,7 +83,7 @@ function PasswordForm({ target, directory }: { target: string; directory: boolea
       if (error instanceof ApiProblem && error.retryAfterS) setBlockedUntil(Date.now() + error.retryAfterS * 1_000)
       throw error
     })
-    client.clear()
+    forget(client)
     await router.invalidate()
     if (facts.mustChangePassword) await navigate(to.password(target))
     else await navigate({ href: target })

@@ -2,9 +2,9 @@ import { Popover } from '@base-ui/react/popover'
 import { useQueryClient, useSuspenseQuery } from '@tanstack/react-query'
 import { Link, useNavigate } from '@tanstack/react-router'
 import { CircleUser, LogOut, Monitor, Moon, Search, Sun } from 'lucide-react'
-import { useSyncExternalStore } from 'react'
+import { useState, useSyncExternalStore } from 'react'
 import { asProblem } from '@/api/problem'
-import { viewerQuery } from '@/api/queries'
+import { forget, viewerQuery } from '@/api/queries'
 import { signOut } from '@/api/session'
 import { strings } from '@/strings/common'
 import { shell } from '@/strings/shell'
@@ -68,18 +68,19 @@ function ThemeButton() {
 function UserMenu() {
   const client = useQueryClient()
   const navigate = useNavigate()
+  const [open, setOpen] = useState(false)
   const { viewer, controlPlane } = useSuspenseQuery(viewerQuery).data
   const leave = async () => {
     try {
       await signOut()
       await navigate(to.signIn(PATH.home))
-      client.clear()
+      forget(client)
     } catch (error) {
       notify(asProblem(error).message, 'bad')
     }
   }
   return (
-    <Popover.Root>
+    <Popover.Root open={open} onOpenChange={setOpen}>
       <Popover.Trigger aria-label={shell.user.menu} className={`${iconButton} grid`}>
         <span className="grid size-6 place-items-center rounded-full border border-edge text-[11px] font-semibold uppercase text-ink">
           {(viewer.displayName || viewer.username).slice(0, 1)}
@@ -95,14 +96,14 @@ function UserMenu() {
               <div className="font-medium">{viewer.displayName}</div>
               <div className="text-muted">{viewer.username}</div>
             </div>
-            <Popover.Close
-              nativeButton={false}
-              render={<Link {...to.profile()} />}
+            <Link
+              {...to.profile()}
+              onClick={() => setOpen(false)}
               className="mt-1 flex h-8 w-full items-center gap-2 rounded-md px-2.5 hover:bg-hover"
             >
               <CircleUser size={14} aria-hidden />
               {shell.user.profile}
-            </Popover.Close>
+            </Link>
             <button
               type="button"
               onClick={leave}

@@ -1,6 +1,7 @@
 import { useQueryClient } from '@tanstack/react-query'
 import { useNavigate, useRouter, useSearch } from '@tanstack/react-router'
 import { asProblem } from '@/api/problem'
+import { forget } from '@/api/queries'
 import { signOut } from '@/api/session'
 import { password as words } from '@/strings/account'
 import { shell } from '@/strings/shell'
@@ -19,7 +20,7 @@ export function PasswordPage() {
   const leave = async () => {
     try {
       await signOut()
-      client.clear()
+      forget(client)
       await navigate(to.signIn(target))
     } catch (error) {
       notify(asProblem(error).message, 'bad')
@@ -31,7 +32,7 @@ export function PasswordPage() {
         autoFocus
         onDone={async () => {
           notify(words.done)
-          client.clear()
+          forget(client)
           await router.invalidate()
           await navigate({ href: target })
         }}

@@ -3,7 +3,7 @@ import { useNavigate } from '@tanstack/react-router'
 import { useState } from 'react'
 import { EndSessionDocument, SessionsDocument } from '@/api/generated/people'
 import { asProblem } from '@/api/problem'
-import { LARGEST_PAGE, viewerQuery } from '@/api/queries'
+import { forget, LARGEST_PAGE, viewerQuery } from '@/api/queries'
 import { graphql } from '@/api/request'
 import { signOut } from '@/api/session'
 import { password, profile as words } from '@/strings/account'
@@ -94,7 +94,7 @@ function SignOutEverywhere({ onClose }: { onClose: () => void }) {
   const { run, pending, problem } = useAction(async () => {
     await signOut(true)
     await navigate(to.signIn(PATH.home, 'SIGNED_OUT_EVERYWHERE'))
-    client.clear()
+    forget(client)
   })
   return (
     <ConfirmDialog
