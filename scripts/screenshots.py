@@ -264,6 +264,11 @@ def shoot_all(context: BrowserContext, theme: str) -> None:
         ("integration-runtimes", "/projects/order-service/integrations/order-create/runtimes"),
         ("environments", "/environments"),
         ("secrets", "/secrets"),
+        ("steering", "/projects/order-service/integrations/order-create/steering?environment=dev"),
+        ("access", "/access/groups"),
+        ("who-may", "/access/who-may?permission=INTEGRATION_MGT_EDIT&project=order-service"),
+        ("audit", "/audit?action=secret."),
+        ("profile", "/profile"),
     ):
         page.goto(address)
         page.locator("[data-line=live]").wait_for()
