@@ -194,6 +194,9 @@ class Person:
 
     async def try_asking(self, query: str, **variables: Any) -> dict[str, Any]:
         response = await self.client.post("/graphql", json={"query": query, "variables": variables})
+        if response.status_code == 401 and response.json().get("code") == "SESSION_EXPIRED":  # as the console does
+            await self.client.post("/auth/refresh")
+            response = await self.client.post("/graphql", json={"query": query, "variables": variables})
         return response.json()
 
     async def secret(self, environment: str = "dev", **binding: str) -> str:

@@ -58,6 +58,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     mi_allow: str = ""
     mi_ca_file: Path | None = None
     mi_insecure: bool = False
+    audit_retention_days: int = 365
     token_issuer: str = "icp-runtime-jwt-issuer"  # noqa: S105 - the wire's name
     token_audience: str = "icp-server"  # noqa: S105 - the wire's name
     token_skew_s: int = 60
@@ -274,6 +275,12 @@ TABLE: tuple[Setting, ...] = (
         meaning="`on` gives up the check of Micro Integrators' certificates; for trying out only.",
     ),
     Setting(
+        variable="PILOTHOUSE_AUDIT_RETENTION_DAYS",
+        field="audit_retention_days",
+        default="365",
+        meaning="Days that audit records are kept; 0 keeps them for good.",
+    ),
+    Setting(
         variable="PILOTHOUSE_TOKEN_ISSUER",
         field="token_issuer",
         default="icp-runtime-jwt-issuer",
@@ -339,6 +346,14 @@ TABLE: tuple[Setting, ...] = (
     ),
 )
 
+_RANGES: dict[str, tuple[int, int, str]] = {
+    "offline_after_s": (1, 86_400, " seconds"),
+    "beats_per_s_max": (1, 1_000_000, ""),
+    "write_deadline_s": (1, 3_600, " seconds"),
+    "token_skew_s": (0, 3_600, " seconds"),
+    "audit_retention_days": (0, 36_500, " days"),
+}
+"""Lowest, highest, unit."""
 _BOOLEANS = {"on": True, "true": True, "1": True, "yes": True, "off": False, "false": False, "0": False, "no": False}
 
 
@@ -414,8 +429,6 @@ def _check_commands(settings: Settings, by_field: Mapping[str, Setting]) -> None
             settings.retry_waits_s,
             f"It is {ATTEMPTS_MAX} numbers of seconds, separated by commas.",
         )
-    if not 1 <= settings.write_deadline_s <= 3_600:  # noqa: PLR2004 - a second to an hour
-        raise _invalid(by_field["write_deadline_s"], str(settings.write_deadline_s), "It is 1 to 3600 seconds.")
 
 
 def _check_following(settings: Settings, setting: Setting) -> None:
@@ -438,15 +451,13 @@ def _check(settings: Settings) -> None:
             raise _invalid(by_field[field], str(port), "A port is a number from 1 to 65535, or 0 for any free one.")
     if settings.runtime_port == settings.console_port != 0:
         raise _invalid(by_field["console_port"], str(settings.console_port), "The two ports must differ.")
-    if not 1 <= settings.offline_after_s <= 86_400:  # noqa: PLR2004 - a second to a day
-        raise _invalid(by_field["offline_after_s"], str(settings.offline_after_s), "It is 1 to 86400 seconds.")
-    if not 1 <= settings.beats_per_s_max <= 1_000_000:  # noqa: PLR2004 - one to what no machine bears
-        raise _invalid(by_field["beats_per_s_max"], str(settings.beats_per_s_max), "It is 1 to 1000000.")
+    for field, (lowest, highest, unit) in _RANGES.items():
+        if not lowest <= getattr(settings, field) <= highest:
+            rule = f"It is {lowest} to {highest}{unit}."
+            raise _invalid(by_field[field], str(getattr(settings, field)), rule)
     _check_allow_list(settings, by_field["mi_allow"])
     _check_commands(settings, by_field)
     _check_following(settings, by_field["follow_events_s"])
-    if not 0 <= settings.token_skew_s <= 3_600:  # noqa: PLR2004 - an hour at most
-        raise _invalid(by_field["token_skew_s"], str(settings.token_skew_s), "It is 0 to 3600 seconds.")
     _check_user_stores(settings, by_field)
     if settings.log_level not in ("DEBUG", "INFO", "WARNING", "ERROR"):
         raise _invalid(by_field["log_level"], settings.log_level, "It is DEBUG, INFO, WARNING or ERROR.")

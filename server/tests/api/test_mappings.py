@@ -101,6 +101,7 @@ async def test_a_project_admin_maps_within_the_project_what_they_hold_and_sees_n
     one, two = await staff.project("One", "Orders"), await staff.project("Two")
     leads, others = await staff.group("Leads"), await staff.group("Others")
     project_admin, viewer = await staff.built_in("roles", "Project Admin"), await staff.built_in("roles", "Viewer")
+    developer = await staff.built_in("roles", "Developer")
     await staff.mapped(leads, project_admin, project=one)
     elsewhere = await staff.mapped(others, viewer, project=two)
     everywhere = await staff.mapped(others, viewer)
@@ -112,7 +113,7 @@ async def test_a_project_admin_maps_within_the_project_what_they_hold_and_sees_n
         )
         await lead.ask(MAP, i={"group": others, "role": looks, "scope": {"project": one, "integration": "orders"}})
         wishes = {
-            "logs are not theirs": ({"role": viewer, "scope": {"project": one}}, "NOT_PERMITTED"),
+            "environments are not theirs": ({"role": developer, "scope": {"project": one}}, "NOT_PERMITTED"),
             "not everywhere": ({"role": looks}, "NOT_PERMITTED"),
             "not in all environments' one": ({"role": looks, "scope": {"environment": "dev"}}, "NOT_PERMITTED"),
             "not in a project they do not see": ({"role": looks, "scope": {"project": two}}, "NOT_FOUND"),

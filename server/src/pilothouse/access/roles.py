@@ -70,6 +70,9 @@ ROLES: Final[dict[BuiltInRole, RoleSeed]] = {
             {
                 _P.INTEGRATION_MGT_MANAGE,
                 _P.PROJECT_MGT_MANAGE,
+                # The original's has neither: then nobody in the project could be given the role Viewer.
+                _P.OBSERVABILITY_MGT_VIEW_LOGS,
+                _P.OBSERVABILITY_MGT_VIEW_INSIGHTS,
                 _P.USER_MGT_UPDATE_GROUP_ROLES,
                 _P.WORKFLOW_MGT_MANAGE_HUMAN_TASKS,
                 _P.WORKFLOW_MGT_MANAGE_WORKFLOWS,

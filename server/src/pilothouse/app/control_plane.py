@@ -50,7 +50,7 @@ from pilothouse.protocol.keyring import Keyring
 from pilothouse.protocol.refusing import Refuser
 from pilothouse.protocol.routes import RuntimeEdge
 from pilothouse.protocol.token import TokenReader, TokenRules
-from pilothouse.storage import built_in, commands, desired, migrate, presence, tenancy
+from pilothouse.storage import built_in, commands, desired, migrate, presence, project_admins, tenancy
 from pilothouse.storage.engine import open_writer
 from pilothouse.storage.sealing import Vault, load_or_create_key
 from pilothouse.storage.unit import Store, Transaction
@@ -330,7 +330,9 @@ class ControlPlane:
     async def tidy(self) -> None:
         """Forget what is past its time."""
         now = self.clock.now()
-        forgotten = await self.store.write(lambda tx: housekeeping.forget(tx, housekeeping.Retention(), now))
+        days = self.settings.audit_retention_days
+        retention = housekeeping.Retention(audit_s=days * 86_400.0 if days else None)
+        forgotten = await self.store.write(lambda tx: housekeeping.forget(tx, retention, now))
         await self.store.write(lambda tx: steering.note_absences(tx, now))
         if any(msgspec.structs.astuple(forgotten)):
             _log.info("housekeeping.forgot", **msgspec.structs.asdict(forgotten))
@@ -438,6 +440,7 @@ def seed(tx: Transaction, now: float) -> None:
     known = tenancy.find_organization(tx.connection, DEFAULT_ORGANIZATION_HANDLE)
     if known is not None:
         built_in.ensure_built_in(tx.connection, known.id, now)
+        project_admins.ensure_all(tx.connection, known.id)
         return
     organization = Organization(id=new_id(), handle=DEFAULT_ORGANIZATION_HANDLE, display_name="Default organization")
     tenancy.add_organization(tx.connection, organization)

@@ -84,6 +84,7 @@ class OidcProvider:
         self._settings = settings
         self._http = ProviderHttp(client_tls(settings.ca_file, setting="PILOTHOUSE_OIDC_CA_FILE"), settings.timeout_s)
         self._metadata = ProviderMetadata(settings.issuer, self._http)
+        self.issuer = settings.issuer
 
     async def check(self) -> None:
         """Read the provider's discovery document, where it is not known yet.

@@ -306,7 +306,8 @@ def retry(tx: Transaction, subject: Subject, id: str, *, is_running: IsRunning, 
     if any(command.is_open and command.wish_number == wish.number for command in _relevant(tx, runtime)):
         raise Conflict("It is being tried again already.", field="id", fix="Wait for its outcome.")
     (again,) = begin(tx, runtime, [wish], now)
-    audit(tx, subject, "command.retry", f"{runtime.name or runtime.runtime_id}: {old.action.value} {old.name}", now)
+    told = f"{runtime.name or runtime.runtime_id}: {old.action.value} {old.name}"
+    audit(tx, subject, "command.retry", told, now, at=place_of(seen))
     return again
 
 
@@ -330,7 +331,7 @@ def remove(tx: Transaction, subject: Subject, id: str, *, now: Instant) -> Remov
             detail=row.id,
         )
     )
-    audit(tx, subject, "runtime.remove", f"{row.name or row.runtime_id} ({row.runtime_id})", now)
+    audit(tx, subject, "runtime.remove", f"{row.name or row.runtime_id} ({row.runtime_id})", now, at=place)
     orphaned = row.key_id is not None and not runtimes.is_key_used(tx.connection, row.key_id)
     return Removed(row=row, orphaned_key_id=row.key_id if orphaned else None)
 
@@ -405,7 +406,8 @@ def _queued(
     tx: Transaction, subject: Subject, runtime: SteeredRuntime, command: Command, what: str, now: Instant
 ) -> Command:
     queue(tx, runtime, [command], now)
-    audit(tx, subject, f"command.{command.action.value}", f"{runtime.name or runtime.runtime_id} {what}".strip(), now)
+    told = f"{runtime.name or runtime.runtime_id} {what}".strip()
+    audit(tx, subject, f"command.{command.action.value}", told, now, at=place_of(runtime))
     return command
 
 

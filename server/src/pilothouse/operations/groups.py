@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy.exc import IntegrityError
-
 from pilothouse.access.grants import EVERYTHING, EVERYWHERE, Subject, require
 from pilothouse.access.permissions import Permission
 from pilothouse.access.roles import BuiltInGroup
@@ -35,7 +33,7 @@ from pilothouse.operations.mappings import (
 )
 from pilothouse.storage import groups, mappings, users
 from pilothouse.storage.groups import GroupRow
-from pilothouse.storage.unit import Connection, Transaction
+from pilothouse.storage.unit import Connection, NotUnique, Transaction
 
 _MANAGE = Permission.USER_MGT_MANAGE_GROUPS
 
@@ -61,7 +59,7 @@ def create_group(tx: Transaction, subject: Subject, name: str, description: str 
             created_at=now,
             created_by=subject.username,
         )
-    except IntegrityError:  # another process was quicker
+    except NotUnique:  # another process was quicker
         raise _taken(name) from None
     audit(tx, subject, "group.create", name, now, after={"name": name, "description": description})
     return find_group(tx.connection, subject, group_id, "id")
@@ -84,7 +82,7 @@ def update_group(
         raise _taken(name)
     try:
         groups.change(tx.connection, group_id, name=name, description=kept)
-    except IntegrityError:  # another process was quicker
+    except NotUnique:  # another process was quicker
         raise _taken(name) from None
     was, is_ = changed({"name": before.name, "description": before.description}, {"name": name, "description": kept})
     if is_:

@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy.exc import IntegrityError
-
 from pilothouse.access.grants import EVERYTHING, EVERYWHERE, Grant, Place, Subject, require
 from pilothouse.access.permissions import Permission
 from pilothouse.access.roles import BuiltInGroup, BuiltInRole
@@ -24,7 +22,7 @@ from pilothouse.operations.explaining import NamedPlace, PlaceNames, find_scope,
 from pilothouse.storage import access, groups, mappings, roles
 from pilothouse.storage.groups import GroupRow
 from pilothouse.storage.mappings import MappingRow, SsoMappingRow
-from pilothouse.storage.unit import Connection, Transaction
+from pilothouse.storage.unit import Connection, NotUnique, Transaction
 
 ISSUER_LENGTH_MAX = 255
 CLAIM_LENGTH_MAX = 128
@@ -57,7 +55,7 @@ def map_role(
             created_at=now,
             created_by=subject.username,
         )
-    except IntegrityError:  # another process was quicker
+    except NotUnique:  # another process was quicker
         raise _mapped_already(group.name, role.name) from None
     target = f"{group.name}: {role.name} in {_words(where)}"
     audit(tx, subject, "role.map", target, now, after=_facts(group.name, role.name, where), at=where.place)
@@ -139,7 +137,7 @@ def create_sso_mapping(
     refuse_beyond(mappings.count_sso(tx.connection), SSO_MAPPINGS_MAX, "SSO group mappings")
     try:
         mappings.add_sso(tx.connection, subject.organization_id, row)
-    except IntegrityError:  # another process was quicker
+    except NotUnique:  # another process was quicker
         raise taken from None
     facts = {"issuer": row.issuer, "claim": row.claim, "value": row.value, "group": group.name}
     audit(tx, subject, "sso-group-mapping.create", f"{row.value} → {group.name}", now, after=facts)

@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy.exc import IntegrityError
-
 from pilothouse.access.grants import EVERYWHERE, Subject, require
 from pilothouse.access.permissions import Permission
 from pilothouse.access.rules import (
@@ -24,7 +22,7 @@ from pilothouse.operations.explaining import mapping_reach
 from pilothouse.operations.mappings import access_changed, role_not_found
 from pilothouse.storage import mappings, roles
 from pilothouse.storage.roles import RoleRow
-from pilothouse.storage.unit import Connection, Transaction
+from pilothouse.storage.unit import Connection, NotUnique, Transaction
 
 _MANAGE = Permission.USER_MGT_MANAGE_ROLES
 
@@ -60,7 +58,7 @@ def create_role(
             created_at=now,
             created_by=subject.username,
         )
-    except IntegrityError:  # another process was quicker
+    except NotUnique:  # another process was quicker
         raise _taken(name) from None
     made = _find(tx.connection, subject, role_id)
     audit(tx, subject, "role.create", name, now, after=_facts(made))
@@ -94,7 +92,7 @@ def update_role(
             require_all(subject, before.permissions | wanted, scope, f"The role {before.name}, as it is mapped,")
     try:
         roles.change(tx.connection, role_id, name=name, description=kept, permissions=wanted)
-    except IntegrityError:  # another process was quicker
+    except NotUnique:  # another process was quicker
         raise _taken(name) from None
     after = _find(tx.connection, subject, role_id)
     was, is_ = changed(_facts(before), _facts(after))

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from pilothouse.access.grants import EVERYTHING, Place, Subject
+from pilothouse.access.grants import EVERYTHING, Place, Subject, reach
 from pilothouse.access.permissions import Permission
 from pilothouse.access.secrets import SecretReach, require_secrets, secret_reach
 from pilothouse.base.errors import Conflict, InvalidInput, NotFound
@@ -78,7 +78,8 @@ def generate(
             field=missing,
             fix=f"Name the {missing} too, or leave both out for a secret that its first heartbeat binds.",
         )
-    environment = tenancy.find_environment(tx.connection, environment_handle)
+    seen = reach(subject, Permission.SIGNED_IN)
+    environment = tenancy.find_environment(tx.connection, environment_handle, seen)
     if environment is None:
         raise environment_not_found(environment_handle)
     integration = _find_integration(tx, subject, project_handle, integration_handle)
@@ -128,8 +129,8 @@ def rotate(
         ends_at = min(ends_at, facts.life.expires_at)
     secrets.set_expiry(tx.connection, key_id, ends_at)
     detail = f"replaced by {made.key_id}, expires at {to_rfc3339(ends_at)}"
-    tx.emit(NewEvent(kind=EventKind.SECRET_ROTATED, at=now, key_id=key_id, detail=detail))
-    audit(tx, subject, "secret.rotate", key_id, now, detail=detail)
+    _tell(tx, EventKind.SECRET_ROTATED, key_id, _place_of(facts), now, detail)
+    audit(tx, subject, "secret.rotate", key_id, now, detail=detail, at=_place_of(facts))
     return RotatedSecret(generated=made, old=_row(tx, key_id))
 
 
@@ -145,8 +146,8 @@ def set_expiry(
         raise _revoked(key_id, fix="Generate a new secret.")
     secrets.set_expiry(tx.connection, key_id, check_expiry(expires_at, now))
     detail = "never expires" if expires_at is None else f"expires at {to_rfc3339(expires_at)}"
-    tx.emit(NewEvent(kind=EventKind.SECRET_CHANGED, at=now, key_id=key_id, detail=detail))
-    audit(tx, subject, "secret.set-expiry", key_id, now, detail=detail)
+    _tell(tx, EventKind.SECRET_CHANGED, key_id, _place_of(facts), now, detail)
+    audit(tx, subject, "secret.set-expiry", key_id, now, detail=detail, at=_place_of(facts))
     return _row(tx, key_id)
 
 
@@ -169,8 +170,8 @@ def revoke(
         secrets.destroy(tx.connection, key_id, now)
     until = f", with grace until {to_rfc3339(effective_at)}" if grace_s else ""
     detail = f"{count} runtimes used it last{until}"
-    tx.emit(NewEvent(kind=EventKind.SECRET_REVOKED, at=now, key_id=key_id, detail=detail))
-    audit(tx, subject, "secret.revoke", key_id, now, detail=detail)
+    _tell(tx, EventKind.SECRET_REVOKED, key_id, _place_of(facts), now, detail)
+    audit(tx, subject, "secret.revoke", key_id, now, detail=detail, at=_place_of(facts))
     return RevokedSecret(key_id=key_id, runtime_count=count, effective_at=effective_at)
 
 
@@ -186,8 +187,8 @@ def restore(tx: Transaction, subject: Subject, key_id: str, *, now: Instant) -> 
     if state is not SecretState.REVOKING:
         raise Conflict(f"The secret {key_id} is not being revoked.", field="keyId", fix="Nothing is to be restored.")
     secrets.set_revocation(tx.connection, key_id, None, None)
-    tx.emit(NewEvent(kind=EventKind.SECRET_CHANGED, at=now, key_id=key_id, detail="restored"))
-    audit(tx, subject, "secret.restore", key_id, now)
+    _tell(tx, EventKind.SECRET_CHANGED, key_id, _place_of(facts), now, "restored")
+    audit(tx, subject, "secret.restore", key_id, now, at=_place_of(facts))
     return _row(tx, key_id)
 
 
@@ -228,8 +229,9 @@ def _make(
         expires_at=expires_at,
         rotates=rotates,
     )
-    tx.emit(NewEvent(kind=EventKind.SECRET_GENERATED, at=now, key_id=key_id, environment_id=environment.id))
-    audit(tx, subject, "secret.generate", key_id, now, detail=f"for the environment {environment.handle}")
+    place = _place(environment, integration)
+    _tell(tx, EventKind.SECRET_GENERATED, key_id, place, now)
+    audit(tx, subject, "secret.generate", key_id, now, detail=f"for the environment {environment.handle}", at=place)
     secret = f"{key_id}.{material}"
     project, name = (None, None) if integration is None else (integration.project_handle, integration.handle)
     return GeneratedSecret(
@@ -249,13 +251,7 @@ def _find(tx: Transaction, subject: Subject, key_id: str) -> tuple[SecretFacts, 
     environment = None if found is None else tenancy.find_environment(tx.connection, found[0].environment_handle)
     if found is None or environment is None:
         raise _not_found(key_id, fix="Look at the list of secrets.")
-    binding = found[0].binding
-    place = Place(
-        project_id=binding and binding.project_id,
-        integration_id=binding and binding.integration_id,
-        environment_id=environment.id,
-    )
-    if not secret_reach(subject).holds(place, critical=environment.critical):
+    if not secret_reach(subject).holds(_place_of(found[0]), critical=environment.critical):
         raise _not_found(key_id, fix="Look at the list of secrets.")
     return found[0], environment
 
@@ -285,6 +281,29 @@ def _ms(instant: Instant) -> Instant:
     return round(instant * 1000) / 1000
 
 
+def _place_of(facts: SecretFacts) -> Place:
+    binding = facts.binding
+    return Place(
+        project_id=binding and binding.project_id,
+        integration_id=binding and binding.integration_id,
+        environment_id=facts.environment_id,
+    )
+
+
+def _tell(tx: Transaction, kind: EventKind, key_id: str, place: Place, now: Instant, detail: str = "") -> None:
+    tx.emit(
+        NewEvent(
+            kind=kind,
+            at=now,
+            key_id=key_id,
+            project_id=place.project_id,
+            integration_id=place.integration_id,
+            environment_id=place.environment_id,
+            detail=detail,
+        )
+    )
+
+
 def _place(environment: Environment, integration: Integration | None) -> Place:
     return Place(
         project_id=integration and integration.project_id,
@@ -298,8 +317,9 @@ def _find_integration(
 ) -> Integration | None:
     if project is None or integration is None:
         return None
-    reach = subject.holdings.reach(Permission.INTEGRATION_MGT_VIEW)
-    found = tenancy.find_integration(tx.connection, project, integration, reach)
+    found = tenancy.find_integration(
+        tx.connection, project, integration, reach(subject, Permission.INTEGRATION_MGT_VIEW)
+    )
     if found is None:
         raise integration_not_found(project, integration)
     return found

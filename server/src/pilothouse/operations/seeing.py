@@ -7,6 +7,7 @@ from pilothouse.base.errors import NotFound
 from pilothouse.domain.runtime import RuntimeRow
 from pilothouse.domain.tenancy import Environment, Integration
 from pilothouse.storage import runtime_rows, tenancy
+from pilothouse.storage.commands import SteeredRuntime
 from pilothouse.storage.unit import Connection
 
 _VIEW = Permission.INTEGRATION_MGT_VIEW
@@ -47,6 +48,6 @@ def find_runtime(connection: Connection, subject: Subject, id: str) -> tuple[Run
     return row, place_of(row)
 
 
-def place_of(row: RuntimeRow) -> Place:
+def place_of(row: RuntimeRow | SteeredRuntime) -> Place:
     """Tell where a runtime lives."""
     return Place(project_id=row.project_id, integration_id=row.integration_id, environment_id=row.environment_id)

@@ -7,6 +7,7 @@ import msgspec
 
 from pilothouse.access.grants import Subject, require
 from pilothouse.access.permissions import Permission
+from pilothouse.access.places import Place as Scope
 from pilothouse.base.errors import InvalidInput, NotFound
 from pilothouse.base.ids import new_id
 from pilothouse.base.instants import Instant
@@ -332,8 +333,9 @@ def _tell(
             detail=what,
         )
     )
-    place = f"{integration.project_handle}/{integration.handle} in {environment.handle}"
-    audit(tx, subject, "desired.change", place, now, detail=what)
+    target = f"{integration.project_handle}/{integration.handle} in {environment.handle}"
+    at = Scope(project_id=integration.project_id, integration_id=integration.id, environment_id=environment.id)
+    audit(tx, subject, "desired.change", target, now, detail=what, at=at)
 
 
 def _made(wish: Wish | None) -> Wish:

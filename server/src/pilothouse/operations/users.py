@@ -5,7 +5,6 @@ import secrets
 from collections.abc import Sequence
 
 import msgspec
-from sqlalchemy.exc import IntegrityError
 
 from pilothouse.access.grants import EVERYWHERE, Subject, require
 from pilothouse.access.permissions import Permission
@@ -32,7 +31,7 @@ from pilothouse.operations.mappings import access_changed, group_not_found, plac
 from pilothouse.storage import access, groups, people, sessions, users
 from pilothouse.storage.groups import GroupRow
 from pilothouse.storage.people import UserRow
-from pilothouse.storage.unit import Connection, Transaction
+from pilothouse.storage.unit import Connection, NotUnique, Transaction
 from pilothouse.storage.users import UserSummary
 
 ONE_TIME_PASSWORD_BYTES = 16
@@ -96,7 +95,7 @@ def create_user(tx: Transaction, subject: Subject, new: NewUser, *, now: Instant
     )
     try:
         people.add(tx.connection, user)
-    except IntegrityError:  # another process was quicker
+    except NotUnique:  # another process was quicker
         raise taken from None
     facts = {"username": username, "displayName": display_name, "email": email, "kind": new.kind}
     audit(tx, subject, "user.create", username, now, after=facts)

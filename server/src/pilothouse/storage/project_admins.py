@@ -6,13 +6,25 @@ from pilothouse.access.roles import BuiltInRole
 from pilothouse.base.ids import new_id
 from pilothouse.domain.tenancy import Project, admins_name
 from pilothouse.storage.ordering import LIKE_ESCAPE, literal
-from pilothouse.storage.tables import groups, role_mappings, roles
+from pilothouse.storage.tables import groups, projects, role_mappings, roles
 
 
 def list_groups(connection: Connection, project_id: str) -> list[tuple[str, str]]:
     """List the groups that exist for a project alone: ids and names."""
     rows = connection.execute(select(groups.c.id, groups.c.name).where(groups.c.project_id == project_id))
     return [(row.id, row.name) for row in rows]
+
+
+def ensure_all(connection: Connection, organization_id: str) -> None:
+    """Give every project that was there before such groups its own."""
+    c = projects.c
+    without = select(c.id).where(
+        c.organization_id == organization_id,
+        c.id.not_in(select(groups.c.project_id).where(groups.c.project_id.is_not(None))),
+    )
+    columns = select(c.id, c.handle, c.display_name, c.description, c.created_at, c.created_by).where(c.id.in_(without))
+    for row in connection.execute(columns).mappings().all():
+        add(connection, organization_id, Project(**row))
 
 
 def rename(connection: Connection, organization_id: str, group_id: str, display_name: str) -> str:

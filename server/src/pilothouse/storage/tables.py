@@ -136,6 +136,7 @@ runtimes = Table(
     UniqueConstraint("runtime_id", "integration_id", "environment_id"),
     Index("ix_runtimes_place", "integration_id", "environment_id", "name"),
     Index("ix_runtimes_environment_id_name", "environment_id", "name"),
+    sqlite_autoincrement=True,  # events outlive runtimes: a key is never given twice
 )
 
 runtime_reports = Table(
@@ -432,7 +433,7 @@ audit_records = Table(
     Column("before", Text),
     Column("after", Text),
     # Where it happened, for the filters; no foreign keys: a record outlives what it tells of.
-    Column("project_id", String(36)),
+    Column("project_id", String(36), index=True),
     Column("integration_id", String(36)),
     Column("environment_id", String(36)),
     # SHA-256 over this record and the digest of the one before; empty before the chain began.

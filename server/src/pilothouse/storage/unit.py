@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 import msgspec
 import structlog
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from pilothouse.base.errors import PilothouseError, Unavailable
@@ -35,7 +35,10 @@ QUEUE_MAX = 10_000
 """Operations that may wait for the writer; more are refused with 503. Emptied by the writer thread."""
 
 
-__all__ = ["Connection", "Store", "Transaction"]
+__all__ = ["Connection", "NotUnique", "Store", "Transaction"]
+
+NotUnique = IntegrityError
+"""What the database raises when a row is there already that may be there once."""
 
 
 class Transaction:

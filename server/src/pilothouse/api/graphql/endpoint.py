@@ -17,8 +17,8 @@ from pilothouse.api.graphql.preparing import Body, Preparation, Prepared
 from pilothouse.api.graphql.request import GraphQLRequest
 from pilothouse.api.graphql.schema import load_schema
 from pilothouse.api.problems import status_of
-from pilothouse.api.sessions import caller_of, refuse_cross_origin
-from pilothouse.base.errors import InvalidInput, NotSignedIn, PilothouseError, Unavailable
+from pilothouse.api.sessions import caller_of, refuse_cross_origin, still_open
+from pilothouse.base.errors import InvalidInput, PilothouseError, Unavailable
 
 RECHECK_S = 15.0
 """Unit: seconds. A stream's session is looked at anew this often; a quiet one sends a comment each time."""
@@ -121,7 +121,7 @@ class GraphQLEndpoint:
         context = self.context(services, caller)
         if "text/event-stream" in request.headers.get("accept", ""):
             self.refuse_more_streams(services)
-            stream = self._stream(request, services, prepared, context)
+            stream = self._stream(request, services, prepared, context, caller)
             return StreamingResponse(stream, media_type="text/event-stream", headers=_STREAM_HEADERS)
         if prepared.is_subscription:
             raise InvalidInput(
@@ -146,7 +146,7 @@ class GraphQLEndpoint:
         }
 
     async def _stream(
-        self, request: Request, services: Services, prepared: Prepared, context: GraphQLRequest
+        self, request: Request, services: Services, prepared: Prepared, context: GraphQLRequest, caller: Caller
     ) -> AsyncIterator[bytes]:
         """Write results as they come; ends with the session, at the latest when it is looked at anew."""
         looked_at_s = time.monotonic()
@@ -155,10 +155,10 @@ class GraphQLEndpoint:
             async with contextlib.aclosing(source) as results:
                 async for result in results:
                     if time.monotonic() - looked_at_s >= RECHECK_S:
-                        try:
-                            context.subject = (await self.caller(request, services)).subject
-                        except NotSignedIn:
+                        looked_at = await still_open(request, services, caller)
+                        if looked_at is None:
                             break
+                        context.subject = looked_at.subject
                         looked_at_s = time.monotonic()
                     yield streams.STILL_HERE if result is None else streams.server_sent(shaped(result))
             yield streams.COMPLETE

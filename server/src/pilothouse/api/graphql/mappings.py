@@ -66,7 +66,8 @@ async def unmap_role(_: Any, info: Info, id: str) -> bool:
 async def create_sso_mapping(_: Any, info: Info, input: Row) -> Row:
     """Lead a group of an identity provider into a group here."""
     request = info.context
-    issuer, claim = _given(input, "issuer"), _given(input, "claim")
+    issuer = _given(input, "issuer", _configured_issuer(request))
+    claim = _given(input, "claim", "groups")  # however the provider calls it: its groups are under this name here
     row = await change(
         request,
         lambda tx: operations.create_sso_mapping(
@@ -118,15 +119,22 @@ def _granted(request: GraphQLRequest) -> Batch[str, frozenset[Permission]]:
     return batch_of(request, "granted", load)
 
 
-def _given(input: Row, field: str) -> str:
+def _configured_issuer(request: GraphQLRequest) -> str | None:
+    """Tell the one issuer that is configured; None when there is none, or when two leave it open which is meant."""
+    external = request.services.door.external
+    issuers = [store.issuer for store in (external.oidc, external.directory) if store is not None]
+    return issuers[0] if len(issuers) == 1 else None
+
+
+def _given(input: Row, field: str, otherwise: str | None) -> str:
     """Take a part of an SSO group mapping.
 
     Raises: InvalidInput when it is neither given nor configured
     """
-    value = input.get(field)
+    value = input.get(field) or otherwise
     if not value:
         raise InvalidInput(
-            f"The {field} is not given, and no identity provider is configured to take it from.",
+            f"The {field} is not given, and there is not exactly one identity provider configured to take it from.",
             field=field,
             fix=f"Name the {field}, as the identity provider's settings have it.",
         )

@@ -31,7 +31,8 @@ from pilothouse.api.graphql.socket_messages import (
 )
 from pilothouse.api.graphql.socket_requests import authorization_in, request_of
 from pilothouse.api.problems import problem_of, status_of
-from pilothouse.base.errors import NotSignedIn, PilothouseError, Refused, Unavailable
+from pilothouse.api.sessions import still_open
+from pilothouse.base.errors import PilothouseError, Refused, Unavailable
 from pilothouse.domain.events import Event, EventKind
 
 RECHECK_S = 15.0
@@ -230,12 +231,12 @@ class _Connection:
             if self._caller is None:
                 continue
             try:
-                self._caller = await self._endpoint.caller(self._request, self._services)
-            except NotSignedIn as error:
-                raise Closing(CloseCode.FORBIDDEN, f"{error.code}: {error.message}") from None
+                self._caller = await still_open(self._request, self._services, self._caller)
             except Unavailable as error:
                 _log.warning("websocket.session_not_checked", cause=error.message)
                 continue
+            if self._caller is None:
+                raise Closing(CloseCode.FORBIDDEN, "NOT_SIGNED_IN: The session or the token has ended.")
             for context in self._contexts.values():
                 context.subject = self._caller.subject
 

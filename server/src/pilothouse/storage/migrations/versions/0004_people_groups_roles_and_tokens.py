@@ -186,7 +186,9 @@ def upgrade() -> None:
 def _give_organization(table: str) -> None:
     op.add_column(table, sa.Column('organization_id', sa.String(length=36), nullable=True))
     op.execute(f'UPDATE {table} SET organization_id = (SELECT min(id) FROM organizations)')
-    with op.batch_alter_table(table, schema=None) as batch_op:
+    # A key of a runtime is never given twice from now on: events outlive it.
+    kwargs = {'sqlite_autoincrement': True} if table == 'runtimes' else {}
+    with op.batch_alter_table(table, schema=None, table_kwargs=kwargs) as batch_op:
         batch_op.alter_column('organization_id', existing_type=sa.String(length=36), nullable=False)
         batch_op.create_foreign_key(batch_op.f(f'fk_{table}_organization_id'), 'organizations', ['organization_id'], ['id'])
 
@@ -244,4 +246,5 @@ def _alter_audit_records() -> None:
         batch_op.alter_column('via', existing_type=sa.String(length=12), nullable=False)
         batch_op.alter_column('digest', existing_type=sa.String(length=64), nullable=False)
     op.create_index(op.f('ix_audit_records_action'), 'audit_records', ['action'], unique=False)
+    op.create_index(op.f('ix_audit_records_project_id'), 'audit_records', ['project_id'], unique=False)
     op.create_index(op.f('ix_audit_records_actor'), 'audit_records', ['actor'], unique=False)

@@ -1,0 +1,21 @@
+"""For every test of the tree: what belongs together runs on one worker."""
+
+import pytest
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Make `--dist loadgroup` work with pytest 9.2, whose ids xdist 3.8 cannot write (pytest-dev/pytest-xdist issue 1386).
+
+    Without it each worker starts a broker, a browser and a provider of its own.
+    """
+    if not config.getoption("loadgroup", default=False):
+        return
+    try:
+        from _pytest.nodeid import coerce_node_id
+    except ImportError:  # another pytest: xdist does it by itself
+        return
+    for item in items:
+        groups = sorted({str(mark.args[0]) for mark in item.iter_markers("xdist_group") if mark.args})
+        if groups and "@" not in item.nodeid.rpartition("::")[2].rpartition("]")[2]:
+            item._id = coerce_node_id(f"{item.nodeid}@{'_'.join(groups)}")  # noqa: SLF001
