@@ -172,7 +172,7 @@ export type CreateApiTokenInput = {
   /** A service account; oneself unless given. */
   user?: string | null | undefined;
   permissions?: Array<Permission> | null | undefined;
-  /** Null: never. At most a year ahead for people. */
+  /** Null: never, for service accounts; a person's must end within a year. */
   expiresAt?: string | null | undefined;
 };
 

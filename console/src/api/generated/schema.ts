@@ -2002,7 +2002,7 @@ export type CreateApiTokenInput = {
   /** A service account; oneself unless given. */
   user?: InputMaybe<Scalars['ID']['input']>;
   permissions?: InputMaybe<Array<Permission>>;
-  /** Null: never. At most a year ahead for people. */
+  /** Null: never, for service accounts; a person's must end within a year. */
   expiresAt?: InputMaybe<Scalars['DateTime']['input']>;
 };
 
