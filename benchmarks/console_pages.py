@@ -44,7 +44,7 @@ PAGES: dict[str, dict[str, Any]] = {
     "Heartbeats": {"first": 50},
     "RuntimePage": {"id": "r4", "first": 50},
     "RuntimeArtifacts": {"id": "r4", "first": 50},
-    "Steering": {"project": "p-3", "integration": "i-3", "environment": "dev", "first": 50},
+    "Steering": {"project": "p-3", "integration": "i-3", "environment": "dev", "first": 20},
 }
 
 
@@ -82,8 +82,8 @@ async def make_people(plane: ControlPlane) -> None:
                     created_at=now, created_by="b",
                 ),
             )  # fmt: skip
-        groups = dict(tx.connection.execute(select(tables.groups.c.built_in, tables.groups.c.id)).tuples().all())
-        roles = dict(tx.connection.execute(select(tables.roles.c.built_in, tables.roles.c.id)).tuples().all())
+        groups = dict(tx.connection.execute(select(tables.groups.c.built_in, tables.groups.c.id)))
+        roles = dict(tx.connection.execute(select(tables.roles.c.built_in, tables.roles.c.id)))
         environment = tx.connection.execute(
             select(tables.environments.c.id).where(tables.environments.c.handle == "dev")
         ).scalar_one()

@@ -322,9 +322,15 @@ class Board:
         """
         tally: defaultdict[str, list[int]] = defaultdict(lambda: [0, 0, 0])
         counts_all = reach.everything
+        sees: dict[tuple[str, str], bool] = {}  # there are many runtimes and few places
         for entry in self._by_key.values():
-            if not counts_all and not reach.holds(entry.project_id, entry.integration_id, entry.environment_id):
-                continue
+            if not counts_all:
+                place = (entry.integration_id, entry.environment_id)
+                seen = sees.get(place)
+                if seen is None:
+                    seen = sees[place] = reach.holds(entry.project_id, entry.integration_id, entry.environment_id)
+                if not seen:
+                    continue
             status = (
                 Status.RUNNING
                 if entry.status is Status.RUNNING

@@ -100,14 +100,21 @@ def list_rows(
     Raises: InvalidInput when the cursor is none of this list
     """
     wanted = and_(_seen(reach), runtimes.c.retired_at.is_(None), _inside(listing.scope))
-    keys = _joined(select(runtimes.c.key)).where(wanted)
+    # Sorted are keys alone: with the reports beside them, a sort of ten thousand moves tens of megabytes.
+    joined = select(runtimes.c.key) if _is_everything(reach, listing.scope) else _joined(select(runtimes.c.key))
+    keys = joined.where(wanted)
     if listing.statuses is None:
         total = connection.execute(select(func.count()).select_from(keys.subquery())).scalar_one()
     else:
         found = connection.execute(keys).scalars().all()
         chosen = [key for key in found if judge(key) in listing.statuses]
-        total, wanted = len(chosen), and_(wanted, _among(chosen, found))
-    return _order(listing.sort).page(connection, _rows().where(wanted), total, request, _row, of=listing.cursors_of)
+        total, keys = len(chosen), keys.where(_among(chosen, found))
+    page = _order(listing.sort).page(
+        connection, keys, total, request, lambda row: int(row["key"]), of=listing.cursors_of
+    )
+    rows = connection.execute(_rows().where(is_one_of(runtimes.c.key, page.nodes))).mappings()
+    shown = {row["key"]: _row(row) for row in rows}
+    return page.map(lambda key: shown[key])
 
 
 def list_all(connection: Connection, reach: Reach, scope: RuntimeScope, limit: int) -> list[RuntimeRow]:
@@ -148,6 +155,11 @@ def list_artifacts(connection: Connection, digests: Sequence[str]) -> dict[str, 
     c = artifact_sets.c
     rows = connection.execute(select(c.digest, c.document).where(c.digest.in_(digests)))
     return {row.digest: row.document for row in rows}
+
+
+def _is_everything(reach: Reach, scope: RuntimeScope) -> bool:
+    """Tell whether nothing is asked of the tables that a runtime points to: each row has exactly one of each."""
+    return reach.everything and scope.environment is None and scope.project is None and scope.integration is None
 
 
 def _order(sort: RuntimeSort) -> Order:
