@@ -1,6 +1,7 @@
 """An organization in memory that takes steps as a control plane would: it refuses what names something that is not there."""
 
 import msgspec
+from pilothouse.client.apply.admins import PROJECT_ADMIN, admins_of, rename_admins
 from pilothouse.client.apply.model import (
     Action,
     Environment,
@@ -14,7 +15,6 @@ from pilothouse.client.apply.model import (
     Thing,
     User,
 )
-from pilothouse.client.apply.plan import PROJECT_ADMIN, admins_of
 
 
 class Refused(Exception):
@@ -64,11 +64,18 @@ def _environment(state: State, step: Step) -> None:
 
 
 def _project(state: State, step: Step) -> None:
+    if step.action is Action.UPDATE and "displayName" in step.values:
+        was = state.projects[step.key[0]].display_name
+        renamed = rename_admins(state.groups, step.key[0], was, step.values["displayName"])
+        now = {old: new for new, old in renamed.items()}
+        state.sso_mappings = frozenset(
+            each._replace(group=now.get(each.group, each.group)) for each in state.sso_mappings
+        )
     _put(state, state.projects, step.key[0], step, Project)
     if step.action is Action.CREATE:
         name = admins_of(step.values["displayName"], state.groups)
         state.groups[name] = Group(
-            members=frozenset({state.me}), mappings=frozenset({Grant(PROJECT_ADMIN, step.key[0])})
+            members=frozenset({state.me}), mappings=frozenset({Grant(PROJECT_ADMIN, step.key[0])}), project=step.key[0]
         )
 
 

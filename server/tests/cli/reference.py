@@ -34,6 +34,7 @@ SHAPES = {
     "roles": "ROLES",
     "roles permissions": "PERMISSIONS",
     "mappings": "GROUP_MAPPINGS",
+    "sso-mappings": "SSO_MAPPINGS",
     "why": "ACCESS",
     "tokens list|revoke": "TOKENS",
     "tokens create": "CREATE_TOKEN",

@@ -141,18 +141,71 @@ def test_a_stream_that_breaks_goes_on_after_what_was_seen_last() -> None:
     script = Scripted(
         stream({"sequence": 5}, {"sequence": 6}),
         httpx2.ConnectError("gone"),
+        httpx2.Response(503, json=BUSY),
         stream({"sequence": 7}, end=b""),
         httpx2.Response(401, json={"code": "NOT_SIGNED_IN", "message": "no", "fix": ""}),
     )
-    seen = []
+    seen, broken = [], []
 
-    changes = script.client().follow("subscription { changed }", "changed", {})
-    with pytest.raises(ControlPlaneRefused):
+    changes = script.client().follow("subscription { changed }", "changed", {}, broken.append)
+    with pytest.raises(NotSignedIn):
         seen.extend(change["sequence"] for change in changes)
 
     assert seen == [5, 6, 7]
     after = [json.loads(request.content)["variables"]["after"] for request in script.requests]
-    assert after == [None, 6, 6, 7]
+    assert after == [None, 6, 6, 6, 7]
+    assert [why.partition(": ")[0] for why in broken] == [
+        "The stream has ended.",
+        "https://localhost:9446 cannot be reached",
+        "busy",
+        "The stream has ended.",
+    ]
+
+
+@pytest.mark.parametrize("first", [httpx2.ConnectError("gone"), httpx2.Response(503, json=BUSY)])
+def test_a_stream_that_never_opened_is_told_at_once(first: httpx2.Response | Exception) -> None:
+    script = Scripted(first)
+
+    with pytest.raises((Unreachable, ControlPlaneRefused)):
+        next(script.client().follow("subscription { changed }", "changed", {}))
+    assert script.pauses == []
+
+
+def test_a_stream_whose_token_ended_meanwhile_is_opened_with_a_new_one(tmp_path: Path) -> None:
+    store = kept(tmp_path, refresh_token="refresh-0", access_token="access-0", access_ends_at=1e12)
+    ended = httpx2.Response(401, json={"code": "SESSION_EXPIRED", "message": "ended", "fix": ""})
+    script = Scripted(stream({"sequence": 1}), ended, tokens(1), stream({"sequence": 2}))
+    client = Client(script.connection(), StoredSession(store, "here"), sleep=script.pauses.append)
+
+    changes = client.follow("subscription { changed }", "changed", {})
+
+    assert [next(changes)["sequence"], next(changes)["sequence"]] == [1, 2]
+    assert [request.headers.get("authorization") for request in script.requests] == [
+        "Bearer access-0",
+        "Bearer access-0",
+        None,
+        "Bearer access-1",
+    ]
+
+
+def test_what_is_read_as_it_comes_is_asked_for_again_with_a_new_token(tmp_path: Path) -> None:
+    store = kept(tmp_path, refresh_token="refresh-0", access_token="access-0", access_ends_at=1e12)
+    ended = httpx2.Response(401, json={"code": "SESSION_EXPIRED", "message": "ended", "fix": ""})
+    script = Scripted(ended, tokens(1), httpx2.Response(200, content=b"{}\n"))
+    client = Client(script.connection(), StoredSession(store, "here"))
+
+    with client.stream("GET", "/audit/export", accept="application/x-ndjson") as response:
+        assert b"".join(response.iter_bytes()) == b"{}\n"
+
+
+def test_a_fixed_token_that_ended_is_told_as_not_signed_in_when_a_stream_opens() -> None:
+    ended = httpx2.Response(401, json={"code": "SESSION_EXPIRED", "message": "ended", "fix": ""})
+
+    with (
+        pytest.raises(NotSignedIn, match="ended"),
+        Scripted(ended).client().stream("GET", "/audit/export", accept="application/x-ndjson"),
+    ):
+        pass
 
 
 def test_a_stream_of_something_else_is_told() -> None:

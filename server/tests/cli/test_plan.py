@@ -2,11 +2,13 @@
 
 import copy
 
+import msgspec
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 from organization import Refused, take
+from pilothouse.client.apply.admins import PROJECT_ADMIN, foresee
 from pilothouse.client.apply.export import documents_of, to_yaml
 from pilothouse.client.apply.model import (
     Action,
@@ -22,7 +24,7 @@ from pilothouse.client.apply.model import (
     Thing,
     User,
 )
-from pilothouse.client.apply.plan import PROJECT_ADMIN, make_plan
+from pilothouse.client.apply.plan import make_plan
 from pilothouse.client.apply.reading import Document, read_texts
 from pilothouse.client.errors import FileInvalid
 
@@ -30,7 +32,7 @@ EXAMPLES = 40
 HANDLES = st.sampled_from(["alpha", "beta", "gamma"])
 TEXTS = st.sampled_from(["", "one", "two"])
 NAMES = st.sampled_from(["One", "Two", "Three"])
-GROUPS = ["Red", "Blue", "One Admins"]
+GROUPS = ["Red", "Blue", "One Admins", "Two Admins", "Two Admins 2"]
 PERMISSIONS = ["integration_mgt:view", "integration_mgt:edit", "project_mgt:view"]
 SUPER = Role(permissions=frozenset(PERMISSIONS), built_in=True)
 
@@ -88,6 +90,7 @@ def states(draw: st.DrawFn) -> State:
             description=draw(TEXTS),
             members=draw(st.frozensets(st.sampled_from(sorted(state.users)))),
             mappings=draw(st.frozensets(grants(state), max_size=4)),
+            project=draw(st.sampled_from([None, *state.projects])),
         )
     state.sso_mappings = draw(
         st.frozensets(
@@ -136,6 +139,15 @@ def test_what_is_there_needs_no_step(state: State) -> None:
     assert plan.notes == ()
 
 
+def planned(documents: list[Document], present: State, *, prune: bool = False) -> Plan:
+    """Plan, where nothing names a group that is about to bear another name: that is refused, and for no other reason."""
+    try:
+        return make_plan(documents, present, prune=prune)
+    except FileInvalid as refused:
+        assert all("is renamed with its project" in line for line in refused.message.splitlines())
+        return reject()
+
+
 @settings(deadline=None, max_examples=EXAMPLES)
 @given(state=states())
 def test_an_export_applies_to_nothing(state: State) -> None:
@@ -149,7 +161,7 @@ def test_the_steps_lead_from_one_organization_to_the_other_and_never_name_what_i
 ) -> None:
     documents = described(wanted)
 
-    after = carried_out(before, make_plan(documents, before, prune=True))
+    after = carried_out(before, planned(documents, before, prune=True))
 
     assert after.environments == before.environments | wanted.environments
     assert after.projects == before.projects | wanted.projects
@@ -157,29 +169,32 @@ def test_the_steps_lead_from_one_organization_to_the_other_and_never_name_what_i
     assert after.roles == before.roles | wanted.roles
     assert after.users == before.users | wanted.users
     for name, group in wanted.groups.items():
-        assert after.groups[name] == group
-    assert after.sso_mappings == before.sso_mappings | wanted.sso_mappings
+        assert msgspec.structs.replace(after.groups[name], project=group.project) == group
+    renamed = foresee(documents, before).renamed
+    kept = {each._replace(group=renamed.get(each.group, each.group)) for each in before.sso_mappings}
+    assert after.sso_mappings == kept | wanted.sso_mappings
     assert make_plan(documents, after, prune=True).steps == ()
 
 
 @settings(deadline=None, max_examples=EXAMPLES)
 @given(before=states(), wanted=states())
 def test_without_prune_nothing_is_taken_away(before: State, wanted: State) -> None:
-    plan = make_plan(described(wanted), before)
+    plan = planned(described(wanted), before)
 
     after = carried_out(before, plan)
+    renamed = foresee(described(wanted), before).renamed
 
     assert all(step.action is not Action.REMOVE for step in plan.steps)
     for name, group in before.groups.items():
-        assert group.members <= after.groups[name].members
-        assert group.mappings <= after.groups[name].mappings
+        assert group.members <= after.groups[renamed.get(name, name)].members
+        assert group.mappings <= after.groups[renamed.get(name, name)].mappings
 
 
 @settings(deadline=None, max_examples=EXAMPLES)
 @given(before=states(), wanted=states(), data=st.data())
 def test_after_a_failure_halfway_the_next_plan_does_the_rest(before: State, wanted: State, data: st.DataObject) -> None:
     documents = described(wanted)
-    plan = make_plan(documents, before, prune=True)
+    plan = planned(documents, before, prune=True)
     halfway = copy.deepcopy(before)
     for step in plan.steps[: data.draw(st.integers(0, len(plan.steps)))]:
         take(halfway, step)
@@ -255,6 +270,71 @@ mappings: [{role: Project Admin, project: shop}]
         (Action.CREATE, Thing.PROJECT),
         (Action.UPDATE, Thing.GROUP),
     ]
+
+
+def renamed_shop() -> State:
+    state = start()
+    state.users["ann"] = User(display_name="Ann")
+    state.projects["shop"] = Project(display_name="Shop")
+    state.groups["Shop Admins"] = Group(
+        members=frozenset({"admin"}), mappings=frozenset({Grant(PROJECT_ADMIN, "shop")}), project="shop"
+    )
+    return state
+
+
+def test_a_project_is_renamed_with_its_group_in_one_apply() -> None:
+    state = renamed_shop()
+    documents = read("""
+kind: Project
+handle: shop
+displayName: Market
+---
+kind: Group
+name: Market Admins
+exact: true
+members: [ann]
+mappings: [{role: Project Admin, project: shop}]
+---
+kind: SsoGroupMapping
+value: staff
+group: Market Admins
+""")
+    state.sso_mappings = frozenset({SsoMapping("staff", "Shop Admins", "https://idp.example", "groups")})
+
+    plan = make_plan(documents, state, prune=True)
+
+    assert [step.describe() for step in plan.steps] == [
+        "update project shop",
+        "add ann to group Market Admins",
+        "remove admin from group Market Admins",
+    ]
+    after = carried_out(state, plan)
+    assert list(after.groups) == ["Super Admins", "Market Admins"]
+    assert after.groups["Market Admins"].members == {"ann"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["kind: Group\nname: Shop Admins\nmembers: [ann]\n", "kind: SsoGroupMapping\nvalue: staff\ngroup: Shop Admins\n"],
+)
+def test_a_group_is_not_named_as_it_was_before_its_project_was_renamed(text: str) -> None:
+    project = "kind: Project\nhandle: shop\ndisplayName: Market\n---\n"
+
+    with pytest.raises(
+        FileInvalid, match=r"o\w+\.yaml:[67], .*Shop Admins is renamed with its project to Market Admins"
+    ) as told:
+        make_plan(read(project + text), renamed_shop())
+    assert "Write `Market Admins`." in told.value.message
+
+
+def test_a_group_that_somebody_named_stays_when_its_project_is_renamed() -> None:
+    state = renamed_shop()
+    state.groups["Shopkeepers"] = state.groups.pop("Shop Admins")
+    text = "kind: Project\nhandle: shop\ndisplayName: Market\n---\nkind: Group\nname: Shopkeepers\nmembers: [ann]\n"
+
+    after = carried_out(state, make_plan(read(text), state))
+
+    assert after.groups["Shopkeepers"].members == {"admin", "ann"}
 
 
 def test_members_whom_the_identity_provider_put_in_are_left_to_it() -> None:

@@ -1,16 +1,19 @@
 """`pilothouse audit`: whether the audit records are what they were."""
 
+# The server is imported by the commands that need it, so that those that ask a control plane start sooner.
+
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pilothouse.base.errors import InvalidInput, NotFound
 from pilothouse.config import load
 from pilothouse.domain.audit import Link
-from pilothouse.operations.auditing import AuditBroken, AuditVerdict, verify
-from pilothouse.storage.engine import open_readers
+
+if TYPE_CHECKING:
+    from pilothouse.operations.auditing import AuditVerdict
 
 app = typer.Typer(no_args_is_help=True)
 _EXPECTED = re.compile(r"([1-9][0-9]{0,17}):(\S{1,64})")
@@ -32,6 +35,9 @@ def verify_chain(
     home: Annotated[Path | None, typer.Option("--home", help="Directory of database, certificate and key.")] = None,
 ) -> None:
     """Walk along the chain of all audit records. Works while the control plane runs, and changes nothing."""
+    from pilothouse.operations.auditing import verify
+    from pilothouse.storage.engine import open_readers
+
     pinned = None if expect is None else _read(expect)
     settings = load(home=None if home is None else home.expanduser().absolute())
     if not settings.database_path.is_file():
@@ -45,7 +51,9 @@ def verify_chain(
     _tell(verdict)
 
 
-def _tell(verdict: AuditVerdict) -> None:
+def _tell(verdict: "AuditVerdict") -> None:
+    from pilothouse.operations.auditing import AuditBroken
+
     if not verdict.intact:
         raise AuditBroken(
             f"The audit is not intact: {verdict.message}",

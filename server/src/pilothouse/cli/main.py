@@ -19,6 +19,7 @@ from pilothouse.cli import (
     runtimes,
     secrets,
     sign_in,
+    sso,
     steering,
     tenancy,
     tls,
@@ -68,6 +69,7 @@ app.add_typer(tenancy.integrations, name="integrations", rich_help_panel=ORGANIZ
 app.add_typer(tenancy.environments, name="environments", rich_help_panel=ORGANIZATION)
 app.add_typer(secrets.app, name="secrets", rich_help_panel=ORGANIZATION)
 app.command("diff", rich_help_panel=ORGANIZATION)(apply.diff)
+app.command("plan", help="The same as `diff`.", rich_help_panel=ORGANIZATION)(apply.diff)
 app.command("apply", rich_help_panel=ORGANIZATION)(apply.apply)
 app.command("export", rich_help_panel=ORGANIZATION)(apply.export)
 app.command("schema", rich_help_panel=ORGANIZATION)(apply.schema)
@@ -76,6 +78,7 @@ app.add_typer(people.users, name="users", rich_help_panel=ACCESS)
 app.add_typer(people.groups, name="groups", rich_help_panel=ACCESS)
 app.add_typer(people.roles, name="roles", rich_help_panel=ACCESS)
 app.add_typer(people.mappings, name="mappings", rich_help_panel=ACCESS)
+app.add_typer(sso.mappings, name="sso-mappings", rich_help_panel=ACCESS)
 app.command("why", rich_help_panel=ACCESS)(people.why)
 app.add_typer(credentials.tokens, name="tokens", rich_help_panel=ACCESS)
 app.add_typer(credentials.sessions, name="sessions", rich_help_panel=ACCESS)

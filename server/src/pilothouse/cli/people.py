@@ -99,7 +99,8 @@ def user_id(session: Session, name: str) -> str:
     return one_by_name(session, ask.USERS, "users", "username", name)["id"]
 
 
-def _group_id(session: Session, name: str) -> str:
+def group_id(session: Session, name: str) -> str:
+    """Find a group by name or id."""
     return one_by_name(session, ask.GROUPS, "groups", "name", name)["id"]
 
 
@@ -115,7 +116,7 @@ def list_users(
     group: Annotated[str | None, typer.Option("--group", help="Only members of it.")] = None,
 ) -> None:
     """List users."""
-    wanted = filled(search=search, group=None if group is None else _group_id(session, group))
+    wanted = filled(search=search, group=None if group is None else group_id(session, group))
     session.out.items(session.client.pages(ask.USERS, "users", filter=wanted), _USER, "username")
 
 
@@ -137,7 +138,7 @@ def create_user(
         displayName=name or username,
         email=email,
         kind="SERVICE" if service else "PERSON",
-        groups=[_group_id(session, each) for each in group] if group else None,
+        groups=[group_id(session, each) for each in group] if group else None,
     )
     made = session.client.ask(ask.CREATE_USER, input=wanted)["createUser"]
     session.out.done(made, f"User {username} is created.", "user.username")
@@ -202,7 +203,7 @@ def list_groups(session: Session, search: SearchOption = None) -> None:
 @remote
 def members(session: Session, group: GroupArgument) -> None:
     """List the members of a group."""
-    nodes = session.client.pages(ask.GROUP_MEMBERS, "group.members", id=_group_id(session, group))
+    nodes = session.client.pages(ask.GROUP_MEMBERS, "group.members", id=group_id(session, group))
     columns: tuple[Column, ...] = (
         ("user name", "user.username"),
         ("name", "user.displayName"),
@@ -233,7 +234,7 @@ def delete_group(
     yes: YesOption = False,
 ) -> None:
     """Delete a group."""
-    found = _group_id(session, group)
+    found = group_id(session, group)
     if not yes and not ask_or_refuse(session, f"Delete group {group}?", "Add --yes."):
         raise typer.Exit(1)
     session.client.ask(ask.DELETE_GROUP, id=found, cascade=cascade)
@@ -245,7 +246,7 @@ def delete_group(
 def add_members(session: Session, group: GroupArgument, users_: UsersArgument) -> None:
     """Put users into a group."""
     ids = [user_id(session, each) for each in users_]
-    done = session.client.ask(ask.ADD_MEMBERS, group=_group_id(session, group), users=ids)["addGroupMembers"]
+    done = session.client.ask(ask.ADD_MEMBERS, group=group_id(session, group), users=ids)["addGroupMembers"]
     session.out.done(done, f"Group {done['name']} has {done['memberCount']} members.", "name")
 
 
@@ -254,7 +255,7 @@ def add_members(session: Session, group: GroupArgument, users_: UsersArgument) -
 def remove_members(session: Session, group: GroupArgument, users_: UsersArgument) -> None:
     """Take users out of a group."""
     ids = [user_id(session, each) for each in users_]
-    done = session.client.ask(ask.REMOVE_MEMBERS, group=_group_id(session, group), users=ids)["removeGroupMembers"]
+    done = session.client.ask(ask.REMOVE_MEMBERS, group=group_id(session, group), users=ids)["removeGroupMembers"]
     session.out.done(done, f"Group {done['name']} has {done['memberCount']} members.", "name")
 
 
@@ -315,7 +316,7 @@ def list_mappings(
     if (group is None) == (role is None):
         raise Misused("It is not said whose mappings.", fix="Give --group or --role.")
     if group is not None:
-        nodes = session.client.pages(ask.GROUP_MAPPINGS, "group.mappings", id=_group_id(session, group))
+        nodes = session.client.pages(ask.GROUP_MAPPINGS, "group.mappings", id=group_id(session, group))
     else:
         nodes = session.client.pages(ask.ROLE_MAPPINGS, "role.mappings", id=_role_id(session, role or ""))
     session.out.items(nodes, _MAPPING)
@@ -334,7 +335,7 @@ def map_role(
     """Give a group a role, in the whole organization unless a place is named."""
     check_place(project, integration)
     wanted = {
-        "group": _group_id(session, group),
+        "group": group_id(session, group),
         "role": _role_id(session, role),
         "scope": filled(project=project, integration=integration, environment=environment),
     }

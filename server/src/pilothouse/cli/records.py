@@ -100,8 +100,7 @@ def export_audit(
         **{"from": past_instant(since, "--from"), "to": past_instant(until, "--to")},
     )
     path = "/audit/export" + (f"?{urlencode(wanted)}" if wanted else "")
-    client = session.client
-    with client.connection.stream("GET", path, token=client.token(), accept="application/x-ndjson") as response:
+    with session.client.stream("GET", path, accept="application/x-ndjson") as response:
         try:
             target = sys.stdout.buffer if file is None else file.open("xb")
         except OSError as error:
@@ -144,7 +143,7 @@ def list_events(
     if not follow:
         session.out.items(session.client.pages(ask.EVENTS, "events", filter=wanted), _EVENT, "sequence")
         return
-    for change in session.client.follow(ask.EVENT_HAPPENED, "eventHappened", {"filter": wanted}):
+    for change in session.client.follow(ask.EVENT_HAPPENED, "eventHappened", {"filter": wanted}, session.note_break):
         event = change["event"]
         if change["resync"] or event is None:
             session.out.note("Some events were missed: `pilothouse events list` shows them.")

@@ -114,6 +114,10 @@ class Session:
         if "client" in self.__dict__:
             self.client.connection.close()
 
+    def note_break(self, why: str) -> None:
+        """Tell that a stream broke and is opened again."""
+        self.out.note(f"{why} Trying again.")
+
     @property
     def is_interactive(self) -> bool:
         """Whether somebody sits there and can be asked."""

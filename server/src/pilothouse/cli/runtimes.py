@@ -277,7 +277,7 @@ def watch(
     """Follow changes of runtimes as they happen, until Ctrl-C; a broken connection goes on where it was."""
     check_place(project, integration)
     wanted = filled(project=project, integration=integration, environment=environment)
-    for change in session.client.follow(ask.RUNTIME_CHANGED, "runtimeChanged", {"filter": wanted}):
+    for change in session.client.follow(ask.RUNTIME_CHANGED, "runtimeChanged", {"filter": wanted}, session.note_break):
         session.out.record(change, _sentence(change))
 
 

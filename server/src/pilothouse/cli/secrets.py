@@ -1,13 +1,13 @@
 """`pilothouse secrets`: those of a control plane, and, of a home directory of this machine, the key that seals them."""
 
+# The server is imported by the commands that need it, so that those that ask a control plane start sooner.
+
 import asyncio
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from pilothouse.app.secrets import list_secrets as read_secrets
-from pilothouse.app.secrets import rotate_key as change_key
 from pilothouse.base.clock import SystemClock
 from pilothouse.base.errors import NotFound
 from pilothouse.base.instants import Instant, to_rfc3339
@@ -77,6 +77,8 @@ def list_secrets(
 
 def _list_local(home: Path) -> None:
     """Works while the control plane runs."""
+    from pilothouse.app.secrets import list_secrets as read_secrets
+
     now = SystemClock().now()
     rows = [_COLUMNS, *(_line(row, now) for row in asyncio.run(read_secrets(_settings(home))))]
     widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS))]
@@ -174,6 +176,8 @@ def expire(
 @app.command("rotate-key")
 def rotate_key(home: Home = None) -> None:
     """Seal all secrets under a new key and drop the old one. The control plane must be stopped; runtimes notice nothing."""
+    from pilothouse.app.secrets import rotate_key as change_key
+
     settings = _settings(home)
     done = asyncio.run(change_key(settings))
     if done.was_begun_before:

@@ -1,18 +1,19 @@
 """`pilothouse up` and `pilothouse serve`."""
 
+# The server is imported by the commands that need it, so that those that ask a control plane start sooner.
+
 import asyncio
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-import uvloop
 
-from pilothouse.app.example import Example, start_example
-from pilothouse.app.running import Started, run
-from pilothouse.cli.greeting import greet
 from pilothouse.config import Settings, load
-from pilothouse.observe.logs import configure
+
+if TYPE_CHECKING:
+    from pilothouse.app.example import Example
+    from pilothouse.app.running import Started
 
 Home = Annotated[Path | None, typer.Option("--home", help="Directory of database, certificate and key.")]
 RuntimePort = Annotated[int | None, typer.Option("--runtime-port", help="Port for runtimes.")]
@@ -44,6 +45,8 @@ def serve(
 
 
 def _settings(home: Path | None, runtime_port: int | None, console_port: int | None, http_loopback: bool) -> Settings:
+    from pilothouse.observe.logs import configure
+
     settings = load(
         home=None if home is None else home.expanduser().absolute(),
         runtime_port=runtime_port,
@@ -55,9 +58,15 @@ def _settings(home: Path | None, runtime_port: int | None, console_port: int | N
 
 
 def _serve(settings: Settings, *, with_example: bool, is_first_hour: bool) -> None:
+    import uvloop
+
+    from pilothouse.app.example import start_example
+    from pilothouse.app.running import run
+    from pilothouse.cli.greeting import greet
+
     example: Example | None = None
 
-    async def when_ready(started: Started) -> None:
+    async def when_ready(started: "Started") -> None:
         nonlocal example
         if with_example:
             example = await start_example(started.plane, started.runtime_url, os.environ)

@@ -1,5 +1,6 @@
 """Questions and changes over GraphQL: one operation, all pages of a list, or a subscription as server-sent events."""
 
+import contextlib
 import re
 import time
 from collections.abc import Callable, Generator, Iterator
@@ -10,7 +11,7 @@ import msgspec
 
 from pilothouse.base.errors import NotSignedIn
 from pilothouse.client.credentials import Credentials
-from pilothouse.client.errors import ControlPlaneRefused, NotAControlPlane, Unreachable
+from pilothouse.client.errors import UNAVAILABLE, ControlPlaneRefused, NotAControlPlane, Unreachable, status_of
 from pilothouse.client.http import Connection, Json, refusal_of
 
 PAGE: Final = 200
@@ -59,16 +60,33 @@ class Client:
         try:
             return send(token)
         except ControlPlaneRefused as error:
-            if error.code not in _READ_CODES:
-                raise _as_not_signed_in(error, self.connection.url) from error
-            renewed = self._credentials.renewed(self.connection, token)
-            if renewed is None:
-                raise _as_not_signed_in(error, self.connection.url) from error
-            return send(renewed)
+            renewed = self._renewed(error, token)
+        return send(renewed)
 
-    def token(self) -> str | None:
-        """Give the token that requests are signed with now."""
-        return self._credentials.token(self.connection)
+    @contextlib.contextmanager
+    def stream(self, method: str, path: str, body: Json | None = None, *, accept: str) -> Generator[httpx2.Response]:
+        """Open a signed answer that is read as it comes; once more with a new token when the old one had just ended.
+
+        Raises: PilothouseError, in the server's words
+        """
+        token = self._credentials.token(self.connection)
+        with contextlib.ExitStack() as open_:
+            try:
+                response = open_.enter_context(self.connection.stream(method, path, body, token=token, accept=accept))
+            except ControlPlaneRefused as error:
+                renewed = self._renewed(error, token)
+                response = open_.enter_context(self.connection.stream(method, path, body, token=renewed, accept=accept))
+            yield response
+
+    def _renewed(self, error: ControlPlaneRefused, token: str | None) -> str:
+        """Give another token after one had ended.
+
+        Raises: the error itself, where it is another one or there is no other token
+        """
+        renewed = self._credentials.renewed(self.connection, token) if error.code in _READ_CODES else None
+        if renewed is None:
+            raise _as_not_signed_in(error, self.connection.url) from error
+        return renewed
 
     def pages(self, document: str, path: str, **variables: Any) -> Iterator[Json]:  # Any: JSON values
         """Give every node of a list, page by page. `path` leads to the connection: `projects`, or `group.members`.
@@ -87,27 +105,34 @@ class Client:
                 return
             after = str(found["pageInfo"]["endCursor"])
 
-    def follow(self, document: str, field: str, variables: Json, after: int | None = None) -> Iterator[Json]:
+    def follow(
+        self, document: str, field: str, variables: Json, broke: Callable[[str], None] = lambda _: None
+    ) -> Iterator[Json]:
         """Give what a subscription tells, for ever: where the connection breaks, it goes on after what was seen last.
 
-        Raises: PilothouseError, when the control plane refuses
+        broke: is told each time why the connection broke
+        Raises: PilothouseError, when it cannot be opened at all, or the control plane refuses
         """
-        pause_s = _RECONNECT_FIRST_S
+        pause_s, after, was_open = _RECONNECT_FIRST_S, None, False
         while True:
             try:
                 for data in self._events(document, {**variables, "after": after}):
-                    pause_s = _RECONNECT_FIRST_S
-                    after = data[field].get("sequence", after)
-                    yield data[field]
-            except Unreachable:
+                    pause_s, was_open = _RECONNECT_FIRST_S, True
+                    if data is not None:
+                        after = data[field].get("sequence", after)
+                        yield data[field]
+            except (Unreachable, ControlPlaneRefused) as error:
+                if not was_open or status_of(error) != UNAVAILABLE:
+                    raise
+                broke(error.message)
                 self._sleep(pause_s)
                 pause_s = min(pause_s * 2, _RECONNECT_MAX_S)
 
-    def _events(self, document: str, variables: Json) -> Generator[Json]:
+    def _events(self, document: str, variables: Json) -> Generator[Json | None]:
+        """Give None once it is open, then what comes."""
         body = {"query": document, "variables": variables}
-        with self.connection.stream(
-            "POST", "/graphql", body, token=self.token(), accept="text/event-stream"
-        ) as response:
+        with self.stream("POST", "/graphql", body, accept="text/event-stream") as response:
+            yield None
             for kind, data in _server_sent(response):
                 if kind == "complete":
                     raise Unreachable("The stream has ended.")

@@ -68,6 +68,8 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
     from_sso: frozenset[str] = frozenset()
     """Those of the members whom the identity provider put in: its word counts, not a file's."""
     mappings: frozenset[Grant] = frozenset()
+    project: str | None = None
+    """Handle of the project whose admins these are: the group is renamed with it."""
 
 
 class SsoMapping(NamedTuple):

@@ -4,10 +4,10 @@ What a document does not name stays as it is. Nothing is taken away but members 
 `exact: true`, and only when asked (`prune`).
 """
 
-import itertools
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from pilothouse.client.apply.admins import foresee
 from pilothouse.client.apply.model import (
     Action,
     Environment,
@@ -25,17 +25,7 @@ from pilothouse.client.apply.model import (
 )
 from pilothouse.client.apply.reading import Document, Problem, refuse
 
-PROJECT_ADMIN: Final = "Project Admin"
 MEMBERS_AT_ONCE: Final = 500
-_STEM_MAX: Final = 88
-
-
-def admins_of(display_name: str, taken: Collection[str] = ()) -> str:
-    """Name the group that comes with a project: with a number when the name is taken, as the control plane does."""
-    known = {name.casefold() for name in taken}
-    stem = f"{display_name[:_STEM_MAX].rstrip()} Admins"
-    names = itertools.chain([stem], (f"{stem} {number}" for number in itertools.count(2)))
-    return next(name for name in names if name.casefold() not in known)
 
 
 def grant_of(mapping: Mapping[str, str]) -> Grant:
@@ -67,7 +57,8 @@ class _Planner:
         self.problems: list[Problem] = []
         self._present = present
         self._prune = prune
-        self._groups = dict(present.groups)
+        foreseen = foresee(documents, present)
+        self._groups, self._renamed = foreseen.groups, foreseen.renamed
         self._environments = set(present.environments)
         self._projects = set(present.projects)
         self._integrations = set(present.integrations)
@@ -85,11 +76,6 @@ class _Planner:
                 self._environments.add(values["handle"])
             case "Project":
                 handle = values["handle"]
-                if handle not in self._present.projects:  # its group comes with it
-                    self._groups[admins_of(values["displayName"], self._groups)] = Group(
-                        members=frozenset({self._present.me} - {""}),
-                        mappings=frozenset({Grant(PROJECT_ADMIN, handle)}),
-                    )
                 self._projects.add(handle)
                 self._integrations |= {(handle, each["handle"]) for each in values.get("integrations") or ()}
             case "Role":
@@ -198,6 +184,8 @@ class _Planner:
     def _group(self, document: Document) -> None:
         values = document.values
         name = values["name"]
+        if self._is_renamed(document, "name", name):
+            return
         there = self._groups.get(name)
         wanted = {"description": values.get("description")}
         self._settle(
@@ -268,13 +256,26 @@ class _Planner:
     def _sso_mapping(self, document: Document) -> None:
         values = document.values
         wanted = SsoMapping(values["value"], values["group"], values.get("issuer"), values.get("claim"))
+        if self._is_renamed(document, "group", wanted.group):
+            return
         if wanted.group not in self._group_names:
             self._tell(
                 document, ("group",), f"there is no group '{wanted.group}'.", "Describe the group, or mend the name."
             )
-        elif not any(covers(there, wanted) for there in self._present.sso_mappings):
+        elif not any(covers(self._as_renamed(there), wanted) for there in self._present.sso_mappings):
             key = tuple(part or "" for part in wanted)
             self._step(document, Action.CREATE, Thing.SSO_MAPPING, key, {}, {}, sso=wanted)
+
+    def _is_renamed(self, document: Document, field: str, name: str) -> bool:
+        """Tell whether a document names a group that will bear another name, and then what to write."""
+        if name in self._groups or name not in self._renamed:
+            return False
+        new = self._renamed[name]
+        self._tell(document, (field,), f"the group {name} is renamed with its project to {new}.", f"Write `{new}`.")
+        return True
+
+    def _as_renamed(self, mapping: SsoMapping) -> SsoMapping:
+        return mapping._replace(group=self._renamed.get(mapping.group, mapping.group))
 
     def _settle(
         self,

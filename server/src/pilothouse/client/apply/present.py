@@ -6,6 +6,7 @@ from typing import Any, Final
 import msgspec
 
 from pilothouse.client import documents as ask
+from pilothouse.client.apply.admins import foresee
 from pilothouse.client.apply.model import (
     Environment,
     Grant,
@@ -25,7 +26,7 @@ _DISABLED: Final = "DISABLED"
 
 
 class Ids(msgspec.Struct, kw_only=True):
-    """What the control plane calls things by."""
+    """What the control plane calls things by: groups by the names that they bear once projects are renamed."""
 
     roles: dict[str, str] = {}
     users: dict[str, str] = {}
@@ -73,6 +74,7 @@ def read_present(client: Client, documents: Sequence[Document]) -> Present:
         reader.users()
     if groups or "SsoGroupMapping" in kinds:
         reader.groups()
+        reader.foresee(documents)
         reader.members(d.values["name"] for d in groups if "members" in d.values)
         reader.mappings(d.values["name"] for d in groups if "mappings" in d.values)
     if "SsoGroupMapping" in kinds:
@@ -103,6 +105,7 @@ class _Reader:
         self._client = client
         self.state = State(me=client.ask(ask.VIEWER)["viewer"]["username"])
         self.ids = Ids()
+        self._origin: dict[str, str] = {}
 
     def environments(self) -> None:
         for node in self._client.pages(ask.ENVIRONMENTS, "environments"):
@@ -150,7 +153,15 @@ class _Reader:
     def groups(self) -> None:
         for node in self._client.pages(ask.GROUPS, "groups"):
             self.ids.groups[node["name"]] = node["id"]
-            self.state.groups[node["name"]] = Group(description=node["description"])
+            self.state.groups[node["name"]] = Group(
+                description=node["description"],
+                project=None if node["project"] is None else node["project"]["handle"],
+            )
+
+    def foresee(self, documents: Sequence[Document]) -> None:
+        """From here on groups are called as they will be once the projects of the documents are renamed."""
+        self._origin = foresee(documents, self.state).origin
+        self.ids.groups = {later: self.ids.groups[now] for later, now in self._origin.items()}
 
     def members(self, names: Iterable[str]) -> None:
         for name in names:
@@ -173,7 +184,8 @@ class _Reader:
                 self._amend(name, mappings=frozenset(grants))
 
     def _amend(self, name: str, **fields: frozenset[Any]) -> None:  # Any: names or grants
-        self.state.groups[name] = msgspec.structs.replace(self.state.groups[name], **fields)
+        now = self._origin.get(name, name)
+        self.state.groups[now] = msgspec.structs.replace(self.state.groups[now], **fields)
 
     def sso_mappings(self) -> None:
         self.state.sso_mappings = frozenset(
