@@ -233,3 +233,11 @@ async def test_who_is_let_out_hears_no_more(admin, staff, plane) -> None:
     await admin.ask(rename.replace('"x"', '"y"'))
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(anext(source), 0.5)
+
+
+async def test_a_page_tells_where_following_goes_on_even_when_it_is_empty(admin) -> None:
+    page = "query ($f: EventFilter) { events(filter: $f, first: 1) { totalCount sequence nodes { sequence } } }"
+    everything = (await admin.ask(page))["events"]
+    assert everything["sequence"] == everything["nodes"][0]["sequence"]
+    nothing = (await admin.ask(page, f={"kinds": ["runtime."]}))["events"]
+    assert (nothing["totalCount"], nothing["sequence"]) == (0, everything["sequence"])

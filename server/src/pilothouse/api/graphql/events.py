@@ -50,12 +50,13 @@ async def list_events(
     request, scope = info.context, _scope(filter or {})
     page, reach = page_request(scope.cursors_of, first, after), _reach(request)
 
-    def read(connection: Connection) -> tuple[Page[Event], _Mentioned]:
+    def read(connection: Connection) -> tuple[Page[Event], _Mentioned, int]:
+        _, newest = events.bounds(connection)
         found = event_rows.list_rows(connection, reach, scope, page)
-        return found, _mentioned(connection, reach, found.nodes)
+        return found, _mentioned(connection, reach, found.nodes), newest
 
-    found, mentioned = await request.services.store.read(read)
-    return views.connection(found.map(lambda event: _view(request, event, mentioned)))
+    found, mentioned, newest = await request.services.store.read(read)
+    return views.connection(found.map(lambda event: _view(request, event, mentioned)), sequence=newest)
 
 
 @subscription.source("eventHappened")
