@@ -41,6 +41,8 @@ export async function setStage(): Promise<Stage> {
   const browser: Browser = await chromium.launch({ executablePath: findChromium() ?? '', args: FLAGS })
   const permissions = ['clipboard-read', 'clipboard-write']
   const context: BrowserContext = await browser.newContext({ baseURL: site.origin, permissions })
+  // Shorter than a story: what did not come is named.
+  context.setDefaultTimeout(15_000)
   return {
     open: (options) => open(context, options),
     close: async () => {

@@ -64,7 +64,7 @@ stories('Projects, integrations, environments, secrets', (story) => {
 
   story('runtimes are narrowed by state and type, and the address keeps it', async ({ page }) => {
     await page.goto('/runtimes')
-    await page.getByLabel('Status').selectOption('OFFLINE')
+    await page.getByLabel('Status', { exact: true }).selectOption('OFFLINE')
     await page.getByRole('link', { name: 'order-status-prod-3' }).waitFor()
     await page.getByRole('link', { name: 'order-create-prod-1' }).waitFor({ state: 'detached' })
     await page.reload()

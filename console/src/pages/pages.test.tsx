@@ -13,6 +13,7 @@ import { makeMock } from '../../mock/handlers'
 // Tests pick requests by their text, which a digest does not tell.
 vi.mock('@/api/persisted', () => ({
   NOT_KNOWN: '',
+  digestOf: async () => undefined,
   bodyOf: async (query: string, variables: unknown) => ({ query, variables }),
 }))
 

@@ -40,7 +40,7 @@ export function SignInPage() {
 }
 
 function Problem({ code }: { code: string }) {
-  const { message, fix } = problems[code] ?? otherProblem(code)
+  const { message, fix } = (Object.hasOwn(problems, code) && problems[code]) || otherProblem(code)
   const calm = code === 'SESSION_ENDED' || code === 'SIGNED_OUT_EVERYWHERE'
   return (
     <p role="status" className={`mb-4 rounded-md px-2.5 py-2 ${calm ? 'bg-warn-soft' : 'bg-bad-soft text-bad'}`}>

@@ -9,15 +9,21 @@ export const problems: Record<string, { message: string; fix: string }> = {
     message: 'The identity provider does not answer.',
     fix: 'Try again in a minute, or sign in with a password of this console.',
   },
-  SIGN_IN_REFUSED: {
-    message: 'The identity provider let you in, but Pilothouse did not.',
-    fix: 'Your account here may be disabled, or your groups lead nowhere: ask a Super Admin.',
+  OIDC_REFUSED: {
+    message: 'The identity provider did not prove who you are.',
+    fix: 'Begin the sign-in again, in this browser and within ten minutes. If it stays so, the cause stands in the audit.',
   },
-  OIDC_STATE_INVALID: {
-    message: 'This sign-in was not begun in this browser, or took longer than ten minutes.',
-    fix: 'Begin it again.',
+  NOT_ADMITTED: {
+    message: 'The identity provider knows you, but you are not admitted here: none of your groups there leads to one here.',
+    fix: 'Ask a Super Admin to map one of them.',
   },
-  OIDC_DENIED: { message: 'The identity provider refused the sign-in.', fix: 'Try again, or ask who runs it.' },
+  NAME_TAKEN: {
+    message: 'Somebody else has your user name here.',
+    fix: 'Ask a Super Admin to delete that user, or the identity provider for another name.',
+  },
+  USER_DISABLED: { message: 'Your account here is disabled.', fix: 'Ask a Super Admin to enable it.' },
+  TOO_MANY_ATTEMPTS: { message: 'Too many sign-ins came from your address.', fix: 'Wait a minute, then try again.' },
+  STORAGE_UNAVAILABLE: { message: 'The control plane cannot reach its database.', fix: 'Try again in a minute.' },
 }
 
 export const otherProblem = (code: string) => ({
