@@ -236,7 +236,8 @@ async def test_who_is_let_out_hears_no_more(admin, staff, plane) -> None:
 
 
 @pytest.mark.anyio
-async def test_a_page_tells_where_following_goes_on_even_when_it_is_empty(admin) -> None:
+async def test_a_page_tells_where_following_goes_on_even_when_it_is_empty(admin, staff) -> None:
+    await staff.project("Shop", "One")
     page = "query ($f: EventFilter) { events(filter: $f, first: 1) { totalCount sequence nodes { sequence } } }"
     everything = (await admin.ask(page))["events"]
     assert everything["sequence"] == everything["nodes"][0]["sequence"]
