@@ -24,9 +24,9 @@ from pilothouse.cli.places import (
     find_runtime,
 )
 from pilothouse.cli.remote import Session, ask_or_refuse, confirmed_name, remote
-from pilothouse.cli.waiting import Waiting, judge
+from pilothouse.cli.waiting import Waiting, counted, judge
 from pilothouse.client import documents as ask
-from pilothouse.client.errors import Misused
+from pilothouse.client.errors import Misused, WaitedTooLong
 
 Json = dict[str, Any]
 """A JSON object. Any: JSON values."""
@@ -146,22 +146,33 @@ def remove(
 
 
 def tell_commands(session: Session, commands: list[Json], *, wait: bool, timeout_s: float, waiting: int = 0) -> None:
-    """Follow commands, write what came of them, and fail if one did not do what it was for.
+    """Follow commands, write what came of them, and fail if one did not do what it was for, or nobody is there to do it.
 
     Raises: Failed, WaitedTooLong
     """
-    ended = Waiting(session.client, session.out).follow(commands, timeout_s) if wait else commands
+    followed = Waiting(session.client, session.out)
+    try:
+        ended = followed.follow(commands, timeout_s) if wait else commands
+    except WaitedTooLong:
+        if not session.out.is_for_people:
+            session.out.items(followed.known, ())
+        raise
     if not session.out.is_for_people:
         session.out.items(ended, ())
     elif not ended and not waiting:
         session.out.line("Nothing to do: every running runtime is as you want it.")
     elif not wait:
-        session.out.line(f"{len(ended)} commands are on their way.")
+        session.out.line(f"On the way: {counted(len(ended), 'command')}.")
+    if wait and waiting and not ended:
+        raise WaitedTooLong(
+            f"Nobody confirmed it: no runtime is running now, {counted(waiting, 'runtime')} will follow when back.",
+            fix="What is desired is kept. Look at `pilothouse runtimes list`; --no-wait does not ask for a confirmation.",
+        )
     if waiting:
-        session.out.note(f"{waiting} runtimes are not running now: they follow when they come back.")
+        session.out.note(f"Not running now: {counted(waiting, 'runtime')}; to follow when back.")
     judge(ended)
     if wait and ended and session.out.is_for_people:
-        session.out.line(f"Confirmed by {len(ended)} of {len(ended)} runtimes.")
+        session.out.line(f"Confirmed by {len(ended)} of {counted(len(ended), 'runtime')}.")
 
 
 @artifacts.callback()
