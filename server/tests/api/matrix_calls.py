@@ -138,7 +138,7 @@ MUTATIONS = [
     Call("mapRole", 'mapRole(input: {group: "$crew", role: "$looker", scope: {project: "shop"}}) { id }', gives(SHOP, GROUP_ROLES, P_VIEW)),
     Call("mapRole", 'mapRole(input: {group: "$crew", role: "$looker"}) { id }', both(change(ORG, GROUP_ROLES), change(ORG, P_VIEW))),
     Call("unmapRole", 'unmapRole(id: "$mapping")', both(change(SHOP, GROUP_ROLES, seen_by=_SEEN_ROLES), change(SHOP, P_VIEW))),
-    Call("createSsoGroupMapping", 'createSsoGroupMapping(input: {issuer: "https://idp.example", claim: "groups", value: "x", group: "$crew"}) { id }', both(change(ORG, GROUP_ROLES), change(SHOP, P_VIEW))),
+    Call("createSsoGroupMapping", 'createSsoGroupMapping(input: {issuer: "https://idp.example", claim: "groups", value: "x", group: "$crew"}) { id }', both(change(ORG, GROUP_ROLES), both(change(ORG, MEMBERS), change(SHOP, P_VIEW)))),
     Call("deleteSsoGroupMapping", 'deleteSsoGroupMapping(id: "$sso")', change(ORG, GROUP_ROLES)),
     Call("createApiToken", 'createApiToken(input: {name: "t", expiresAt: "2026-12-01T00:00:00Z"}) { token }', session_only(ALLOWED)),
     Call("revokeApiToken", 'revokeApiToken(id: "$token") { id }', own_or_managed(own=False)),

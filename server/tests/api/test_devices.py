@@ -1,15 +1,19 @@
 """A command line that is let in by a person in the console: codes for people, one use, and no hurry."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import httpx
 import pytest
 from pilothouse.base.clock import FakeClock
 from pilothouse.identity.throttle import FAILURES_ALLOWED
 from pilothouse.operations.devices import CODE_LETTERS, POLL_EVERY_S, WAITING_BY_ADDRESS_MAX, WAITS_S
 from pilothouse.operations.sessions import ACCESS_S, DEVICE_IDLE_S
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 pytestmark = pytest.mark.anyio
 
+PASSWORD = "correct horse battery staple"
 REQUEST = "query ($code: String!) { deviceRequest(userCode: $code) { userCode client address expiresAt allowed } }"
 DECIDE = (
     "mutation ($code: String!, $allow: Boolean!) { decideDevice(userCode: $code, allow: $allow) { client allowed } }"
@@ -34,6 +38,19 @@ async def line(application):
     transport = httpx.ASGITransport(app=application, client=("10.9.8.7", 40_000))
     async with httpx.AsyncClient(transport=transport, base_url="https://testserver") as client:
         yield client
+
+
+@contextmanager
+def written(plane) -> Iterator[list[str]]:
+    """Collect what goes to the one writer meanwhile."""
+    statements: list[str] = []
+
+    def note(_c: object, _cursor: object, statement: str, *_rest: object) -> None:
+        statements.append(statement)
+
+    event.listen(plane.store.writer_engine, "before_cursor_execute", note)
+    yield statements
+    event.remove(plane.store.writer_engine, "before_cursor_execute", note)
 
 
 async def begin(line: httpx.AsyncClient, client: str = "pilothouse on build-7") -> dict:
@@ -158,3 +175,31 @@ async def test_a_name_is_shown_without_what_does_not_print(admin, line) -> None:
     begun = await begin(line, "\u202eevil\n\x1b[2J" + "x" * 500)
     shown = (await admin.ask(REQUEST, code=begun["userCode"]))["deviceRequest"]["client"]
     assert shown == "evil[2J" + "x" * 93
+
+
+@pytest.mark.parametrize("end", ["sign out", "all sessions", "password"])
+async def test_who_ends_everything_lets_no_command_line_in_that_did_not_come_yet(admin, line, end: str) -> None:
+    """Who was robbed of a session and signs out everywhere: what the thief allowed meanwhile opens nothing."""
+    begun = await begin(line)
+    await admin.ask(DECIDE, code=begun["userCode"], allow=True)
+    if end == "sign out":
+        assert (await admin.client.post("/auth/sign-out", json={"everywhere": True})).status_code == 204
+    elif end == "all sessions":
+        await admin.ask("mutation { endAllSessions }")
+    else:
+        wish = {"currentPassword": PASSWORD, "newPassword": "four unrelated words of mine"}
+        assert (await admin.client.post("/auth/password", json=wish)).status_code == 200
+    assert (await take(line, begun)).json()["code"] == "DEVICE_DENIED"
+
+
+async def test_who_signs_out_of_the_console_alone_lets_the_command_line_in_all_the_same(admin, line) -> None:
+    begun = await begin(line)
+    await admin.ask(DECIDE, code=begun["userCode"], allow=True)
+    assert (await admin.client.post("/auth/sign-out")).status_code == 204
+    assert (await take(line, begun)).status_code == 200
+
+
+async def test_a_device_code_that_nobody_has_does_not_keep_the_writer_busy(plane, line) -> None:
+    with written(plane) as statements:
+        assert (await take(line, {"deviceCode": "phd_guess"})).json()["code"] == "DEVICE_EXPIRED"
+    assert statements == []

@@ -176,9 +176,30 @@ async def test_groups_of_an_identity_provider_lead_into_groups_here(staff, admin
 
 
 async def test_who_leads_others_into_a_group_must_hold_all_that_it_gives(staff, admin) -> None:
-    await staff.holder("mapper", "USER_MGT_UPDATE_GROUP_ROLES")
+    await staff.holder("mapper", "USER_MGT_UPDATE_GROUP_ROLES", "USER_MGT_UPDATE_USERS")
     empty, developers = await staff.group("Empty"), await staff.built_in("groups", "Developers")
     async with staff.signed_in("mapper") as mapper:
         await mapper.ask(SSO, i={**ISSUER, "value": "v", "group": empty})
         refused = await staff.refusal(mapper, SSO, i={**ISSUER, "value": "v", "group": developers})
         assert refused == ("NOT_PERMITTED", None)
+
+
+async def test_who_may_put_nobody_into_a_group_lets_nobody_in_by_the_identity_provider_either(staff, admin) -> None:
+    """It would let in people who are unknown yet: a Project Admin decides what a group may, not who is in it."""
+    await staff.project("Shop")
+    own = await staff.built_in("groups", "Shop Admins")
+    await staff.user("paula", own)
+    async with staff.signed_in("paula") as paula:
+        refused = await paula.try_asking(SSO, i={**ISSUER, "value": "everybody", "group": own})
+    assert refused["errors"][0]["extensions"]["code"] == "NOT_PERMITTED"
+    assert "user_mgt:update_users" in refused["errors"][0]["message"]
+    assert (await admin.ask(SSO_LIST, n=5))["ssoGroupMappings"]["totalCount"] == 0
+
+
+async def test_only_super_admins_end_what_makes_super_admins(staff, admin) -> None:
+    supers = await staff.built_in("groups", "Super Admins")
+    made = (await admin.ask(SSO, i={**ISSUER, "value": "root", "group": supers}))["createSsoGroupMapping"]
+    await staff.holder("mapper", "USER_MGT_UPDATE_GROUP_ROLES", "USER_MGT_UPDATE_USERS")
+    async with staff.signed_in("mapper") as mapper:
+        assert await staff.refusal(mapper, SSO_DELETE, id=made["id"]) == ("NOT_PERMITTED", None)
+    assert (await admin.ask(SSO_DELETE, id=made["id"]))["deleteSsoGroupMapping"] is True

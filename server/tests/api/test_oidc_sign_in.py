@@ -272,6 +272,7 @@ async def test_who_declines_at_the_provider_is_told_so(ann, provider) -> None:
         "javascript:x",
         "evil",
         "/\t/evil",
+        "//[",
         "/" + "x" * 600,
     ],
 )

@@ -15,7 +15,7 @@ from pilothouse.operations.sessions import (
     RACE_S,
     SESSION_S,
 )
-from sqlalchemy import text
+from sqlalchemy import event, text
 from starlette.requests import Request
 
 pytestmark = pytest.mark.anyio
@@ -309,3 +309,25 @@ async def test_what_is_stored_of_sessions_is_forgotten_in_time(plane, script, cl
         ]
     )
     assert counts == [0, 0]
+
+
+async def test_a_refresh_token_of_an_ended_session_is_audited_once_however_often_it_comes(plane, script) -> None:
+    """A script that tries again and again must not fill the audit."""
+    tokens = await sign_in(script)
+    headers = {"Authorization": f"Bearer {tokens['accessToken']}"}
+    assert (await script.post("/auth/sign-out", headers=headers)).status_code == 204
+    for _ in range(3):
+        assert (await refresh(script, tokens["refreshToken"])).json()["code"] == "REFRESH_REFUSED"
+    assert await audit_of(plane, "session.refresh") == [("refused", "it has ended")]
+
+
+async def test_a_refresh_token_that_nobody_has_does_not_keep_the_writer_busy(plane, script) -> None:
+    statements: list[str] = []
+
+    def note(_c: object, _cursor: object, statement: str, *_rest: object) -> None:
+        statements.append(statement)
+
+    event.listen(plane.store.writer_engine, "before_cursor_execute", note)
+    assert (await refresh(script, "phr_guess")).json()["code"] == "REFRESH_REFUSED"
+    event.remove(plane.store.writer_engine, "before_cursor_execute", note)
+    assert statements == []

@@ -1,5 +1,7 @@
 """Lists in every order and under every filter: nothing skipped, nothing twice, counts right, cursors bound to what was asked."""
 
+import base64
+import json
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -199,3 +201,25 @@ async def test_refusals_are_shown_to_who_manages_their_environment(admin, runtim
             assert shown == expected
             first = await person.ask("{ refusals(first: 1) { environment } }")
             assert [each["environment"] for each in first["refusals"]] == expected
+
+
+@pytest.mark.parametrize(
+    ("query", "of", "parts"),
+    [
+        ("query ($a: String) { users(after: $a) { totalCount } }", "users:NAME", ["alone"]),
+        ("query ($a: String) { users(sort: NEWEST, after: $a) { totalCount } }", "users:NEWEST", ["no time", "x"]),
+        ("query ($a: String) { groups(after: $a) { totalCount } }", "groups:NAME", ["one", "two", "three"]),
+        ("query ($a: String) { roles(sort: OLDEST, after: $a) { totalCount } }", "roles:OLDEST", ["1e3", "x"]),
+        ("query ($a: String) { sessions(after: $a) { totalCount } }", "sessions", ["9" * 400, "x"]),
+        ("query ($a: String) { apiTokens(after: $a) { totalCount } }", "apiTokens", ["\u00b2", "x"]),
+        ("query ($a: String) { ssoGroupMappings(after: $a) { totalCount } }", "ssoGroupMappings", ["alone"]),
+        ("query ($a: String) { secrets(after: $a) { totalCount } }", "secrets", ["", "x"]),
+        ("query ($a: String) { auditRecords(after: $a) { totalCount } }", "auditRecords", ["nine"]),
+        ("query ($a: String) { commands(after: $a) { totalCount } }", "commands", ["99999999999999999999"]),
+    ],
+)
+async def test_a_cursor_that_somebody_wrote_by_hand_is_refused_and_is_no_defect(
+    admin, query: str, of: str, parts: list[str]
+) -> None:
+    written = base64.urlsafe_b64encode(json.dumps([of, *parts]).encode()).decode().rstrip("=")
+    assert await refused_cursor(admin, query, a=written)

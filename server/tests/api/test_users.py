@@ -389,3 +389,11 @@ async def test_who_holds_everything_by_another_group_cannot_remove_the_last_supe
     async with staff.signed_in("mighty") as mighty:
         assert (await staff.refusal(mighty, query, id=await admin_id(admin), **more))[0] == "LAST_SUPER_ADMIN"
     assert await staff.plane.store.read(storage.count_super_admins) == 1
+
+
+async def test_nobody_resets_their_own_password_without_knowing_it(staff, admin) -> None:
+    """Who finds a session open, or a token, must not come to own the account by it."""
+    me = (await admin.ask("{ viewer { id } }"))["viewer"]["id"]
+    assert await staff.refusal(admin, RESET, id=me) == ("ONESELF", "user")
+    async with staff.stranger() as again:
+        assert (await again.sign_in()).status_code == 200

@@ -129,6 +129,46 @@ def test_the_throttle_counts_by_account_and_by_address_and_gives_back() -> None:
     throttle.check("somebody else", "10.0.0.2", 1)
 
 
+def test_who_fails_on_purpose_elsewhere_keeps_nobody_out_where_they_signed_in_before() -> None:
+    throttle = Throttle()
+    throttle.succeeded("ann", "10.0.0.1")
+    for number in range(FAILURES_ALLOWED):
+        throttle.failed("ann", f"10.9.9.{number}", 0)
+    with pytest.raises(TooManyAttempts):
+        throttle.check("ann", "10.9.9.99", 1)
+    throttle.check("ann", "10.0.0.1", 1)
+    for _ in range(FAILURES_ALLOWED):
+        throttle.failed("ann", "10.0.0.1", 1)
+    with pytest.raises(TooManyAttempts):
+        throttle.check("ann", "10.0.0.1", 2)
+    throttle.succeeded("ann", None)  # as an administrator unlocks: everywhere
+    throttle.check("ann", "10.0.0.1", 2)
+    throttle.check("ann", "10.9.9.99", 2)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_the_same"),
+    [
+        ("2001:db8:1:2::1", "2001:db8:1:2:ffff::9", True),
+        ("2001:db8:1:2::1", "2001:db8:1:3::1", False),
+        ("::ffff:10.0.0.1", "10.0.0.1", True),
+        ("fe80::1%eth0", "fe80::2%eth0", True),
+        ("10.0.0.1", "10.0.0.2", False),
+        ("no address", "no address", True),
+    ],
+)
+def test_who_has_many_addresses_of_one_network_is_counted_once(one: str, other: str, is_the_same: bool) -> None:
+    throttle = Throttle()
+    for number in range(ADDRESS_FAILURES_ALLOWED):
+        throttle.failed(f"user-{number}", one, 0)
+    try:
+        throttle.check("somebody else", other, 1)
+    except TooManyAttempts:
+        assert is_the_same
+    else:
+        assert not is_the_same
+
+
 async def test_a_hash_of_other_costs_is_made_anew_at_the_next_sign_in(plane, stranger) -> None:
     before = await plane.store.read(lambda c: c.execute(text("select password_hash from users")).scalar_one())
     plane.passwords._hasher = PasswordHasher(time_cost=2, memory_cost=16, parallelism=1)

@@ -118,7 +118,7 @@ async def _caller(services: Services, session: SessionRow, user: UserRow, addres
 
 
 def _refuse_old_password(request: Request, subject: Subject) -> None:
-    if subject.must_change_password and not request.url.path.startswith(_OPEN_PATH):
+    if subject.must_change_password and not request.scope["path"].startswith(_OPEN_PATH):
         raise PasswordChangeRequired(
             "The password must be changed before anything else.",
             fix="Change it: POST /auth/password, or in the console.",

@@ -8,10 +8,13 @@ from typing import Generic, TypeVar
 import msgspec
 
 from pilothouse.base.errors import InvalidInput
+from pilothouse.base.instants import Instant
 
 PAGE_DEFAULT = 50
 PAGE_MAX = 500
 _CURSOR_LENGTH_MAX = 1024
+_DIGITS_MAX = 16
+"""Enough for the milliseconds of ten thousand years and for any key; every database holds what has no more."""
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -23,6 +26,36 @@ class PageRequest(msgspec.Struct, frozen=True, kw_only=True):
     first: int = PAGE_DEFAULT
     after: tuple[str, ...] | None = None
     """Sort key of the last row seen; None for the beginning."""
+
+    def after_number(self) -> int:
+        """Read where to go on in a list by number.
+
+        Raises: InvalidInput
+        """
+        (number,) = self._parts(1)
+        return whole_number(number)
+
+    def after_texts(self) -> tuple[str, str]:
+        """Read where to go on in a list by text and id.
+
+        Raises: InvalidInput
+        """
+        text, id_ = self._parts(2)
+        return text, id_
+
+    def after_instant(self) -> tuple[Instant, str]:
+        """Read where to go on in a list by time, which its cursors write in milliseconds, and id.
+
+        Raises: InvalidInput
+        """
+        at_ms, id_ = self._parts(2)
+        return whole_number(at_ms) / 1000, id_
+
+    def _parts(self, count: int) -> tuple[str, ...]:
+        parts = self.after or ()
+        if len(parts) != count:  # somebody wrote it by hand
+            raise not_of_this_list()
+        return parts
 
 
 class Page(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
@@ -81,12 +114,27 @@ def _write_cursor(of: str, key: tuple[str, ...]) -> str:
     return base64.urlsafe_b64encode(msgspec.json.encode((of, *key))).decode("ascii").rstrip("=")
 
 
-def _read_cursor(of: str, cursor: str) -> tuple[str, ...]:
-    refused = InvalidInput(
+def whole_number(told: str) -> int:
+    """Read a number out of a cursor.
+
+    Raises: InvalidInput, also for one that no database holds
+    """
+    if not (told.isascii() and told.removeprefix("-").isdecimal() and len(told) <= _DIGITS_MAX):
+        raise not_of_this_list()
+    return int(told)
+
+
+def not_of_this_list() -> InvalidInput:
+    """Make the error for a cursor that is none of a list."""
+    return InvalidInput(
         "The cursor does not belong to this list.",
         field="after",
         fix="Pass `pageInfo.endCursor` of the same list, or leave `after` out to begin anew.",
     )
+
+
+def _read_cursor(of: str, cursor: str) -> tuple[str, ...]:
+    refused = not_of_this_list()
     if len(cursor) > _CURSOR_LENGTH_MAX:
         raise refused
     try:

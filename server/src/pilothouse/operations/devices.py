@@ -11,7 +11,7 @@ import msgspec
 from pilothouse.access.grants import Subject
 from pilothouse.base.errors import Conflict, NotFound, Refused, TooManyAttempts
 from pilothouse.base.instants import Instant
-from pilothouse.identity.throttle import Throttle
+from pilothouse.identity.throttle import NOBODY, Throttle
 from pilothouse.operations.audit import audit
 from pilothouse.operations.sessions import (
     OpenedSession,
@@ -103,7 +103,11 @@ async def take(store: Store, device_code: str, *, address: str | None, now: Inst
 
     Raises: AuthorizationPending, SlowDown, DeviceDenied, DeviceExpired
     """
-    outcome = await store.write(lambda tx: _take(tx, digest_of(device_code), address, now))
+    digest = digest_of(device_code)
+    # Asked before the one writer is: what nobody has costs heartbeats nothing.
+    if await store.read(lambda connection: devices.find_by_digest(connection, digest)) is None:
+        raise _expired()
+    outcome = await store.write(lambda tx: _take(tx, digest, address, now))
     if isinstance(outcome, Refused):
         raise outcome
     return outcome
@@ -115,7 +119,7 @@ async def find(store: Store, subject: Subject, throttle: Throttle, user_code: st
     Raises: NotPermitted for an API token, TooManyAttempts
     """
     require_session(subject, "look at requests of command lines")
-    guesser = f"\0device {subject.id}"
+    guesser = f"{NOBODY}device {subject.id}"
     throttle.check(guesser, None, now)
     found = await store.read(lambda connection: devices.find_by_user_code(connection, plain(user_code), now))
     if found is None:
@@ -163,7 +167,7 @@ def plain(user_code: str) -> str:
 def _take(tx: Transaction, digest: str, address: str | None, now: Instant) -> OpenedSession | Refused:
     found = devices.find_by_digest(tx.connection, digest)
     if found is None or found.expires_at <= now:
-        return DeviceExpired(fix="Begin anew: POST /auth/device.")
+        return _expired()
     if found.decided_at is None:
         devices.note_poll(tx.connection, digest, now)
         is_early = found.polled_at is not None and now - found.polled_at < POLL_EVERY_S - _POLL_SLACK_S
@@ -179,6 +183,10 @@ def _take(tx: Transaction, digest: str, address: str | None, now: Instant) -> Op
     return open_session(
         tx, user, kind=SessionKind.DEVICE, method=method, address=address, user_agent=found.client, now=now
     )
+
+
+def _expired() -> DeviceExpired:
+    return DeviceExpired(fix="Begin anew: POST /auth/device.")
 
 
 def _new_code() -> str:

@@ -12,6 +12,7 @@ from pilothouse.access.rules import (
     refuse_beyond,
     require_all,
     require_all_grants,
+    require_super_admin,
 )
 from pilothouse.base.errors import Conflict, InvalidInput, NotFound
 from pilothouse.base.ids import new_id
@@ -114,7 +115,7 @@ def keeps_super_admins(row: MappingRow) -> bool:
 def create_sso_mapping(
     tx: Transaction, subject: Subject, group_id: str, *, issuer: str, claim: str, value: str, now: Instant
 ) -> SsoMappingRow:
-    """Lead a group of an identity provider into a group here: like putting people into it.
+    """Lead a group of an identity provider into a group here: like putting people into it, also people who are unknown yet.
 
     Raises: NotPermitted, NotFound, InvalidInput, Conflict
     """
@@ -130,6 +131,7 @@ def create_sso_mapping(
     )
     group = find_group(tx.connection, subject, group_id, "group")
     require(subject, Permission.USER_MGT_UPDATE_GROUP_ROLES, at=place_of_group(group))
+    require(subject, Permission.USER_MGT_UPDATE_USERS, at=place_of_group(group))
     require_all_grants(subject, grants_of_group(tx.connection, group), f"The group {group.name}")
     taken = Conflict("This value leads into this group already.", field="value", fix="Nothing: it is there.")
     if mappings.is_sso_mapped(tx.connection, mappings.sso_digest(row.issuer, row.claim, row.value, group.id)):
@@ -155,6 +157,8 @@ def delete_sso_mapping(tx: Transaction, subject: Subject, id_: str, *, now: Inst
         raise NotFound("There is no such mapping.", field="id", fix="Look at the list of SSO group mappings.")
     group = find_group(tx.connection, subject, row.group_id, "id")
     require(subject, Permission.USER_MGT_UPDATE_GROUP_ROLES, at=place_of_group(group))
+    if group.built_in == BuiltInGroup.SUPER_ADMINS.value:
+        require_super_admin(subject, "Taking Super Admins out of their group")
     mappings.remove_sso(tx.connection, id_)
     facts = {"issuer": row.issuer, "claim": row.claim, "value": row.value, "group": group.name}
     audit(tx, subject, "sso-group-mapping.delete", f"{row.value} → {group.name}", now, before=facts)

@@ -1,7 +1,7 @@
 """Changing one's password."""
 
 from pilothouse.access.grants import Subject
-from pilothouse.base.errors import NotSignedIn
+from pilothouse.base.errors import NotSignedIn, PilothouseError
 from pilothouse.base.instants import Instant
 from pilothouse.domain.audit import Outcome
 from pilothouse.identity.passwords import PasswordRefused, Passwords, check_password
@@ -31,7 +31,12 @@ async def change_password(
     throttle.check(user.username, subject.address, now)
     throttle.failed(user.username, subject.address, now)
     known_hash = user.password_hash
-    if not await passwords.matches(known_hash, current):
+    try:
+        is_right = await passwords.matches(known_hash, current)
+    except PilothouseError:
+        throttle.take_back(user.username, subject.address)  # nobody guessed anything: it is our trouble
+        raise
+    if not is_right:
         await store.write(lambda tx: audit(tx, subject, _ACTION, user.username, now, outcome=Outcome.REFUSED))
         raise PasswordRefused(
             "The current password is wrong.", field="currentPassword", fix="Type the password that you signed in with."

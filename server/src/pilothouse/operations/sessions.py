@@ -175,6 +175,9 @@ async def refresh_session(
     one that was used before ends its session
     """
     digest = digest_of(token)
+    # Asked before the one writer is: what nobody has costs heartbeats nothing.
+    if await store.read(lambda connection: sessions.find_refresh(connection, digest)) is None:
+        raise RefreshRefused(fix="Sign in again.")
 
     def renew(tx: Transaction) -> tuple[str, OpenedSession] | None:
         found = sessions.find_refresh(tx.connection, digest)
@@ -183,16 +186,17 @@ async def refresh_session(
         if found is None or session is None or user is None or session.kind not in kinds:
             return None
         if user.disabled_at is not None or not is_open(session, now):
-            record(
-                tx,
-                user,
-                "session.refresh",
-                now,
-                target=session.id,
-                address=address,
-                detail="it has ended",
-                is_refused=True,
-            )
+            if sessions.use_refresh(tx.connection, digest, now):  # audited once, however often it comes
+                record(
+                    tx,
+                    user,
+                    "session.refresh",
+                    now,
+                    target=session.id,
+                    address=address,
+                    detail="it has ended",
+                    is_refused=True,
+                )
             return None
         if not sessions.use_refresh(tx.connection, digest, now):
             if found.used_at is not None and now - found.used_at > RACE_S:

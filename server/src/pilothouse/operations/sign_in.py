@@ -15,7 +15,7 @@ from pilothouse.identity.external import ExternalIdentity, ExternalRefused, Oidc
 from pilothouse.identity.ldap import Directory
 from pilothouse.identity.oidc import OidcProvider
 from pilothouse.identity.passwords import Passwords
-from pilothouse.identity.throttle import Throttle
+from pilothouse.identity.throttle import NOBODY, Throttle
 from pilothouse.operations.external_sign_in import (
     ROUND_TRIP_S,
     ExternalStores,
@@ -133,7 +133,7 @@ class FrontDoor:
 
         Raises: OidcRefused, NotAdmitted, NameTaken, UserDisabled, ProviderUnavailable, TooManyAttempts
         """
-        attempt = f"\0oidc {new_id()}"  # no name is known yet: what is counted is the address
+        attempt = f"{NOBODY}oidc {new_id()}"  # no name is known yet: what is counted is the address
         self._throttle.check(attempt, origin.address, now)
         self._throttle.failed(attempt, origin.address, now)
         trip = self._round_trips.open(sealed, now) if sealed else None

@@ -157,6 +157,12 @@ def check_reset(connection: Connection, subject: Subject, user_id: str) -> UserS
     """
     user = find_user(connection, user_id, "user")
     require(subject, _MANAGE, at=EVERYWHERE)
+    if user.id == subject.id:  # who found a session open, or a token, must not come to own the account by it
+        raise Oneself(
+            "Nobody resets their own password.",
+            field="user",
+            fix="Change it with the current one: POST /auth/password.",
+        )
     if user.is_super_admin:
         require_super_admin(subject, "Resetting the password of a Super Admin")
     require_all_grants(subject, access.list_grants(connection, user_id), f"Acting as {user.username}")

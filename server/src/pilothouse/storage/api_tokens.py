@@ -73,7 +73,7 @@ def list_of(
     wanted = and_(c.user_id == user_id, true() if include_ended else _active(now))
     statement = _owned().where(wanted)
     if request.after is not None:
-        at, token_id = int(request.after[0]) / 1000, request.after[1]
+        at, token_id = request.after_instant()
         statement = statement.where(or_(c.created_at < at, and_(c.created_at == at, c.id > token_id)))
     rows = connection.execute(statement.order_by(c.created_at.desc(), c.id).limit(request.first + 1)).mappings()
     return page_of(

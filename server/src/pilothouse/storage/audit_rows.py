@@ -45,7 +45,7 @@ def list_rows(connection: Connection, reach: Reach, scope: AuditScope, request: 
     total = connection.execute(select(func.count()).select_from(audit_records).where(wanted)).scalar_one()
     statement = select(*_COLUMNS).where(_wanted(connection, reach, scope, dense=True) if total > _MANY else wanted)
     if request.after is not None:
-        statement = statement.where(_c.number < int(request.after[0]))
+        statement = statement.where(_c.number < request.after_number())
     rows = connection.execute(statement.order_by(_c.number.desc()).limit(request.first + 1)).mappings()
     return page_of(_OF, [_record(row) for row in rows], request, total, lambda record: (str(record.number),))
 

@@ -44,7 +44,7 @@ def list_rows(connection: Connection, reach: Reach, scope: CommandScope, request
     wanted = and_(_seen(reach), _SHOWN, _inside(scope))
     statement = _joined(select(*[_c[name] for name in Command.__struct_fields__], _c.number)).where(wanted)
     if request.after is not None:
-        statement = statement.where(_c.number < int(request.after[0]))
+        statement = statement.where(_c.number < request.after_number())
     rows = list(connection.execute(statement.order_by(_c.number.desc()).limit(request.first + 1)).mappings())
     total = connection.execute(_joined(select(func.count())).where(wanted)).scalar_one()
     numbers = {row["id"]: row["number"] for row in rows}

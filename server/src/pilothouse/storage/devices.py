@@ -70,6 +70,11 @@ def decide(connection: Connection, user_code: str, user_id: str, now: Instant, *
     return connection.execute(statement).rowcount == 1
 
 
+def withdraw(connection: Connection, user_id: str) -> None:
+    """Deny what somebody allowed, where no session was opened by it yet."""
+    connection.execute(update(device_grants).where(device_grants.c.user_id == user_id).values(allowed=False))
+
+
 def forget(connection: Connection, digest: str) -> bool:
     """Delete a request; False when it was gone."""
     return connection.execute(delete(device_grants).where(device_grants.c.device_digest == digest)).rowcount == 1

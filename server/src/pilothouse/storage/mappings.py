@@ -203,7 +203,7 @@ def list_sso(connection: Connection, reach: Reach, request: PageRequest) -> Page
     statement = _sso_mappings().where(seen(reach))
     total = count(connection, statement)
     if request.after is not None:
-        value, id_ = request.after
+        value, id_ = request.after_texts()
         statement = statement.where(or_(s.value > value, and_(s.value == value, s.id > id_)))
     rows = connection.execute(statement.order_by(s.value, s.id).limit(request.first + 1)).mappings()
     found = [SsoMappingRow(**row) for row in rows]

@@ -5,8 +5,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Integer, RowMapping, and_, bindparam, false, func, or_, true
 
-from pilothouse.base.errors import InvalidInput
-from pilothouse.base.pages import Page, PageRequest, page_of
+from pilothouse.base.pages import Page, PageRequest, not_of_this_list, page_of, whole_number
 from pilothouse.storage.columns import InstantMs, Rows
 
 LIKE_ESCAPE = "\\"
@@ -55,9 +54,7 @@ class Order:
         try:
             key, tie = (_read(column, told) for column, told in zip((self._key, self._tie), after, strict=True))
         except ValueError:
-            raise InvalidInput(
-                "The cursor does not belong to this list.", field="after", fix="Leave `after` out to begin anew."
-            ) from None
+            raise not_of_this_list() from None
         if self._descending:
             return or_(self._key < key, and_(self._key == key, self._tie < tie))
         return or_(self._key > key, and_(self._key == key, self._tie > tie))
@@ -69,8 +66,8 @@ def _read(column: ColumnElement[Any], told: str) -> str | int | float:
     Raises: ValueError
     """
     if isinstance(column.type, InstantMs):
-        return int(told) / 1000
-    return int(told) if isinstance(column.type, Integer) else told
+        return whole_number(told) / 1000
+    return whole_number(told) if isinstance(column.type, Integer) else told
 
 
 def is_one_of(column: ColumnElement[int], numbers: Sequence[int]) -> ColumnElement[bool]:

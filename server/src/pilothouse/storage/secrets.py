@@ -199,7 +199,7 @@ def list_rows(
     )
     statement = _rows().where(wanted)
     if request.after is not None:
-        at, key_id = int(request.after[0]) / 1000, request.after[1]
+        at, key_id = request.after_instant()
         older = secrets.c.created_at < at
         same = and_(secrets.c.created_at == at, secrets.c.key_id > key_id)
         statement = statement.where(older | same)

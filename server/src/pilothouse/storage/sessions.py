@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, false, func, ins
 
 from pilothouse.base.instants import Instant
 from pilothouse.base.pages import Page, PageRequest, page_of
+from pilothouse.storage import devices
 from pilothouse.storage.tables import refresh_tokens, sessions
 
 
@@ -103,7 +104,7 @@ def list_open(
     wanted = and_(c.user_id == user_id, _open(idle_s, now))
     statement = select(*_COLUMNS).where(wanted)
     if request.after is not None:
-        at, session_id = int(request.after[0]) / 1000, request.after[1]
+        at, session_id = request.after_instant()
         statement = statement.where(or_(c.last_used_at < at, and_(c.last_used_at == at, c.id > session_id)))
     rows = connection.execute(statement.order_by(c.last_used_at.desc(), c.id).limit(request.first + 1)).mappings()
     return page_of(
@@ -137,7 +138,11 @@ def end(connection: Connection, session_id: str, because: str, now: Instant) -> 
 
 
 def end_all(connection: Connection, user_id: str, because: str, now: Instant, *, except_id: str | None = None) -> int:
-    """End every session of a user, but the one that is named; returns how many there were."""
+    """End every session of a user, but the one that is named; returns how many there were.
+
+    A command line that they let in and that did not come for its session yet is not let in any more.
+    """
+    devices.withdraw(connection, user_id)
     c = sessions.c
     wanted = and_(c.user_id == user_id, c.ended_at.is_(None), c.expires_at > now)
     if except_id is not None:

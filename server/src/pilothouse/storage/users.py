@@ -167,8 +167,8 @@ def page_in_order(
     # The database's own idea of lower case is in the cursor: it need not be Python's.
     by = func.lower(name) if order.by_name else created_at
     if request.after is not None:
-        value, after_id = request.after
-        bound: Any = value if order.by_name else int(value) / 1000  # Any: text or instant
+        bound: Any  # text or instant
+        bound, after_id = request.after_texts() if order.by_name else request.after_instant()
         beyond = (by < bound, id_ < after_id) if order.falling else (by > bound, id_ > after_id)
         statement = statement.where(or_(beyond[0], and_(by == bound, beyond[1])))
     ordering = (by.desc(), id_.desc()) if order.falling else (by, id_)
