@@ -159,3 +159,33 @@ def test_who_holds_nothing_may_nothing() -> None:
     nobody = holder([])
     assert not any(decide(nobody, permission, place).allowed for permission in GRANTABLE for place in PLACES)
     assert not nobody.holdings.reach(Permission.SIGNED_IN).touches(EVERYWHERE)
+
+
+@given(held=st.lists(places, max_size=6))
+def test_a_reach_keeps_the_widest_places_and_nothing_that_lies_within_them(held: list[Place]) -> None:
+    kept = Reach(held).places
+    assert set(kept) == {one for one in held if not any(other.covers(one) and other != one for other in held)}
+    assert len(kept) == len(set(kept))
+
+
+def test_holdings_of_many_mappings_are_sorted_once_for_a_role_and_once_for_a_kind_of_token() -> None:
+    """A request with an API token must not put together anew what a thousand mappings give."""
+    role = frozenset({Permission.INTEGRATION_MGT_MANAGE, Permission.PROJECT_MGT_EDIT})
+    held = Holdings(
+        Grant(
+            mapping_id=number,
+            group_id="g",
+            group_name="G",
+            role_id="r",
+            role_name="R",
+            permissions=role,
+            scope=Place(project_id="p", integration_id=f"i{number}"),
+        )
+        for number in range(3)
+    )
+    assert held.reach(Permission.INTEGRATION_MGT_VIEW) is held.reach(Permission.PROJECT_MGT_EDIT)
+    carried = held.limited(frozenset({Permission.PROJECT_MGT_VIEW}))
+    assert carried is held.limited(frozenset({Permission.PROJECT_MGT_VIEW}))
+    assert carried.permissions == {Permission.PROJECT_MGT_VIEW}
+    assert held.limited(frozenset({Permission.AUDIT_MGT_VIEW})).permissions == frozenset()
+    assert held.limited(frozenset({Permission.AUDIT_MGT_VIEW})).reach(Permission.SIGNED_IN) == Reach()

@@ -35,6 +35,10 @@ __all__ = [
 ]
 
 
+_LIMITED_MAX = 128
+"""Kinds of API tokens of one owner whose holdings are remembered."""
+
+
 class Grant(msgspec.Struct, frozen=True, kw_only=True):
     """One mapping through which somebody holds a role: user → group → role, within a scope."""
 
@@ -63,21 +67,27 @@ class Holdings:
     def __init__(self, grants: Iterable[Grant] = (), limited_to: frozenset[Permission] | None = None) -> None:
         self.grants = tuple(grants)
         self.limited_to = limited_to
-        places: dict[Permission, set[Place]] = {}
+        # By what they carry. Cap: _LIMITED_MAX; the oldest goes first.
+        self._limited: dict[frozenset[Permission], Holdings] = {}
+        by_role: dict[frozenset[Permission], set[Place]] = {}
         for grant in self.grants:
-            for own in grant.permissions:
-                for permission in CONTAINED[own]:
-                    places.setdefault(permission, set()).add(grant.scope)
-        carried = None if limited_to is None else expand(limited_to)
-        self._reaches: dict[Permission, Reach] = {
-            permission: Reach(scopes)
-            for permission, scopes in places.items()
-            if permission in GRANTABLE and (carried is None or permission in carried)
-        }
+            by_role.setdefault(grant.permissions, set()).add(grant.scope)
+        scopes = tuple(by_role.values())
+        givers: dict[Permission, list[int]] = {}
+        carried = GRANTABLE if limited_to is None else GRANTABLE & expand(limited_to)
+        for number, permissions in enumerate(by_role):
+            for permission in expand(permissions) & carried:
+                givers.setdefault(permission, []).append(number)
         # A session is enough; what is listed with nothing but one (environments) lies where anything is granted.
-        self._reaches[Permission.SIGNED_IN] = Reach(
-            place for permission_reach in self._reaches.values() for place in permission_reach.places
-        )
+        givers[Permission.SIGNED_IN] = sorted({number for numbers in givers.values() for number in numbers})
+        # Permissions that the same roles give reach equally far: a thousand places are sorted once.
+        made = {
+            numbers: Reach(place for number in numbers for place in scopes[number])
+            for numbers in {tuple(numbers) for numbers in givers.values()}
+        }
+        self._reaches: dict[Permission, Reach] = {
+            permission: made[tuple(numbers)] for permission, numbers in givers.items()
+        }
 
     def reach(self, permission: Permission) -> Reach:
         """Tell how far a permission reaches; NOTHING when it is not held."""
@@ -90,7 +100,12 @@ class Holdings:
 
     def limited(self, permissions: frozenset[Permission]) -> "Holdings":
         """Make what an API token carries: what its owner holds, and of that only these permissions."""
-        return Holdings(self.grants, permissions)
+        known = self._limited.get(permissions)
+        if known is None:
+            known = self._limited[permissions] = Holdings(self.grants, permissions)
+            while len(self._limited) > _LIMITED_MAX:
+                del self._limited[next(iter(self._limited))]
+        return known
 
 
 NOBODY = Holdings()

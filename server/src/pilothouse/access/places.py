@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from functools import cached_property
+from typing import TypeAlias
 
 import msgspec
 
@@ -39,6 +40,9 @@ class Place(msgspec.Struct, frozen=True, kw_only=True, order=True):
 
 
 EVERYWHERE = Place()
+_Ids: TypeAlias = tuple[str | None, str | None, str | None]
+_Shape: TypeAlias = tuple[bool, bool, bool]
+"""Whether project, integration and environment are named."""
 
 
 class Reach:
@@ -47,12 +51,13 @@ class Reach:
     __slots__ = ("__dict__", "places")
 
     def __init__(self, places: Iterable[Place] = ()) -> None:
-        unique = set(places)
+        by_ids = {(place.project_id, place.integration_id, place.environment_id): place for place in places}
+        shapes = {_shape_of(ids) for ids in by_ids}
+        wider = {shape: [other for other in shapes if _is_wider(other, shape)] for shape in shapes}
         self.places: tuple[Place, ...] = tuple(
-            sorted(
-                (one for one in unique if not any(wider in unique for wider in _wider(one))),
-                key=lambda place: (place.project_id or "", place.integration_id or "", place.environment_id or ""),
-            )
+            by_ids[ids]
+            for ids in sorted(by_ids, key=lambda ids: tuple(id_ or "" for id_ in ids))
+            if not any(_shaped(ids, other) in by_ids for other in wider[_shape_of(ids)])
         )
         """None of them lies within another one."""
 
@@ -100,14 +105,20 @@ class Reach:
         return self.covers(Place(project_id=project_id, integration_id=integration_id, environment_id=environment_id))
 
 
-def _wider(place: Place) -> set[Place]:
-    """List every other place that this one lies within: seven at most."""
-    return {
-        Place(project_id=project, integration_id=integration, environment_id=environment)
-        for project in {None, place.project_id}
-        for integration in {None, place.integration_id}
-        for environment in {None, place.environment_id}
-    } - {place}
+def _shape_of(ids: _Ids) -> _Shape:
+    """Tell which ids a place names."""
+    return ids[0] is not None, ids[1] is not None, ids[2] is not None
+
+
+def _is_wider(one: _Shape, other: _Shape) -> bool:
+    """Tell whether a place of one shape may hold one of the other."""
+    return one != other and all(named or not own for own, named in zip(one, other, strict=True))
+
+
+def _shaped(ids: _Ids, shape: _Shape) -> _Ids:
+    """Leave out what a shape does not name."""
+    project, integration, environment = (id_ if named else None for id_, named in zip(ids, shape, strict=True))
+    return project, integration, environment
 
 
 NOTHING = Reach()

@@ -29,8 +29,8 @@ class AccessBook:
         if known is not None:
             return known
         generation = self._generation
-        grants = await self._store.read(lambda connection: access.list_grants(connection, user_id))
-        holdings = Holdings(grants)
+        # Put together in the reader's thread: what a thousand mappings give takes long enough to keep heartbeats waiting.
+        holdings = await self._store.read(lambda connection: Holdings(access.list_grants(connection, user_id)))
         if generation == self._generation:  # else it changed while it was read: true for this request, not for the next
             self._known[user_id] = holdings
             while len(self._known) > PEOPLE_KEPT:
