@@ -1,4 +1,4 @@
-"""What people do in every story: generate a secret, paste the snippet, find a row."""
+"""What people do in every story: sign in, generate a secret, paste the snippet, find a row, make what is needed."""
 
 from pathlib import Path
 
@@ -60,3 +60,64 @@ def configure(folder: Path, snippet: str, runtime_url: str, **values: str) -> No
     assert "<" not in snippet
     folder.mkdir(exist_ok=True)
     (folder / "Config.toml").write_text(snippet + "heartbeatInterval = 1\n")
+
+
+def sign_in(page: Page, username: str, password: str, *, at: str) -> None:
+    """Open an address and sign in where it asks for it."""
+    page.goto(at)
+    page.get_by_label("Username").fill(username)
+    page.get_by_label("Password", exact=True).fill(password)
+    page.keyboard.press("Enter")
+
+
+def change_first_password(page: Page, first: str, own: str) -> None:
+    """Do what a first password demands, before anything else is open."""
+    page.get_by_label("Current password").fill(first)
+    page.get_by_label("New password", exact=True).fill(own)
+    page.get_by_label("New password again").fill(own)
+    page.get_by_role("button", name="Change password").click()
+
+
+def create_project(page: Page, name: str) -> None:
+    page.goto("/projects?create=true")
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Display name").fill(name)
+    dialog.get_by_role("button", name="Create project").click()
+    page.get_by_role("heading", name=name, level=1).wait_for()
+
+
+def create_group(page: Page, name: str) -> None:
+    """Leads to the page of the group."""
+    page.goto("/access/groups?create=true")
+    dialog = page.get_by_role("dialog", name="Create group")
+    dialog.get_by_label("Name").fill(name)
+    dialog.get_by_role("button", name="Create group").click()
+    page.get_by_role("heading", name=name, level=1).wait_for()
+
+
+def map_role(page: Page, role: str, *, project: str) -> None:
+    """Map a role to the group whose page is open, in one project."""
+    page.get_by_role("button", name="Map role").click()
+    dialog = page.get_by_role("dialog", name="Map a role")
+    dialog.get_by_label("Role", exact=True).select_option(role)
+    dialog.get_by_label("Project", exact=True).select_option(project)
+    dialog.get_by_role("button", name="Map role").click()
+    page.get_by_role("row").filter(has_text=role).filter(has_text=project).wait_for()
+
+
+def create_user(page: Page, username: str, display_name: str, *, group: str) -> str:
+    """Make a person; gives the first password, which the page shows once."""
+    page.goto("/access/users?create=true")
+    dialog = page.get_by_role("dialog", name="Create user")
+    dialog.get_by_label("Username").fill(username)
+    dialog.get_by_label("Display name").fill(display_name)
+    dialog.get_by_role("checkbox", name=group).check()
+    dialog.get_by_role("button", name="Create user").click()
+    shown = page.get_by_role("dialog", name=f"First password of {username}")
+    expect(shown.get_by_text("This password is shown once.")).to_be_visible()
+    password = shown.locator("pre").inner_text().strip()
+    shown.get_by_role("button", name="Copy", exact=True).click()
+    shown.get_by_role("button", name="Done").click()
+    page.get_by_role("link", name=username, exact=True).wait_for()
+    assert password not in page.content()
+    return password

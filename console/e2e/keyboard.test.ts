@@ -14,6 +14,7 @@ stories('Keyboard only', (story) => {
     expect(await page.evaluate(() => document.activeElement?.id)).toBe('content')
 
     await page.keyboard.press('Control+k')
+    await page.getByRole('combobox').waitFor()
     await page.keyboard.type('project')
     await page.getByRole('option', { name: 'Projects', exact: true }).waitFor()
     await page.keyboard.press('Enter')

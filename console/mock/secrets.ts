@@ -24,9 +24,22 @@ export function secretsRoot(db: Db) {
         page,
       ),
   })
+  /** Nobody sees secrets that they do not manage. */
+  const managed = ({ environment, project, integration }: SecretRecord) => {
+    const place = {
+      project: project?.handle ?? null,
+      integration: integration?.handle ?? null,
+      environment: environment.handle,
+    }
+    return (
+      db.people.holds('ENVIRONMENT_MGT_MANAGE', place) ||
+      (!environment.critical && db.people.holds('ENVIRONMENT_MGT_MANAGE_NONPROD', place)) ||
+      (integration !== null && db.people.holds('INTEGRATION_MGT_MANAGE', place))
+    )
+  }
   const known = (keyId: string): SecretRecord => {
     const found = db.secrets.find((each) => each.keyId === keyId)
-    if (!found || stateOf(found) === 'REVOKED') refuse('NOT_FOUND', 'There is no such secret.')
+    if (!found || !managed(found) || stateOf(found) === 'REVOKED') refuse('NOT_FOUND', 'There is no such secret.')
     return found
   }
   const silence = (keyId: string) =>
@@ -44,6 +57,7 @@ export function secretsRoot(db: Db) {
         db.secrets
           .filter(
             (each) =>
+              managed(each) &&
               stateOf(each) !== 'REVOKED' &&
               (!filter?.environment || each.environment.handle === filter.environment) &&
               (!filter?.project || each.project?.handle === filter.project) &&
@@ -52,7 +66,8 @@ export function secretsRoot(db: Db) {
           .map(view),
         page,
       ),
-    secret: ({ keyId }: { keyId: string }) => db.secrets.filter((each) => each.keyId === keyId).map(view)[0] ?? null,
+    secret: ({ keyId }: { keyId: string }) =>
+      db.secrets.filter((each) => each.keyId === keyId && managed(each)).map(view)[0] ?? null,
     generateSecret: ({ input }: { input: api.GenerateSecretInput }) => generateSecret(db, input),
     revokeSecret: ({ keyId, graceSeconds }: { keyId: string; graceSeconds?: number | null }) => {
       const secret = known(keyId)

@@ -47,6 +47,15 @@ function remember(facts: Partial<SessionFacts>): void {
   plan()
 }
 
+/** Nobody is in any more: there is nothing to renew. */
+function forgetNote(): void {
+  try {
+    localStorage.removeItem(NOTE)
+  } catch {
+    // Then the next refusal asks once in vain.
+  }
+}
+
 let timer: ReturnType<typeof setTimeout> | undefined
 
 /** Renews ahead of the end, by whichever tab comes first. */
@@ -80,7 +89,10 @@ export function renew(since: number): Promise<boolean> {
     }
     // Another tab was faster in the same moment: its cookie is ours as well.
     if (response.status === 409) return true
-    if (response.status === 401) return false
+    if (response.status === 401) {
+      forgetNote()
+      return false
+    }
     throw problemOf(response, answer)
   }).finally(() => {
     underWay = undefined
@@ -119,6 +131,7 @@ export async function signOut(everywhere = false): Promise<void> {
   const response = await withRenewal(() => send(API.signOut, everywhere ? { everywhere } : {}))
   if (!response.ok && response.status !== 401) throw problemOf(response, await readJson(response))
   clearTimeout(timer)
+  forgetNote()
 }
 
 export async function changePassword(currentPassword: string, newPassword: string): Promise<SessionFacts> {
@@ -129,12 +142,13 @@ export async function changePassword(currentPassword: string, newPassword: strin
   return facts
 }
 
-/** Sends once more after a renewal where the access alone had ended. */
+/** Sends once more after a renewal where the access alone had ended, or the browser no longer has it. */
 export async function withRenewal(request: () => Promise<Response>): Promise<Response> {
   const sentAt = Date.now()
   const response = await request()
   if (response.status !== 401) return response
   const answer = (await readJson(response.clone())) as { code?: string } | undefined
-  if (answer?.code !== 'SESSION_EXPIRED') return response
+  const mayRenew = answer?.code === 'SESSION_EXPIRED' || (answer?.code === 'NOT_SIGNED_IN' && read().renewedAt > 0)
+  if (!mayRenew) return response
   return (await renew(sentAt)) ? request() : response
 }

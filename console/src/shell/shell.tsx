@@ -4,6 +4,7 @@ import { useEffect, useState } from 'react'
 import { viewerQuery } from '@/api/queries'
 import { useFollowChanges } from '@/live/follow'
 import { hub } from '@/live/hub'
+import { useFollowRights } from '@/live/use-rights'
 import { shell } from '@/strings/shell'
 import { lazily } from '@/util/lazily'
 import { PATH } from '@/util/paths'
@@ -13,7 +14,10 @@ import { Navigation } from './navigation'
 
 const Stranger = lazily(async () => (await import('@/pages/account/stranger')).Stranger)
 const Sheet = lazily(async () => (await import('./sheet')).Sheet)
-const Palette = lazily(async () => (await import('./palette')).Palette)
+const loadPalette = () => import('./palette')
+const Palette = lazily(async () => (await loadPalette()).Palette)
+/** Who presses the keys types on at once: by then the palette is there. */
+const PALETTE_AFTER_MS = 1_000
 /** What is open to everybody who is signed in. */
 const OPEN: string[] = [PATH.profile, PATH.device]
 
@@ -30,6 +34,12 @@ export function Shell() {
   const sees = permissions.includes('INTEGRATION_MGT_VIEW')
   useEffect(() => (sees ? hub.start() : undefined), [sees])
   useFollowChanges()
+  useFollowRights()
+  useEffect(() => {
+    // Where it cannot be loaded now, its first use tries again and says so.
+    const timer = setTimeout(() => void loadPalette().catch(() => undefined), PALETTE_AFTER_MS)
+    return () => clearTimeout(timer)
+  }, [])
   return (
     <div className="flex min-h-dvh flex-col">
       <a

@@ -14,7 +14,8 @@ export const problems: Record<string, { message: string; fix: string }> = {
     fix: 'Begin the sign-in again, in this browser and within ten minutes. If it stays so, the cause stands in the audit.',
   },
   NOT_ADMITTED: {
-    message: 'The identity provider knows you, but you are not admitted here: none of your groups there leads to one here.',
+    message:
+      'The identity provider knows you, but you are not admitted here: none of your groups there leads to one here.',
     fix: 'Ask a Super Admin to map one of them.',
   },
   NAME_TAKEN: {

@@ -76,6 +76,7 @@ export const shell = {
       ['?', 'This sheet'],
     ],
   },
+  rightsChanged: 'What you may do has changed: the pages show what is open to you now.',
   failed: 'This page broke',
 } as const
 

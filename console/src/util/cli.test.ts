@@ -27,3 +27,13 @@ test('kinds with a verb of their own use it, the others the general one, a criti
     `pilothouse artifacts set ENDPOINT http ENABLED ${where} --aspect TRACING`,
   )
 })
+
+test('secrets: the place, and the spans as the command line takes them', () => {
+  expect(cli.generateSecret({ environment: 'dev' })).toBe('pilothouse secrets generate --environment dev')
+  expect(cli.generateSecret({ ...PLACE })).toBe(
+    'pilothouse secrets generate --environment prod --project billing --integration dunning',
+  )
+  expect(cli.rotateSecret('k1', 86_400)).toBe('pilothouse secrets rotate k1 --overlap 86400s')
+  expect(cli.revokeSecret('k1', 0, null)).toBe('pilothouse secrets revoke k1')
+  expect(cli.revokeSecret('k1', 3_600, 'prod')).toBe('pilothouse secrets revoke k1 --grace 3600s --confirm prod')
+})

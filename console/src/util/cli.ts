@@ -47,6 +47,8 @@ export const cli = {
       project: options.project,
       integration: options.integration,
     }),
-  rotateSecret: (keyId: string) => line(['secrets', 'rotate', keyId]),
-  revokeSecret: (keyId: string) => line(['secrets', 'revoke', keyId]),
+  rotateSecret: (keyId: string, overlapS: number) => line(['secrets', 'rotate', keyId], { overlap: `${overlapS}s` }),
+  /** `confirm` is the environment's handle, where it is critical. */
+  revokeSecret: (keyId: string, graceS: number, confirm: string | null) =>
+    line(['secrets', 'revoke', keyId], { grace: graceS > 0 ? `${graceS}s` : null, confirm }),
 }

@@ -6,10 +6,13 @@ import { graphql } from '@/api/request'
 import { strings } from '@/strings/common'
 import { runtimes, addRuntime as words } from '@/strings/runtimes'
 import { Button } from '@/ui/button'
+import { CopyCli } from '@/ui/copy'
 import { Field, Select } from '@/ui/field'
 import { ProblemText } from '@/ui/problem-text'
 import { CouldNotLoad } from '@/ui/states'
+import { cli } from '@/util/cli'
 import { useAction } from '@/util/use-action'
+import { useGenerateBlocked } from '../secrets/use-generate-blocked'
 import { ShownOnce } from './shown-once'
 
 type Target = { project: string; integration: string }
@@ -39,6 +42,10 @@ function Choose({ environment, target, onGenerated, onCancel }: ChooseProps) {
   const client = useQueryClient()
   const [chosen, setChosen] = useState(environment)
   const [tried, setTried] = useState(false)
+  const known = environments.data?.nodes ?? []
+  const one = known.find((each) => each.handle === chosen)
+  const mayNot = useGenerateBlocked(one, target)
+  const blocked = one && mayNot
   const { run, pending, problem } = useAction(async () => {
     const input = { environment: chosen, project: target?.project ?? null, integration: target?.integration ?? null }
     const answer = await graphql(GenerateSecretDocument, { input })
@@ -54,13 +61,12 @@ function Choose({ environment, target, onGenerated, onCancel }: ChooseProps) {
       />
     )
   }
-  const known = environments.data?.nodes ?? []
   return (
     <form
       onSubmit={(event) => {
         event.preventDefault()
         setTried(true)
-        if (chosen && !pending) void run()
+        if (chosen && !blocked && !pending) void run()
       }}
     >
       <Field
@@ -81,9 +87,10 @@ function Choose({ environment, target, onGenerated, onCancel }: ChooseProps) {
       </Field>
       <p className="text-muted">{target ? words.bound(`${target.project} / ${target.integration}`) : words.unbound}</p>
       <ProblemText problem={problem} except={['environment']} />
-      <div className="mt-4 flex justify-end gap-2">
+      <div className="mt-4 flex flex-wrap justify-end gap-2">
+        {chosen && <CopyCli command={cli.generateSecret({ ...target, environment: chosen })} />}
         <Button onClick={onCancel}>{strings.cancel}</Button>
-        <Button look="solid" type="submit" aria-busy={pending}>
+        <Button look="solid" type="submit" aria-busy={pending} blocked={blocked}>
           {pending ? words.generating : words.generate}
         </Button>
       </div>

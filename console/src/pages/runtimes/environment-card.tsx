@@ -15,6 +15,7 @@ import { Card, TableBox } from '@/ui/page'
 import { CouldNotLoad, Empty, Skeleton } from '@/ui/states'
 import { Counts, CriticalBadge } from '@/ui/status'
 import { useRoom } from '@/util/room'
+import { useGenerateBlocked } from '../secrets/use-generate-blocked'
 import { type Column, columns } from './columns'
 import { hasWhy, Why } from './why'
 
@@ -22,7 +23,6 @@ type EnvironmentCardProps = {
   environment: EnvironmentRowFragment
   scope: Pick<RuntimeFilter, 'project' | 'integration'>
   onAdd: () => void
-  addBlocked: string | undefined
   /** What the page looks for among them. */
   narrow: Pick<RuntimeFilter, 'statuses' | 'type' | 'search'>
   onClear: () => void
@@ -30,7 +30,9 @@ type EnvironmentCardProps = {
 
 /** One environment: its counts, and its runtimes as they are now. */
 export function EnvironmentCard(props: EnvironmentCardProps) {
-  const { environment, scope, narrow, onAdd, onClear, addBlocked } = props
+  const { environment, scope, narrow, onAdd, onClear } = props
+  const { project, integration } = scope
+  const addBlocked = useGenerateBlocked(environment, project && integration ? { project, integration } : undefined)
   const filter: RuntimeFilter = { ...scope, ...narrow, environment: environment.handle }
   const { query, rows, total, held, fresh, showHeld, setBusy } = useRuntimeList(filter)
   const shown = useColumns(scope)

@@ -17,7 +17,7 @@ import { CouldNotLoad, Empty, Missing, Skeleton } from '@/ui/states'
 import { cli } from '@/util/cli'
 import { lazily } from '@/util/lazily'
 import { to } from '@/util/paths'
-import { managing, mayNot, useBlocked } from '@/util/permissions'
+import { useBlocked } from '@/util/permissions'
 import { type RuntimesSearch, STATUSES, TYPES } from '@/util/search'
 import { useSearchState } from '@/util/use-search-state'
 import { EnvironmentCard } from './environment-card'
@@ -53,7 +53,8 @@ type RuntimesPageProps = { title: string; scope?: { project?: string; integratio
 function RuntimesPage({ title, scope = {} }: RuntimesPageProps) {
   const search: RuntimesSearch = useSearch({ strict: false })
   const environments = useQuery(environmentsQuery)
-  const blocked = useBlocked()('ENVIRONMENT_MGT_MANAGE_NONPROD')
+  const mayNot = useBlocked()
+  const blocked = mayNot('ENVIRONMENT_MGT_MANAGE_NONPROD')
   const change = useSearchState<RuntimesSearch>()
   const onSearch = useCallback((text: string) => change({ search: text || undefined }, true), [change])
   const [cards, setCards] = useState(CARDS)
@@ -66,6 +67,7 @@ function RuntimesPage({ title, scope = {} }: RuntimesPageProps) {
     ...(search.search ? { search: search.search } : {}),
   }
   const target = project && integration ? { project, integration } : undefined
+  const addBlocked = target ? mayNot('ENVIRONMENT_MGT_MANAGE_NONPROD', 'INTEGRATION_MGT_MANAGE') : blocked
   return (
     <>
       <PageHead
@@ -98,7 +100,7 @@ function RuntimesPage({ title, scope = {} }: RuntimesPageProps) {
               onChange={(environment) => change({ environment }, true)}
               choices={all.map(({ handle, displayName }) => [handle, displayName])}
             />
-            <Button look="solid" blocked={blocked} onClick={() => change({ add: search.environment ?? '' })}>
+            <Button look="solid" blocked={addBlocked} onClick={() => change({ add: search.environment ?? '' })}>
               {words.add}
             </Button>
           </>
@@ -139,13 +141,12 @@ function RuntimesPage({ title, scope = {} }: RuntimesPageProps) {
               scope={scope}
               narrow={narrow}
               onClear={() => change({ status: undefined, type: undefined, search: undefined })}
-              addBlocked={mayNot(environment.permissions, managing(environment))}
               onAdd={() => change({ add: environment.handle })}
             />
           ))
       )}
       {shown.length > cards && <More shown={cards} total={shown.length} onMore={() => setCards(cards + CARDS)} />}
-      {search.add !== undefined && !blocked && (
+      {search.add !== undefined && !addBlocked && (
         <AddRuntime environment={search.add} target={target} onClose={() => change({ add: undefined })} />
       )}
       {!blocked && (

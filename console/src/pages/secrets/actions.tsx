@@ -6,7 +6,6 @@ import { secrets as words } from '@/strings/secrets'
 import { Button } from '@/ui/button'
 import { notify } from '@/ui/notices'
 import { useAction } from '@/util/use-action'
-import { useSecretBlocked } from './use-secret-blocked'
 
 type SecretActionsProps = {
   secret: SecretRowFragment
@@ -15,11 +14,13 @@ type SecretActionsProps = {
   look?: 'plain' | 'quiet'
 }
 
-/** What can be done with a secret as it stands; what cannot says why. */
+/**
+ * What can be done with a secret as it stands; what cannot says why. Nobody is shown secrets that they do not manage, so no
+ * permission is asked for.
+ */
 export function SecretActions({ secret, onRevoke, onRotate, look = 'quiet' }: SecretActionsProps) {
-  const { keyId, environment, bound, rotatedBy, state } = secret
+  const { keyId, bound, rotatedBy, state } = secret
   const client = useQueryClient()
-  const mayNot = useSecretBlocked(environment)
   const { run, pending } = useAction(async () => {
     try {
       await graphql(RestoreSecretDocument, { keyId })
@@ -34,16 +35,10 @@ export function SecretActions({ secret, onRevoke, onRotate, look = 'quiet' }: Se
   if (state === 'REVOKING') {
     return (
       <>
-        <Button
-          small
-          aria-label={words.restoreLabel(keyId)}
-          blocked={mayNot}
-          aria-busy={pending}
-          onClick={() => !pending && void run()}
-        >
+        <Button small aria-label={words.restoreLabel(keyId)} aria-busy={pending} onClick={() => !pending && void run()}>
           {words.restore}
         </Button>
-        <Button small look={look} aria-label={words.revokeLabel(keyId)} blocked={mayNot} onClick={onRevoke}>
+        <Button small look={look} aria-label={words.revokeLabel(keyId)} onClick={onRevoke}>
           {words.revoke}
         </Button>
       </>
@@ -52,16 +47,10 @@ export function SecretActions({ secret, onRevoke, onRotate, look = 'quiet' }: Se
   const cannotRotate = !bound ? words.rotation.unbound : rotatedBy ? words.rotation.replaced(rotatedBy) : undefined
   return (
     <>
-      <Button
-        small
-        look={look}
-        aria-label={words.rotateLabel(keyId)}
-        blocked={mayNot ?? cannotRotate}
-        onClick={onRotate}
-      >
+      <Button small look={look} aria-label={words.rotateLabel(keyId)} blocked={cannotRotate} onClick={onRotate}>
         {words.rotate}
       </Button>
-      <Button small look={look} aria-label={words.revokeLabel(keyId)} blocked={mayNot} onClick={onRevoke}>
+      <Button small look={look} aria-label={words.revokeLabel(keyId)} onClick={onRevoke}>
         {words.revoke}
       </Button>
     </>

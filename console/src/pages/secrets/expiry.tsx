@@ -17,7 +17,7 @@ import { instantOf, localOf } from './spans'
 const words = secrets.expiry
 
 /** Sets, moves or removes the instant at which a secret ends. */
-export function Expiry({ secret, blocked }: { secret: SecretFacts; blocked: string | undefined }) {
+export function Expiry({ secret }: { secret: SecretFacts }) {
   const { keyId, environment, expiresAt } = secret
   const client = useQueryClient()
   const [local, setLocal] = useState(expiresAt ? localOf(expiresAt) : '')
@@ -34,7 +34,7 @@ export function Expiry({ secret, blocked }: { secret: SecretFacts; blocked: stri
   })
   const at = instantOf(local)
   const wrong = at === undefined ? words.needed : Date.parse(at) <= serverNow() ? words.past : undefined
-  const refused = blocked ?? unnamed(environment, typed)
+  const refused = unnamed(environment, typed)
   return (
     <form
       noValidate

@@ -76,7 +76,7 @@ export function RevokeSecret({ secret, onClose }: { secret: SecretRowFragment; o
           )}
         </Field>
       )}
-      {graceS === 0 && <CopyCli command={cli.revokeSecret(keyId)} />}
+      <CopyCli command={cli.revokeSecret(keyId, graceS, environment.critical ? environment.handle : null)} />
     </ConfirmDialog>
   )
 }

@@ -7,9 +7,11 @@ import { secrets } from '@/strings/secrets'
 import { confirm as confirmWords } from '@/strings/steering'
 import { Button } from '@/ui/button'
 import { TypedName, unnamed } from '@/ui/confirm'
+import { CopyCli } from '@/ui/copy'
 import { Field, Select } from '@/ui/field'
 import { ProblemText } from '@/ui/problem-text'
 import { Said } from '@/ui/said'
+import { cli } from '@/util/cli'
 import { exactTime } from '@/util/time'
 import { useAction } from '@/util/use-action'
 import { ShownOnce } from '../runtimes/shown-once'
@@ -59,7 +61,8 @@ export function RotateSecret({ secret, onClose }: { secret: SecretRowFragment; o
         </Field>
         <TypedName environment={environment} value={typed} onChange={setTyped} />
         <ProblemText problem={problem} except={['overlapSeconds']} />
-        <div className="mt-4 flex justify-end gap-2">
+        <div className="mt-4 flex flex-wrap justify-end gap-2">
+          <CopyCli command={cli.rotateSecret(keyId, overlapS)} />
           <Button onClick={onClose}>{strings.cancel}</Button>
           <Button look="solid" type="submit" aria-busy={pending} blocked={blocked}>
             {pending ? confirmWords.working : words.submit}

@@ -13,7 +13,6 @@ import { SecretActions } from './actions'
 import { Expiry } from './expiry'
 import { Hanging, type SecretFacts } from './hangs'
 import { SecretState, Until } from './state'
-import { useSecretBlocked } from './use-secret-blocked'
 
 type SecretPanelProps = {
   keyId: string
@@ -46,7 +45,6 @@ type KnownProps = { secret: SecretFacts } & Omit<SecretPanelProps, 'keyId' | 'on
 
 function Known({ secret, onOpen, onRevoke, onRotate }: KnownProps) {
   const { environment, project, integration, state } = secret
-  const blocked = useSecretBlocked(environment)
   const other = (keyId: string) => (
     <button type="button" className="mono link" onClick={() => onOpen(keyId)}>
       {keyId}
@@ -104,7 +102,7 @@ function Known({ secret, onOpen, onRevoke, onRotate }: KnownProps) {
         {state === 'REVOKED' ? (
           <p className="text-muted">{words.panel.revokedText}</p>
         ) : (
-          <Expiry key={secret.expiresAt} secret={secret} blocked={blocked} />
+          <Expiry key={secret.expiresAt} secret={secret} />
         )}
       </div>
     </div>
