@@ -116,7 +116,7 @@ class Session:
 
     def note_break(self, why: str) -> None:
         """Tell that a stream broke and is opened again."""
-        self.out.note(f"{why} Trying again.")
+        self.out.note(f"{why.rstrip('.')}. Trying again.")
 
     @property
     def is_interactive(self) -> bool:
