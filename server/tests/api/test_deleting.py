@@ -1,6 +1,7 @@
 """Projects, integrations and environments are deleted whole or not at all, and leave nothing that points to them."""
 
 import asyncio
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -254,6 +255,17 @@ async def test_what_the_admins_hold_elsewhere_hangs_on_the_project(staff: Staff,
     await staff.mapped(admins, await staff.built_in("roles", "Viewer"), project="other")
     assert (await staff.refusal(admin, DELETE["PROJECT"], h="shop"))[0] == "IN_USE"
     assert (await admin.ask(PREVIEW, k="PROJECT", h="shop"))["deletion"]["roleMappings"] == 1
+
+
+async def test_the_audit_names_who_lost_what_with_a_deletion(staff: Staff, admin) -> None:
+    await staff.project("Shop")
+    await staff.project("Other")
+    admins = await staff.built_in("groups", "Shop Admins")
+    await staff.mapped(admins, await staff.built_in("roles", "Viewer"), project="other")
+    await staff.mapped(await staff.group("Crew"), await staff.built_in("roles", "Developer"), project="shop")
+    await admin.ask(DELETE["PROJECT"], h="shop", c=True, confirm="shop")
+    record = next(each for each in reversed(await staff.audit()) if each["action"] == "project.delete")
+    assert json.loads(record["before"])["roleMappings"] == ["Shop Admins: Viewer", "Crew: Developer"]
 
 
 async def test_the_last_environment_stays(staff: Staff, admin) -> None:

@@ -18,8 +18,8 @@ from pilothouse.storage import deleting
 from pilothouse.storage.deleting import Hanging
 from pilothouse.storage.unit import Connection, Transaction
 
-_SECRETS_NAMED_MAX = 1_000
-"""Key ids that the audit record of a deletion names."""
+_NAMED_MAX = 1_000
+"""Key ids, and role mappings, that the audit record of a deletion names."""
 _DELETED = {
     HandleKind.PROJECT: EventKind.PROJECT_DELETED,
     HandleKind.INTEGRATION: EventKind.INTEGRATION_DELETED,
@@ -118,6 +118,7 @@ def delete(
             field="confirm",
             fix=f'Confirm with `confirm: "{found.handle}"`.',
         )
+    lost = deleting.list_mappings(tx.connection, found.place, _NAMED_MAX)
     deleting.remove(tx.connection, found.place, hanging)
     _tell(tx, found, hanging, now)
     shown = [secret.key_id for secret in hanging.secrets if not secret.revoked]
@@ -126,9 +127,9 @@ def delete(
         "integrations": [name for _, name in hanging.integrations],
         "groups": [name for _, name in hanging.groups],
         "runtimes": told.runtimes,
-        "secrets": shown[:_SECRETS_NAMED_MAX],
+        "secrets": shown[:_NAMED_MAX],
         "desiredStates": told.desired_states,
-        "roleMappings": told.role_mappings,
+        "roleMappings": lost,
     }
     audit(tx, subject, f"{kind.value}.delete", found.name, now, told.message, before=before, at=found.place)
     return told

@@ -17,6 +17,7 @@ from pilothouse.storage.tables import (
     integrations,
     projects,
     role_mappings,
+    roles,
     runtimes,
     secrets,
 )
@@ -89,6 +90,21 @@ def hanging_on(connection: Connection, place: Place, now: Instant) -> Hanging:
         role_mappings=_count(connection, role_mappings, _mapped_by_others(place)),
         groups=_groups(connection, place),
     )
+
+
+def list_mappings(connection: Connection, place: Place, limit: int) -> list[str]:
+    """List the mappings that are counted as hanging on it, as `group: role`, in the order in which they were made."""
+    holders = groups.alias()  # the condition asks about groups as well
+    statement = (
+        select(holders.c.name, roles.c.name)
+        .select_from(role_mappings)
+        .join(holders, holders.c.id == role_mappings.c.group_id)
+        .join(roles, roles.c.id == role_mappings.c.role_id)
+        .where(_mapped_by_others(place))
+        .order_by(role_mappings.c.number)
+        .limit(limit)
+    )
+    return [f"{group}: {role}" for group, role in connection.execute(statement)]
 
 
 def count_environments(connection: Connection) -> int:
