@@ -7,8 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,16 +18,7 @@ from pilothouse.client.errors import status_of
 from typer.testing import CliRunner
 
 sys.path.insert(0, str(Path(__file__).parent))
-PASSWORD = "correct horse battery staple"
-
-
-@dataclass
-class Served:
-    """A control plane that runs, and its certificate."""
-
-    url: str
-    runtime_url: str
-    home: Path
+from served import PASSWORD, Run, Served
 
 
 @pytest.fixture(scope="session")
@@ -62,9 +52,6 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         process.wait(10)
     reader.join(5)
     process.stdout.close()
-
-
-Run = Callable[..., Result]
 
 
 @pytest.fixture

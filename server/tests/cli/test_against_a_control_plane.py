@@ -12,7 +12,6 @@ from pathlib import Path
 import httpx
 import pytest
 import yaml
-from conftest import PASSWORD, Run, Served
 from pilothouse.client.errors import (
     CHANGES,
     CONFLICT,
@@ -24,6 +23,7 @@ from pilothouse.client.errors import (
     USAGE,
 )
 from pilothouse.client.http import Connection
+from served import PASSWORD, Run, Served
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "organization"
 
@@ -171,6 +171,63 @@ def test_an_export_of_a_real_organization_applies_to_nothing(signed_in: Run, tmp
 
     assert {document["kind"] for document in yaml.safe_load_all(written.stdout)} >= {"Environment", "User", "Group"}
     assert signed_in("diff", "-f", str(file)).exit_code == 0
+
+
+def test_a_project_is_renamed_with_its_group_by_one_apply(signed_in: Run, tmp_path: Path) -> None:
+    file = tmp_path / "o.yaml"
+    text = """
+kind: Project
+handle: bazaar
+displayName: {0}
+---
+kind: User
+username: bazaar-robot
+displayName: Robot
+type: service
+---
+kind: Group
+name: {1} Admins
+exact: true
+members: [{2}]
+mappings: [{{role: Project Admin, project: bazaar}}{3}]
+"""
+    where = ("-f", str(file), "--prune", "--yes")
+    file.write_text(text.format("Bazaar", "Bazaar", "admin, bazaar-robot", ", {role: Viewer}"))
+    assert signed_in("apply", *where).exit_code == 0
+
+    file.write_text(text.format("Market", "Bazaar", "admin", ""))
+    refused = signed_in("plan", "-f", str(file))
+    assert refused.exit_code == FAILED
+    assert "the group Bazaar Admins is renamed with its project to Market Admins" in refused.exception.message
+
+    file.write_text(text.format("Market", "Market", "admin", ""))
+    assert signed_in("plan", "-f", str(file), "--prune").exit_code == CHANGES
+    done = signed_in("apply", *where, "-o", "json")
+    assert done.exit_code == 0, done.exception
+    assert [step["what"] for step in json.loads(done.stdout)] == [
+        "update project bazaar",
+        "unmap role Viewer for group Market Admins in the whole organization",
+        "remove bazaar-robot from group Market Admins",
+    ]
+    assert signed_in("plan", "-f", str(file), "--prune").exit_code == 0
+    names = signed_in("groups", "list", "-q").stdout.splitlines()
+    assert "Market Admins" in names
+    assert "Bazaar Admins" not in names
+
+
+def test_mappings_of_single_sign_on_are_made_listed_and_deleted(signed_in: Run) -> None:
+    where = ("--issuer", "https://idp.example", "--claim", "groups")
+    assert signed_in("groups", "create", "Operators").exit_code == 0
+
+    made = json.loads(signed_in("sso-mappings", "create", "ops", "Operators", *where, "-o", "json").stdout)
+
+    assert (made["value"], made["group"]["name"], made["issuer"]) == ("ops", "Operators", "https://idp.example")
+    assert signed_in("sso-mappings", "create", "ops", "No such group", *where).exit_code == NOT_FOUND
+    assert made["id"] in signed_in("sso-mappings", "list", "-q").stdout.split()
+    assert "ops" in signed_in("sso-mappings", "list").stdout
+    assert signed_in("sso-mappings", "delete", made["id"]).exit_code == 0
+    assert made["id"] not in signed_in("sso-mappings", "list", "-q").stdout.split()
+    assert signed_in("sso-mappings", "delete", made["id"]).exit_code == NOT_FOUND
 
 
 def test_a_failure_halfway_says_what_was_done_and_the_next_apply_does_the_rest(signed_in: Run, tmp_path: Path) -> None:
