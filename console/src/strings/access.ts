@@ -130,7 +130,7 @@ export const groups = {
   fromSso: 'by single sign-on',
   fromSsoTip: 'The identity provider put them in: the next sign-in decides again.',
   takeOut: 'Take out',
-  takeOutLabel: (name: string) => `Take ${name} out`,
+  takeOutLabel: (name: string) => `Take out ${name}`,
   takenOut: (name: string, group: string) => `${name} is no longer in ${group}.`,
   added: (name: string, group: string) => `${name} is in ${group} now.`,
   since: 'Since',

@@ -1,6 +1,6 @@
 import { Dialog as Base } from '@base-ui/react/dialog'
 import { X } from 'lucide-react'
-import type { ReactNode } from 'react'
+import { type ReactNode, useRef } from 'react'
 import { strings } from '@/strings/common'
 
 type DialogProps = {
@@ -48,13 +48,18 @@ export function Dialog({ open, onOpenChange, title, about, children, wide }: Dia
   )
 }
 
-/** A panel from the right edge, for lists that explain the page behind it. */
+/** A panel from the right edge, for what explains the page behind it: it is read, so none of its buttons takes the focus. */
 export function Panel({ open, onOpenChange, title, about, children }: DialogProps) {
+  const popup = useRef<HTMLDivElement>(null)
   return (
     <Base.Root open={open} onOpenChange={(next) => onOpenChange(next)}>
       <Base.Portal>
         <Base.Backdrop className={backdrop} />
-        <Base.Popup className="fixed inset-y-0 right-0 w-full max-w-[560px] overflow-y-auto border-l border-line bg-raised shadow-raised outline-none transition-[translate] duration-150 data-[ending-style]:translate-x-4 data-[starting-style]:translate-x-4">
+        <Base.Popup
+          ref={popup}
+          initialFocus={popup}
+          className="fixed inset-y-0 right-0 w-full max-w-[560px] overflow-y-auto border-l border-line bg-raised shadow-raised outline-none transition-[translate] duration-150 data-[ending-style]:translate-x-4 data-[starting-style]:translate-x-4"
+        >
           <header className="sticky top-0 border-b border-line bg-raised px-5 py-3 pr-12">
             <Base.Title className="text-[15px] font-semibold">{title}</Base.Title>
             {about && <Base.Description className="text-muted">{about}</Base.Description>}

@@ -1,6 +1,8 @@
 import { useEffect, useState } from 'react'
 import { Said } from './said'
 
+const ID = 'tip'
+
 type Tip = { text: string; left: number; top: number; above: boolean }
 
 /**
@@ -11,8 +13,11 @@ export function TipLayer() {
   const [tip, setTip] = useState<Tip>()
   useEffect(() => {
     let timer: ReturnType<typeof setTimeout> | undefined
+    let described: Element | undefined
     const hide = () => {
       clearTimeout(timer)
+      described?.removeAttribute('aria-describedby')
+      described = undefined
       setTip(undefined)
     }
     const show = (event: Event, waitMs: number) => {
@@ -20,7 +25,13 @@ export function TipLayer() {
       hide()
       const text = owner?.getAttribute('data-tip')
       if (!owner || !text) return
-      timer = setTimeout(() => setTip(place(owner, text)), waitMs)
+      timer = setTimeout(() => {
+        setTip(place(owner, text))
+        // Why a button rests is said as well as shown; a name is not said twice.
+        if (owner.hasAttribute('aria-describedby') || owner.getAttribute('aria-label') === text) return
+        owner.setAttribute('aria-describedby', ID)
+        described = owner
+      }, waitMs)
     }
     const onPointer = (event: Event) => show(event, 350)
     const onFocus = (event: Event) => {
@@ -44,6 +55,7 @@ export function TipLayer() {
   return (
     <div
       role="tooltip"
+      id={ID}
       className="pointer-events-none fixed z-50 max-w-[min(26rem,calc(100vw-16px))] rounded-md bg-solid px-2 py-1 text-[12px] text-on-solid shadow-raised"
       style={{ left: tip.left, top: tip.top, translate: tip.above ? '0 -100%' : undefined }}
     >
