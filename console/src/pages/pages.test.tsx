@@ -199,3 +199,35 @@ test('the title of a page is announced to screen readers once it has settled', a
   await router.navigate(to.projects())
   await waitFor(() => expect(said()).toBe('Projects'))
 })
+
+test('what is taken from somebody leaves the page that is open, which says so', async () => {
+  signedIn = 'dora'
+  const router = open('/projects')
+  await screen.findByRole('link', { name: 'Order Service' })
+  const group = db.people.groups.find((each) => each.id === 'g-orders')
+  group?.members.splice(0)
+  void router.options.context.client.invalidateQueries({ queryKey: ['viewer'] })
+  await screen.findByRole('heading', { name: 'Nothing is open to you yet' })
+  await screen.findByText(/What you may do has changed/)
+})
+
+test('a secret is generated where its very place allows it, however narrow the mapping is', async () => {
+  signedIn = 'dora'
+  const mapping = db.people.mappings.find((each) => each.group === 'g-orders')
+  if (mapping) mapping.scope = { project: 'order-service', environment: 'dev' }
+  open('/projects/order-service/integrations/order-create/runtimes')
+  const add = (name: string) => screen.findByRole('button', { name: `Add Runtime: ${name}` })
+  await waitFor(async () => expect((await add('Development')).getAttribute('aria-disabled')).toBeNull())
+  expect((await add('Staging')).getAttribute('data-tip')).toMatch(/environment_mgt:manage/)
+  expect((await add('Production')).getAttribute('aria-disabled')).toBe('true')
+})
+
+test('who manages one project sees its secrets alone, and may rotate them', async () => {
+  signedIn = 'dora'
+  open('/secrets')
+  const rows = await screen.findAllByRole('button', { name: /^Rotate/ })
+  expect(rows.length).toBeGreaterThan(0)
+  expect(rows.some((row) => /permission/.test(row.getAttribute('data-tip') ?? ''))).toBe(false)
+  expect(screen.queryByText('Invoice Sync')).toBeNull()
+  expect(screen.queryByRole('link', { name: 'Production' })).toBeNull()
+})
