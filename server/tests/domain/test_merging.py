@@ -51,7 +51,16 @@ def replicas(*sets: list[Artifact]) -> list[Host]:
 def seen(merged: list[MergedArtifact]) -> list[tuple]:
     """All that is told of merged artifacts, in words that can be compared."""
     return [
-        (m.kind, m.name, m.package, m.state, m.hosted_by, m.missing_on, m.in_sync, *tuple(sorted((v.differences, v.runtime_keys) for v in m.variants)))
+        (
+            m.kind,
+            m.name,
+            m.package,
+            m.state,
+            m.hosted_by,
+            m.missing_on,
+            m.in_sync,
+            *tuple(sorted((v.differences, v.runtime_keys) for v in m.variants)),
+        )
         for m in merged
     ]
 

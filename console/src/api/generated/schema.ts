@@ -1726,6 +1726,8 @@ export type EventConnection = {
   nodes: Array<Event>;
   pageInfo: PageInfo;
   totalCount: Scalars['Int']['output'];
+  /** Where `eventHappened` should continue: pass it as `after`. */
+  sequence: Scalars['Int']['output'];
 };
 
 export type MergedArtifactConnection = {
