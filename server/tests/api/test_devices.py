@@ -203,3 +203,11 @@ async def test_a_device_code_that_nobody_has_does_not_keep_the_writer_busy(plane
     with written(plane) as statements:
         assert (await take(line, {"deviceCode": "phd_guess"})).json()["code"] == "DEVICE_EXPIRED"
     assert statements == []
+
+
+async def test_who_asks_beyond_the_limit_does_not_keep_the_writer_busy(plane, line) -> None:
+    for _ in range(WAITING_BY_ADDRESS_MAX):
+        await begin(line)
+    with written(plane) as statements:
+        assert (await line.post("/auth/device", json={"client": "one more"})).status_code == 429
+    assert statements == []

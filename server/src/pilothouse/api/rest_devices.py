@@ -41,7 +41,7 @@ async def _begin(request: Request, services: Services) -> Response:
     refuse_cross_origin(request)
     wish = await read_json(request, DeviceWish, services.settings.body_limit_bytes)
     now, address = services.clock.now(), address_of(request)
-    begun = await services.store.write(lambda tx: devices.begin(tx, wish.client, address, now))
+    begun = await devices.begin(services.store, wish.client, address, now)
     # The address by which the command line reached us is one that its person can reach us by.
     scheme = "https" if services.settings.secure_cookies else "http"
     return json_response(

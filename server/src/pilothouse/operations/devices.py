@@ -23,7 +23,7 @@ from pilothouse.operations.sessions import (
 )
 from pilothouse.storage import devices, people
 from pilothouse.storage.devices import DeviceRow
-from pilothouse.storage.unit import Store, Transaction
+from pilothouse.storage.unit import Connection, Store, Transaction
 
 PREFIX: Final = "phd_"
 WAITS_S: Final = 600.0
@@ -71,15 +71,19 @@ class BegunDevice(msgspec.Struct, frozen=True, kw_only=True):
     user_code: str
 
 
-def begin(tx: Transaction, client: str, address: str | None, now: Instant) -> BegunDevice:
+async def begin(store: Store, client: str, address: str | None, now: Instant) -> BegunDevice:
     """Let a command line ask to be let in.
 
     Raises: TooManyAttempts when too many wait already
     """
+    # Asked before the one writer is: who asks again and again costs heartbeats nothing.
+    await store.read(lambda connection: _refuse_more(connection, address, now))
+    return await store.write(lambda tx: _begin(tx, client, address, now))
+
+
+def _begin(tx: Transaction, client: str, address: str | None, now: Instant) -> BegunDevice:
     devices.forget_expired(tx.connection, now)
-    is_full = devices.count(tx.connection) >= WAITING_MAX
-    if is_full or (address is not None and devices.count(tx.connection, address) >= WAITING_BY_ADDRESS_MAX):
-        raise TooManyAttempts(wait_s=60)
+    _refuse_more(tx.connection, address, now)
     device_code, user_code = new_token(PREFIX), _new_code()
     while devices.find_by_user_code(tx.connection, user_code, now) is not None:  # 34 bits: rare, not impossible
         user_code = _new_code()
@@ -183,6 +187,12 @@ def _take(tx: Transaction, digest: str, address: str | None, now: Instant) -> Op
     return open_session(
         tx, user, kind=SessionKind.DEVICE, method=method, address=address, user_agent=found.client, now=now
     )
+
+
+def _refuse_more(connection: Connection, address: str | None, now: Instant) -> None:
+    is_full = devices.count(connection, now) >= WAITING_MAX
+    if is_full or (address is not None and devices.count(connection, now, address) >= WAITING_BY_ADDRESS_MAX):
+        raise TooManyAttempts(wait_s=60)
 
 
 def _expired() -> DeviceExpired:

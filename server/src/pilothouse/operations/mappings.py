@@ -142,7 +142,15 @@ def create_sso_mapping(
     except NotUnique:  # another process was quicker
         raise taken from None
     facts = {"issuer": row.issuer, "claim": row.claim, "value": row.value, "group": group.name}
-    audit(tx, subject, "sso-group-mapping.create", f"{row.value} → {group.name}", now, after=facts)
+    audit(
+        tx,
+        subject,
+        "sso-group-mapping.create",
+        f"{row.value} → {group.name}",
+        now,
+        after=facts,
+        at=place_of_group(group),
+    )
     stored = mappings.find_sso(tx.connection, row.id)
     return row if stored is None else stored
 
@@ -161,7 +169,15 @@ def delete_sso_mapping(tx: Transaction, subject: Subject, id_: str, *, now: Inst
         require_super_admin(subject, "Taking Super Admins out of their group")
     mappings.remove_sso(tx.connection, id_)
     facts = {"issuer": row.issuer, "claim": row.claim, "value": row.value, "group": group.name}
-    audit(tx, subject, "sso-group-mapping.delete", f"{row.value} → {group.name}", now, before=facts)
+    audit(
+        tx,
+        subject,
+        "sso-group-mapping.delete",
+        f"{row.value} → {group.name}",
+        now,
+        before=facts,
+        at=place_of_group(group),
+    )
 
 
 def find_group(connection: Connection, subject: Subject, group_id: str, field: str) -> GroupRow:

@@ -46,9 +46,9 @@ def find_by_user_code(connection: Connection, user_code: str, now: Instant) -> D
     return None if row is None else DeviceRow(**row)
 
 
-def count(connection: Connection, address: str | None = None) -> int:
-    """Count the requests that are stored: all of them, or those of an address."""
-    statement = select(func.count()).select_from(device_grants)
+def count(connection: Connection, now: Instant, address: str | None = None) -> int:
+    """Count the requests whose time is not over: all of them, or those of an address."""
+    statement = select(func.count()).select_from(device_grants).where(device_grants.c.expires_at > now)
     if address is not None:
         statement = statement.where(device_grants.c.address == address)
     return connection.execute(statement).scalar_one()
