@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 import zlib
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,6 +33,8 @@ SIZE = {"width": 1280, "height": 800}
 SIZE_BYTES_MAX = 120_000
 PASSWORD = "a password for the pictures"  # noqa: S105 - of a home that is gone when this script ends
 PUBLIC_HOST = "pilothouse.example.com"
+PALETTE_MAX = 256
+"""As many colours as a byte tells apart."""
 SETTLE_S = 0.6
 """For fonts, transitions and the last answer."""
 DISCOVERY_S = 3.0
@@ -197,7 +200,7 @@ def connect_everything(stage: Stage, page: Page) -> None:
 
 
 def smaller(png: bytes) -> bytes:
-    """Pack an RGB picture anew, without loss: text on plain ground packs best without filters, which browsers use."""
+    """Pack an RGB picture anew, by a palette: of the shades at the edges of letters the rarest become their nearest."""
     chunks: list[tuple[bytes, bytes]] = []
     at = 8
     while at < len(png):
@@ -207,15 +210,37 @@ def smaller(png: bytes) -> bytes:
     filtered = zlib.decompress(b"".join(content for kind, content in chunks if kind == b"IDAT"))
     width, height, depth, colour = struct.unpack(">IIBB", chunks[0][1][:10])
     assert (depth, colour) == (8, 2), "an RGB picture is expected"  # noqa: S101 - a script's own premise
-    row_bytes, above, rows = width * 3, bytearray(width * 3), bytearray()
+    row_bytes, above, pixels = width * 3, bytearray(width * 3), bytearray()
     for y in range(height):
         start = y * (row_bytes + 1)
         above = _unfilter(filtered[start], bytearray(filtered[start + 1 : start + 1 + row_bytes]), above)
-        rows += b"\0" + above
+        pixels += above
+    colours = [bytes(pixels[at : at + 3]) for at in range(0, len(pixels), 3)]
+    palette, index = _palette(colours)
+    numbers = bytes(index[colour] for colour in colours)
+    # Text on plain ground packs best without the filters that browsers use.
+    rows = b"".join(b"\0" + numbers[at : at + width] for at in range(0, len(numbers), width))
+    header = struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0)
     packed = png[:8]
-    for kind, content in (chunks[0], (b"IDAT", zlib.compress(bytes(rows), 9)), (b"IEND", b"")):
+    for kind, content in (
+        (b"IHDR", header),
+        (b"PLTE", b"".join(palette)),
+        (b"IDAT", zlib.compress(rows, 9)),
+        (b"IEND", b""),
+    ):
         packed += struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
-    return min(packed, png, key=len)
+    return packed
+
+
+def _palette(colours: list[bytes]) -> tuple[list[bytes], dict[bytes, int]]:
+    """Choose the colours that are used most, and tell for every colour which of them stands for it."""
+    used = [colour for colour, _ in Counter(colours).most_common()]
+    palette = used[:PALETTE_MAX]
+    index = {colour: number for number, colour in enumerate(palette)}
+    for colour in used[PALETTE_MAX:]:
+        nearest = min(palette, key=lambda each: sum((a - b) ** 2 for a, b in zip(each, colour, strict=True)))
+        index[colour] = index[nearest]
+    return palette, index
 
 
 def _unfilter(kind: int, row: bytearray, above: bytearray) -> bytearray:
@@ -241,6 +266,7 @@ def shoot(page: Page, name: str, theme: str) -> None:
     page.mouse.move(0, 0)
     page.wait_for_load_state("load")
     page.evaluate("document.fonts.ready")
+    page.wait_for_function("!document.querySelector('.breathe')")  # nothing is still being read
     time.sleep(SETTLE_S)
     path = IMAGES / f"{name}-{theme}.png"
     path.write_bytes(smaller(page.screenshot(animations="disabled", caret="hide")))

@@ -81,6 +81,6 @@ stories('Projects, integrations, environments, secrets', (story) => {
       .first()
       .waitFor()
     await page.getByRole('checkbox', { name: 'Only what differs' }).check()
-    expect(await page.getByText('Alike everywhere').count()).toBe(0)
+    await expect.poll(() => page.getByText('Alike everywhere').count()).toBe(0)
   })
 })
