@@ -109,7 +109,11 @@ async def _changes(request: GraphQLRequest, scope: RuntimeScope, happened: Itera
 
     def read(connection: Connection) -> tuple[dict[int, RuntimeRow], list[Elsewhere], frozenset[int]]:
         found = runtime_rows.list_by_keys(connection, reach, keys, scope)
-        return found, runtime_rows.list_elsewhere(connection, list(found.values())), _inside(connection, reach, scope, gone)
+        return (
+            found,
+            runtime_rows.list_elsewhere(connection, list(found.values())),
+            _inside(connection, reach, scope, gone),
+        )
 
     rows, elsewhere, gone_here = await request.services.store.read(read)
     commands = await _commands(request, [e.detail for e in latest.values() if e.kind in _OF_COMMANDS])
@@ -152,8 +156,10 @@ def _inside(connection: Connection, reach: Reach, scope: RuntimeScope, gone: lis
         place = Place(
             project_id=event.project_id, integration_id=event.integration_id, environment_id=event.environment_id
         )
-        return of_secret and reach.covers(place) and all(
-            handle is None or id_ == place for handle, id_, place in zip(asked, told, places, strict=True)
+        return (
+            of_secret
+            and reach.covers(place)
+            and all(handle is None or id_ == place for handle, id_, place in zip(asked, told, places, strict=True))
         )
 
     return frozenset(event.sequence for event in gone if is_inside(event))
