@@ -14,7 +14,7 @@ stories('One runtime', (story) => {
     await page.getByRole('region', { name: 'Commands' }).getByText('4 attempts').waitFor()
     await notice.getByRole('link', { name: 'Steer' }).click()
     await page.getByRole('heading', { level: 3, name: 'order_status.client' }).waitFor()
-    expect(await page.getByRole('heading', { level: 3 }).count()).toBe(1)
+    await expect.poll(() => page.getByRole('heading', { level: 3 }).count()).toBe(1)
   })
 
   story('it is asked for its loggers, and the question stands among its commands', async ({ page }) => {

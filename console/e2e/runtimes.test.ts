@@ -28,7 +28,7 @@ stories('Runtimes', (story) => {
     await page.keyboard.press('Escape')
     await dialog.getByText('You have not copied Config.toml.').waitFor()
     await snippet.getByRole('button', { name: 'Copy' }).click()
-    expect(await page.evaluate(() => navigator.clipboard.readText())).toContain(secret)
+    await expect.poll(() => page.evaluate(() => navigator.clipboard.readText())).toContain(secret)
     await dialog.getByText(/Got it: my-laptop-\w+ is/).waitFor()
     await dialog.getByRole('link', { name: 'Open the runtime' }).click()
     await page.getByRole('heading', { level: 1, name: /my-laptop/ }).waitFor()
@@ -138,7 +138,7 @@ stories('Runtimes', (story) => {
       await id.waitFor()
       expect((await id.boundingBox())?.height).toBeLessThan(20)
       await page.getByRole('button', { name: 'Copy Runtime id' }).click()
-      expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(await id.textContent())
+      await expect.poll(() => page.evaluate(() => navigator.clipboard.readText())).toBe(await id.textContent())
     }
   })
 
@@ -165,7 +165,7 @@ stories('Runtimes', (story) => {
     await page.getByText('app/routes/orders.py:31').waitFor()
     await page.getByLabel('Filter loggers').fill('uvicorn')
     await page.getByRole('cell', { name: 'uvicorn.access' }).waitFor()
-    expect(await page.getByRole('cell', { name: 'httpx' }).count()).toBe(0)
+    await expect.poll(() => page.getByRole('cell', { name: 'httpx' }).count()).toBe(0)
     expect(new URL(page.url()).searchParams.get('filter')).toBe('uvicorn')
   })
 })

@@ -135,7 +135,7 @@ stories('Sign-in', (story) => {
     const secret = (await shown.locator('pre').textContent()) ?? ''
     expect(secret).toMatch(/^pht_/)
     await shown.getByRole('button', { name: 'Copy', exact: true }).click()
-    expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(secret)
+    await expect.poll(() => page.evaluate(() => navigator.clipboard.readText())).toBe(secret)
     await shown.getByRole('button', { name: 'Done' }).click()
     await tokens.getByRole('button', { name: 'Revoke deploy' }).click()
     await page.getByRole('dialog').getByRole('button', { name: 'Revoke' }).click()
