@@ -233,14 +233,23 @@ def smaller(png: bytes) -> bytes:
 
 
 def _palette(colours: list[bytes]) -> tuple[list[bytes], dict[bytes, int]]:
-    """Choose the colours that are used most, and tell for every colour which of them stands for it."""
+    """Choose colours: those used most, then whatever is farthest from all of them, so that a small green dot stays green.
+
+    Tells for every colour which of the chosen ones stands for it.
+    """
     used = [colour for colour, _ in Counter(colours).most_common()]
-    palette = used[:PALETTE_MAX]
-    index = {colour: number for number, colour in enumerate(palette)}
-    for colour in used[PALETTE_MAX:]:
-        nearest = min(palette, key=lambda each: sum((a - b) ** 2 for a, b in zip(each, colour, strict=True)))
-        index[colour] = index[nearest]
-    return palette, index
+    palette = used[: PALETTE_MAX // 2]
+    nearest = {each: min((_distance(each, one), number) for number, one in enumerate(palette)) for each in used}
+    while len(palette) < min(PALETTE_MAX, len(used)):
+        farthest = max(nearest, key=lambda each: nearest[each][0])
+        palette.append(farthest)
+        for each, known in nearest.items():
+            nearest[each] = min(known, (_distance(each, farthest), len(palette) - 1))
+    return palette, {each: number for each, (_, number) in nearest.items()}
+
+
+def _distance(one: bytes, other: bytes) -> int:
+    return sum((a - b) ** 2 for a, b in zip(one, other, strict=True))
 
 
 def _unfilter(kind: int, row: bytearray, above: bytearray) -> bytearray:
