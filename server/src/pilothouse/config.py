@@ -4,6 +4,7 @@ The command line, the reference page in docs/ and the running server all read th
 """
 
 import difflib
+import ipaddress
 import os
 import socket
 from collections.abc import Mapping
@@ -59,6 +60,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     mi_ca_file: Path | None = None
     mi_insecure: bool = False
     audit_retention_days: int = 365
+    trusted_proxies: str = ""
     token_issuer: str = "icp-runtime-jwt-issuer"  # noqa: S105 - the wire's name
     token_audience: str = "icp-server"  # noqa: S105 - the wire's name
     token_skew_s: int = 60
@@ -100,6 +102,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         Raises: ValueError
         """
         return tuple(float(part) for part in self.retry_waits_s.split(","))
+
+    @property
+    def proxies(self) -> tuple[str, ...]:
+        """Addresses and networks of proxies that are believed."""
+        return tuple(part.strip() for part in self.trusted_proxies.split(",") if part.strip())
 
     @property
     def database_path(self) -> Path:
@@ -275,6 +282,15 @@ TABLE: tuple[Setting, ...] = (
         meaning="`on` gives up the check of Micro Integrators' certificates; for trying out only.",
     ),
     Setting(
+        variable="PILOTHOUSE_TRUSTED_PROXIES",
+        field="trusted_proxies",
+        default="none",
+        meaning=(
+            "Addresses and networks (`10.1.2.3, 10.20.0.0/16`), separated by commas, of proxies before the console whose "
+            "`X-Forwarded-For` is believed: without them all people behind one share its address."
+        ),
+    ),
+    Setting(
         variable="PILOTHOUSE_AUDIT_RETENTION_DAYS",
         field="audit_retention_days",
         default="365",
@@ -418,6 +434,14 @@ def _check_allow_list(settings: Settings, setting: Setting) -> None:
         raise _invalid(setting, settings.mi_allow, f"{error.message} {error.fix}") from None
 
 
+def _check_proxies(settings: Settings, setting: Setting) -> None:
+    try:
+        for proxy in settings.proxies:
+            ipaddress.ip_network(proxy)
+    except ValueError as error:
+        raise _invalid(setting, settings.trusted_proxies, f"{error}.") from None
+
+
 def _check_commands(settings: Settings, by_field: Mapping[str, Setting]) -> None:
     try:
         waits_s = settings.waits_s
@@ -456,6 +480,7 @@ def _check(settings: Settings) -> None:
             rule = f"It is {lowest} to {highest}{unit}."
             raise _invalid(by_field[field], str(getattr(settings, field)), rule)
     _check_allow_list(settings, by_field["mi_allow"])
+    _check_proxies(settings, by_field["trusted_proxies"])
     _check_commands(settings, by_field)
     _check_following(settings, by_field["follow_events_s"])
     _check_user_stores(settings, by_field)

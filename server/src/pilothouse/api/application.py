@@ -7,9 +7,11 @@ import msgspec
 import structlog
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from pilothouse.api import graphiql
 from pilothouse.api.console import Console
@@ -56,6 +58,10 @@ def build(services: Services, console: Console) -> Starlette:
             *(Route(path, _guarded(graphiql.answer, services), methods=["GET"]) for path in graphiql.PATHS),
             Route("/openapi.json", openapi, methods=["GET"]),
             Route("/{path:path}", anything_else, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
+        ],
+        middleware=[
+            # Whoever it names is who asks: throttles and records go by them and not by the proxy.
+            Middleware(ProxyHeadersMiddleware, trusted_hosts=list(services.settings.trusted_proxies))
         ],
         exception_handlers={HTTPException: _http_problem},
     )

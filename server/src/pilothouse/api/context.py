@@ -30,6 +30,8 @@ class ApiSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     secure_cookies: bool = True
     """False only when the console is served over plain HTTP on loopback."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Addresses and networks whose `X-Forwarded-For` is believed."""
     metrics_token: str | None = None
     """Bearer token that lets other machines read /metrics; without it only loopback may."""
     query_length_max: int = 65_536

@@ -1,5 +1,6 @@
 """From a request to its caller: cookie, bearer session or API token, and where it came from."""
 
+import ipaddress
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -27,8 +28,11 @@ class PasswordChangeRequired(NotPermitted):
 
 
 def address_of(request: Request) -> str | None:
-    """Tell where a request came from."""
-    return request.client.host if request.client else None
+    """Tell where a request came from; a trusted proxy's word was taken before (`PILOTHOUSE_TRUSTED_PROXIES`)."""
+    try:
+        return str(ipaddress.ip_address(request.client.host)) if request.client else None
+    except ValueError:
+        return None  # what a proxy passed on is no address
 
 
 def bearer_of(request: Request) -> str | None:

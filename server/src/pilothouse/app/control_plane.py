@@ -405,6 +405,7 @@ class ControlPlane:
             organization=organization,
             settings=ApiSettings(
                 secure_cookies=settings.console_tls,
+                trusted_proxies=settings.proxies,
                 metrics_token=settings.metrics_token,
                 introspection=settings.graphql_introspection,
                 graphiql=settings.graphiql,

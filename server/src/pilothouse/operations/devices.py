@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from pilothouse.access.grants import Subject
-from pilothouse.base.errors import Conflict, NotFound, Refused, TooManyAttempts
+from pilothouse.base.errors import Conflict, NotFound, NotPermitted, Refused, TooManyAttempts
 from pilothouse.base.instants import Instant
 from pilothouse.identity.throttle import NOBODY, Throttle
 from pilothouse.operations.audit import audit
@@ -21,7 +21,7 @@ from pilothouse.operations.sessions import (
     open_session,
     require_session,
 )
-from pilothouse.storage import devices, people
+from pilothouse.storage import devices, people, sessions
 from pilothouse.storage.devices import DeviceRow
 from pilothouse.storage.unit import Connection, Store, Transaction
 
@@ -148,6 +148,10 @@ async def decide(
         )
 
     def keep(tx: Transaction) -> None:
+        session = sessions.find(tx.connection, subject.credential_id)
+        if allow and (session is None or session.kind != "console"):
+            # What it lets in lives for months: more than a session of hours, that was found, may make of itself.
+            raise NotPermitted("A command line is let in from the console alone.", fix="Sign in to the console.")
         if not devices.decide(tx.connection, found.user_code, subject.id, now, allowed=allow):
             raise Conflict("It was decided already.", field="userCode", fix="Begin anew on the command line.")
         detail = f"at {found.address or 'an unknown address'}"

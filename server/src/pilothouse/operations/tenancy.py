@@ -251,8 +251,10 @@ def find_environment(connection: Connection, subject: Subject, handle: str) -> E
     return found
 
 
-def handle_availability(connection: Connection, kind: HandleKind, handle: str, project: str | None) -> Availability:
-    """Tell whether a handle is free, and if not, which close one is.
+def handle_availability(
+    connection: Connection, subject: Subject, kind: HandleKind, handle: str, project: str | None
+) -> Availability:
+    """Tell whether a handle is free, and if not, which close one is; in a project that one does not see, all are.
 
     Raises: InvalidInput when an integration's project is not named
     """
@@ -267,6 +269,9 @@ def handle_availability(connection: Connection, kind: HandleKind, handle: str, p
     except InvalidInput as error:
         close = handle_from_name(handle)
         return Availability(handle=handle, available=False, reason=f"{error.message} {error.fix}", suggestion=close)
+    seen = reach(subject, Permission.PROJECT_MGT_VIEW)
+    if project is not None and tenancy.find_project(connection, project, seen) is None:
+        return Availability(handle=handle, available=True)
     taken = tenancy.handles_like(connection, kind.value, handle, project)
     if handle not in taken:
         return Availability(handle=handle, available=True)

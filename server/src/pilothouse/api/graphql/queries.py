@@ -209,8 +209,9 @@ async def availability(
     _: Any, info: Info, kind: HandleKind, handle: str, project: str | None = None
 ) -> Any:  # Any: the operation's struct, read by attribute
     """Tell whether a handle is free."""
-    return await info.context.services.store.read(
-        lambda connection: handle_availability(connection, kind, handle, project)
+    request = info.context
+    return await request.services.store.read(
+        lambda connection: handle_availability(connection, request.subject, kind, handle, project)
     )
 
 
