@@ -1,6 +1,11 @@
-"""For every test of the tree: what belongs together runs on one worker."""
+"""For every test of the tree: what belongs together runs on one worker, and no test fails because the machine is busy."""
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# Tests assert behaviour, not time; speed lives in benchmarks/.
+settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("house")
 
 
 @pytest.hookimpl(trylast=True)
