@@ -176,13 +176,13 @@ async def test_a_page_of_events_costs_the_same_however_long_it_is(admin, staff, 
 
 
 @asynccontextmanager
-async def following(plane, admin, **variables) -> AsyncIterator[AsyncIterator[dict]]:
-    """Follow as the administrator, from the resolver's own source of changes."""
+async def following(plane, admin, *, username: str = "admin", **variables) -> AsyncIterator[AsyncIterator[dict]]:
+    """Follow as the administrator or another, from the resolver's own source of changes."""
     await admin.ask("{ viewer { username } }")
     services = await plane._services()
-    user_id = await plane.store.read(lambda connection: people.find_by_name(connection, "admin").id)
+    user_id = await plane.store.read(lambda connection: people.find_by_name(connection, username).id)
     holdings = await services.access.holdings(user_id)
-    caller = Subject(id=user_id, username="admin", display_name="Admin", holdings=holdings)
+    caller = Subject(id=user_id, username=username, display_name=username, holdings=holdings)
     source = event_happened(None, SimpleNamespace(context=GraphQLRequest(services, caller)), **variables)
     try:
         yield source
@@ -230,6 +230,7 @@ async def test_who_is_let_out_hears_no_more(admin, staff, plane) -> None:
     await admin.ask(rename)
     assert (await heard)["event"]["kind"] == "project.changed"
     await admin.ask("mutation ($u: ID!) { setUserGroups(user: $u, groups: []) { id } }", u=user_id)
+    assert (await soon(source))["resync"] is True
     await admin.ask(rename.replace('"x"', '"y"'))
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(anext(source), 0.5)
@@ -243,3 +244,19 @@ async def test_a_page_tells_where_following_goes_on_even_when_it_is_empty(admin,
     assert everything["sequence"] == everything["nodes"][0]["sequence"]
     nothing = (await admin.ask(page, f={"kinds": ["runtime."]}))["events"]
     assert (nothing["totalCount"], nothing["sequence"]) == (0, everything["sequence"])
+
+
+@pytest.mark.anyio
+async def test_whose_rights_change_is_told_to_read_again(plane, staff, admin) -> None:
+    group = await staff.group("Lookers")
+    viewer = await staff.built_in("roles", "Viewer")
+    one = await staff.project("One", "Orders")
+    mapping = await staff.mapped(group, viewer)
+    await staff.mapped(group, viewer, project=one)
+    await staff.user("ann", group)
+    async with following(plane, admin, username="ann") as feed:
+        told = asyncio.ensure_future(soon(feed))
+        while not len(plane.bus):
+            await asyncio.sleep(0.01)
+        await admin.ask("mutation ($id: ID!) { unmapRole(id: $id) }", id=mapping)
+        assert (await told)["resync"] is True

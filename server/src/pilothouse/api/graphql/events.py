@@ -69,6 +69,7 @@ async def event_happened(
         raise InvalidInput("A sequence is never negative.", field="after", fix="Send the last `sequence` that you saw.")
     bus = request.services.bus
     feed = bus.subscribe()  # before the gap is read, so that nothing falls in between
+    held = request.subject.holdings.grants
     try:
         seen, missed = await _gap(request, scope, after)
         if missed is None:
@@ -80,11 +81,12 @@ async def event_happened(
             if feed.closed:
                 return
             await request.renew(request.services.clock.now())
+            held, held_before = request.subject.holdings.grants, held
             fresh = [event.sequence for event in happened if event.sequence > seen and event.kind in scope.kinds]
             seen = max([seen, *(event.sequence for event in happened)])
             for change in await _these(request, scope, fresh):
                 yield change
-            if lost:
+            if lost or held != held_before:  # what was listed with other rights is to be read again
                 yield _resync(seen)
     finally:
         bus.unsubscribe(feed)

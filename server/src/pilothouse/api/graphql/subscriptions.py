@@ -55,6 +55,7 @@ async def runtime_changed(
         raise InvalidInput("A sequence is never negative.", field="after", fix="Send the last `sequence` that you saw.")
     bus = request.services.bus
     feed = bus.subscribe()  # before the gap is read, so that nothing falls in between
+    held = request.subject.holdings.grants
     try:
         seen, caught_up = await _gap(request, after)
         if caught_up is None:
@@ -67,11 +68,12 @@ async def runtime_changed(
             if feed.closed:
                 return
             await request.renew(request.services.clock.now())
+            held, held_before = request.subject.holdings.grants, held
             fresh = [event for event in happened if event.kind in _KINDS and event.sequence > seen]
             seen = max([seen, *(event.sequence for event in happened)])
             async for change in _changes(request, scope, fresh):
                 yield change
-            if missed:
+            if missed or held != held_before:  # what was listed with other rights is to be read again
                 yield _resync(request, seen)
     finally:
         bus.unsubscribe(feed)
