@@ -66,8 +66,11 @@ async function open(context: BrowserContext, options: OpenOptions = {}): Promise
     { username: (options.signedIn ?? true) ? (options.as ?? 'admin') : '', methods: options.methods },
   )
   const complaints: string[] = []
-  page.on('pageerror', (error) => complaints.push(String(error)))
+  // The mock's worker, looked at anew while another page of this browser takes it down: nothing of the console.
+  const ofMock = (text: string) => text.includes('Failed to update a ServiceWorker')
+  page.on('pageerror', (error) => void (ofMock(String(error)) || complaints.push(String(error))))
   page.on('console', (message) => {
+    if (ofMock(message.text())) return
     if (message.type() === 'error' || /Content Security Policy/.test(message.text())) complaints.push(message.text())
   })
   return { page, complaints, leave: () => page.close() }
