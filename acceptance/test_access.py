@@ -70,7 +70,7 @@ def test_a_person_sees_the_project_they_were_given_and_loses_it_without_a_reload
     page.get_by_role("link", name="Ledger readers").click()
     page.get_by_role("button", name=re.compile("^Unmap Viewer")).click()
     page.get_by_role("dialog").get_by_role("button", name="Unmap").click()
-    expect(theirs.get_by_text("Nothing is open to you yet")).to_be_visible()
+    expect(theirs.get_by_text("Nothing is open to you yet").first).to_be_visible()
     expect(theirs.get_by_text("Please put the user nora into a group")).to_be_visible()
     assert theirs.evaluate("globalThis.sameProgram"), "the program was loaded again"
 

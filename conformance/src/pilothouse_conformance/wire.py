@@ -227,7 +227,9 @@ def read_answer(connection: socket.socket, method: str = "POST") -> tuple[Answer
     try:
         response.begin()
         raw = response.read()
-        headers = {name.lower(): value for name, value in response.getheaders()}
+        headers: dict[str, str] = {}
+        for name, value in response.getheaders():
+            headers.setdefault(name.lower(), value)  # of several cookies the first is the session
         return Answer(response.status, headers, raw), not response.will_close
     finally:
         response.close()
