@@ -41,7 +41,7 @@ usable = addresses.filter(
     lambda a: (
         a.is_global
         and not a.is_multicast
-        and not (a.version == 6 and (a.sixtofour or a.teredo or int(a) >> 32 == 0x64FF9B << 64))
+        and not (a.version == 6 and (a.sixtofour or a.teredo or int(a) >> 32 in (0, 0x64FF9B << 64)))
     )
 )
 
