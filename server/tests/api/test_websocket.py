@@ -72,8 +72,8 @@ async def test_queries_mutations_and_subscriptions_share_one_connection(plane, e
         assert (await socket.ask("1", WHO))["data"] == {"viewer": {"username": "admin"}}
         await socket.subscribe("feed", FEED)
         await until_listening(plane)
-        made = await socket.ask("2", 'mutation { createProject(input: {displayName: "Over a socket"}) { handle } }')
-        assert made["data"] == {"createProject": {"handle": "over-a-socket"}}
+        make = 'mutation { createEnvironment(input: {displayName: "Over a socket", critical: false}) { handle } }'
+        assert (await socket.ask("2", make))["data"] == {"createEnvironment": {"handle": "over-a-socket"}}
         await runtime.full()
         change = await socket.hear()
         assert (change["type"], change["id"]) == ("next", "feed")
