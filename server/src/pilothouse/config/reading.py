@@ -1,0 +1,166 @@
+"""Read what was set, and refuse what cannot be."""
+
+import difflib
+import ipaddress
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pilothouse.base.errors import CannotStart, InvalidInput
+from pilothouse.config.settings import Settings
+from pilothouse.config.table import PREFIX, TABLE, Setting
+from pilothouse.domain.commands import ATTEMPTS_MAX
+from pilothouse.management.policy import AllowList
+
+_NOT_OURS = ("PILOTHOUSE_BRIDGE_", "PILOTHOUSE_REQUIRE_", "PILOTHOUSE_TEST_")
+
+
+class InvalidSetting(CannotStart):
+    """A setting has a value that it cannot have."""
+
+    code = "INVALID_SETTING"
+
+
+_RANGES: dict[str, tuple[int, int, str]] = {
+    "offline_after_s": (1, 86_400, " seconds"),
+    "beats_per_s_max": (1, 1_000_000, ""),
+    "write_deadline_s": (1, 3_600, " seconds"),
+    "token_skew_s": (0, 3_600, " seconds"),
+    "audit_retention_days": (0, 36_500, " days"),
+}
+"""Lowest, highest, unit."""
+_BOOLEANS = {"on": True, "true": True, "1": True, "yes": True, "off": False, "false": False, "0": False, "no": False}
+
+
+def default_home(environment: Mapping[str, str]) -> Path:
+    """Tell where things are kept when nothing is said: the user's own data directory."""
+    base = environment.get("XDG_DATA_HOME")
+    return (Path(base) if base else Path.home() / ".local" / "share") / "pilothouse"
+
+
+def load(environment: Mapping[str, str] | None = None, **overrides: Any) -> Settings:  # Any: values of the command line
+    """Read the settings: command line, then environment, then defaults.
+
+    Raises: InvalidSetting
+    """
+    environment = os.environ if environment is None else environment
+    values: dict[str, Any] = {"home": default_home(environment)}  # Any: checked by msgspec below
+    for setting in TABLE:
+        text = environment.get(setting.variable, "")
+        if text:
+            values[setting.field] = _read(setting, text)
+    values |= {name: value for name, value in overrides.items() if value is not None}
+    settings = Settings(**values)
+    _check(settings)
+    return settings
+
+
+def unknown_variables(environment: Mapping[str, str]) -> list[str]:
+    """List variables that look like ours but are not, each with the one that was probably meant."""
+    known = [setting.variable for setting in TABLE]
+    sentences: list[str] = []
+    for name in sorted(environment):
+        if name.startswith(PREFIX) and name not in known and not name.startswith(_NOT_OURS):
+            close = difflib.get_close_matches(name, known, 1)
+            sentences.append(f"{name} is not a setting{f'; did you mean {close[0]}?' if close else '.'}")
+    return sentences
+
+
+def _read(setting: Setting, text: str) -> Any:  # Any: the field's type
+    kind = Settings.__annotations__[setting.field]
+    if kind is bool:
+        value = _BOOLEANS.get(text.strip().lower())
+        if value is None:
+            raise _invalid(setting, text, "It is `on` or `off`.")
+        return value
+    if kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            raise _invalid(setting, text, "It is a number.") from None
+    if kind in (Path, Path | None):
+        try:
+            return Path(text).expanduser()
+        except RuntimeError:
+            raise _invalid(setting, text, "There is no such user's home directory.") from None
+    return text
+
+
+def _check_allow_list(settings: Settings, setting: Setting) -> None:
+    try:
+        AllowList.parse(settings.mi_allow)
+    except InvalidInput as error:
+        raise _invalid(setting, settings.mi_allow, f"{error.message} {error.fix}") from None
+
+
+def _check_proxies(settings: Settings, setting: Setting) -> None:
+    try:
+        for proxy in settings.proxies:
+            ipaddress.ip_network(proxy)
+    except ValueError as error:
+        raise _invalid(setting, settings.trusted_proxies, f"{error}.") from None
+
+
+def _check_commands(settings: Settings, by_field: Mapping[str, Setting]) -> None:
+    try:
+        waits_s = settings.waits_s
+    except ValueError:
+        waits_s = ()
+    if len(waits_s) != ATTEMPTS_MAX or not all(0 <= wait_s <= 86_400 for wait_s in waits_s):  # noqa: PLR2004 - a day at most
+        raise _invalid(
+            by_field["retry_waits_s"],
+            settings.retry_waits_s,
+            f"It is {ATTEMPTS_MAX} numbers of seconds, separated by commas.",
+        )
+
+
+def _check_following(settings: Settings, setting: Setting) -> None:
+    every_s = settings.follow_events_s
+    if every_s != 0 and not 0.01 <= every_s <= 60:  # noqa: PLR2004 - a hundredth of a second to a minute
+        raise _invalid(setting, str(every_s), "It is 0, or 0.01 to 60 seconds.")
+
+
+def _check_user_stores(settings: Settings, by_field: Mapping[str, Setting]) -> None:
+    for field in ("oidc_unknown_users", "ldap_unknown_users"):
+        if getattr(settings, field) not in ("deny", "allow"):
+            raise _invalid(by_field[field], getattr(settings, field), "It is `deny` or `allow`.")
+
+
+def _check(settings: Settings) -> None:
+    by_field = {setting.field: setting for setting in TABLE}
+    for field in ("runtime_port", "console_port"):
+        port = getattr(settings, field)
+        if not 0 <= port <= 65_535:  # noqa: PLR2004 - ports end there
+            raise _invalid(by_field[field], str(port), "A port is a number from 1 to 65535, or 0 for any free one.")
+    if settings.runtime_port == settings.console_port != 0:
+        raise _invalid(by_field["console_port"], str(settings.console_port), "The two ports must differ.")
+    for field, (lowest, highest, unit) in _RANGES.items():
+        if not lowest <= getattr(settings, field) <= highest:
+            rule = f"It is {lowest} to {highest}{unit}."
+            raise _invalid(by_field[field], str(getattr(settings, field)), rule)
+    _check_allow_list(settings, by_field["mi_allow"])
+    _check_proxies(settings, by_field["trusted_proxies"])
+    _check_commands(settings, by_field)
+    _check_following(settings, by_field["follow_events_s"])
+    _check_user_stores(settings, by_field)
+    if settings.log_level not in ("DEBUG", "INFO", "WARNING", "ERROR"):
+        raise _invalid(by_field["log_level"], settings.log_level, "It is DEBUG, INFO, WARNING or ERROR.")
+    if settings.log_format not in ("text", "json"):
+        raise _invalid(by_field["log_format"], settings.log_format, "It is `text` or `json`.")
+    if (settings.tls_certificate is None) != (settings.tls_key is None):
+        missing = by_field["tls_key" if settings.tls_key is None else "tls_certificate"]
+        raise InvalidSetting(
+            f"{missing.variable} is not set, but its other half is.",
+            fix=f"Set {missing.variable} too.",
+            field=missing.variable,
+        )
+
+
+def _invalid(setting: Setting, text: str, rule: str) -> InvalidSetting:
+    shown = "…" if setting.secret else text[:80]
+    return InvalidSetting(
+        f"{setting.variable} cannot be '{shown}'. {rule}",
+        fix=f"{setting.meaning} Default: {setting.default}.",
+        field=setting.variable,
+    )

@@ -1,0 +1,255 @@
+"""One row a setting: its variable, its default as people read it, and its meaning."""
+
+import msgspec
+
+PREFIX = "PILOTHOUSE_"
+
+
+class Setting(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that may be set."""
+
+    variable: str
+    field: str
+    default: str
+    """As the page shows it."""
+    meaning: str
+    secret: bool = False
+
+
+_USER_STORES: tuple[tuple[str, str, str], ...] = (
+    ("password_sign_in", "on", "`off`: passwords that are kept here open no sessions; a directory's still do."),
+    (
+        "oidc_issuer",
+        "none",
+        "Issuer of the identity provider, as its discovery document has it. Without it there is none.",
+    ),
+    ("oidc_client_id", "none", "Client id at the identity provider."),
+    ("oidc_client_secret", "none", "Its secret; none for a public client."),
+    ("oidc_scopes", "openid profile email", "What is asked for, separated by blanks."),
+    ("oidc_username_claim", "preferred_username", "The claim that names a person."),
+    ("oidc_groups_claim", "groups", "The claim with a person's groups, or a path with dots to it."),
+    ("oidc_ca_file", "the system's authorities", "PEM file with the one authority that the provider is trusted by."),
+    (
+        "oidc_unknown_users",
+        "deny",
+        "`deny`: who comes for the first time must be in a mapped group; `allow`: anybody may come.",
+    ),
+    ("oidc_display_name", "Single sign-on", "What the console calls the identity provider."),
+    ("ldap_url", "none", "`ldaps://host[:636]` or `ldap://host[:389]` of the directory. Without it there is none."),
+    ("ldap_start_tls", "off", "`on` encrypts an `ldap://` line before anything is said."),
+    ("ldap_ca_file", "the system's authorities", "PEM file with the one authority that the directory is trusted by."),
+    ("ldap_insecure", "off", "`on` allows passwords in clear text over a network."),
+    ("ldap_bind_dn", "none: anonymous", "Who searches in the directory."),
+    ("ldap_bind_password", "none", "The password of who searches."),
+    ("ldap_user_dn_pattern", "none", "Where people are found without a search: `uid={0},ou=people,dc=example,dc=com`."),
+    ("ldap_user_base", "none", "Below which people are searched."),
+    ("ldap_user_filter", "(&(objectClass=person)(uid={0}))", "Which entry is meant; `{0}` is the name that was typed."),
+    ("ldap_username_attribute", "uid", "What a person is called here."),
+    ("ldap_group_base", "none", "Below which groups are searched."),
+    (
+        "ldap_group_filter",
+        "(&(objectClass=groupOfNames)(member={0}))",
+        "Groups of a person: `{0}` the DN, `{1}` the name.",
+    ),
+    ("ldap_group_name_attribute", "cn", "What a group is called in mappings."),
+    (
+        "ldap_unknown_users",
+        "deny",
+        "`deny`: who comes for the first time must be in a mapped group; `allow`: anybody may come.",
+    ),
+)
+"""Field, default and meaning of the settings about user stores; their variables are called like the fields."""
+
+TABLE: tuple[Setting, ...] = (
+    Setting(
+        variable="PILOTHOUSE_HOME",
+        field="home",
+        default="~/.local/share/pilothouse",
+        meaning="Directory of database, certificate and key. `make up` uses `.pilothouse` in the source tree.",
+    ),
+    Setting(variable="PILOTHOUSE_HOST", field="host", default="0.0.0.0", meaning="Address that both ports listen on."),
+    Setting(
+        variable="PILOTHOUSE_PUBLIC_HOST",
+        field="public_host",
+        default="this machine's name",
+        meaning="Name by which people and runtimes reach this server; it is put into the certificate and shown in the console.",
+    ),
+    Setting(variable="PILOTHOUSE_RUNTIME_PORT", field="runtime_port", default="9445", meaning="Port for runtimes."),
+    Setting(
+        variable="PILOTHOUSE_CONSOLE_PORT",
+        field="console_port",
+        default="9446",
+        meaning="Port for the console and the APIs.",
+    ),
+    Setting(
+        variable="PILOTHOUSE_CONSOLE_TLS",
+        field="console_tls",
+        default="on",
+        meaning="`off` serves the console over plain HTTP, and then on loopback (127.0.0.1) alone.",
+    ),
+    Setting(
+        variable="PILOTHOUSE_TLS_CERTIFICATE",
+        field="tls_certificate",
+        default="self-signed, made at the first start",
+        meaning="PEM file with your own certificate and its chain.",
+    ),
+    Setting(
+        variable="PILOTHOUSE_TLS_KEY",
+        field="tls_key",
+        default="made with it",
+        meaning="PEM file with the certificate's private key.",
+    ),
+    Setting(
+        variable="PILOTHOUSE_SECRET_KEY_FILE",
+        field="secret_key_file",
+        default="`keys/secret.key` in the home directory",
+        meaning=(
+            "File of 32 random bytes that secrets are sealed under; made at the first start. "
+            "Without it the stored secrets cannot be opened: back it up, apart from the database."
+        ),
+    ),
+    Setting(
+        variable="PILOTHOUSE_ADMIN_PASSWORD",
+        field="admin_password",
+        default="generated, shown once",
+        meaning="Password of the first administrator, `admin`; read at the first start only. 12 characters at least.",
+        secret=True,
+    ),
+    Setting(
+        variable="PILOTHOUSE_METRICS_TOKEN",
+        field="metrics_token",
+        default="none",
+        meaning="Bearer token that lets other machines read `/metrics`; without one only loopback may.",
+        secret=True,
+    ),
+    Setting(
+        variable="PILOTHOUSE_OFFLINE_AFTER_S",
+        field="offline_after_s",
+        default="30",
+        meaning="Seconds of silence before a runtime counts as offline, at least; three of its own intervals if that is longer.",
+    ),
+    Setting(
+        variable="PILOTHOUSE_BEATS_PER_S_MAX",
+        field="beats_per_s_max",
+        default="3000",
+        meaning=(
+            "Heartbeats per second that the fleet may send: when there would be more, Python runtimes are told a slower pace, "
+            "and are called offline that much later."
+        ),
+    ),
+    Setting(
+        variable="PILOTHOUSE_RETRY_WAITS_S",
+        field="retry_waits_s",
+        default="0,0,60,120,240,480",
+        meaning=(
+            "Seconds after each delivery of a command until it is offered again if the runtime still reports something else: "
+            "six numbers. After the sixth delivery it is called failed."
+        ),
+    ),
+    Setting(
+        variable="PILOTHOUSE_WRITE_DEADLINE_S",
+        field="write_deadline_s",
+        default="120",
+        meaning="Seconds in which the outcome of what is asked once (run a job) must be known; then it is called expired.",
+    ),
+    Setting(
+        variable="PILOTHOUSE_MI_ALLOW",
+        field="mi_allow",
+        default="none",
+        meaning=(
+            "Hosts (`*.mi.example.com`) and networks (`10.20.0.0/16`), separated by commas, whose management APIs may be called "
+            "beside those that live where their heartbeats come from."
+        ),
+    ),
+    Setting(
+        variable="PILOTHOUSE_MI_CA_FILE",
+        field="mi_ca_file",
+        default="the system's authorities",
+        meaning="PEM file with the authorities, or the very certificates, that Micro Integrators' management APIs are trusted by.",
+    ),
+    Setting(
+        variable="PILOTHOUSE_MI_INSECURE",
+        field="mi_insecure",
+        default="off",
+        meaning="`on` gives up the check of Micro Integrators' certificates; for trying out only.",
+    ),
+    Setting(
+        variable="PILOTHOUSE_TRUSTED_PROXIES",
+        field="trusted_proxies",
+        default="none",
+        meaning=(
+            "Addresses and networks (`10.1.2.3, 10.20.0.0/16`), separated by commas, of proxies before the console whose "
+            "`X-Forwarded-For` is believed: without them all people behind one share its address."
+        ),
+    ),
+    Setting(
+        variable="PILOTHOUSE_AUDIT_RETENTION_DAYS",
+        field="audit_retention_days",
+        default="365",
+        meaning="Days that audit records are kept; 0 keeps them for good.",
+    ),
+    Setting(
+        variable="PILOTHOUSE_TOKEN_ISSUER",
+        field="token_issuer",
+        default="icp-runtime-jwt-issuer",
+        meaning="Issuer that runtimes' tokens must name.",
+    ),
+    Setting(
+        variable="PILOTHOUSE_TOKEN_AUDIENCE",
+        field="token_audience",
+        default="icp-server",
+        meaning="Audiences that runtimes' tokens may name, separated by commas.",
+    ),
+    Setting(
+        variable="PILOTHOUSE_TOKEN_SKEW_S",
+        field="token_skew_s",
+        default="60",
+        meaning="Seconds by which a runtime's clock may be off before its tokens are refused.",
+    ),
+    Setting(
+        variable="PILOTHOUSE_GRAPHQL_INTROSPECTION",
+        field="graphql_introspection",
+        default="on",
+        meaning="`off` keeps the GraphQL schema from telling itself, also to those who are signed in.",
+    ),
+    Setting(
+        variable="PILOTHOUSE_GRAPHQL_PERSISTED_ONLY",
+        field="graphql_persisted_only",
+        default="off",
+        meaning="`on` runs the console's own queries alone, whoever asks: no scripts, no GraphiQL.",
+    ),
+    Setting(
+        variable="PILOTHOUSE_GRAPHIQL",
+        field="graphiql",
+        default="off",
+        meaning="`on` serves `/graphiql`, a page to write GraphQL queries on.",
+    ),
+    Setting(
+        variable="PILOTHOUSE_FOLLOW_EVENTS_S",
+        field="follow_events_s",
+        default="0",
+        meaning=(
+            "Seconds between two looks at what other processes wrote into the same database; 0 where this process writes alone, "
+            "as it does with the embedded one."
+        ),
+    ),
+    *(
+        Setting(
+            variable=PREFIX + field.upper(),
+            field=field,
+            default=default,
+            meaning=meaning,
+            secret=field.endswith(("_secret", "_bind_password")),
+        )
+        for field, default, meaning in _USER_STORES
+    ),
+    Setting(
+        variable="PILOTHOUSE_LOG_LEVEL", field="log_level", default="INFO", meaning="DEBUG, INFO, WARNING or ERROR."
+    ),
+    Setting(
+        variable="PILOTHOUSE_LOG_FORMAT",
+        field="log_format",
+        default="text",
+        meaning="`text` for people, `json` for machines.",
+    ),
+)
