@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,16 +23,16 @@ class Counts:
     """Handlers that could not be ended and go on."""
 
 
-class Broker:
+class Broker(ABC):
     """What differs between brokers. Coroutines run on the subscriber's own event loop."""
 
     protocol = ""
     #: Messages that are sent while nobody listens are gone: no order of stopping can keep them.
     forgets = False
 
+    @abstractmethod
     def source(self, subscriber: Any) -> str:
         """The queue, topic, subject or channel."""
-        raise NotImplementedError
 
     def group(self, subscriber: Any) -> str | None:
         """The group that shares the source."""
@@ -55,10 +56,11 @@ class Broker:
 
     def check(self, subscriber: Any) -> None:
         """Raise SteeringError when this one cannot be stopped without loss."""
+        del subscriber
 
+    @abstractmethod
     async def refuse(self, subscriber: Any, hand: Hand) -> None:
         """Let no new message come, while those that came are handled as before."""
-        raise NotImplementedError
 
     def waiting(self, subscriber: Any) -> int:
         """Messages that came and that neither a handler nor the hand's queue has yet."""
@@ -70,9 +72,9 @@ class Broker:
         del subscriber
         return []
 
+    @abstractmethod
     async def hand_back(self, subscriber: Any, cut: list[Any], unbegun: list[Any]) -> int:
         """Give back what was cut off and what no handler had yet; answers how many of the latter went back."""
-        raise NotImplementedError
 
     async def end(self, subscriber: Any, hand: Hand, *, is_drained: bool) -> None:
         """Stop for good, now that nothing is in hand."""
@@ -83,6 +85,24 @@ class Broker:
         """Start again."""
         del hand
         await subscriber.start()
+
+
+class ShownOnly(Broker):
+    """A broker whose subscribers are visible and never stopped: ``check`` says why."""
+
+    @abstractmethod
+    def check(self, subscriber: Any) -> None: ...
+
+    async def refuse(self, subscriber: Any, hand: Hand) -> None:
+        """Never: as ``check`` says."""
+        del hand
+        self.check(subscriber)
+
+    async def hand_back(self, subscriber: Any, cut: list[Any], unbegun: list[Any]) -> int:
+        """Never: as ``check`` says."""
+        del cut, unbegun
+        self.check(subscriber)
+        return 0
 
 
 async def stop(broker: Broker, subscriber: Any, hand: Hand, grace_s: float) -> Counts:

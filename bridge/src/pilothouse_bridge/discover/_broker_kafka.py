@@ -10,7 +10,7 @@ import functools
 from typing import Any, Final, cast
 
 from pilothouse_bridge import _say
-from pilothouse_bridge.discover._broker_base import Broker, not_supported
+from pilothouse_bridge.discover._broker_base import Broker, ShownOnly, not_supported
 from pilothouse_bridge.discover._broker_hand import Hand, gate_reads, is_gated
 
 #: A rebalance of the group waits for us that long at most, because we do not poll.
@@ -88,7 +88,7 @@ class Confluent(Broker):
             await subscriber.start()
 
 
-class Aiokafka(Broker):
+class Aiokafka(ShownOnly):
     """Subscribers of ``faststream.kafka``: shown; how to stop them without loss is not proved with this release."""
 
     protocol = "kafka"

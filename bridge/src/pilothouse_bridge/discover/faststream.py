@@ -15,7 +15,7 @@ from pilothouse_bridge import _say
 from pilothouse_bridge._inventory import Consumer, ListenerState
 from pilothouse_bridge._steering import Change, Kind, Outcome, Steerable, SteeringError
 from pilothouse_bridge.discover import _broker_base, _broker_hand, _broker_kafka, _broker_redis
-from pilothouse_bridge.discover._broker_base import Broker, Counts, not_supported
+from pilothouse_bridge.discover._broker_base import Broker, Counts, ShownOnly, not_supported
 from pilothouse_bridge.discover._broker_hand import Hand, hand_of, is_running, is_watched
 from pilothouse_bridge.discover._broker_kafka import Aiokafka, Confluent
 from pilothouse_bridge.discover._broker_mqtt import Mqtt
@@ -154,7 +154,7 @@ def _kind_of(subscriber: Any) -> Broker:
     return _Unknown(type(subscriber).__module__)
 
 
-class _Unknown(Broker):
+class _Unknown(ShownOnly):
     """A broker that we know nothing of: shown, not steered."""
 
     def __init__(self, module: str) -> None:
