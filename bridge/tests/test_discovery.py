@@ -1,16 +1,18 @@
 """What a program runs is found: applications whatever they are made of, made before or after us; servers and ports."""
 
 import asyncio
+import contextlib
 import functools
 import gc
 import inspect
 import json
 import logging
+import socket
 import ssl
 import sys
 import threading
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,8 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route, Router, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 
+from . import brokers
+
 HERE = Path(__file__).name
 
 
@@ -37,8 +41,8 @@ async def answer(request: Any) -> PlainTextResponse:
     return PlainTextResponse("ok")
 
 
-async def chat(socket: WebSocket) -> None:
-    await socket.accept()
+async def chat(channel: WebSocket) -> None:
+    await channel.accept()
 
 
 def line_of(function: Any) -> int:
@@ -300,8 +304,6 @@ def test_listeners_are_named_after_their_port_and_applications_keep_apart(
 
 @pytest.fixture
 def free_ports() -> list[int]:
-    import socket
-
     held = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
     ports = [one.getsockname()[1] for one in held]
     for one in held:
@@ -328,6 +330,31 @@ def test_a_unix_socket_is_a_listener_without_a_port(
     assert {(one.host, one.port) for one in inventory.listeners if one.name == "http-unix-s.sock"} == {
         (str(tmp_path / "s.sock"), None)
     }
+
+
+def test_a_server_that_was_given_sockets_is_never_shown_at_the_port_of_its_configuration(
+    discovery: Discovery, look: Callable[[], Inventory]
+) -> None:
+    discovery.install(lambda: None)
+    seen: list[Inventory] = []
+
+    @contextlib.asynccontextmanager
+    async def starting(_: Any) -> AsyncIterator[None]:
+        seen.append(look())
+        yield
+
+    with socket.create_server(("127.0.0.1", 0)) as opened:
+        port = opened.getsockname()[1]
+        server = uvicorn.Server(uvicorn.Config(FastAPI(title="Given", lifespan=starting), log_config=None))
+        thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[opened])), daemon=True)
+        thread.start()
+        brokers.eventually(lambda: server.started)
+        seen.append(look())
+        server.should_exit = True
+        thread.join(10)
+    seen.append(look())
+    names = [service(inventory, "Given").listeners for inventory in seen]
+    assert names == [(f"http-{port}",)] * 3
 
 
 def test_a_server_that_never_runs_is_not_shown(look: Callable[[], Inventory]) -> None:

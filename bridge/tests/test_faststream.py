@@ -227,6 +227,9 @@ class Recorded(Broker):
         self._trouble = trouble
         self._keeps_unbegun = keeps_unbegun
 
+    def source(self, subscriber: Any) -> str:  # noqa: ARG002
+        return "recorded"
+
     async def refuse(self, subscriber: Any, hand: Hand) -> None:  # noqa: ARG002
         self.calls.append("refuse")
         if self._trouble is not None:
@@ -305,10 +308,12 @@ def test_a_handler_that_will_not_end_is_told_and_holds_nobody_up() -> None:
 
         task = asyncio.create_task(handle())
         await asyncio.sleep(0)
-        counts = await _broker_base.stop(Recorded(), Subject(), hand, 0.01)
-        may_end.set()
-        task.cancel()
-        await task
+        try:
+            counts = await _broker_base.stop(Recorded(), Subject(), hand, 0.01)
+        finally:
+            may_end.set()
+            task.cancel()
+            await task
         return counts.stubborn
 
     assert asyncio.run(work()) == 1

@@ -1,6 +1,8 @@
 """Every limit of the GraphQL endpoint is explicit, and what is refused says why."""
 
+import re
 import time
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -20,6 +22,7 @@ from graphql import (
 )
 from hypothesis import given
 from hypothesis import strategies as st
+from pilothouse.api.context import ApiSettings
 from pilothouse.api.graphql.limits import (
     FIELDS_MAX,
     FRAGMENTS_MAX,
@@ -102,6 +105,25 @@ def test_every_list_of_objects_without_pages_has_an_assumed_size_and_no_other_fi
     missing, stale = lists - LIST_SIZES.keys(), LIST_SIZES.keys() - lists
     assert not missing, f"Say in api/graphql/list_sizes.py how long these lists are: {sorted(missing)}"
     assert not stale, f"These are no lists without pages any more: {sorted(stale)}"
+
+
+def test_every_query_of_the_console_fits_with_a_page_as_it_asks_for() -> None:
+    schema, limits = load_schema(bundled.schema_path()), ApiSettings()
+    sources = Path(__file__).parents[3] / "console" / "src" / "api"
+    page_size = re.search(r"PAGE_SIZE = (\d+)", (sources / "queries.ts").read_text())
+    assert page_size
+    document = parse("\n".join(path.read_text() for path in (sources / "documents").rglob("*.graphql")))
+    operations = [each for each in document.definitions if isinstance(each, OperationDefinitionNode)]
+    assert len(operations) > 50
+    for operation in operations:
+        measure(
+            schema,
+            document,
+            operation,
+            {"first": int(page_size[1])},
+            depth_max=limits.query_depth_max,
+            cost_max=limits.query_cost_max,
+        )
 
 
 def test_every_connection_keeps_its_page_in_a_field_called_nodes_and_is_reached_by_a_field_that_takes_first() -> None:

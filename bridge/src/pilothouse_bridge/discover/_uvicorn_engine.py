@@ -48,8 +48,8 @@ def lacks(server: Any) -> str | None:
 class UvicornEngine:
     """One listener of one ``uvicorn.Server``."""
 
-    def __init__(self, server: Any, loop: Any, key: object, *, sockets_given: bool | None) -> None:
-        """``key`` is the listener's port or path; ``sockets_given`` whether it was started with open sockets, if known."""
+    def __init__(self, server: Any, loop: Any, key: object, *, sockets_given: bool) -> None:
+        """``key`` is the listener's port or path; ``sockets_given`` whether it was started with open sockets."""
         self._server = server
         self._loop = loop
         self._key = key

@@ -5,7 +5,7 @@ Source: the sockets are the truth; under gunicorn the configured port is not the
 
 import functools
 import weakref
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from pilothouse_bridge._inventory import Listener, ListenerState
@@ -30,7 +30,7 @@ class Uvicorn:
         # What commands did, by the listener's port or path; a server that is steered has been there for a while.
         self._memories: weakref.WeakKeyDictionary[Any, dict[object, Memory]] = weakref.WeakKeyDictionary()
         self._loops: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
-        self._with_sockets: weakref.WeakKeyDictionary[Any, bool] = weakref.WeakKeyDictionary()
+        self._given: weakref.WeakKeyDictionary[Any, list[tuple[str, int | None]]] = weakref.WeakKeyDictionary()
 
     def install(self, wake: Callable[[], None]) -> None:
         """Begin to watch."""
@@ -48,9 +48,20 @@ class Uvicorn:
         self._memories.clear()
 
     def _wrap(self, server_class: type[Any]) -> None:
-        # startup() returns when the sockets listen, shutdown() when they are closed.
+        # serve() is told of sockets that are open already; startup() returns when the sockets listen, shutdown() when they
+        # are closed.
+        server_class.serve = self._noting_sockets(server_class.serve)
         server_class.startup = self._noting_startup(server_class.startup)
         server_class.shutdown = self._noting_shutdown(server_class.shutdown)
+
+    def _noting_sockets(self, original: Callable[..., Awaitable[object]]) -> Callable[..., Awaitable[object]]:
+        @functools.wraps(original)
+        def serve(server: Any, sockets: Any = None, *args: Any, **kwargs: Any) -> Awaitable[object]:
+            if sockets is not None:
+                self._given[server] = _addresses_of(sockets)
+            return original(server, sockets, *args, **kwargs)
+
+        return serve
 
     def _noting_startup(self, original: Callable[..., Awaitable[object]]) -> Callable[..., Awaitable[object]]:
         @functools.wraps(original)
@@ -59,7 +70,8 @@ class Uvicorn:
 
             self._memories.pop(server, None)
             self._loops[server] = asyncio.get_running_loop()
-            self._with_sockets[server] = sockets is not None
+            if sockets is not None:
+                self._given[server] = _addresses_of(sockets)
             try:
                 return await original(server, sockets, *args, **kwargs)
             finally:
@@ -86,7 +98,7 @@ class Uvicorn:
         protocol = "HTTPS" if config.is_ssl or getattr(config, "ssl", None) is not None else "HTTP"
         memories = self._memories.get(server, {})
         servings: list[Serving] = []
-        for (host, port), is_open in _addresses(server, memories):
+        for (host, port), is_open in _addresses(server, memories, self._given.get(server)):
             memory = memories.get(port if port is not None else host)
             state = ListenerState.ENABLED if is_open else ListenerState.DISABLED
             name = listener_name(protocol, host, port, dynamic=config.port == 0)
@@ -115,7 +127,7 @@ class Uvicorn:
         memory = self._memories.setdefault(server, {}).setdefault(key, Memory())
         if server not in self._loops and getattr(server, "servers", None):  # started before we came
             self._loops[server] = server.servers[0].get_loop()
-        engine = UvicornEngine(server, self._loops.get(server), key, sockets_given=self._with_sockets.get(server))
+        engine = UvicornEngine(server, self._loops.get(server), key, sockets_given=server in self._given)
         return Door(listener, memory, engine, self._wake)
 
 
@@ -123,9 +135,11 @@ def _nobody() -> None:
     """Wake no one: not installed yet."""
 
 
-def _addresses(server: Any, memories: dict[object, "Memory"]) -> list[tuple[tuple[str, int | None], bool]]:
+def _addresses(
+    server: Any, memories: dict[object, "Memory"], given: list[tuple[str, int | None]] | None
+) -> list[tuple[tuple[str, int | None], bool]]:
     """Where it listens, where it was stopped, or where it would listen; and whether it does."""
-    opened = _open_addresses(server) if server.started else []
+    opened = _addresses_of(one for each in server.servers for one in each.sockets) if server.started else []
     stopped = [
         ((str(one.address[0]), int(one.address[1])) if one.is_inet else (str(one.address), None))
         for memory in list(memories.values())  # two threads look
@@ -134,23 +148,23 @@ def _addresses(server: Any, memories: dict[object, "Memory"]) -> list[tuple[tupl
     ]
     found = [(address, True) for address in opened]
     found += [(address, False) for address in stopped if address not in opened]
-    return found or [(_configured_address(server.config), False)]
+    # Where sockets were given, the configuration names an address that nobody will ever listen on.
+    return found or [(address, False) for address in given or [_configured_address(server.config)]]
 
 
-def _open_addresses(server: Any) -> list[tuple[str, int | None]]:
-    """Distinct addresses of the open sockets; a port that is open on IPv4 and IPv6 is one listener."""
+def _addresses_of(sockets: Iterable[Any]) -> list[tuple[str, int | None]]:
+    """Distinct addresses of the sockets; a port that is open on IPv4 and IPv6 is one listener."""
     import socket  # a program without uvicorn need not pay for it
 
     by_port: dict[object, tuple[str, int | None]] = {}
-    for opened in server.servers:
-        for one in opened.sockets:
-            address: Any = one.getsockname()
-            if one.family in {socket.AF_INET, socket.AF_INET6}:
-                host, port = str(address[0]), int(address[1])
-                if port not in by_port or one.family == socket.AF_INET:
-                    by_port[port] = (host, port)
-            else:
-                by_port.setdefault(address, (str(address), None))  # a Unix socket's path
+    for one in sockets:
+        address: Any = one.getsockname()
+        if one.family in {socket.AF_INET, socket.AF_INET6}:
+            host, port = str(address[0]), int(address[1])
+            if port not in by_port or one.family == socket.AF_INET:
+                by_port[port] = (host, port)
+        else:
+            by_port.setdefault(address, (str(address), None))  # a Unix socket's path
     return list(by_port.values())
 
 
