@@ -1,0 +1,201 @@
+"""The embedded telemetry store against its targets: intake, size, questions, memory.
+
+    taskset -c 0 python benchmarks/telemetry_store.py --lines 10000000
+
+Intake is measured as CPU time of the two processes together, so that it says what one core carries whatever the neighbours do;
+making the lines is not part of it. Questions are timed from asking to the decoded answer, over the socket, best of five.
+"""
+
+import argparse
+import asyncio
+import shutil
+import statistics
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import msgspec
+import psutil
+from pilothouse.access.places import EVERYTHING
+from pilothouse.telemetry.histogram import Histogram, of_values
+from pilothouse.telemetry.model import NS_A_SECOND, MetricBatch, MetricPoint, Position
+from pilothouse.telemetry.questions import Dimension, LogFilter, LogQuestion, MetricQuestion, Scope
+from pilothouse.telemetry.stores.embedded.client import EmbeddedStore
+from pilothouse.telemetry.stores.embedded.settings import MIB, EmbeddedSettings
+
+from telemetry_lines import HOURS, START_NS, frames, origins
+
+HOUR_NS = 3600 * NS_A_SECOND
+END_NS = START_NS + int(HOURS * HOUR_NS)
+
+
+class Line(msgspec.Struct, frozen=True):
+    """A row of the table."""
+
+    what: str
+    measured: str
+    target: str
+
+
+def _cpu_s(pid: int | None = None) -> float:
+    times = psutil.Process(pid).cpu_times()
+    return times.user + times.system
+
+
+async def _best_ms(ask: Callable[[], Awaitable[object]], times: int = 5) -> tuple[float, float, object]:
+    taken: list[float] = []
+    answer: object = None
+    for _ in range(times):
+        begun = time.perf_counter()
+        answer = await ask()
+        taken.append((time.perf_counter() - begun) * 1e3)
+    return min(taken), statistics.median(taken), answer
+
+
+async def _take_in(store: EmbeddedStore, lines: int) -> tuple[list[Line], str, str]:
+    ours = theirs = wall = 0.0
+    begun_theirs = _cpu_s(store.process_id)
+    token = trace = ""
+    done = peak = 0
+    for batch in frames(lines):
+        count = sum(len(one.records) for one in batch)
+        if not token and done > lines // 2:
+            with_order = [one for origin in batch for one in origin.records if "accepted order" in one.message and one.trace_id]
+            token, trace = with_order[0].message.split()[2], with_order[0].trace_id
+        before, begun = _cpu_s(), time.perf_counter()
+        await store.append_logs([*batch])
+        wall += time.perf_counter() - begun
+        ours += _cpu_s() - before
+        done += count
+        if done % 1_000_000 < count:
+            peak = max(peak, psutil.Process(store.process_id).memory_info().rss)
+            print(f"  {done:,} lines", flush=True)
+        while sum(journal.bytes_on_disk for journal in store._journals.values()) > 128 * MIB:  # noqa: SLF001 - its backlog
+            await asyncio.sleep(0.05)
+    scope = Scope.within(EVERYTHING)
+    while await store.count_logs(scope, LogFilter(), timeout_s=60) < lines:
+        await asyncio.sleep(0.2)
+    theirs = _cpu_s(store.process_id) - begun_theirs
+    rows = [
+        Line("lines/s that one core takes in, both processes", f"{lines / (ours + theirs):,.0f}", ">= 100,000"),
+        Line("  of it: us a line in the control plane / in the store", f"{ours / lines * 1e6:.2f} / {theirs / lines * 1e6:.2f}", ""),
+        Line("  resident memory of the store while taking in, MiB", f"{peak / MIB:.0f}", "<= 1024"),
+    ]
+    return rows, token, trace
+
+
+async def _questions(store: EmbeddedStore, lines: int, token: str, trace: str) -> list[Line]:
+    everything = Scope.within(EVERYTHING)
+    runtime = origins()[1].runtime_id or ""
+    middle = START_NS + int(HOURS / 2 * HOUR_NS)
+    day = Scope.within(EVERYTHING, from_ns=END_NS - 24 * HOUR_NS, to_ns=END_NS)
+    hour = Scope.within(EVERYTHING, runtime_ids=(runtime,), from_ns=middle, to_ns=middle + HOUR_NS)
+    of_runtime = Scope.within(EVERYTHING, runtime_ids=(runtime,))
+    asked: list[tuple[str, str, Callable[[], Awaitable[object]]]] = [
+        ("last 100 of a runtime in an hour", "< 10", lambda: store.logs(LogQuestion(scope=hour))),
+        ("last 100 of a runtime", "", lambda: store.logs(LogQuestion(scope=of_runtime))),
+        ("last 100 of all", "", lambda: store.logs(LogQuestion(scope=everything))),
+        ("next 500 from the middle", "", lambda: store.logs(LogQuestion(scope=everything, after=Position(middle, 0), limit=500))),
+        ("exact token anywhere", "< 20", lambda: store.logs(LogQuestion(scope=everything, filter=LogFilter(token=token)))),
+        ("exact token that is nowhere", "< 20", lambda: store.logs(LogQuestion(scope=everything, filter=LogFilter(token="ord-nowhere-1")))),
+        ("lines of a trace", "< 20", lambda: store.logs(LogQuestion(scope=everything, filter=LogFilter(trace_id=trace)))),
+        ("rare substring over all", "< 1,000", lambda: store.logs(LogQuestion(scope=everything, filter=LogFilter(phrase=token[1:-1])))),
+        ("the same, whatever its case", "", lambda: store.count_logs(everything, LogFilter(phrase=token[1:-1].upper(), ignore_case=True))),
+        ("regular expression over all, count", "", lambda: store.count_logs(everything, LogFilter(regex=r"reset by p[ae]er$"))),
+        ("common substring, newest 100", "", lambda: store.logs(LogQuestion(scope=everything, filter=LogFilter(phrase="reset by peer")))),
+        ("level histogram of 24 h by 5 min", "< 100", lambda: store.levels(day, LogFilter(), 300)),
+    ]  # fmt: skip
+    rows: list[Line] = []
+    for name, target, ask in asked:
+        best, median, _ = await _best_ms(ask)
+        rows.append(Line(f"{name}, ms", f"{best:,.1f} (median {median:,.1f})", target))
+    return rows
+
+
+async def _metrics(store: EmbeddedStore, runtimes: int) -> list[Line]:
+    """A day of requests: each runtime a point a minute for each of ten resources and, every tenth minute, of failures."""
+    some = [[of_values(0.001 * (1 + (seed * place * 7919) % 900) for place in range(1, 20))] for seed in range(50)]
+    kept: list[Histogram] = [one[0] for one in some]
+    begun, points = time.perf_counter(), 0
+    before = _cpu_s() + _cpu_s(store.process_id)
+    for minute in range(24 * 60):
+        at_ns = END_NS - 24 * HOUR_NS + (minute + 1) * 60 * NS_A_SECOND
+        batches = [
+            MetricBatch(
+                origin,
+                [
+                    MetricPoint(
+                        at_ns=at_ns,
+                        name="http.server.request.duration",
+                        values=kept[(minute + place) % 50],
+                        service="/orders",
+                        resource=f"GET /orders/{place}",
+                        status="500" if failed else "200",
+                        failed=failed,
+                    )
+                    for place in range(10)
+                    for failed in ((False, True) if minute % 10 == 0 else (False,))
+                ],
+            )
+            for origin in origins()[:runtimes]
+        ]
+        points += sum(len(batch.records) for batch in batches)
+        await store.append_metrics(batches)
+    day = Scope.within(EVERYTHING, from_ns=END_NS - 24 * HOUR_NS, to_ns=END_NS)
+    table = MetricQuestion(scope=day, name="http.server.request.duration", by=(Dimension.INTEGRATION,))
+    chart = MetricQuestion(
+        scope=Scope.within(EVERYTHING, from_ns=END_NS - 24 * HOUR_NS, to_ns=END_NS, integration_ids=("integration-3",)),
+        name="http.server.request.duration",
+        step_s=300,
+    )
+    await store.metrics(table, timeout_s=60)
+    spent = _cpu_s() + _cpu_s(store.process_id) - before
+    best, median, answer = await _best_ms(lambda: store.metrics(table))
+    series = answer if isinstance(answer, list) else []
+    p95 = next(iter(series[0].steps.values())).all.percentile(0.95)
+    best_chart, median_chart, _ = await _best_ms(lambda: store.metrics(chart))
+    return [
+        Line(f"p95 over 24 h for {len(series)} integrations, ms", f"{best:,.1f} (median {median:,.1f})", "< 100"),
+        Line("one integration, 24 h by 5 min, ms", f"{best_chart:,.1f} (median {median_chart:,.1f})", ""),
+        Line("metric points/s on one core", f"{points / spent:,.0f} ({points:,} in {time.perf_counter() - begun:.0f} s, p95 {p95:.3f} s)", ""),
+    ]  # fmt: skip
+
+
+async def measure(lines: int, runtimes: int, threads: int, keep: Path | None) -> list[Line]:
+    """Fill a store and ask it."""
+    folder = keep or Path(tempfile.mkdtemp(prefix="telemetry-"))
+    store = await EmbeddedStore.open(EmbeddedSettings(folder=folder, threads=threads))
+    try:
+        rows, token, trace = await _take_in(store, lines)
+        hot = await _questions(store, lines, token, trace)
+        rows += hot
+        rows += await _metrics(store, runtimes)
+        usage = await store.usage()
+        logs = sum(one.bytes_on_disk for one in usage.parts if one.sort == "logs")
+        rows.insert(2, Line("octets a line on disk, token index included", f"{logs / lines:.1f}", "<= 50"))
+        rows.append(Line("resident memory of the store at the end, MiB", f"{usage.memory_bytes / MIB:.0f}", "<= 1024"))
+        rows.append(Line("times the store had to be started again", str(usage.restarts), "0"))
+        return rows
+    finally:
+        await store.close()
+        if keep is None:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def main() -> None:
+    """Measure and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--lines", type=int, default=2_000_000)
+    parser.add_argument("--runtimes", type=int, default=100, help="of the metrics")
+    parser.add_argument("--threads", type=int, default=2, help="cores that one question may use")
+    parser.add_argument("--keep", type=Path, default=None, help="a folder to leave the store in")
+    told = parser.parse_args()
+    rows = asyncio.run(measure(told.lines, told.runtimes, told.threads, told.keep))
+    print(f"\n{told.lines:,} lines, {told.threads} threads a question\n")
+    for row in rows:
+        print(f"{row.what:<58} {row.measured:>34}   {row.target}")
+
+
+if __name__ == "__main__":
+    main()

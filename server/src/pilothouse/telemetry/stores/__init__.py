@@ -1,0 +1,1 @@
+"""Stores behind the port of `telemetry/store.py`, one a package or file."""

@@ -1,0 +1,119 @@
+"""Rows as Arrow columns, which DuckDB reads in place: the only file that knows Arrow.
+
+There are no nulls: nothing is an empty text, an empty blob or a number that says so.
+"""
+
+from array import array
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import Any, Literal, TypeAlias
+
+import msgspec
+import nanoarrow as na
+from nanoarrow.c_array_stream import CArrayStream
+
+Type: TypeAlias = Literal["int64", "int32", "uint8", "double", "text", "blob", "int64s"]
+Batch: TypeAlias = Any  # Any: nanoarrow's arrays have no types
+
+_SQL: dict[Type, str] = {
+    "int64": "BIGINT",
+    "int32": "INTEGER",
+    "uint8": "UTINYINT",
+    "double": "DOUBLE",
+    "text": "VARCHAR",
+    "blob": "BLOB",
+    "int64s": "BIGINT[]",
+}
+_CODES: dict[Type, str] = {"int64": "q", "int32": "i", "uint8": "B", "double": "d"}
+
+
+class Column(msgspec.Struct, frozen=True):
+    """A column of a table."""
+
+    name: str
+    type: Type
+    zstd: bool = False
+    """Long texts: half the size of DuckDB's own choice, and no slower to search (ADR 0020)."""
+
+
+class Table(msgspec.Struct, frozen=True):
+    """A table's columns."""
+
+    name: str
+    columns: tuple[Column, ...]
+
+    def ddl(self, schema: str) -> str:
+        """Write the statement that makes the table."""
+        columns = ", ".join(
+            f"{one.name} {_SQL[one.type]}" + (" USING COMPRESSION zstd" if one.zstd else "") for one in self.columns
+        )
+        return f"CREATE TABLE IF NOT EXISTS {schema}.{self.name} ({columns})"
+
+    def batch(self, rows: Sequence[tuple[Any, ...]]) -> Batch:
+        """Turn rows into one batch."""
+        columns = zip(*rows, strict=True)
+        children = [_column(column.type, values) for column, values in zip(self.columns, columns, strict=True)]
+        return na.c_array_from_buffers(self._schema(), len(rows), [None], children=children, null_count=0)
+
+    def source(self, batches: Sequence[Batch]) -> "Source":
+        """Make something that DuckDB can read, again and again, and that later batches do not change."""
+        return Source(self._schema(), batches)
+
+    def _schema(self) -> Any:  # Any: as Batch
+        return na.struct({one.name: _arrow(one.type) for one in self.columns})
+
+
+class Source:
+    """Batches as an Arrow stream."""
+
+    def __init__(self, schema: Any, batches: Sequence[Batch]) -> None:
+        self._schema = na.c_schema(schema)
+        self._batches = list(batches)
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        stream = CArrayStream.from_c_arrays(self._batches, self._schema, move=False, validate=False)
+        return stream.__arrow_c_stream__()
+
+
+def _arrow(type_: Type) -> Any:  # Any: as Batch
+    match type_:
+        case "int64":
+            return na.int64()
+        case "int32":
+            return na.int32()
+        case "uint8":
+            return na.uint8()
+        case "double":
+            return na.float64()
+        case "text":
+            return na.large_string()
+        case "blob":
+            return na.large_binary()
+        case "int64s":
+            return na.list_(na.int64())
+
+
+def _column(type_: Type, values: tuple[Any, ...]) -> Batch:
+    match type_:
+        case "text":
+            joined = "".join(values)
+            if joined.isascii():
+                return _octets(type_, values, joined.encode())
+            encoded = [value.encode() for value in values]
+            return _octets(type_, encoded, b"".join(encoded))
+        case "blob":
+            return _octets(type_, values, b"".join(values))
+        case "int64s":
+            flat = array("q", [number for numbers in values for number in numbers])
+            child = na.c_array_from_buffers(na.int64(), len(flat), [None, flat], null_count=0)
+            offsets = array("i", accumulate(map(len, values), initial=0))
+            return na.c_array_from_buffers(_arrow(type_), len(values), [None, offsets], children=[child], null_count=0)
+        case _:
+            return na.c_array_from_buffers(
+                _arrow(type_), len(values), [None, array(_CODES[type_], values)], null_count=0
+            )
+
+
+def _octets(type_: Type, values: Sequence[Any], joined: bytes) -> Batch:
+    offsets = array("q", accumulate(map(len, values), initial=0))
+    return na.c_array_from_buffers(_arrow(type_), len(values), [None, offsets, joined], null_count=0)

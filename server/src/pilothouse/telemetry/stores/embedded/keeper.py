@@ -1,0 +1,296 @@
+"""What the store's process holds: a shelf for each sort and environment, filled from the journals by one thread."""
+
+import os
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+import msgspec
+
+from pilothouse.telemetry.model import NS_A_SECOND
+from pilothouse.telemetry.stores.embedded.frames import Retain, Sort, UsageFigures
+from pilothouse.telemetry.stores.embedded.journal import Frame, JournalReader, journal_files
+from pilothouse.telemetry.stores.embedded.settings import MIB, EmbeddedSettings
+from pilothouse.telemetry.stores.embedded.shelf import Shelf, folder_name
+from pilothouse.telemetry.stores.embedded.sorts import BATCHES, TABLES, Label
+
+_TICK_S = 1.0
+_WAITING_BYTES_MAX = 128 * MIB
+_FLUSH_ROOM_BYTES = 2 * MIB
+"""What a flush may take beyond the octets of its rows: DuckDB's blocks."""
+_RETRY_S = 1.0
+_FLUSHED = "flushed"
+
+
+def open_database(settings: EmbeddedSettings) -> duckdb.DuckDBPyConnection:
+    """Start DuckDB with its limits: no spilling to disk, no network, no extensions."""
+    database = duckdb.connect(
+        config={
+            "memory_limit": f"{settings.memory_bytes // MIB}MiB",
+            "threads": settings.threads,
+            "temp_directory": "",
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+            "late_materialization_max_rows": 10_000,
+        }
+    )
+    database.execute(f"SET operator_memory_limit='{settings.memory_bytes // MIB // 2}MiB'")
+    return database
+
+
+class Keeper:
+    """Follows the journals, flushes, removes what is too old or too much."""
+
+    def __init__(self, settings: EmbeddedSettings, flushed: Callable[[Sort, int], None]) -> None:
+        """`flushed` is told, in the keeper's thread, up to which number a journal is not needed any more."""
+        self.settings = settings
+        self.database = open_database(settings)
+        self._told = flushed
+        self._wake = threading.Condition()
+        self._durable = dict.fromkeys(Sort, 0)
+        self._seen = dict.fromkeys(Sort, 0)
+        self._retains: list[tuple[Retain, Callable[[int], None]]] = []
+        self._stopping = False
+        self._shelves: dict[tuple[Sort, str], Shelf] = {}
+        self._environments: dict[tuple[Sort, str], str | None] = {}
+        self._retry_at_s = 0.0
+        self.removed_early = 0
+        self.flushed = dict.fromkeys(Sort, 0)
+        self._readers: dict[Sort, JournalReader] = {}
+        for sort in Sort:
+            self._open(sort)
+        self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
+        self._thread.start()
+
+    def _open(self, sort: Sort) -> None:
+        folder = self.settings.folder / sort.value
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in sorted(folder.iterdir()):
+            if path.is_dir() and path.name != "journal":
+                shelf = self._shelves[sort, path.name] = Shelf(self.database, sort, path, self.settings)
+                self._environments[sort, path.name] = _environment_of(shelf)
+        mark = folder / _FLUSHED
+        self.flushed[sort] = int(mark.read_text()) if mark.exists() else 0
+        self._readers[sort] = JournalReader(folder / "journal", self.flushed[sort])
+        self._seen[sort] = self.flushed[sort]
+
+    def highest(self, sort: Sort) -> int:
+        """Return the number that the next record of a sort must at least have."""
+        applied = [shelf.flushed for (of, _), shelf in self._shelves.items() if of is sort]
+        return max([self.flushed[sort], *applied])
+
+    def advance(self, sort: Sort, number: int) -> None:
+        """Tell it that a journal is on disk up to a number."""
+        with self._wake:
+            self._durable[sort] = max(self._durable[sort], number)
+            self._wake.notify_all()
+
+    def wait_for(self, durable: dict[Sort, int], until_s: float) -> None:
+        """Wait, until a monotonic time at the latest, for the records before these numbers to be seen."""
+        with self._wake:
+            while any(self._seen[sort] < number for sort, number in durable.items()):
+                left = until_s - time.monotonic()
+                if left <= 0 or not self._wake.wait(left):
+                    return
+
+    def seen(self, sort: Sort) -> int:
+        """Return the number before which all records of a sort can be looked at."""
+        with self._wake:
+            return self._seen[sort]
+
+    def shelves(self, sort: Sort) -> list[Shelf]:
+        """List a sort's shelves as they are now."""
+        with self._wake:
+            return [shelf for (of, _), shelf in self._shelves.items() if of is sort]
+
+    def retain(self, retain: Retain, done: Callable[[int], None]) -> None:
+        """Have what is too old or too much removed; `done` is told how many files went."""
+        with self._wake:
+            self._retains.append((retain, done))
+            self._wake.notify_all()
+
+    def stop(self) -> None:
+        """Write what waits, and end."""
+        with self._wake:
+            self._stopping = True
+            self._wake.notify_all()
+        self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            self._work()
+        except BaseException:  # without its keeper the process is of no use; the journals have everything
+            traceback.print_exc()
+            os._exit(os.EX_SOFTWARE)
+
+    def _work(self) -> None:
+        while True:
+            with self._wake:
+                idle = all(self._seen[sort] >= self._durable[sort] for sort in Sort)
+                if idle and not self._retains and not self._stopping:
+                    self._wake.wait(_TICK_S)
+                stopping, retains, self._retains = self._stopping, self._retains, []
+                durable = dict(self._durable)
+            for sort in Sort:
+                self._follow(sort, durable[sort])
+            for retain, done in retains:
+                done(self._retain(retain))
+            self._flush_due(everything=stopping)
+            if stopping:
+                for shelf in self._shelves.values():
+                    shelf.close()
+                self.database.close()
+                return
+
+    def _follow(self, sort: Sort, durable: int) -> None:
+        taken = 0
+        for frame in self._readers[sort].frames(durable):
+            self._take(sort, frame)
+            taken += frame.count
+            if taken >= self.settings.flush_rows // 8:
+                taken = 0
+                self._show(sort, frame.first_number + frame.count)
+                self._flush_due(everything=False)
+        if self._seen[sort] < durable:
+            self._show(sort, durable)
+
+    def _show(self, sort: Sort, number: int) -> None:
+        for shelf in self.shelves(sort):
+            shelf.show()
+        with self._wake:
+            self._seen[sort] = number
+            self._wake.notify_all()
+
+    def _take(self, sort: Sort, frame: Frame) -> None:
+        number = frame.first_number
+        rows_of = TABLES[sort].rows
+        batches = msgspec.msgpack.decode(frame.payload, type=BATCHES[sort])
+        share = len(frame.payload) // max(1, frame.count)
+        for batch in batches:
+            count = len(batch.records)
+            shelf = self._shelf(sort, batch.origin.environment_id)
+            # After a restart the journal is read again: what a shelf has already is passed over.
+            skip = min(max(0, shelf.flushed - number, self.flushed[sort] - number), count)
+            if skip < count:
+                rows = rows_of(batch, number, shelf.label)[skip:]
+                shelf.take(number + skip, count - skip, rows, share * count)
+            number += count
+
+    def _shelf(self, sort: Sort, environment_id: str | None) -> Shelf:
+        key = (sort, folder_name(environment_id))
+        shelf = self._shelves.get(key)
+        if shelf is None:
+            shelf = Shelf(self.database, sort, self.settings.folder / sort.value / key[1], self.settings)
+            with self._wake:
+                self._shelves[key] = shelf
+            self._environments[key] = environment_id
+        return shelf
+
+    def _flush_due(self, *, everything: bool) -> None:
+        now_s = time.monotonic()
+        if now_s < self._retry_at_s and not everything:
+            return
+        for sort in Sort:
+            self._flush_sort(sort, now_s, everything)
+
+    def _flush_sort(self, sort: Sort, now_s: float, everything: bool) -> None:
+        shelves = self.shelves(sort)
+        hold_s = self.settings.flush_metrics_s if sort is Sort.METRICS else self.settings.flush_s
+        crowded = everything or sum(one.waiting_bytes for one in shelves) > _WAITING_BYTES_MAX
+        crowded = crowded or self._journal_bytes(sort) > self.settings.journal_bytes_max // 2
+        due = [shelf for shelf in shelves if shelf.first_waiting is not None and (crowded or shelf.due(now_s, hold_s))]
+        for shelf in due:
+            if not self._flush(shelf):
+                return
+        if due:
+            self._forget(sort)
+
+    def _flush(self, shelf: Shelf) -> bool:
+        self._make_room(shelf.waiting_bytes + _FLUSH_ROOM_BYTES)
+        try:
+            shelf.flush(time.time_ns())
+        except duckdb.FatalException:
+            os._exit(os.EX_SOFTWARE)  # DuckDB gave this database up; the journal has everything
+        except duckdb.Error:
+            self._retry_at_s = time.monotonic() + _RETRY_S
+            self._make_room(self.settings.part_bytes // 8)
+            return False
+        return True
+
+    def _forget(self, sort: Sort) -> None:
+        waiting = [one.first_waiting for one in self.shelves(sort) if one.first_waiting is not None]
+        number = min([self._readers[sort].number, *waiting])
+        if number > self.flushed[sort]:
+            mark = self.settings.folder / sort.value / _FLUSHED
+            _write_mark(mark, number)
+            self.flushed[sort] = number
+            self._told(sort, number)
+
+    def _journal_bytes(self, sort: Sort) -> int:
+        return sum(_size(path) for _, path in journal_files(self.settings.folder / sort.value / "journal"))
+
+    def bytes_on_disk(self) -> int:
+        """Return the octets of all files and journals."""
+        files = sum(shelf.bytes_on_disk for shelf in list(self._shelves.values()))
+        return files + sum(self._journal_bytes(sort) for sort in Sort)
+
+    def _make_room(self, bytes_: int) -> None:
+        """Remove the oldest files until so many more octets would fit into the budget."""
+        while self.bytes_on_disk() + bytes_ > self.settings.budget_bytes:
+            oldest = [(begun, shelf) for shelf in self._shelves.values() if (begun := shelf.oldest_part_ns()) is not None]
+            if not oldest:
+                return
+            min(oldest, key=lambda pair: pair[0])[1].remove_oldest()
+            self.removed_early += 1
+
+    def _retain(self, retain: Retain) -> int:
+        self._flush_due(everything=True)  # so that no journal brings back what goes now
+        gone = 0
+        for key, shelf in self._shelves.items():
+            kept = retain.by_environment.get(self._environments[key] or "", retain.default)
+            gone += shelf.expire(retain.now_ns - int(kept.age_s * NS_A_SECOND), kept.size_bytes)
+            shelf.rest()
+        self._make_room(0)
+        return gone
+
+    def usage(self) -> UsageFigures:
+        """Tell how full it is."""
+        rows: list[tuple[str, str | None, int, int, int | None, int | None]] = []
+        for (sort, name), shelf in list(self._shelves.items()):
+            view = shelf.view()
+            oldest = [one.oldest_ns for one in view.parts if one.oldest_ns is not None]
+            newest = [one.newest_ns for one in view.parts if one.newest_ns is not None]
+            if view.waiting is not None:
+                oldest.append(view.waiting.oldest_ns)
+                newest.append(view.waiting.newest_ns)
+            records = sum(one.records for one in view.parts) + shelf.waiting_rows
+            environment = self._environments.get((sort, name))
+            rows.append(
+                (sort.value, environment, shelf.bytes_on_disk, records, min(oldest, default=None), max(newest, default=None))
+            )
+        pages = int(Path("/proc/self/statm").read_text().split()[1]) if Path("/proc/self/statm").exists() else 0
+        return self.bytes_on_disk(), pages * os.sysconf("SC_PAGE_SIZE"), self.removed_early, rows
+
+
+def _environment_of(shelf: Shelf) -> str | None:
+    waiting: tuple[Label, ...] = tuple(label for part in shelf.view().parts for label in part.labels)
+    return waiting[0].origin.environment_id if waiting else shelf.folder.name.lstrip("_") or None
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+def _write_mark(path: Path, number: int) -> None:
+    beside = path.with_suffix(".new")
+    with beside.open("w") as file:
+        file.write(str(number))
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(path)

@@ -1,0 +1,183 @@
+"""One file of one environment: tables of its records, their labels, the token index, and how far it has got."""
+
+import contextlib
+import threading
+from collections.abc import Iterator, Sequence
+from itertools import count
+from pathlib import Path
+
+import duckdb
+import msgspec
+
+from pilothouse.telemetry.stores.embedded.columns import Column, Table
+from pilothouse.telemetry.stores.embedded.sorts import BLOCK_BITS, TABLES, Label, Row
+from pilothouse.telemetry.stores.embedded.frames import Sort
+
+_names = count()
+_LABELS = Table("labels", (Column("id", "int32"), Column("label", "blob")))
+_META = "SELECT applied, created_ns, engine FROM {schema}.meta"
+
+
+class Part:
+    """A DuckDB file, attached while somebody uses it. Only the newest one of an environment is written to."""
+
+    def __init__(self, database: duckdb.DuckDBPyConnection, sort: Sort, path: Path, created_ns: int) -> None:
+        self._database, self.sort, self.path = database, sort, path
+        self._lock = threading.Lock()
+        self._users = 0
+        self._attached = False
+        self._gone = False
+        self.schema = f"part{next(_names)}"
+        self.applied = 0
+        """Records with lower numbers are in it, or in an older part."""
+        self.created_ns = created_ns
+        self.same_engine = True
+        """Whether the index was made by the DuckDB that runs now: its hash may differ from version to version."""
+        self.writable = False
+        self.records = 0
+        self.oldest_ns: int | None = None
+        self.newest_ns: int | None = None
+        self.labels: list[Label] = []
+
+    def open(self, *, writable: bool) -> None:
+        """Attach the file, make what it lacks, and read what is known of it.
+
+        Raises: duckdb.Error
+        """
+        self.writable = writable
+        cursor = self._database.cursor()
+        tables = TABLES[self.sort]
+        self._attach(cursor)
+        if writable:
+            cursor.begin()
+            cursor.execute(f"CREATE TABLE IF NOT EXISTS {self.schema}.meta (applied BIGINT, created_ns BIGINT, engine VARCHAR)")
+            for table in (tables.table, _LABELS, *([tables.rolled] if tables.rolled else [])):
+                cursor.execute(table.ddl(self.schema))
+            if tables.tokens:
+                cursor.execute(f"CREATE TABLE IF NOT EXISTS {self.schema}.tokens (hash UINTEGER, block UINTEGER)")
+            if cursor.execute(_META.format(schema=self.schema)).fetchone() is None:
+                engine = duckdb.__version__
+                cursor.execute(f"INSERT INTO {self.schema}.meta VALUES (0, ?, ?)", [self.created_ns, engine])
+            cursor.commit()
+        self.applied, self.created_ns, engine = cursor.execute(_META.format(schema=self.schema)).fetchone() or (0, 0, "")
+        self.same_engine = engine == duckdb.__version__
+        self._look(cursor)
+        cursor.close()
+
+    def _attach(self, cursor: duckdb.DuckDBPyConnection) -> None:
+        mode = "" if self.writable else " (READ_ONLY)"
+        path = str(self.path).replace("'", "''")
+        cursor.execute(f"ATTACH '{path}' AS {self.schema}{mode}")
+        self._attached = True
+
+    def _look(self, cursor: duckdb.DuckDBPyConnection) -> None:
+        table = TABLES[self.sort].table.name
+        figures = cursor.execute(f"SELECT count(*), min(at_ns), max(at_ns) FROM {self.schema}.{table}").fetchone()
+        if figures is not None:
+            self.records, self.oldest_ns, self.newest_ns = figures
+        self._read_labels(cursor)
+
+    def _read_labels(self, cursor: duckdb.DuckDBPyConnection) -> None:
+        found = cursor.execute(f"SELECT label FROM {self.schema}.labels ORDER BY id").fetchall()
+        self.labels = [msgspec.msgpack.decode(packed, type=Label) for (packed,) in found]
+
+    @contextlib.contextmanager
+    def in_use(self) -> Iterator[bool]:
+        """Keep the file attached; False when it has been removed."""
+        with self._lock:
+            if not self._gone and not self._attached:
+                cursor = self._database.cursor()
+                self._attach(cursor)
+                self._read_labels(cursor)
+                cursor.close()
+            there = not self._gone
+            self._users += 1
+        try:
+            yield there
+        finally:
+            with self._lock:
+                self._users -= 1
+                if self._gone and not self._users:
+                    self._detach()
+
+    def rest(self) -> None:
+        """Detach the file while nobody uses it."""
+        with self._lock:
+            if self._attached and not self._users and not self.writable:
+                self._detach()
+                self.labels = []
+
+    def finish(self) -> None:
+        """Write it out; nothing is written to it from now on."""
+        with self._lock:
+            self._database.execute(f"CHECKPOINT {self.schema}")
+            self.writable = False
+
+    def remove(self) -> None:
+        """Remove the file; questions that read it come to their end first."""
+        with self._lock:
+            self._gone = True
+            if not self._users:
+                self._detach()
+        for path in self._paths():
+            path.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Write it out and let go of it."""
+        with self._lock:
+            if self.writable:
+                self._database.execute(f"CHECKPOINT {self.schema}")
+            self._detach()
+
+    def _detach(self) -> None:
+        if self._attached:
+            self._attached = False
+            self._database.execute(f"DETACH {self.schema}")
+
+    def _paths(self) -> tuple[Path, Path]:
+        return self.path, self.path.with_name(self.path.name + ".wal")
+
+    @property
+    def bytes_on_disk(self) -> int:
+        """Octets of the file and of what DuckDB has written beside it."""
+        total = 0
+        for path in self._paths():
+            with contextlib.suppress(FileNotFoundError):
+                total += path.stat().st_size
+        return total
+
+    def write(self, batches: Sequence[object], rolled: Sequence[Row], labels: Sequence[Label], applied: int) -> None:
+        """Add records, in one transaction with how far the file has got: all of it or nothing.
+
+        Raises: duckdb.Error
+        """
+        tables = TABLES[self.sort]
+        cursor = self._database.cursor()
+        cursor.register("waiting", tables.table.source(batches))
+        cursor.begin()
+        try:
+            cursor.execute(f"INSERT INTO {self.schema}.{tables.table.name} SELECT * FROM waiting")
+            if tables.tokens:
+                cursor.execute(
+                    f"INSERT INTO {self.schema}.tokens SELECT DISTINCT (hash(token) >> 32)::UINTEGER AS h,"
+                    f" (number >> {BLOCK_BITS})::UINTEGER AS b FROM ({tables.tokens}) ORDER BY h, b"
+                )
+            if rolled and tables.rolled:
+                cursor.register("coarse", tables.rolled.source([tables.rolled.batch(rolled)]))
+                cursor.execute(f"INSERT INTO {self.schema}.{tables.rolled.name} SELECT * FROM coarse")
+            new = list(enumerate(labels))[len(self.labels) :]
+            if new:
+                packed = [(id_, msgspec.msgpack.encode(label)) for id_, label in new]
+                cursor.register("fresh", _LABELS.source([_LABELS.batch(packed)]))
+                cursor.execute(f"INSERT INTO {self.schema}.labels SELECT * FROM fresh")
+            cursor.execute(f"UPDATE {self.schema}.meta SET applied = ?", [applied])
+            cursor.commit()
+        except BaseException:
+            with contextlib.suppress(duckdb.Error):
+                cursor.rollback()
+            raise
+        finally:
+            with contextlib.suppress(duckdb.Error):
+                cursor.close()
+        self.labels = list(labels)
+        self.applied = applied

@@ -1,0 +1,224 @@
+"""All records of one sort of one environment: parts on disk and rows that wait in memory, seen as one."""
+
+import hashlib
+import re
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import duckdb
+import msgspec
+
+from pilothouse.telemetry.model import NS_A_SECOND
+from pilothouse.telemetry.stores.embedded.columns import Batch
+from pilothouse.telemetry.stores.embedded.frames import Sort
+from pilothouse.telemetry.stores.embedded.parts import Part
+from pilothouse.telemetry.stores.embedded.settings import EmbeddedSettings
+from pilothouse.telemetry.stores.embedded.sorts import TABLES, Label, Row
+
+_ROW_BYTES = 150
+"""What a waiting row costs beside its text, roughly."""
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9-]{1,64}\Z")
+LABELS_MAX = 50_000
+"""A part with so many labels is followed by another one, whose numbering of them begins anew."""
+
+
+class Waiting(msgspec.Struct, frozen=True):
+    """Rows in memory as a question sees them: later ones are not in it."""
+
+    batches: Sequence[Batch]
+    labels: Sequence[Label]
+    oldest_ns: int
+    newest_ns: int
+
+
+class View(msgspec.Struct, frozen=True):
+    """A shelf at one moment. A record is in exactly one of its two halves, however long it is looked at."""
+
+    parts: Sequence[Part]
+    flushed: int
+    """Of the parts, only records with lower numbers count: the others were in memory at that moment."""
+    waiting: Waiting | None
+
+
+def folder_name(environment_id: str | None) -> str:
+    """Return the name of an environment's folder, which no id can lead elsewhere."""
+    if environment_id is None:
+        return "_unclaimed"
+    if _PLAIN_NAME.match(environment_id):
+        return environment_id
+    return "_" + hashlib.sha256(environment_id.encode("utf-8", "replace")).hexdigest()[:32]
+
+
+class Shelf:
+    """Takes rows, writes them to its newest part, and shows both. One thread writes; any may look."""
+
+    def __init__(
+        self, database: duckdb.DuckDBPyConnection, sort: Sort, folder: Path, settings: EmbeddedSettings
+    ) -> None:
+        self._database, self._sort, self.folder, self._settings = database, sort, folder, settings
+        self._lock = threading.Lock()
+        self._parts: list[Part] = []
+        self._label_list: list[Label] = []
+        self._labels: dict[Label, int] = {}
+        self._rows: list[Row] = []
+        self._merging: list[Row] = []
+        self._batches: list[Batch] = []
+        self._oldest_ns = self._newest_ns = 0
+        self._since_s = 0.0
+        self.waiting_rows = 0
+        self.waiting_bytes = 0
+        self.first_waiting: int | None = None
+        """Number of the oldest record that is in no part yet."""
+        self._next_number = 0
+        self.flushed = 0
+        self._open()
+
+    def _open(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        paths = sorted(self.folder.glob("*.duckdb"))
+        for path in paths:
+            part = Part(self._database, self._sort, path, int(path.stem))
+            part.open(writable=path == paths[-1] or path.with_name(path.name + ".wal").exists())
+            if path != paths[-1]:
+                if part.writable:
+                    part.finish()
+                part.rest()
+            self._parts.append(part)
+            self.flushed = max(self.flushed, part.applied)
+        if self._parts:
+            self._learn(self._parts[-1].labels)
+
+    def _learn(self, labels: Sequence[Label]) -> None:
+        self._label_list = list(labels)
+        self._labels = {label: id_ for id_, label in enumerate(labels)}
+
+    def label(self, label: Label) -> int:
+        """Return the number of a label in the newest part."""
+        id_ = self._labels.get(label)
+        if id_ is None:
+            id_ = self._labels[label] = len(self._label_list)
+            self._label_list.append(label)
+        return id_
+
+    def take(self, first: int, count: int, rows: list[Row], bytes_: int) -> None:
+        """Take rows of one batch. They are seen after `show`."""
+        if self.first_waiting is None:
+            self.first_waiting, self._since_s = first, time.monotonic()
+        self._rows += rows
+        self._next_number = first + count
+        self.waiting_rows += count
+        self.waiting_bytes += bytes_ + count * _ROW_BYTES
+
+    def show(self) -> None:
+        """Let questions see what was taken."""
+        if not self._rows:
+            return
+        times = [row[1] for row in self._rows]
+        oldest, newest = min(times), max(times)
+        batch = TABLES[self._sort].table.batch(self._rows)
+        if TABLES[self._sort].merge is not None:
+            self._merging += self._rows
+        with self._lock:
+            self._oldest_ns = min(self._oldest_ns, oldest) if self._batches else oldest
+            self._newest_ns = max(self._newest_ns, newest) if self._batches else newest
+            self._batches.append(batch)
+        self._rows = []
+
+    def view(self) -> View:
+        """Look at it as it is now."""
+        with self._lock:
+            waiting = None
+            if self._batches:
+                waiting = Waiting(list(self._batches), self._label_list, self._oldest_ns, self._newest_ns)
+            return View(list(self._parts), self.flushed, waiting)
+
+    def due(self, now_s: float, hold_s: float) -> bool:
+        """Tell whether what waits should be written."""
+        if self.first_waiting is None:
+            return False
+        return (
+            self.waiting_rows >= self._settings.flush_rows
+            or self.waiting_bytes >= self._settings.flush_rows * 512
+            or now_s - self._since_s >= hold_s
+        )
+
+    def flush(self, now_ns: int) -> None:
+        """Write what waits to the newest part, or to a new one when that is full or of yesterday.
+
+        Raises: duckdb.Error; then everything waits as before.
+        """
+        self.show()
+        if self.first_waiting is None:
+            return
+        part = self._writable(now_ns)
+        tables = TABLES[self._sort]
+        batches: Sequence[Batch] = self._batches
+        rolled: list[Row] = []
+        if tables.merge is not None:
+            fine, rolled = tables.merge(self._merging, self.label, self._label_list.__getitem__)
+            batches = [tables.table.batch(fine)]
+        part.write(batches, rolled, self._label_list, self._next_number)
+        with self._lock:
+            known = part.newest_ns is not None
+            part.oldest_ns = min(part.oldest_ns or 0, self._oldest_ns) if known else self._oldest_ns
+            part.newest_ns = max(part.newest_ns or 0, self._newest_ns) if known else self._newest_ns
+            part.records += self.waiting_rows
+            self.flushed = self._next_number
+            self._batches, self._merging = [], []
+        self.waiting_rows = self.waiting_bytes = 0
+        self.first_waiting = None
+
+    def _writable(self, now_ns: int) -> Part:
+        newest = self._parts[-1] if self._parts else None
+        if newest is not None and newest.writable:
+            young = now_ns - newest.created_ns < self._settings.part_s * NS_A_SECOND
+            small = newest.bytes_on_disk < self._settings.part_bytes
+            if young and small and len(newest.labels) < LABELS_MAX:
+                return newest
+            newest.finish()
+        created_ns = max(now_ns, newest.created_ns + 1 if newest else 0)
+        part = Part(self._database, self._sort, self.folder / f"{created_ns:020d}.duckdb", created_ns)
+        part.open(writable=True)
+        with self._lock:
+            self._parts.append(part)
+        return part
+
+    def expire(self, before_ns: int, size_bytes: int | None) -> int:
+        """Remove parts in which everything is older, and the oldest while all are too large; returns how many went."""
+        gone = 0
+        while self._parts:
+            first = self._parts[0]
+            old = first.newest_ns is not None and first.newest_ns < before_ns
+            large = size_bytes is not None and self.bytes_on_disk > size_bytes
+            if not old and not large:
+                break
+            self.remove_oldest()
+            gone += 1
+        return gone
+
+    def remove_oldest(self) -> None:
+        """Remove the oldest part."""
+        with self._lock:
+            part = self._parts.pop(0)
+        part.remove()
+
+    def oldest_part_ns(self) -> int | None:
+        """When its oldest part was begun; None without parts."""
+        return self._parts[0].created_ns if self._parts else None
+
+    @property
+    def bytes_on_disk(self) -> int:
+        """Octets of its parts."""
+        return sum(part.bytes_on_disk for part in list(self._parts))
+
+    def rest(self) -> None:
+        """Detach parts that nobody reads."""
+        for part in list(self._parts):
+            part.rest()
+
+    def close(self) -> None:
+        """Let go of its parts."""
+        for part in self._parts:
+            part.close()

@@ -1,0 +1,252 @@
+"""What each sort of records looks like in its tables: one description, from which the rest follows."""
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from itertools import starmap
+from typing import Any, TypeAlias
+
+import msgspec
+
+from pilothouse.telemetry.histogram import Histogram, pack
+from pilothouse.telemetry.model import (
+    NS_A_SECOND,
+    LogBatch,
+    MetricBatch,
+    MetricKind,
+    Origin,
+    SpanBatch,
+    SpanKind,
+)
+from pilothouse.telemetry.stores.embedded.columns import Column, Table
+from pilothouse.telemetry.stores.embedded.frames import Sort
+
+Row: TypeAlias = tuple[Any, ...]  # Any: one value a column
+LabelOf: TypeAlias = "Callable[[Label], int]"
+
+MINUTE_NS = 60 * NS_A_SECOND
+HOUR_NS = 3600 * NS_A_SECOND
+
+BLOCK_BITS = 11
+"""The token index says in which block of 2,048 numbers a token is."""
+TOKEN = "[A-Za-z0-9_-]{6,}"
+"""What the index holds of a message."""
+
+
+class SeriesName(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
+    """What tells one metric series of an origin from another."""
+
+    name: str
+    kind: MetricKind
+    service: str = ""
+    resource: str = ""
+    status: str = ""
+    failed: bool = False
+    outbound: bool = False
+
+
+class Label(msgspec.Struct, frozen=True, array_like=True):
+    """What many records of a part share; they hold its number."""
+
+    origin: Origin
+    series: SeriesName | None = None
+
+
+class SortTables(msgspec.Struct, frozen=True):
+    """The tables of a sort, and how its batches become rows."""
+
+    table: Table
+    rows: Callable[[Any, int, LabelOf], list[Row]]
+    """Batch, number of its first record, labels → rows."""
+    rolled: Table | None = None
+    """A second table to which each flush adds the same records, merged more coarsely."""
+    merge: Callable[[Sequence[Row], LabelOf, Callable[[int], Label]], tuple[list[Row], list[Row]]] | None = None
+    """Rows that wait → rows of both tables."""
+    tokens: str | None = None
+    """Select of `token, number` from `waiting`, for the index."""
+
+
+_NUMBERED = (Column("number", "int64"), Column("at_ns", "int64"), Column("label", "int32"))
+_FIGURES = (
+    Column("count", "int64"),
+    Column("sum", "double"),
+    Column("low", "double"),
+    Column("high", "double"),
+    Column("zeros", "int64"),
+    Column("buckets", "int64s"),
+)
+SPAN_KINDS = tuple(SpanKind)
+_json = msgspec.json.Encoder().encode
+
+
+def _attributes(attributes: dict[str, Any]) -> str:
+    return _json(attributes).decode() if attributes else ""
+
+
+def _log_rows(batch: LogBatch, first: int, label_of: LabelOf) -> list[Row]:
+    label = label_of(Label(batch.origin))
+    octets = bytes.fromhex
+    return [
+        (
+            number,
+            one.at_ns,
+            label,
+            one.severity,
+            one.message,
+            one.logger,
+            octets(one.trace_id),
+            octets(one.span_id),
+            _attributes(one.attributes),
+        )
+        for number, one in enumerate(batch.records, first)
+    ]
+
+
+def _span_rows(batch: SpanBatch, first: int, label_of: LabelOf) -> list[Row]:
+    label = label_of(Label(batch.origin))
+    octets = bytes.fromhex
+    return [
+        (
+            number,
+            one.at_ns,
+            label,
+            one.duration_ns,
+            octets(one.trace_id),
+            octets(one.span_id),
+            octets(one.parent_id),
+            one.name,
+            SPAN_KINDS.index(one.kind),
+            one.service,
+            int(one.failed),
+            _attributes(one.attributes),
+        )
+        for number, one in enumerate(batch.records, first)
+    ]
+
+
+def _figures(values: Histogram) -> Row:
+    low = float("nan") if values.low is None else values.low
+    high = float("nan") if values.high is None else values.high
+    return values.count, values.sum, low, high, values.zeros, pack(values.buckets)
+
+
+def _metric_rows(batch: MetricBatch, first: int, label_of: LabelOf) -> list[Row]:
+    rows: list[Row] = []
+    for number, one in enumerate(batch.records, first):
+        series = SeriesName(
+            name=one.name,
+            kind=one.kind,
+            service=one.service,
+            resource=one.resource,
+            status=one.status,
+            failed=one.failed,
+            outbound=one.outbound,
+        )
+        # An interval that ends with the minute belongs to that minute.
+        minute_ns = (one.at_ns - 1) // MINUTE_NS * MINUTE_NS
+        rows.append((number, minute_ns, label_of(Label(batch.origin, series)), *_figures(one.values)))
+    return rows
+
+
+class _Sum:
+    """Figures being added up."""
+
+    __slots__ = ("buckets", "count", "high", "low", "sum", "zeros")
+
+    def __init__(self) -> None:
+        self.count, self.sum, self.zeros = 0, 0.0, 0
+        self.low = self.high = float("nan")
+        self.buckets: dict[int, int] = defaultdict(int)
+
+    def add(self, count: int, total: float, low: float, high: float, zeros: int, buckets: Sequence[int]) -> None:
+        self.count += count
+        self.sum += total
+        self.zeros += zeros
+        self.low = low if not self.low <= low else self.low
+        self.high = high if not self.high >= high else self.high
+        for packed in buckets:
+            self.buckets[packed >> 40] += packed & 0xFF_FFFF_FFFF
+
+    def row(self) -> Row:
+        return self.count, self.sum, self.low, self.high, self.zeros, pack(self.buckets)
+
+
+def _rolled_label(label: Label) -> Label:
+    series = label.series
+    if series is None:
+        return label
+    origin = msgspec.structs.replace(label.origin, runtime_id=None, runtime_key=None)
+    return Label(origin, msgspec.structs.replace(series, status=""))
+
+
+def _merge_metrics(
+    rows: Sequence[Row], label_of: LabelOf, label: Callable[[int], Label]
+) -> tuple[list[Row], list[Row]]:
+    minutes: dict[tuple[int, int], _Sum] = defaultdict(_Sum)
+    for _, minute_ns, label_id, *figures in rows:
+        minutes[minute_ns, label_id].add(*figures)
+    merged = {key: one.row() for key, one in minutes.items()}
+    hours: dict[tuple[int, int], _Sum] = defaultdict(_Sum)
+    coarse: dict[int, int] = {}
+    for (minute_ns, label_id), figures in merged.items():
+        if label_id not in coarse:
+            coarse[label_id] = label_of(_rolled_label(label(label_id)))
+        hours[minute_ns // HOUR_NS * HOUR_NS, coarse[label_id]].add(*figures)
+    number = max(row[0] for row in rows)
+
+    def written(key: tuple[int, int], figures: Row) -> Row:
+        return number, key[0], key[1], *figures
+
+    fine = sorted(starmap(written, merged.items()), key=lambda row: row[1:3])
+    return fine, sorted(((number, *key, *one.row()) for key, one in hours.items()), key=lambda row: row[1:3])
+
+
+TABLES: dict[Sort, SortTables] = {
+    Sort.LOGS: SortTables(
+        table=Table(
+            "logs",
+            (
+                *_NUMBERED,
+                Column("severity", "uint8"),
+                Column("message", "text", zstd=True),
+                Column("logger", "text"),
+                Column("trace_id", "blob"),
+                Column("span_id", "blob"),
+                Column("attributes", "text"),
+            ),
+        ),
+        rows=_log_rows,
+        tokens=f"SELECT unnest(regexp_extract_all(message, '{TOKEN}')) AS token, number FROM waiting"
+        " UNION ALL SELECT lower(hex(trace_id)), number FROM waiting WHERE trace_id <> ''::BLOB",
+    ),
+    Sort.METRICS: SortTables(
+        table=Table("points", (*_NUMBERED, *_FIGURES)),
+        rows=_metric_rows,
+        rolled=Table("hours", (*_NUMBERED, *_FIGURES)),
+        merge=_merge_metrics,
+    ),
+    Sort.SPANS: SortTables(
+        table=Table(
+            "spans",
+            (
+                *_NUMBERED,
+                Column("duration_ns", "int64"),
+                Column("trace_id", "blob"),
+                Column("span_id", "blob"),
+                Column("parent_id", "blob"),
+                Column("name", "text"),
+                Column("kind", "uint8"),
+                Column("service", "text"),
+                Column("failed", "uint8"),
+                Column("attributes", "text"),
+            ),
+        ),
+        rows=_span_rows,
+        tokens="SELECT lower(hex(trace_id)) AS token, number FROM waiting",
+    ),
+}
+
+BATCHES: dict[Sort, Any] = {  # Any: a type to decode to
+    Sort.LOGS: list[LogBatch],
+    Sort.METRICS: list[MetricBatch],
+    Sort.SPANS: list[SpanBatch],
+}

@@ -1,0 +1,119 @@
+"""Questions about spans."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from pilothouse.telemetry.limits import id_of
+from pilothouse.telemetry.model import Attributes, Position, Span, SpanRecord
+from pilothouse.telemetry.questions import (
+    LogFilter,
+    Scope,
+    TraceFilter,
+    TraceFound,
+    TracePage,
+    TraceQuestion,
+    check_limit,
+)
+from pilothouse.telemetry.stores.embedded.asking import Asking, Conditions, sources
+from pilothouse.telemetry.stores.embedded.frames import Sort
+from pilothouse.telemetry.stores.embedded.lines import indexed
+from pilothouse.telemetry.stores.embedded.shelf import Shelf
+from pilothouse.telemetry.stores.embedded.sorts import SPAN_KINDS, Label
+
+_COLUMNS = (
+    "number, at_ns, label, duration_ns, trace_id, span_id, parent_id, name, kind, service, failed, attributes"
+)
+_TRACE_DIGITS = 32
+SPANS_MAX = 20_000
+"""Spans of one trace that are given."""
+_SPANS_A_TRACE = 4
+"""Matching spans that are read for each trace asked for, at first."""
+_decode = msgspec.json.Decoder(Attributes).decode
+
+
+def _span(row: tuple[Any, ...], labels: Sequence[Label]) -> Span:
+    number, at_ns, label, duration_ns, trace_id, span_id, parent_id, name, kind, service, failed, attributes = row
+    record = SpanRecord(
+        at_ns=at_ns,
+        duration_ns=duration_ns,
+        trace_id=trace_id.hex(),
+        span_id=span_id.hex(),
+        parent_id=parent_id.hex(),
+        name=name,
+        kind=SPAN_KINDS[kind],
+        service=service,
+        failed=bool(failed),
+        attributes=_decode(attributes) if attributes else {},
+    )
+    return Span(record=record, origin=labels[label].origin, number=number)
+
+
+def _matching(filter_: TraceFilter) -> Conditions:
+    conditions = Conditions()
+    if filter_.services:
+        conditions.add(f"service IN ({', '.join('?' for _ in filter_.services)})", *filter_.services)
+    if filter_.name:
+        conditions.add("contains(name, ?)", filter_.name)
+    if filter_.failed is not None:
+        conditions.add("failed = ?", int(filter_.failed))
+    if filter_.duration_ns_min:
+        conditions.add("duration_ns >= ?", filter_.duration_ns_min)
+    return conditions
+
+
+def list_traces(asking: Asking, shelves: Sequence[Shelf], question: TraceQuestion) -> TracePage:
+    """Answer `TelemetryStore.traces`."""
+    limit = check_limit(question.limit)
+    found: dict[str, Span] = {}
+    after, more = question.after, True
+    end = after
+    while more and len(found) < limit:
+        spans = _newest(asking, shelves, question, after, limit * _SPANS_A_TRACE)
+        more = len(spans) == limit * _SPANS_A_TRACE
+        for span in spans:
+            if span.record.trace_id not in found and len(found) == limit:
+                more = True
+                break
+            found.setdefault(span.record.trace_id, span)
+            after = end = span.position
+    traces = [TraceFound(trace_id=trace_id, span=span) for trace_id, span in found.items()]
+    return TracePage(traces=traces, end=end, more=more)
+
+
+def _newest(
+    asking: Asking, shelves: Sequence[Shelf], question: TraceQuestion, after: Position | None, limit: int
+) -> list[Span]:
+    wanted = _matching(question.filter)
+    if after is not None:
+        wanted.add("at_ns <= ?", after.at_ns)
+        wanted.add("(at_ns < ? OR number < ?)", after.at_ns, after.number)
+    spans: list[Span] = []
+    with sources(asking, question.scope, Sort.SPANS, shelves) as all_:
+        for source in all_:
+            both = source.conditions.with_also(wanted)
+            rows = asking.run(
+                f"SELECT {_COLUMNS} FROM {source.table}{both.where} ORDER BY at_ns DESC, number DESC LIMIT {limit}",
+                both.values,
+            )
+            spans += [_span(row, source.labels) for row in rows]
+    return sorted(spans, key=lambda span: span.position, reverse=True)[:limit]
+
+
+def one_trace(asking: Asking, shelves: Sequence[Shelf], scope: Scope, trace_id: str) -> list[Span]:
+    """Answer `TelemetryStore.trace`."""
+    wanted_id = id_of(trace_id, _TRACE_DIGITS)
+    if not wanted_id:
+        return []
+    spans: list[Span] = []
+    with sources(asking, scope, Sort.SPANS, shelves) as all_:
+        for source in all_:
+            narrow = indexed(asking, source, LogFilter(trace_id=wanted_id))
+            if narrow is None:
+                continue
+            both = source.conditions.with_also(narrow)
+            both.add("trace_id = unhex(?)", wanted_id)
+            rows = asking.run(f"SELECT {_COLUMNS} FROM {source.table}{both.where} LIMIT {SPANS_MAX}", both.values)
+            spans += [_span(row, source.labels) for row in rows]
+    return sorted(spans, key=lambda span: span.position)[:SPANS_MAX]
