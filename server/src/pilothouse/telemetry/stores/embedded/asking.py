@@ -160,13 +160,17 @@ def sources(asking: Asking, scope: Scope, sort: Sort, shelves: Sequence[Shelf]) 
 def _waiting(
     asking: Asking, view: View, scope: Scope, sort: Sort, name: str, admission: Admission
 ) -> Iterator[Source]:
-    waiting = view.waiting
-    if waiting is None or not overlaps(scope, waiting.oldest_ns, waiting.newest_ns):
-        return
-    conditions = _conditions(scope, admitted(waiting.labels, admission))
-    if conditions is not None:
-        asking.show(name, TABLES[sort].table.source(waiting.batches))
-        yield Source(name, conditions, waiting.labels, waiting.oldest_ns, waiting.newest_ns, None)
+    """Give the rows in memory, of logs the newest by themselves: mostly the newest lines are asked for."""
+    near = [one for one in view.waiting if overlaps(scope, one.oldest_ns, one.newest_ns)]
+    labels = admitted(view.labels, admission)
+    runs = [near[:-1], near[-1:]] if sort is Sort.LOGS else [near]
+    for position, run in enumerate(one for one in runs if one):
+        conditions = _conditions(scope, labels)
+        if conditions is None:
+            return
+        oldest, newest = min(one.oldest_ns for one in run), max(one.newest_ns for one in run)
+        asking.show(f"{name}_{position}", TABLES[sort].table.source([one.batch for one in run]))
+        yield Source(f"{name}_{position}", conditions, view.labels, oldest, newest, None)
 
 
 def _of_part(part: Part, scope: Scope, sort: Sort, admission: Admission, flushed: int | None) -> Iterator[Source]:

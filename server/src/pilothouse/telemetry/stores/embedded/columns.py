@@ -51,9 +51,12 @@ class Table(msgspec.Struct, frozen=True):
 
     def batch(self, rows: Sequence[tuple[Any, ...]]) -> Batch:
         """Turn rows into one batch."""
-        columns = zip(*rows, strict=True)
+        return self.batch_of(tuple(zip(*rows, strict=True)))
+
+    def batch_of(self, columns: Sequence[Sequence[Any]]) -> Batch:
+        """Turn the values of each column into one batch."""
         children = [_column(column.type, values) for column, values in zip(self.columns, columns, strict=True)]
-        return na.c_array_from_buffers(self._schema(), len(rows), [None], children=children, null_count=0)
+        return na.c_array_from_buffers(self._schema(), len(columns[0]), [None], children=children, null_count=0)
 
     def source(self, batches: Sequence[Batch]) -> "Source":
         """Make something that DuckDB can read, again and again, and that later batches do not change."""
@@ -93,7 +96,7 @@ def _arrow(type_: Type) -> Any:  # Any: as Batch
             return na.list_(na.int64())
 
 
-def _column(type_: Type, values: tuple[Any, ...]) -> Batch:
+def _column(type_: Type, values: Sequence[Any]) -> Batch:
     match type_:
         case "text":
             joined = "".join(values)

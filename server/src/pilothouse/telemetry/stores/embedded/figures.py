@@ -11,11 +11,11 @@ from pilothouse.base.errors import InvalidInput
 from pilothouse.telemetry.histogram import Histogram
 from pilothouse.telemetry.model import NS_A_SECOND
 from pilothouse.telemetry.questions import Dimension, Figures, MetricQuestion, Series, bounds_ns
-from pilothouse.telemetry.stores.embedded.asking import Asking, Source, sources
+from pilothouse.telemetry.stores.embedded.asking import Asking, Conditions, Source, sources
 from pilothouse.telemetry.stores.embedded.columns import Column, Table
 from pilothouse.telemetry.stores.embedded.frames import Sort
 from pilothouse.telemetry.stores.embedded.shelf import Shelf
-from pilothouse.telemetry.stores.embedded.sorts import HOUR_NS, MINUTE_NS, Label, SeriesName
+from pilothouse.telemetry.stores.embedded.sorts import HOUR_NS, MINUTE_NS, Grain, Label, SeriesName
 
 Key = tuple[str | None, ...]
 _CHOSEN = Table("chosen", (Column("label", "int32"), Column("series", "int32")))
@@ -25,9 +25,10 @@ _MINUTE_S, _HOUR_S = 60, 3600
 
 
 class _Slice(msgspec.Struct, frozen=True):
-    """A stretch of time of one table."""
+    """A stretch of time of one table, and how far its rows are merged."""
 
     table: str
+    grain: Grain
     from_ns: int
     to_ns: int
 
@@ -61,17 +62,16 @@ def tell_figures(asking: Asking, shelves: Sequence[Shelf], question: MetricQuest
     buckets: dict[tuple[int, int], dict[int, int]] = defaultdict(lambda: defaultdict(int))
     with sources(asking, whole, Sort.METRICS, shelves) as all_:
         for index, source in enumerate(all_):
-            chosen = [
-                (id_, groups.number(_key(label, question.by), failed=label.series.failed))
-                for id_, label in enumerate(list(source.labels))
-                if label.series is not None and _wanted(label.series, question)
-            ]
-            if not chosen:
-                continue
-            name = f"chosen{index}"
-            asking.show(name, _CHOSEN.source([_CHOSEN.batch(chosen)]))
             for piece in _slices(source, question, whole.from_ns or 0, whole.to_ns or 0):
-                _add_up(asking, source, piece, name, step, totals, buckets)
+                chosen = [
+                    (id_, groups.number(_key(label, question.by), failed=label.series.failed))
+                    for id_, label in enumerate(list(source.labels))
+                    if label.series is not None and _wanted(label.series, question, piece.grain)
+                ]
+                if chosen:
+                    name = f"chosen{index}_{piece.grain}"
+                    asking.show(name, _CHOSEN.source([_CHOSEN.batch(chosen)]))
+                    _add_up(asking, source, piece, name, step, totals, buckets)
     return _written(groups, totals, buckets)
 
 
@@ -83,9 +83,10 @@ def _step_ns(question: MetricQuestion) -> int | None:
     return question.step_s * NS_A_SECOND
 
 
-def _wanted(series: SeriesName, question: MetricQuestion) -> bool:
+def _wanted(series: SeriesName, question: MetricQuestion, grain: Grain) -> bool:
     return (
-        series.name == question.name
+        series.grain is grain
+        and series.name == question.name
         and series.outbound is question.outbound
         and (not question.services or series.service in question.services)
         and (not question.resources or series.resource in question.resources)
@@ -124,13 +125,14 @@ def _slices(source: Source, question: MetricQuestion, from_ns: int, to_ns: int) 
     )
     first, last = math.ceil(from_ns / HOUR_NS) * HOUR_NS, to_ns // HOUR_NS * HOUR_NS
     if not coarse or source.part is None or first >= last:
-        yield _Slice(source.table, from_ns, to_ns)
+        yield _Slice(source.table, Grain.POINT, from_ns, to_ns)
         return
-    yield _Slice(f"{source.part.schema}.hours", first, last)
+    by_resource = Dimension.RESOURCE in question.by or question.resources
+    yield _Slice(f"{source.part.schema}.hours", Grain.RESOURCE if by_resource else Grain.SERVICE, first, last)
     if from_ns < first:
-        yield _Slice(source.table, from_ns, first)
+        yield _Slice(source.table, Grain.POINT, from_ns, first)
     if last < to_ns:
-        yield _Slice(source.table, last, to_ns)
+        yield _Slice(source.table, Grain.POINT, last, to_ns)
 
 
 def _add_up(
@@ -142,7 +144,7 @@ def _add_up(
     totals: dict[tuple[int, int], list[Any]],
     buckets: dict[tuple[int, int], dict[int, int]],
 ) -> None:
-    also = source.conditions.with_also(source.conditions.__class__())
+    also = source.conditions.with_also(Conditions())
     also.add("at_ns >= ? AND at_ns < ?", piece.from_ns, piece.to_ns)
     base = f"FROM {piece.table} JOIN {chosen} USING (label){also.where}"
     for series, begin_s, *figures in asking.run(

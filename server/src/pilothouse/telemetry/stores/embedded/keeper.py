@@ -166,7 +166,7 @@ class Keeper:
 
     def _take(self, sort: Sort, frame: Frame) -> None:
         number = frame.first_number
-        rows_of = TABLES[sort].rows
+        columns_of = TABLES[sort].columns
         batches = msgspec.msgpack.decode(frame.payload, type=BATCHES[sort])
         share = len(frame.payload) // max(1, frame.count)
         for batch in batches:
@@ -175,8 +175,10 @@ class Keeper:
             # After a restart the journal is read again: what a shelf has already is passed over.
             skip = min(max(0, shelf.flushed - number, self.flushed[sort] - number), count)
             if skip < count:
-                rows = rows_of(batch, number, shelf.label)[skip:]
-                shelf.take(number + skip, count - skip, rows, share * count)
+                columns = columns_of(batch, number, shelf.label)
+                if skip:
+                    columns = [column[skip:] for column in columns]
+                shelf.take(number + skip, count - skip, columns, share * count)
             number += count
 
     def _shelf(self, sort: Sort, environment_id: str | None) -> Shelf:
@@ -263,9 +265,8 @@ class Keeper:
             view = shelf.view()
             oldest = [one.oldest_ns for one in view.parts if one.oldest_ns is not None]
             newest = [one.newest_ns for one in view.parts if one.newest_ns is not None]
-            if view.waiting is not None:
-                oldest.append(view.waiting.oldest_ns)
-                newest.append(view.waiting.newest_ns)
+            oldest += [one.oldest_ns for one in view.waiting]
+            newest += [one.newest_ns for one in view.waiting]
             records = sum(one.records for one in view.parts) + shelf.waiting_rows
             environment = self._environments.get((sort, name))
             rows.append(

@@ -4,6 +4,7 @@ Started as `python -m pilothouse.telemetry.stores.embedded.process <descriptor> 
 """
 
 import contextlib
+import gc
 import os
 import signal
 import socket
@@ -158,6 +159,9 @@ class Process:
 
     def _answer(self, asking: Asking, ask: Ask) -> object:
         question = ask.question
+        regex = question.filter.regex if isinstance(question, Lines | Arrived | Count | Levels) else ""
+        if regex:
+            asking.run("SELECT regexp_matches('', ?)", [regex])  # so that a wrong one is refused where there is nothing yet
         logs, keeper = self._keeper.shelves(Sort.LOGS), self._keeper
         match question:
             case Lines():
@@ -189,6 +193,7 @@ def _answer(id_: int, body: object) -> Answer:
 def main(start: Callable[[socket.socket, EmbeddedSettings], Process] = Process) -> None:
     """Run the process until its other end closes; Ctrl-C is the control plane's to obey."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    gc.set_threshold(200_000, 20, 50)  # rows come and go in thousands, and hold no cycles
     connection = socket.socket(fileno=int(sys.argv[1]))
     start(connection, read_settings(sys.argv[2])).serve()
     sys.stdout.flush()

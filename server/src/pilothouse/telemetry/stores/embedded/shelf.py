@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import msgspec
@@ -15,7 +16,7 @@ from pilothouse.telemetry.stores.embedded.columns import Batch
 from pilothouse.telemetry.stores.embedded.frames import Sort
 from pilothouse.telemetry.stores.embedded.parts import Part
 from pilothouse.telemetry.stores.embedded.settings import EmbeddedSettings
-from pilothouse.telemetry.stores.embedded.sorts import TABLES, Label, Row
+from pilothouse.telemetry.stores.embedded.sorts import TABLES, Columns, Label, Row
 
 _ROW_BYTES = 150
 """What a waiting row costs beside its text, roughly."""
@@ -25,10 +26,9 @@ LABELS_MAX = 50_000
 
 
 class Waiting(msgspec.Struct, frozen=True):
-    """Rows in memory as a question sees them: later ones are not in it."""
+    """Some rows in memory, in the order of their arrival."""
 
-    batches: Sequence[Batch]
-    labels: Sequence[Label]
+    batch: Batch
     oldest_ns: int
     newest_ns: int
 
@@ -39,7 +39,9 @@ class View(msgspec.Struct, frozen=True):
     parts: Sequence[Part]
     flushed: int
     """Of the parts, only records with lower numbers count: the others were in memory at that moment."""
-    waiting: Waiting | None
+    waiting: Sequence[Waiting]
+    labels: Sequence[Label]
+    """Of the rows in memory."""
 
 
 def folder_name(environment_id: str | None) -> str:
@@ -62,10 +64,9 @@ class Shelf:
         self._parts: list[Part] = []
         self._label_list: list[Label] = []
         self._labels: dict[Label, int] = {}
-        self._rows: list[Row] = []
+        self._columns: list[list[Any]] = [[] for _ in TABLES[sort].table.columns]
         self._merging: list[Row] = []
-        self._batches: list[Batch] = []
-        self._oldest_ns = self._newest_ns = 0
+        self._waiting: list[Waiting] = []
         self._since_s = 0.0
         self.waiting_rows = 0
         self.waiting_bytes = 0
@@ -102,37 +103,32 @@ class Shelf:
             self._label_list.append(label)
         return id_
 
-    def take(self, first: int, count: int, rows: list[Row], bytes_: int) -> None:
-        """Take rows of one batch. They are seen after `show`."""
+    def take(self, first: int, count: int, columns: Columns, bytes_: int) -> None:
+        """Take the columns of one batch. They are seen after `show`."""
         if self.first_waiting is None:
             self.first_waiting, self._since_s = first, time.monotonic()
-        self._rows += rows
+        for kept, added in zip(self._columns, columns, strict=True):
+            kept += added
         self._next_number = first + count
         self.waiting_rows += count
         self.waiting_bytes += bytes_ + count * _ROW_BYTES
 
     def show(self) -> None:
         """Let questions see what was taken."""
-        if not self._rows:
+        columns, self._columns = self._columns, [[] for _ in self._columns]
+        if not columns[0]:
             return
-        times = [row[1] for row in self._rows]
-        oldest, newest = min(times), max(times)
-        batch = TABLES[self._sort].table.batch(self._rows)
+        oldest, newest = min(columns[1]), max(columns[1])
+        batch = TABLES[self._sort].table.batch_of(columns)
         if TABLES[self._sort].merge is not None:
-            self._merging += self._rows
+            self._merging += zip(*columns, strict=True)
         with self._lock:
-            self._oldest_ns = min(self._oldest_ns, oldest) if self._batches else oldest
-            self._newest_ns = max(self._newest_ns, newest) if self._batches else newest
-            self._batches.append(batch)
-        self._rows = []
+            self._waiting.append(Waiting(batch, oldest, newest))
 
     def view(self) -> View:
         """Look at it as it is now."""
         with self._lock:
-            waiting = None
-            if self._batches:
-                waiting = Waiting(list(self._batches), self._label_list, self._oldest_ns, self._newest_ns)
-            return View(list(self._parts), self.flushed, waiting)
+            return View(list(self._parts), self.flushed, list(self._waiting), self._label_list)
 
     def due(self, now_s: float, hold_s: float) -> bool:
         """Tell whether what waits should be written."""
@@ -154,19 +150,20 @@ class Shelf:
             return
         part = self._writable(now_ns)
         tables = TABLES[self._sort]
-        batches: Sequence[Batch] = self._batches
+        batches: Sequence[Batch] = [one.batch for one in self._waiting]
+        oldest = min(one.oldest_ns for one in self._waiting)
+        newest = max(one.newest_ns for one in self._waiting)
         rolled: list[Row] = []
         if tables.merge is not None:
             fine, rolled = tables.merge(self._merging, self.label, self._label_list.__getitem__)
             batches = [tables.table.batch(fine)]
         part.write(batches, rolled, self._label_list, self._next_number)
         with self._lock:
-            known = part.newest_ns is not None
-            part.oldest_ns = min(part.oldest_ns or 0, self._oldest_ns) if known else self._oldest_ns
-            part.newest_ns = max(part.newest_ns or 0, self._newest_ns) if known else self._newest_ns
+            part.oldest_ns = oldest if part.oldest_ns is None else min(part.oldest_ns, oldest)
+            part.newest_ns = newest if part.newest_ns is None else max(part.newest_ns, newest)
             part.records += self.waiting_rows
             self.flushed = self._next_number
-            self._batches, self._merging = [], []
+            self._waiting, self._merging = [], []
         self.waiting_rows = self.waiting_bytes = 0
         self.first_waiting = None
 

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from enum import IntEnum
 from itertools import starmap
 from typing import Any, TypeAlias
 
@@ -10,7 +11,6 @@ import msgspec
 from pilothouse.telemetry.histogram import Histogram, pack
 from pilothouse.telemetry.model import (
     NS_A_SECOND,
-    LogBatch,
     MetricBatch,
     MetricKind,
     Origin,
@@ -21,6 +21,7 @@ from pilothouse.telemetry.stores.embedded.columns import Column, Table
 from pilothouse.telemetry.stores.embedded.frames import Sort
 
 Row: TypeAlias = tuple[Any, ...]  # Any: one value a column
+Columns: TypeAlias = Sequence[Sequence[Any]]
 LabelOf: TypeAlias = "Callable[[Label], int]"
 
 MINUTE_NS = 60 * NS_A_SECOND
@@ -30,6 +31,17 @@ BLOCK_BITS = 11
 """The token index says in which block of 2,048 numbers a token is."""
 TOKEN = "[A-Za-z0-9_-]{6,}"
 """What the index holds of a message."""
+
+
+class Grain(IntEnum):
+    """How far a row of metrics is merged."""
+
+    POINT = 0
+    """One series of one runtime in a minute."""
+    RESOURCE = 1
+    """A resource of an integration in an hour: runtimes and statuses together."""
+    SERVICE = 2
+    """A service of an integration in an hour: resources together too."""
 
 
 class SeriesName(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
@@ -42,6 +54,7 @@ class SeriesName(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     status: str = ""
     failed: bool = False
     outbound: bool = False
+    grain: Grain = Grain.POINT
 
 
 class Label(msgspec.Struct, frozen=True, array_like=True):
@@ -55,8 +68,8 @@ class SortTables(msgspec.Struct, frozen=True):
     """The tables of a sort, and how its batches become rows."""
 
     table: Table
-    rows: Callable[[Any, int, LabelOf], list[Row]]
-    """Batch, number of its first record, labels → rows."""
+    columns: Callable[[Any, int, LabelOf], Columns]
+    """Batch, number of its first record, labels → values of each column."""
     rolled: Table | None = None
     """A second table to which each flush adds the same records, merged more coarsely."""
     merge: Callable[[Sequence[Row], LabelOf, Callable[[int], Label]], tuple[list[Row], list[Row]]] | None = None
@@ -82,23 +95,32 @@ def _attributes(attributes: dict[str, Any]) -> str:
     return _json(attributes).decode() if attributes else ""
 
 
-def _log_rows(batch: LogBatch, first: int, label_of: LabelOf) -> list[Row]:
-    label = label_of(Label(batch.origin))
+class RawLogs(msgspec.Struct, frozen=True, array_like=True):
+    """A `LogBatch` whose records stay what they are on the wire: their values in the order of `LogRecord`'s fields."""
+
+    origin: Origin
+    records: list[list[Any]]
+
+
+def _log_columns(batch: RawLogs, first: int, label_of: LabelOf) -> Columns:
+    at_ns, message, severity, logger, trace_id, span_id, attributes = zip(*batch.records, strict=True)
+    count = len(at_ns)
     octets = bytes.fromhex
-    return [
-        (
-            number,
-            one.at_ns,
-            label,
-            one.severity,
-            one.message,
-            one.logger,
-            octets(one.trace_id),
-            octets(one.span_id),
-            _attributes(one.attributes),
-        )
-        for number, one in enumerate(batch.records, first)
-    ]
+    return (
+        range(first, first + count),
+        at_ns,
+        [label_of(Label(batch.origin))] * count,
+        severity,
+        message,
+        logger,
+        list(map(octets, trace_id)),
+        list(map(octets, span_id)),
+        [_json(one).decode() if one else "" for one in attributes],
+    )
+
+
+def _turned(rows: Callable[[Any, int, LabelOf], list[Row]]) -> Callable[[Any, int, LabelOf], Columns]:
+    return lambda batch, first, label_of: tuple(zip(*rows(batch, first, label_of), strict=True))
 
 
 def _span_rows(batch: SpanBatch, first: int, label_of: LabelOf) -> list[Row]:
@@ -170,12 +192,14 @@ class _Sum:
         return self.count, self.sum, self.low, self.high, self.zeros, pack(self.buckets)
 
 
-def _rolled_label(label: Label) -> Label:
+def _rolled_labels(label: Label) -> list[Label]:
     series = label.series
     if series is None:
-        return label
+        return []
     origin = msgspec.structs.replace(label.origin, runtime_id=None, runtime_key=None)
-    return Label(origin, msgspec.structs.replace(series, status=""))
+    resource = msgspec.structs.replace(series, status="", grain=Grain.RESOURCE)
+    service = msgspec.structs.replace(series, status="", resource="", grain=Grain.SERVICE)
+    return [Label(origin, resource), Label(origin, service)]
 
 
 def _merge_metrics(
@@ -186,11 +210,12 @@ def _merge_metrics(
         minutes[minute_ns, label_id].add(*figures)
     merged = {key: one.row() for key, one in minutes.items()}
     hours: dict[tuple[int, int], _Sum] = defaultdict(_Sum)
-    coarse: dict[int, int] = {}
+    coarse: dict[int, list[int]] = {}
     for (minute_ns, label_id), figures in merged.items():
         if label_id not in coarse:
-            coarse[label_id] = label_of(_rolled_label(label(label_id)))
-        hours[minute_ns // HOUR_NS * HOUR_NS, coarse[label_id]].add(*figures)
+            coarse[label_id] = [label_of(one) for one in _rolled_labels(label(label_id))]
+        for coarser in coarse[label_id]:
+            hours[minute_ns // HOUR_NS * HOUR_NS, coarser].add(*figures)
     number = max(row[0] for row in rows)
 
     def written(key: tuple[int, int], figures: Row) -> Row:
@@ -214,13 +239,13 @@ TABLES: dict[Sort, SortTables] = {
                 Column("attributes", "text"),
             ),
         ),
-        rows=_log_rows,
+        columns=_log_columns,
         tokens=f"SELECT unnest(regexp_extract_all(message, '{TOKEN}')) AS token, number FROM waiting"
         " UNION ALL SELECT lower(hex(trace_id)), number FROM waiting WHERE trace_id <> ''::BLOB",
     ),
     Sort.METRICS: SortTables(
         table=Table("points", (*_NUMBERED, *_FIGURES)),
-        rows=_metric_rows,
+        columns=_turned(_metric_rows),
         rolled=Table("hours", (*_NUMBERED, *_FIGURES)),
         merge=_merge_metrics,
     ),
@@ -240,13 +265,13 @@ TABLES: dict[Sort, SortTables] = {
                 Column("attributes", "text"),
             ),
         ),
-        rows=_span_rows,
+        columns=_turned(_span_rows),
         tokens="SELECT lower(hex(trace_id)) AS token, number FROM waiting",
     ),
 }
 
 BATCHES: dict[Sort, Any] = {  # Any: a type to decode to
-    Sort.LOGS: list[LogBatch],
+    Sort.LOGS: list[RawLogs],
     Sort.METRICS: list[MetricBatch],
     Sort.SPANS: list[SpanBatch],
 }

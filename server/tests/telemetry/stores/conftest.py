@@ -1,0 +1,46 @@
+"""Every store behind the port, each judged by the same tests: `embedded` with its rows in memory, `flushed` with them in files."""
+
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+import pytest
+from pilothouse.telemetry.model import LogBatch, MetricBatch, SpanBatch
+from pilothouse.telemetry.store import Retention, TelemetryStore
+from pilothouse.telemetry.stores.embedded.client import EmbeddedStore
+from pilothouse.telemetry.stores.embedded.settings import MIB, EmbeddedSettings
+from pilothouse.telemetry.stores.memory import MemoryStore
+
+FOR_EVER = Retention(age_s=1e9)
+
+
+class Flushed(EmbeddedStore):
+    """Whose records are in their files as soon as they are acknowledged."""
+
+    async def append_logs(self, batches: Sequence[LogBatch]) -> None:
+        await super().append_logs(batches)
+        await self.retain(0, FOR_EVER, {})
+
+    async def append_metrics(self, batches: Sequence[MetricBatch]) -> None:
+        await super().append_metrics(batches)
+        await self.retain(0, FOR_EVER, {})
+
+    async def append_spans(self, batches: Sequence[SpanBatch]) -> None:
+        await super().append_spans(batches)
+        await self.retain(0, FOR_EVER, {})
+
+
+def small(folder: Path, **changes: object) -> EmbeddedSettings:
+    return EmbeddedSettings(**{"folder": folder, "memory_bytes": 128 * MIB, "threads": 1, "free_bytes_min": 0} | changes)
+
+
+@pytest.fixture(params=["memory", "embedded", "flushed"])
+async def store(request, tmp_path: Path) -> AsyncIterator[TelemetryStore]:
+    match request.param:
+        case "memory":
+            opened: TelemetryStore = MemoryStore()
+        case "embedded":
+            opened = await EmbeddedStore.open(small(tmp_path / "telemetry"))
+        case _:
+            opened = await Flushed.open(small(tmp_path / "telemetry"))
+    yield opened
+    await opened.close()
