@@ -1,11 +1,11 @@
 """What can go wrong between a record and its store.
 
-    Unavailable
-    ├── StoreBusy          more arrives than is taken away: come back later
-    ├── StoreDown          its process ended and is being started again
-    └── QuestionTimeout    the answer took longer than it may
-    StorageUnavailable
-    └── StorageFull        (base) the disk, or what of it telemetry may use, is full
+Unavailable
+├── StoreBusy          more arrives than is taken away: come back later
+├── StoreDown          its process ended and is being started again
+└── QuestionTimeout    the answer took longer than it may
+StorageUnavailable
+└── StorageFull        (base) the disk, or what of it telemetry may use, is full
 """
 
 from pilothouse.base.errors import Unavailable

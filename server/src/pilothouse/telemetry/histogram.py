@@ -7,7 +7,7 @@ Source: ADR 0020; OpenTelemetry, Metrics Data Model, "Exponential Histogram".
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import reduce
 
 import msgspec
@@ -92,7 +92,7 @@ class Histogram(msgspec.Struct, frozen=True, array_like=True):
         return self.sum / self.count if self.count else None
 
 
-def _either(choose: "type[min] | type[max]", one: float | None, other: float | None) -> float | None:
+def _either(choose: Callable[[float, float], float], one: float | None, other: float | None) -> float | None:
     if one is None or other is None:
         return one if other is None else other
     return choose(one, other)
@@ -160,15 +160,15 @@ def of_bounds(bounds: Sequence[float], counts: Sequence[int], *, total: float) -
         elif low <= 0 or position == len(bounds):
             _add(buckets, index_of(high), count)
         else:
-            _spread(buckets, range(index_of(low) + 1, index_of(high) + 1), count)
+            last = index_of(high)
+            _spread(buckets, range(min(index_of(low) + 1, last), last + 1), count)
     return Histogram(count=sum(counts), sum=total, zeros=zeros, buckets=buckets)
 
 
 def _spread(buckets: dict[int, int], indices: range, count: int) -> None:
-    wide = len(indices) or 1
     before = 0
-    for position, index in enumerate(indices or [indices.start]):
-        until = count * (position + 1) // wide
+    for position, index in enumerate(indices):
+        until = count * (position + 1) // len(indices)
         if until > before:
             _add(buckets, index, until - before)
         before = until

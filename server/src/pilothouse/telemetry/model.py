@@ -8,7 +8,7 @@ import msgspec
 from pilothouse.telemetry.histogram import Histogram
 
 if TYPE_CHECKING:
-    AttributeValue: TypeAlias = str | int | float | bool | None | list["AttributeValue"] | dict[str, "AttributeValue"]
+    AttributeValue: TypeAlias = str | int | float | bool | list["AttributeValue"] | dict[str, "AttributeValue"] | None
     Attributes: TypeAlias = dict[str, AttributeValue]
 else:  # msgspec knows no recursive aliases, and any value does for it
     AttributeValue = Any

@@ -1,13 +1,17 @@
 """Every store behind the port, each judged by the same tests: `embedded` with its rows in memory, `flushed` with them in files."""
 
+import sys
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from conftest_stores import small
 from pilothouse.telemetry.model import LogBatch, MetricBatch, SpanBatch
 from pilothouse.telemetry.store import Retention, TelemetryStore
 from pilothouse.telemetry.stores.embedded.client import EmbeddedStore
-from pilothouse.telemetry.stores.embedded.settings import MIB, EmbeddedSettings
 from pilothouse.telemetry.stores.memory import MemoryStore
 
 FOR_EVER = Retention(age_s=1e9)
@@ -27,10 +31,6 @@ class Flushed(EmbeddedStore):
     async def append_spans(self, batches: Sequence[SpanBatch]) -> None:
         await super().append_spans(batches)
         await self.retain(0, FOR_EVER, {})
-
-
-def small(folder: Path, **changes: object) -> EmbeddedSettings:
-    return EmbeddedSettings(**{"folder": folder, "memory_bytes": 128 * MIB, "threads": 1, "free_bytes_min": 0} | changes)
 
 
 @pytest.fixture(params=["memory", "embedded", "flushed"])

@@ -63,7 +63,9 @@ async def test_a_line_comes_back_as_it_was_with_its_origin(store):
 
 
 async def test_lines_are_listed_newest_first_or_oldest_first_up_to_the_limit(store):
-    await store.append_logs([LogBatch(ORDERS, [line(at, f"m{at}") for at in (3, 1, 2)]), LogBatch(BILLS, [line(4, "m4")])])
+    await store.append_logs(
+        [LogBatch(ORDERS, [line(at, f"m{at}") for at in (3, 1, 2)]), LogBatch(BILLS, [line(4, "m4")])]
+    )
     page = await store.logs(LogQuestion(scope=ALL, limit=3))
     assert ([one.record.message for one in page.lines], page.more) == (["m4", "m3", "m2"], True)
     assert await messages(store) == ["m1", "m2", "m3", "m4"]
@@ -74,7 +76,9 @@ async def test_lines_are_listed_newest_first_or_oldest_first_up_to_the_limit(sto
 async def test_paging_neither_skips_nor_repeats_at_equal_times_while_more_arrives(store, newest_first):
     times = [5] * 7 + [6] * 4 + [4] * 3
     for origin in (ORDERS, ORDERS_DEV, BILLS):
-        await store.append_logs([LogBatch(origin, [line(at, f"{origin.runtime_id} {n}") for n, at in enumerate(times)])])
+        await store.append_logs(
+            [LogBatch(origin, [line(at, f"{origin.runtime_id} {n}") for n, at in enumerate(times)])]
+        )
     expected = (await store.logs(LogQuestion(scope=ALL, newest_first=newest_first, limit=500))).lines
     assert len(expected) == 42
     question, seen = LogQuestion(scope=ALL, newest_first=newest_first, limit=4), []
@@ -184,7 +188,9 @@ async def test_followers_get_every_arrival_once_in_order_however_late_its_time(s
 
 
 async def test_levels_are_counted_by_step_and_empty_steps_left_out(store):
-    records = [line(at * NS_A_SECOND, severity=severity) for at, severity in ((0, 9), (59, 17), (60, 9), (61, 12), (300, 9))]
+    records = [
+        line(at * NS_A_SECOND, severity=severity) for at, severity in ((0, 9), (59, 17), (60, 9), (61, 12), (300, 9))
+    ]
     await store.append_logs([LogBatch(ORDERS, records)])
     whole = Scope.within(EVERYTHING, from_ns=T0, to_ns=T0 + 600 * NS_A_SECOND)
     begin_s = T0 // NS_A_SECOND
@@ -196,7 +202,9 @@ async def test_levels_are_counted_by_step_and_empty_steps_left_out(store):
 
 
 async def test_context_is_what_the_same_runtime_said_around_a_line(store):
-    await store.append_logs([LogBatch(ORDERS, [line(at, f"m{at}") for at in range(9)]), LogBatch(BILLS, [line(4, "other")])])
+    await store.append_logs(
+        [LogBatch(ORDERS, [line(at, f"m{at}") for at in range(9)]), LogBatch(BILLS, [line(4, "other")])]
+    )
     [middle] = (await store.logs(LogQuestion(scope=ALL, filter=LogFilter(phrase="m4")))).lines
     around = await store.context(ALL, middle.position, before=2, after=3)
     said = [[one.record.message for one in part] for part in (around.before, [around.line], around.after)]
@@ -246,7 +254,9 @@ async def test_what_is_too_old_goes_and_the_rest_stays(store):
 
 
 def point(at_s: float, *values: float, **more) -> MetricPoint:
-    return MetricPoint(**{"at_ns": T0 + int(at_s * NS_A_SECOND), "name": "duration", "values": of_values(values)} | more)
+    return MetricPoint(
+        **{"at_ns": T0 + int(at_s * NS_A_SECOND), "name": "duration", "values": of_values(values)} | more
+    )
 
 
 def spread(hours: float) -> Scope:
@@ -258,7 +268,9 @@ async def test_figures_are_merged_with_failed_and_successful_apart(store):
         MetricBatch(ORDERS, [point(10, 0.1, 0.2, resource="GET /a"), point(20, 3.0, failed=True, resource="GET /a", status="500")]),
         MetricBatch(BILLS, [point(30, 0.4, resource="GET /b"), point(30, 9.0, outbound=True), point(30, 7.0, name="other")]),
     ])  # fmt: skip
-    rows = await store.metrics(MetricQuestion(scope=spread(1), name="duration", by=(Dimension.INTEGRATION, Dimension.RESOURCE)))
+    rows = await store.metrics(
+        MetricQuestion(scope=spread(1), name="duration", by=(Dimension.INTEGRATION, Dimension.RESOURCE))
+    )
     assert [row.key for row in rows] == [("bills", "GET /b"), ("orders", "GET /a")]
     [orders] = rows[1].steps.values()
     assert (orders.count, orders.failed.count, round(orders.error_rate, 3)) == (3, 1, 0.333)
@@ -277,10 +289,16 @@ async def test_a_step_without_points_is_unknown_and_not_zero(store):
     assert await store.metrics(MetricQuestion(scope=spread(1), name="unheard", step_s=60)) == []
 
 
-@pytest.mark.parametrize("by", [(), (Dimension.RESOURCE,), (Dimension.RUNTIME,), (Dimension.STATUS,), (Dimension.SERVICE, Dimension.ENVIRONMENT)])
+@pytest.mark.parametrize(
+    "by",
+    [(), (Dimension.RESOURCE,), (Dimension.RUNTIME,), (Dimension.STATUS,), (Dimension.SERVICE, Dimension.ENVIRONMENT)],
+)
 @pytest.mark.parametrize("step_s", [None, 1800, 3600])
 async def test_whole_hours_and_their_edges_add_up_whatever_is_asked(store, by, step_s):
-    points = [point(at_s, 0.1, resource=f"r{at_s % 2}", status=str(200 + at_s % 3), failed=at_s % 5 == 0) for at_s in range(60, 4 * 3600, 1_111)]
+    points = [
+        point(at_s, 0.1, resource=f"r{at_s % 2}", status=str(200 + at_s % 3), failed=at_s % 5 == 0)
+        for at_s in range(60, 4 * 3600, 1_111)
+    ]
     await store.append_metrics([MetricBatch(ORDERS, points), MetricBatch(ORDERS_DEV, points)])
     scope = Scope.within(EVERYTHING, from_ns=T0 + 1800 * NS_A_SECOND, to_ns=T0 + 3 * HOUR_NS + 600 * NS_A_SECOND)
     rows = await store.metrics(MetricQuestion(scope=scope, name="duration", by=by, step_s=step_s))
@@ -306,12 +324,23 @@ async def test_metrics_need_a_time(store):
 
 
 def span(at: int, number: int, **more) -> SpanRecord:
-    return SpanRecord(**{"at_ns": T0 + at, "duration_ns": 5, "trace_id": f"{number:032x}", "span_id": f"{at + 1:016x}", "name": f"s{at}"} | more)
+    return SpanRecord(
+        **{
+            "at_ns": T0 + at,
+            "duration_ns": 5,
+            "trace_id": f"{number:032x}",
+            "span_id": f"{at + 1:016x}",
+            "name": f"s{at}",
+        }
+        | more
+    )
 
 
 async def test_a_trace_is_its_spans_by_their_begin_within_reach(store):
     root = span(1, 7, attributes={"k": ["v"]}, service="orders")
-    await store.append_spans([SpanBatch(ORDERS, [span(3, 7, parent_id=root.span_id), root]), SpanBatch(BILLS, [span(2, 7), span(2, 8)])])
+    await store.append_spans(
+        [SpanBatch(ORDERS, [span(3, 7, parent_id=root.span_id), root]), SpanBatch(BILLS, [span(2, 7), span(2, 8)])]
+    )
     assert [one.record.name for one in await store.trace(ALL, f"{7:032x}")] == ["s1", "s2", "s3"]
     found = await store.trace(Scope.within(Reach([Place(project_id="shop")])), f"{7:032X}")
     assert (found[0].record, [one.record.name for one in found]) == (root, ["s1", "s3"])

@@ -251,7 +251,9 @@ def _matches(line: LogLine, filter_: LogFilter) -> bool:
         and (not filter_.token or filter_.token.lower() == record.trace_id or re.search(whole, message) is not None)
         and filter_.trace_id.lower() in ("", record.trace_id)
         and filter_.logger in ("", record.logger)
-        and all(key in record.attributes and _text(record.attributes[key]) == value for key, value in filter_.attributes)
+        and all(
+            key in record.attributes and _text(record.attributes[key]) == value for key, value in filter_.attributes
+        )
     )
 
 

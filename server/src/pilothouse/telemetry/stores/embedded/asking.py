@@ -2,8 +2,8 @@
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import duckdb
@@ -22,9 +22,9 @@ _INTERRUPT_AGAIN_S = 0.02
 class Conditions:
     """Conditions that must all hold, with their values apart from the text."""
 
-    def __init__(self) -> None:
-        self._texts: list[str] = []
-        self.values: list[object] = []
+    def __init__(self, texts: Sequence[str] = (), values: Sequence[object] = ()) -> None:
+        self._texts = list(texts)
+        self.values = list(values)
 
     def add(self, text: str, *values: object) -> None:
         """Add one; its `?` stand for the values."""
@@ -33,9 +33,7 @@ class Conditions:
 
     def with_also(self, other: "Conditions") -> "Conditions":
         """Return both together."""
-        both = Conditions()
-        both._texts, both.values = self._texts + other._texts, self.values + other.values
-        return both
+        return Conditions([*self._texts, *other._texts], [*self.values, *other.values])  # noqa: SLF001 - of its own class
 
     @property
     def where(self) -> str:
@@ -133,17 +131,21 @@ def admitted(labels: Sequence[Label], admission: Admission) -> list[int] | None:
 
 
 @contextmanager
-def sources(asking: Asking, scope: Scope, sort: Sort, shelves: Sequence[Shelf]) -> Iterator[list[Source]]:
+def sources(asking: Asking, scope: Scope, sort: Sort, shelves: Sequence[Shelf]) -> Generator[list[Source]]:
     """Give the tables in which records of a scope can be, each with the conditions that its time and place make."""
     found: list[Source] = []
-    used = []
+    used: list[AbstractContextManager[bool]] = []
     admission = Admission(scope)
     try:
         for position, shelf in enumerate(shelves_of(scope, shelves)):
             view = shelf.view()
             found += _waiting(asking, view, scope, sort, f"waiting{position}", admission)
             for index, part in enumerate(view.parts):
-                if part.oldest_ns is None or part.newest_ns is None or not overlaps(scope, part.oldest_ns, part.newest_ns):
+                if (
+                    part.oldest_ns is None
+                    or part.newest_ns is None
+                    or not overlaps(scope, part.oldest_ns, part.newest_ns)
+                ):
                     continue
                 use = part.in_use()
                 there = use.__enter__()
@@ -157,9 +159,7 @@ def sources(asking: Asking, scope: Scope, sort: Sort, shelves: Sequence[Shelf]) 
             use.__exit__(None, None, None)
 
 
-def _waiting(
-    asking: Asking, view: View, scope: Scope, sort: Sort, name: str, admission: Admission
-) -> Iterator[Source]:
+def _waiting(asking: Asking, view: View, scope: Scope, sort: Sort, name: str, admission: Admission) -> Iterator[Source]:
     """Give the rows in memory, of logs the newest by themselves: mostly the newest lines are asked for."""
     near = [one for one in view.waiting if overlaps(scope, one.oldest_ns, one.newest_ns)]
     labels = admitted(view.labels, admission)

@@ -311,10 +311,17 @@ class EmbeddedStore:
             await self._listen(reader)
         finally:
             self._writer.close()
-            if self._process.returncode is None and not self._closing:
-                with contextlib.suppress(ProcessLookupError):
-                    self._process.kill()
-            await self._process.wait()
+            await self._gone(self._process)
+
+    async def _gone(self, process: asyncio.subprocess.Process) -> None:
+        """Wait until the process has ended, and see to it that it does."""
+        try:
+            async with asyncio.timeout(_STOP_S if self._closing else _GRACE_S):
+                await process.wait()
+        except TimeoutError:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
 
     async def _listen(self, reader: asyncio.StreamReader) -> None:
         decoder: msgspec.msgpack.Decoder[FromProcess] = msgspec.msgpack.Decoder(FromProcess)

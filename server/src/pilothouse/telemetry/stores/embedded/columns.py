@@ -4,16 +4,19 @@ There are no nulls: nothing is an empty text, an empty blob or a number that say
 """
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import accumulate
 from typing import Any, Literal, TypeAlias
 
 import msgspec
-import nanoarrow as na
-from nanoarrow.c_array_stream import CArrayStream
+import nanoarrow
+import nanoarrow.c_array_stream as streams
 
 Type: TypeAlias = Literal["int64", "int32", "uint8", "double", "text", "blob", "int64s"]
 Batch: TypeAlias = Any  # Any: nanoarrow's arrays have no types
+
+na: Any = nanoarrow
+_streams: Any = streams
 
 _SQL: dict[Type, str] = {
     "int64": "BIGINT",
@@ -23,6 +26,14 @@ _SQL: dict[Type, str] = {
     "text": "VARCHAR",
     "blob": "BLOB",
     "int64s": "BIGINT[]",
+}
+_ARROW: dict[Type, Callable[[], Any]] = {
+    "int64": na.int64,
+    "int32": na.int32,
+    "uint8": na.uint8,
+    "double": na.float64,
+    "text": na.large_string,
+    "blob": na.large_binary,
 }
 _CODES: dict[Type, str] = {"int64": "q", "int32": "i", "uint8": "B", "double": "d"}
 
@@ -74,26 +85,14 @@ class Source:
         self._batches = list(batches)
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
-        stream = CArrayStream.from_c_arrays(self._batches, self._schema, move=False, validate=False)
+        stream = _streams.CArrayStream.from_c_arrays(self._batches, self._schema, move=False, validate=False)
         return stream.__arrow_c_stream__()
 
 
 def _arrow(type_: Type) -> Any:  # Any: as Batch
-    match type_:
-        case "int64":
-            return na.int64()
-        case "int32":
-            return na.int32()
-        case "uint8":
-            return na.uint8()
-        case "double":
-            return na.float64()
-        case "text":
-            return na.large_string()
-        case "blob":
-            return na.large_binary()
-        case "int64s":
-            return na.list_(na.int64())
+    if type_ == "int64s":
+        return na.list_(na.int64())
+    return _ARROW[type_]()
 
 
 def _column(type_: Type, values: Sequence[Any]) -> Batch:

@@ -98,22 +98,12 @@ def _key(label: Label, by: Sequence[Dimension]) -> Key:
 
 
 def _dimension(label: Label, dimension: Dimension) -> str | None:
-    origin, series = label.origin, label.series
     match dimension:
-        case Dimension.PROJECT:
-            return origin.project_id
-        case Dimension.INTEGRATION:
-            return origin.integration_id
-        case Dimension.ENVIRONMENT:
-            return origin.environment_id
-        case Dimension.RUNTIME:
-            return origin.runtime_id
-        case Dimension.SERVICE:
-            return series.service if series else None
-        case Dimension.RESOURCE:
-            return series.resource if series else None
-        case Dimension.STATUS:
-            return series.status if series else None
+        case Dimension.PROJECT | Dimension.INTEGRATION | Dimension.ENVIRONMENT | Dimension.RUNTIME:
+            value = getattr(label.origin, f"{dimension.value}_id")
+        case Dimension.SERVICE | Dimension.RESOURCE | Dimension.STATUS:
+            value = getattr(label.series, dimension.value, None)
+    return value
 
 
 def _slices(source: Source, question: MetricQuestion, from_ns: int, to_ns: int) -> Iterator[_Slice]:

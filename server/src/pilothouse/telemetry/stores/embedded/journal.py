@@ -12,6 +12,7 @@ import threading
 import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
@@ -102,7 +103,7 @@ class JournalWriter:
         """Remove the files in which everything is older than this number."""
         with self._wake:
             names = sorted(self._sizes)
-            for name, following in zip(names, names[1:], strict=False):
+            for name, following in pairwise(names):
                 if following <= number:
                     (self._folder / f"{name:020d}{_SUFFIX}").unlink(missing_ok=True)
                     del self._sizes[name]
@@ -230,9 +231,8 @@ class JournalReader:
                 if frame.first_number + frame.count > self.number:
                     self.number = frame.first_number + frame.count
                     yield frame
-            if self.number == before:
-                if not self._next_file():
-                    return
+            if self.number == before and not self._next_file():
+                return
 
     def _open(self) -> None:
         if self._path is None or not self._path.exists():

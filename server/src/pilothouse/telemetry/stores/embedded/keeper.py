@@ -122,7 +122,7 @@ class Keeper:
     def _run(self) -> None:
         try:
             self._work()
-        except BaseException:  # without its keeper the process is of no use; the journals have everything
+        except BaseException:  # noqa: BLE001 - without its keeper the process is of no use; the journals have everything
             traceback.print_exc()
             os._exit(os.EX_SOFTWARE)
 
@@ -242,7 +242,9 @@ class Keeper:
     def _make_room(self, bytes_: int) -> None:
         """Remove the oldest files until so many more octets would fit into the budget."""
         while self.bytes_on_disk() + bytes_ > self.settings.budget_bytes:
-            oldest = [(begun, shelf) for shelf in self._shelves.values() if (begun := shelf.oldest_part_ns()) is not None]
+            oldest = [
+                (begun, shelf) for shelf in self._shelves.values() if (begun := shelf.oldest_part_ns()) is not None
+            ]
             if not oldest:
                 return
             min(oldest, key=lambda pair: pair[0])[1].remove_oldest()
@@ -270,7 +272,14 @@ class Keeper:
             records = sum(one.records for one in view.parts) + shelf.waiting_rows
             environment = self._environments.get((sort, name))
             rows.append(
-                (sort.value, environment, shelf.bytes_on_disk, records, min(oldest, default=None), max(newest, default=None))
+                (
+                    sort.value,
+                    environment,
+                    shelf.bytes_on_disk,
+                    records,
+                    min(oldest, default=None),
+                    max(newest, default=None),
+                )
             )
         pages = int(Path("/proc/self/statm").read_text().split()[1]) if Path("/proc/self/statm").exists() else 0
         return self.bytes_on_disk(), pages * os.sysconf("SC_PAGE_SIZE"), self.removed_early, rows

@@ -42,7 +42,9 @@ def matching(filter_: LogFilter) -> Conditions:
     check_regex(filter_)
     conditions = Conditions()
     if filter_.levels:
-        ranges = " OR ".join(f"severity BETWEEN {level.value} AND {level.value + 3}" for level in sorted(filter_.levels))
+        ranges = " OR ".join(
+            f"severity BETWEEN {level.value} AND {level.value + 3}" for level in sorted(filter_.levels)
+        )
         conditions.add(f"({ranges})")
     if filter_.trace_id:
         conditions.add("trace_id = unhex(?)", _hex(filter_.trace_id))
@@ -64,7 +66,9 @@ def matching(filter_: LogFilter) -> Conditions:
         conditions.add("regexp_matches(message, ?)", filter_.regex)
     for key, value in filter_.attributes:
         pointer = "/" + key.replace("~", "~0").replace("/", "~1")
-        conditions.add("contains(attributes, ?) AND json_extract_string(attributes, ?) = ?", _quoted(key), pointer, value)
+        conditions.add(
+            "contains(attributes, ?) AND json_extract_string(attributes, ?) = ?", _quoted(key), pointer, value
+        )
     return conditions
 
 
@@ -117,7 +121,7 @@ def _line(row: tuple[Any, ...], labels: Sequence[Label]) -> LogLine:
         span_id=span_id.hex(),
         attributes=_decode(attributes) if attributes else {},
     )
-    return LogLine(record=record, origin=labels[label].origin, number=number)
+    return LogLine(record=record, origin=labels[int(label)].origin, number=number)
 
 
 def list_lines(asking: Asking, shelves: Sequence[Shelf], question: LogQuestion) -> LogPage:
@@ -164,7 +168,9 @@ def _first(
     whole = source.part is None or bool(question.filter.token or question.filter.trace_id)
     read = 0
     while low <= high and read < limit:
-        since, until = (low, high) if whole else (max(low, high - width), high) if newest_first else (low, min(high, low + width))
+        since, until = (
+            (low, high) if whole else (max(low, high - width), high) if newest_first else (low, min(high, low + width))
+        )
         window = Conditions()
         window.add("at_ns BETWEEN ? AND ?", since, until)
         both = everything.with_also(window)
@@ -182,9 +188,7 @@ def _first(
 def _behind(after: Position, *, newest_first: bool) -> Conditions:
     conditions = Conditions()
     compare = "<" if newest_first else ">"
-    conditions.add(
-        f"(at_ns {compare} ? OR (at_ns = ? AND number {compare} ?))", after.at_ns, after.at_ns, after.number
-    )
+    conditions.add(f"(at_ns {compare} ? OR (at_ns = ? AND number {compare} ?))", after.at_ns, after.at_ns, after.number)
     return conditions
 
 
@@ -220,9 +224,7 @@ def count_levels(
     """Answer `TelemetryStore.levels`."""
     step_ns = max(1, step_s) * NS_A_SECOND
     bounds_ns(scope, step_ns)
-    sql = (
-        f"SELECT at_ns // {step_ns} AS step, severity, count(*) FROM {{table}}{{where}} GROUP BY step, severity"  # noqa: S608 - numbers of ours
-    )
+    sql = f"SELECT at_ns // {step_ns} AS step, severity, count(*) FROM {{table}}{{where}} GROUP BY step, severity"
     counts: dict[tuple[int, Level], int] = defaultdict(int)
     for rows in _over(asking, shelves, scope, filter_, sql, lambda rows: rows):
         for step, severity, count in rows:

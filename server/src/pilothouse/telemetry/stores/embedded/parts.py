@@ -2,7 +2,7 @@
 
 import contextlib
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from itertools import count
 from pathlib import Path
 
@@ -10,8 +10,8 @@ import duckdb
 import msgspec
 
 from pilothouse.telemetry.stores.embedded.columns import Column, Table
-from pilothouse.telemetry.stores.embedded.sorts import BLOCK_BITS, TABLES, Label, Row
 from pilothouse.telemetry.stores.embedded.frames import Sort
+from pilothouse.telemetry.stores.embedded.sorts import BLOCK_BITS, TABLES, Label, Row
 
 _names = count()
 _LABELS = Table("labels", (Column("id", "int32"), Column("label", "blob")))
@@ -50,7 +50,9 @@ class Part:
         self._attach(cursor)
         if writable:
             cursor.begin()
-            cursor.execute(f"CREATE TABLE IF NOT EXISTS {self.schema}.meta (applied BIGINT, created_ns BIGINT, engine VARCHAR)")
+            cursor.execute(
+                f"CREATE TABLE IF NOT EXISTS {self.schema}.meta (applied BIGINT, created_ns BIGINT, engine VARCHAR)"
+            )
             for table in (tables.table, _LABELS, *([tables.rolled] if tables.rolled else [])):
                 cursor.execute(table.ddl(self.schema))
             if tables.tokens:
@@ -59,7 +61,11 @@ class Part:
                 engine = duckdb.__version__
                 cursor.execute(f"INSERT INTO {self.schema}.meta VALUES (0, ?, ?)", [self.created_ns, engine])
             cursor.commit()
-        self.applied, self.created_ns, engine = cursor.execute(_META.format(schema=self.schema)).fetchone() or (0, 0, "")
+        self.applied, self.created_ns, engine = cursor.execute(_META.format(schema=self.schema)).fetchone() or (
+            0,
+            0,
+            "",
+        )
         self.same_engine = engine == duckdb.__version__
         self._look(cursor)
         cursor.close()
@@ -82,7 +88,7 @@ class Part:
         self.labels = [msgspec.msgpack.decode(packed, type=Label) for (packed,) in found]
 
     @contextlib.contextmanager
-    def in_use(self) -> Iterator[bool]:
+    def in_use(self) -> Generator[bool]:
         """Keep the file attached; False when it has been removed."""
         with self._lock:
             if not self._gone and not self._attached:

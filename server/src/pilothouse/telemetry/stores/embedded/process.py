@@ -157,11 +157,13 @@ class Process:
             asking.close()
         self._send(reply)
 
-    def _answer(self, asking: Asking, ask: Ask) -> object:
+    def _answer(self, asking: Asking, ask: Ask) -> object:  # noqa: C901, PLR0911 - one line a question
         question = ask.question
         regex = question.filter.regex if isinstance(question, Lines | Arrived | Count | Levels) else ""
         if regex:
-            asking.run("SELECT regexp_matches('', ?)", [regex])  # so that a wrong one is refused where there is nothing yet
+            asking.run(
+                "SELECT regexp_matches('', ?)", [regex]
+            )  # so that a wrong one is refused where there is nothing yet
         logs, keeper = self._keeper.shelves(Sort.LOGS), self._keeper
         match question:
             case Lines():

@@ -108,7 +108,7 @@ class Shelf:
         if self.first_waiting is None:
             self.first_waiting, self._since_s = first, time.monotonic()
         for kept, added in zip(self._columns, columns, strict=True):
-            kept += added
+            kept.extend(added)
         self._next_number = first + count
         self.waiting_rows += count
         self.waiting_bytes += bytes_ + count * _ROW_BYTES

@@ -29,7 +29,7 @@ HOUR_NS = 3600 * NS_A_SECOND
 
 BLOCK_BITS = 11
 """The token index says in which block of 2,048 numbers a token is."""
-TOKEN = "[A-Za-z0-9_-]{6,}"
+TOKEN = "[A-Za-z0-9_-]{6,}"  # noqa: S105 - a word of a text
 """What the index holds of a message."""
 
 

@@ -22,9 +22,7 @@ from pilothouse.telemetry.stores.embedded.lines import indexed
 from pilothouse.telemetry.stores.embedded.shelf import Shelf
 from pilothouse.telemetry.stores.embedded.sorts import SPAN_KINDS, Label
 
-_COLUMNS = (
-    "number, at_ns, label, duration_ns, trace_id, span_id, parent_id, name, kind, service, failed, attributes"
-)
+_COLUMNS = "number, at_ns, label, duration_ns, trace_id, span_id, parent_id, name, kind, service, failed, attributes"
 _TRACE_DIGITS = 32
 SPANS_MAX = 20_000
 """Spans of one trace that are given."""
@@ -42,12 +40,12 @@ def _span(row: tuple[Any, ...], labels: Sequence[Label]) -> Span:
         span_id=span_id.hex(),
         parent_id=parent_id.hex(),
         name=name,
-        kind=SPAN_KINDS[kind],
+        kind=SPAN_KINDS[int(kind)],
         service=service,
         failed=bool(failed),
         attributes=_decode(attributes) if attributes else {},
     )
-    return Span(record=record, origin=labels[label].origin, number=number)
+    return Span(record=record, origin=labels[int(label)].origin, number=number)
 
 
 def _matching(filter_: TraceFilter) -> Conditions:
