@@ -5,18 +5,19 @@ There are no nulls: nothing is an empty text, an empty blob or a number that say
 
 from array import array
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from itertools import accumulate
 from typing import Any, Literal, TypeAlias
 
 import msgspec
 import nanoarrow
-import nanoarrow.c_array_stream as streams
 
 Type: TypeAlias = Literal["int64", "int32", "uint8", "double", "text", "blob", "int64s"]
 Batch: TypeAlias = Any  # Any: nanoarrow's arrays have no types
 
 na: Any = nanoarrow
-_streams: Any = streams
+# The package has a function of the module's name, which hides it from an ordinary import.
+_streams: Any = import_module("nanoarrow.c_array_stream")
 
 _SQL: dict[Type, str] = {
     "int64": "BIGINT",

@@ -1,6 +1,8 @@
 """What the store's process holds: a shelf for each sort and environment, filled from the journals by one thread."""
 
 import os
+import shutil
+import sys
 import threading
 import time
 import traceback
@@ -23,15 +25,22 @@ _FLUSH_ROOM_BYTES = 2 * MIB
 """What a flush may take beyond the octets of its rows: DuckDB's blocks."""
 _RETRY_S = 1.0
 _FLUSHED = "flushed"
+_SPILL = "spill"
 
 
 def open_database(settings: EmbeddedSettings) -> duckdb.DuckDBPyConnection:
-    """Start DuckDB with its limits: no spilling to disk, no network, no extensions."""
+    """Start DuckDB with its limits: no network, no extensions, little spilled to disk.
+
+    Without any spilling, the checkpoint of a large part fails for want of memory and DuckDB gives the part up (ADR 0020).
+    """
+    spill = settings.folder / _SPILL
+    shutil.rmtree(spill, ignore_errors=True)
     database = duckdb.connect(
         config={
             "memory_limit": f"{settings.memory_bytes // MIB}MiB",
             "threads": settings.threads,
-            "temp_directory": "",
+            "temp_directory": str(spill),
+            "max_temp_directory_size": f"{settings.spill_bytes_max // MIB}MiB",
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
             "late_materialization_max_rows": 10_000,
@@ -88,13 +97,14 @@ class Keeper:
             self._durable[sort] = max(self._durable[sort], number)
             self._wake.notify_all()
 
-    def wait_for(self, durable: dict[Sort, int], until_s: float) -> None:
-        """Wait, until a monotonic time at the latest, for the records before these numbers to be seen."""
+    def wait_for(self, durable: dict[Sort, int], until_s: float) -> bool:
+        """Wait, until a monotonic time at the latest, for the records before these numbers to be seen; False if not."""
         with self._wake:
             while any(self._seen[sort] < number for sort, number in durable.items()):
                 left = until_s - time.monotonic()
                 if left <= 0 or not self._wake.wait(left):
-                    return
+                    return False
+        return True
 
     def seen(self, sort: Sort) -> int:
         """Return the number before which all records of a sort can be looked at."""
@@ -214,9 +224,12 @@ class Keeper:
         self._make_room(shelf.waiting_bytes + _FLUSH_ROOM_BYTES)
         try:
             shelf.flush(time.time_ns())
-        except duckdb.FatalException:
-            os._exit(os.EX_SOFTWARE)  # DuckDB gave this database up; the journal has everything
-        except duckdb.Error:
+        except duckdb.Error as error:
+            print(f"telemetry: a flush failed: {error}", file=sys.stderr, flush=True)  # noqa: T201 - the process's log
+            if isinstance(error, duckdb.FatalException) or "invalidated" in str(error):
+                os._exit(
+                    os.EX_SOFTWARE
+                )  # DuckDB gave this part up until it is opened again; the journal has everything
             self._retry_at_s = time.monotonic() + _RETRY_S
             self._make_room(self.settings.part_bytes // 8)
             return False
@@ -237,7 +250,8 @@ class Keeper:
     def bytes_on_disk(self) -> int:
         """Return the octets of all files and journals."""
         files = sum(shelf.bytes_on_disk for shelf in list(self._shelves.values()))
-        return files + sum(self._journal_bytes(sort) for sort in Sort)
+        spilled = sum(_size(path) for path in (self.settings.folder / _SPILL).glob("*"))
+        return files + spilled + sum(self._journal_bytes(sort) for sort in Sort)
 
     def _make_room(self, bytes_: int) -> None:
         """Remove the oldest files until so many more octets would fit into the budget."""

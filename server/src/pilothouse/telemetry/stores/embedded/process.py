@@ -50,8 +50,8 @@ from pilothouse.telemetry.stores.embedded.frames import (
 from pilothouse.telemetry.stores.embedded.keeper import Keeper
 from pilothouse.telemetry.stores.embedded.settings import EmbeddedSettings, read_settings
 
-_CATCH_UP_S = 1.0
-"""How long a question waits for what was acknowledged just before it; then it answers from what there is."""
+_CATCH_UP_SHARE = 0.8
+"""Of a question's time, how much it waits for what was acknowledged before it. An answer without it would be a wrong one."""
 _WAITING_MAX = 256
 """Questions that wait for a thread. Beyond it they are answered with `BUSY`."""
 
@@ -138,8 +138,8 @@ class Process:
             asking = Asking(self._keeper.database, max(left_s, 0.0))
             self._asked[ask.id] = asking
         try:
-            now_s = time.monotonic()
-            self._keeper.wait_for(ask.durable, now_s + min(_CATCH_UP_S, max(left_s, 0.0) / 2))
+            if not self._keeper.wait_for(ask.durable, time.monotonic() + max(left_s, 0.0) * _CATCH_UP_SHARE):
+                raise QuestionTimeout(timeout_s=ask.timeout_s)  # noqa: TRY301 - answered below like any other
             reply: FromProcess = _answer(ask.id, self._answer(asking, ask))
         except QuestionTimeout:
             reply = Failure(id=ask.id, fault=Fault.TIMEOUT, message="")

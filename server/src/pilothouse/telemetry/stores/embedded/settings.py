@@ -17,6 +17,8 @@ class EmbeddedSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Disk that it may use, its journal included. The oldest files go before it would be exceeded."""
     memory_bytes: int = 384 * MIB
     """What DuckDB may use. The process itself takes about 150 MiB more, the rows that wait another 100 MiB."""
+    spill_bytes_max: int = 256 * MIB
+    """What DuckDB may put on disk when that is too little; counted to the budget while it lies there."""
     threads: int = 2
     """Cores that one question may use."""
     questions_at_once: int = 4
@@ -27,7 +29,7 @@ class EmbeddedSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Logs and spans are held in memory for at most so long."""
     flush_metrics_s: float = 900.0
     """Metrics are held so long: each flush merges the points of a minute and of an hour."""
-    part_bytes: int = 512 * MIB
+    part_bytes: int = 256 * MIB
     """A file that has grown so large is followed by another one, although its day is not over."""
     part_s: float = 86_400.0
     """A file is followed by another one after so long."""
