@@ -154,7 +154,7 @@ async def _metrics(store: EmbeddedStore, runtimes: int) -> list[Line]:
         name="http.server.request.duration",
         step_s=300,
     )
-    await store.metrics(table, timeout_s=60)
+    await store.metrics(table, timeout_s=600)
     spent = _cpu_s() + _cpu_s(store.process_id) - before
     best, median, answer = await _best_ms(lambda: store.metrics(table))
     series = answer if isinstance(answer, list) else []
@@ -173,8 +173,7 @@ async def measure(lines: int, runtimes: int, threads: int, keep: Path | None) ->
     store = await EmbeddedStore.open(EmbeddedSettings(folder=folder, threads=threads))
     try:
         rows, token, trace = await _take_in(store, lines)
-        hot = await _questions(store, token, trace)
-        rows += hot
+        rows += await _questions(store, token, trace)
         rows += await _metrics(store, runtimes)
         usage = await store.usage()
         logs = sum(one.bytes_on_disk for one in usage.parts if one.sort == "logs")
