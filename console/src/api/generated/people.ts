@@ -10,6 +10,8 @@ import type { DocumentTypeDecoration } from '@graphql-typed-document-node/core';
  */
 export type Permission =
   | 'SIGNED_IN'
+  /** Rules, channels and silences. */
+  | 'ALERT_MGT_MANAGE'
   | 'AUDIT_MGT_VIEW'
   | 'ENVIRONMENT_MGT_MANAGE'
   | 'ENVIRONMENT_MGT_MANAGE_NONPROD'

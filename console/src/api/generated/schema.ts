@@ -18,6 +18,8 @@ export type Scalars = {
  */
 export type Permission =
   | 'SIGNED_IN'
+  /** Rules, channels and silences. */
+  | 'ALERT_MGT_MANAGE'
   | 'AUDIT_MGT_VIEW'
   | 'ENVIRONMENT_MGT_MANAGE'
   | 'ENVIRONMENT_MGT_MANAGE_NONPROD'
@@ -113,6 +115,30 @@ export type Query = {
   auditRecords: AuditRecordConnection;
   /** Goes through the chain of digests from its beginning and tells the first record that does not fit. */
   auditCheck: AuditCheck;
+  /** Log lines of a time, newest first unless asked otherwise; nothing is skipped or repeated at equal times. 500 at most. */
+  logs: LogConnection;
+  /** How many lines of each level were said in each step; without `stepS` about 60 steps. */
+  logLevels: LogHistogram;
+  /** What the same runtime said around a line: 20 lines before and after it unless asked otherwise, 500 at most. */
+  logContext: Maybe<LogContext>;
+  /** What a metric did: `http.server.request.duration` unless named. `by` has at most three dimensions. */
+  metrics: MetricAnswer;
+  /** Names of the metrics that arrived in a time, at most 500. */
+  metricNames: Array<Scalars['String']['output']>;
+  /** Traces, those with the newest matching span first. */
+  traces: TraceConnection;
+  trace: Maybe<Trace>;
+  /** Who called whom, from the spans of a time. */
+  serviceMap: ServiceMap;
+  telemetry: Telemetry;
+  /** Tokens of collectors, newest first. */
+  ingestTokens: IngestTokenConnection;
+  alertRules: AlertRuleConnection;
+  alertRule: Maybe<AlertRule>;
+  /** Alerts, newest first; those that end stay in the history. */
+  alerts: AlertConnection;
+  alertChannels: AlertChannelConnection;
+  alertSilences: AlertSilenceConnection;
 };
 
 
@@ -324,6 +350,98 @@ export type QueryAuditRecordsArgs = {
   after?: InputMaybe<Scalars['String']['input']>;
 };
 
+
+export type QueryLogsArgs = {
+  filter?: InputMaybe<LogFilter>;
+  newestFirst?: InputMaybe<Scalars['Boolean']['input']>;
+  first?: InputMaybe<Scalars['Int']['input']>;
+  after?: InputMaybe<Scalars['String']['input']>;
+};
+
+
+export type QueryLogLevelsArgs = {
+  filter?: InputMaybe<LogFilter>;
+  stepS?: InputMaybe<Scalars['Int']['input']>;
+};
+
+
+export type QueryLogContextArgs = {
+  id: Scalars['ID']['input'];
+  before?: InputMaybe<Scalars['Int']['input']>;
+  after?: InputMaybe<Scalars['Int']['input']>;
+};
+
+
+export type QueryMetricsArgs = {
+  filter?: InputMaybe<MetricFilter>;
+  name?: InputMaybe<Scalars['String']['input']>;
+  by?: InputMaybe<Array<MetricDimension>>;
+  stepS?: InputMaybe<Scalars['Int']['input']>;
+  percentiles?: InputMaybe<Array<Scalars['Float']['input']>>;
+};
+
+
+export type QueryMetricNamesArgs = {
+  scope?: InputMaybe<TelemetryScope>;
+};
+
+
+export type QueryTracesArgs = {
+  filter?: InputMaybe<TraceFilter>;
+  first?: InputMaybe<Scalars['Int']['input']>;
+  after?: InputMaybe<Scalars['String']['input']>;
+};
+
+
+export type QueryTraceArgs = {
+  id: Scalars['ID']['input'];
+};
+
+
+export type QueryServiceMapArgs = {
+  scope?: InputMaybe<TelemetryScope>;
+};
+
+
+export type QueryIngestTokensArgs = {
+  environment?: InputMaybe<Scalars['String']['input']>;
+  includeEnded?: InputMaybe<Scalars['Boolean']['input']>;
+  first?: InputMaybe<Scalars['Int']['input']>;
+  after?: InputMaybe<Scalars['String']['input']>;
+};
+
+
+export type QueryAlertRulesArgs = {
+  search?: InputMaybe<Scalars['String']['input']>;
+  first?: InputMaybe<Scalars['Int']['input']>;
+  after?: InputMaybe<Scalars['String']['input']>;
+};
+
+
+export type QueryAlertRuleArgs = {
+  id: Scalars['ID']['input'];
+};
+
+
+export type QueryAlertsArgs = {
+  filter?: InputMaybe<AlertFilter>;
+  first?: InputMaybe<Scalars['Int']['input']>;
+  after?: InputMaybe<Scalars['String']['input']>;
+};
+
+
+export type QueryAlertChannelsArgs = {
+  first?: InputMaybe<Scalars['Int']['input']>;
+  after?: InputMaybe<Scalars['String']['input']>;
+};
+
+
+export type QueryAlertSilencesArgs = {
+  includeEnded?: InputMaybe<Scalars['Boolean']['input']>;
+  first?: InputMaybe<Scalars['Int']['input']>;
+  after?: InputMaybe<Scalars['String']['input']>;
+};
+
 export type Mutation = {
   /** Also makes the group `<display name> Admins` with the role Project Admin, and puts the creator into it. */
   createProject: Project;
@@ -427,6 +545,19 @@ export type Mutation = {
    * `revokeSecret` revokes it when no other runtime uses it.
    */
   deleteRuntime: DeletedRuntime;
+  createIngestToken: CreatedIngestToken;
+  revokeIngestToken: IngestToken;
+  /** Makes a rule, or changes the one whose `id` is given. */
+  saveAlertRule: AlertRule;
+  /** Its firing alerts are resolved, without a word to the channels. */
+  deleteAlertRule: AlertRule;
+  saveAlertChannel: AlertChannelMade;
+  /** Refused while rules send to it. */
+  deleteAlertChannel: AlertChannel;
+  /** Sends a message that says it is a test, waits for the outcome, and tells it. */
+  testAlertChannel: AlertNotification;
+  silenceAlerts: AlertSilence;
+  endAlertSilence: AlertSilence;
 };
 
 
@@ -688,6 +819,51 @@ export type MutationDeleteRuntimeArgs = {
   revokeSecret?: InputMaybe<Scalars['Boolean']['input']>;
 };
 
+
+export type MutationCreateIngestTokenArgs = {
+  input: CreateIngestTokenInput;
+};
+
+
+export type MutationRevokeIngestTokenArgs = {
+  id: Scalars['ID']['input'];
+};
+
+
+export type MutationSaveAlertRuleArgs = {
+  input: AlertRuleInput;
+};
+
+
+export type MutationDeleteAlertRuleArgs = {
+  id: Scalars['ID']['input'];
+};
+
+
+export type MutationSaveAlertChannelArgs = {
+  input: AlertChannelInput;
+};
+
+
+export type MutationDeleteAlertChannelArgs = {
+  id: Scalars['ID']['input'];
+};
+
+
+export type MutationTestAlertChannelArgs = {
+  id: Scalars['ID']['input'];
+};
+
+
+export type MutationSilenceAlertsArgs = {
+  input: AlertSilenceInput;
+};
+
+
+export type MutationEndAlertSilenceArgs = {
+  id: Scalars['ID']['input'];
+};
+
 export type Subscription = {
   /**
    * Everything that changes on the Runtimes pages: runtimes that register, change state or report anew.
@@ -697,6 +873,11 @@ export type Subscription = {
   runtimeChanged: RuntimeChange;
   /** Every event of `events` as it happens; `after` is the `sequence` of the last one that the client saw. */
   eventHappened: EventChange;
+  /**
+   * Lines as they arrive, whatever their own time; `after` is the `arrival` of the last part that the client saw. At most 500 lines a
+   * second are sent, what is beyond is counted in `skipped`.
+   */
+  logTailed: LogTail;
 };
 
 
@@ -709,6 +890,12 @@ export type SubscriptionRuntimeChangedArgs = {
 export type SubscriptionEventHappenedArgs = {
   filter?: InputMaybe<EventFilter>;
   after?: InputMaybe<Scalars['Int']['input']>;
+};
+
+
+export type SubscriptionLogTailedArgs = {
+  filter?: InputMaybe<LogFilter>;
+  after?: InputMaybe<Scalars['ID']['input']>;
 };
 
 export type Viewer = {
@@ -2178,4 +2365,603 @@ export type ArtifactVariant = {
   /** The fields that differ from the most frequent form, as JSON; `{}` for that one. */
   differences: Scalars['String']['output'];
   runtimes: Array<RuntimeRef>;
+};
+
+/**
+ * Whose telemetry of which time is asked for. Empty lists and nulls ask for everything that the caller may see; handles and ids that
+ * they may not see match nothing.
+ */
+export type TelemetryScope = {
+  /** A project's handle. */
+  project?: InputMaybe<Scalars['String']['input']>;
+  /** Handles of integrations in `project`; without `project` they are not understood. */
+  integrations?: InputMaybe<Array<Scalars['String']['input']>>;
+  /** Handles of environments. */
+  environments?: InputMaybe<Array<Scalars['String']['input']>>;
+  /** `id`s of runtimes (those that are gone are found by `runtimeIds`). */
+  runtimes?: InputMaybe<Array<Scalars['ID']['input']>>;
+  /** What runtimes call themselves (`icp.runtimeId`), those that were retired or removed too. */
+  runtimeIds?: InputMaybe<Array<Scalars['String']['input']>>;
+  /** True asks for records that no runtime of ours can be found for, false for all others. They are seen by who sees everything. */
+  unclaimed?: InputMaybe<Scalars['Boolean']['input']>;
+  /** An hour ago unless given. */
+  from?: InputMaybe<Scalars['DateTime']['input']>;
+  /** Not included; now unless given. */
+  to?: InputMaybe<Scalars['DateTime']['input']>;
+};
+
+/** OTLP's names of severities. */
+export type Severity =
+  | 'TRACE'
+  | 'DEBUG'
+  | 'INFO'
+  | 'WARN'
+  | 'ERROR'
+  | 'FATAL';
+
+export type LogFilter = {
+  scope?: InputMaybe<TelemetryScope>;
+  levels?: InputMaybe<Array<Severity>>;
+  /** Anywhere in the message. */
+  phrase?: InputMaybe<Scalars['String']['input']>;
+  /** Of `phrase`; true unless said otherwise. */
+  ignoreCase?: InputMaybe<Scalars['Boolean']['input']>;
+  /** A whole word, identifier or number in the message, or the line's trace id: found by an index, however much there is. */
+  token?: InputMaybe<Scalars['String']['input']>;
+  /** RE2 over the message: linear in time whatever it says. At most 1,000 characters. */
+  regex?: InputMaybe<Scalars['String']['input']>;
+  traceId?: InputMaybe<Scalars['String']['input']>;
+  logger?: InputMaybe<Scalars['String']['input']>;
+  /** Each must be there with just this value, compared as text. */
+  attributes?: InputMaybe<Array<AttributeFilter>>;
+};
+
+export type AttributeFilter = {
+  key: Scalars['String']['input'];
+  value: Scalars['String']['input'];
+};
+
+export type Attribute = {
+  key: Scalars['String']['output'];
+  /** Text as it is, everything else as JSON. */
+  value: Scalars['String']['output'];
+};
+
+/** Where a record came from, as it was stamped when it arrived; what was deleted since has no ref. */
+export type TelemetryOrigin = {
+  /** True when nobody in the tree owns it. */
+  unclaimed: Scalars['Boolean']['output'];
+  project: Maybe<ProjectRef>;
+  integration: Maybe<IntegrationRef>;
+  environment: Maybe<EnvironmentRef>;
+  /** What the runtime called itself. */
+  runtimeId: Maybe<Scalars['String']['output']>;
+  /** Null when it was retired or removed, or was never known. */
+  runtime: Maybe<RuntimeRef>;
+};
+
+export type LogLine = {
+  /** Stays the same as long as the line is kept; `logContext` and links take it. */
+  id: Scalars['ID']['output'];
+  at: Scalars['DateTime']['output'];
+  level: Severity;
+  message: Scalars['String']['output'];
+  logger: Maybe<Scalars['String']['output']>;
+  traceId: Maybe<Scalars['String']['output']>;
+  spanId: Maybe<Scalars['String']['output']>;
+  attributes: Array<Attribute>;
+  origin: TelemetryOrigin;
+};
+
+export type LogConnection = {
+  nodes: Array<LogLine>;
+  pageInfo: PageInfo;
+  /** Counted only where it is asked for. */
+  totalCount: Scalars['Int']['output'];
+  /** Where `logTailed` should continue: pass it as `after`. */
+  arrival: Scalars['ID']['output'];
+};
+
+export type LogContext = {
+  /** What the same runtime said before, in the order of time. */
+  before: Array<LogLine>;
+  line: LogLine;
+  after: Array<LogLine>;
+};
+
+export type LogLevelCount = {
+  level: Severity;
+  count: Scalars['Int']['output'];
+};
+
+export type LogStep = {
+  at: Scalars['DateTime']['output'];
+  levels: Array<LogLevelCount>;
+};
+
+export type LogHistogram = {
+  /** Length of a step. Units: s. */
+  stepS: Scalars['Int']['output'];
+  from: Scalars['DateTime']['output'];
+  to: Scalars['DateTime']['output'];
+  /** Every step of the time, those without a line too. */
+  steps: Array<LogStep>;
+};
+
+export type LogTail = {
+  /** Pass the last one as `after` when the stream broke. */
+  arrival: Scalars['ID']['output'];
+  lines: Array<LogLine>;
+  /** Lines that matched and were left out, because more come than can be followed. */
+  skipped: Scalars['Int']['output'];
+};
+
+/** What metrics can be told apart by. */
+export type MetricDimension =
+  | 'PROJECT'
+  | 'INTEGRATION'
+  | 'ENVIRONMENT'
+  | 'RUNTIME'
+  | 'SERVICE'
+  | 'RESOURCE'
+  | 'STATUS';
+
+export type MetricFilter = {
+  scope?: InputMaybe<TelemetryScope>;
+  services?: InputMaybe<Array<Scalars['String']['input']>>;
+  resources?: InputMaybe<Array<Scalars['String']['input']>>;
+  /** True: calls that the integration makes; false, the default: those that it answers. */
+  outbound?: InputMaybe<Scalars['Boolean']['input']>;
+};
+
+/** Values of one kind over one step. All latencies come from merged histograms, never from averaged percentiles. Units: s. */
+export type MetricFigures = {
+  /** Requests, additions of a counter, or measurements of a gauge. */
+  count: Scalars['Float']['output'];
+  /** By the length of the step. Units: 1/s. */
+  rate: Scalars['Float']['output'];
+  /** Null where there is nothing to tell. */
+  mean: Maybe<Scalars['Float']['output']>;
+  min: Maybe<Scalars['Float']['output']>;
+  max: Maybe<Scalars['Float']['output']>;
+  /** Of all values; e.g. 0.95. An error of at most 2.2 %. */
+  percentiles: Array<Percentile>;
+};
+
+export type Percentile = {
+  /** 0 to 1. */
+  of: Scalars['Float']['output'];
+  value: Maybe<Scalars['Float']['output']>;
+};
+
+export type MetricStep = {
+  at: Scalars['DateTime']['output'];
+  /** Null: unknown, which is not zero. Nothing arrived for this step. */
+  all: Maybe<MetricFigures>;
+  succeeded: Maybe<MetricFigures>;
+  failed: Maybe<MetricFigures>;
+  /** Failed of all, 0 to 1; null: unknown. */
+  errorRate: Maybe<Scalars['Float']['output']>;
+};
+
+export type MetricSeries = {
+  /** In the order of `by`; null where a record said nothing. */
+  key: Array<Maybe<Scalars['String']['output']>>;
+  /** The key's places by name, where they are still there. */
+  project: Maybe<ProjectRef>;
+  integration: Maybe<IntegrationRef>;
+  environment: Maybe<EnvironmentRef>;
+  runtime: Maybe<RuntimeRef>;
+  /** The whole time as one step. */
+  total: MetricStep;
+  /** Every step of the time, unknown ones too; empty unless `stepS` was given. */
+  steps: Array<MetricStep>;
+};
+
+export type MetricAnswer = {
+  name: Scalars['String']['output'];
+  /** Null: one step of the whole time. */
+  stepS: Maybe<Scalars['Int']['output']>;
+  from: Scalars['DateTime']['output'];
+  to: Scalars['DateTime']['output'];
+  /** The busiest first; at most 200. */
+  series: Array<MetricSeries>;
+  /** Series that are not shown because there are more. */
+  left: Scalars['Int']['output'];
+};
+
+export type SpanKind =
+  | 'INTERNAL'
+  | 'SERVER'
+  | 'CLIENT'
+  | 'PRODUCER'
+  | 'CONSUMER';
+
+export type TraceFilter = {
+  scope?: InputMaybe<TelemetryScope>;
+  services?: InputMaybe<Array<Scalars['String']['input']>>;
+  /** Anywhere in the name of a span. */
+  name?: InputMaybe<Scalars['String']['input']>;
+  failed?: InputMaybe<Scalars['Boolean']['input']>;
+  /** Units: ms. */
+  durationMs?: InputMaybe<Scalars['Float']['input']>;
+};
+
+export type Span = {
+  id: Scalars['ID']['output'];
+  parentId: Maybe<Scalars['ID']['output']>;
+  name: Scalars['String']['output'];
+  kind: SpanKind;
+  service: Maybe<Scalars['String']['output']>;
+  at: Scalars['DateTime']['output'];
+  /** Since the first span of the trace. Units: ms. */
+  offsetMs: Scalars['Float']['output'];
+  durationMs: Scalars['Float']['output'];
+  failed: Scalars['Boolean']['output'];
+  attributes: Array<Attribute>;
+  origin: TelemetryOrigin;
+};
+
+export type TraceFound = {
+  traceId: Scalars['ID']['output'];
+  /** The newest of its spans that match. */
+  span: Span;
+};
+
+export type TraceConnection = {
+  nodes: Array<TraceFound>;
+  pageInfo: PageInfo;
+};
+
+export type Trace = {
+  id: Scalars['ID']['output'];
+  at: Scalars['DateTime']['output'];
+  durationMs: Scalars['Float']['output'];
+  failed: Scalars['Boolean']['output'];
+  /** In the order of a waterfall: a span behind its parent, children by their begin. At most 5,000. */
+  spans: Array<Span>;
+  /** Spans of the trace that are not shown because there are more. */
+  left: Scalars['Int']['output'];
+  /** Spans that the caller may not see are missing; so are those that were never sent. Then some parents are not there. */
+  complete: Scalars['Boolean']['output'];
+};
+
+/** A service of the map: what answered or made calls in the time. */
+export type ServiceNode = {
+  /** Unique within the map. */
+  id: Scalars['ID']['output'];
+  name: Scalars['String']['output'];
+  /** Null for what is only called, such as a database. */
+  integration: Maybe<IntegrationRef>;
+  project: Maybe<ProjectRef>;
+  requests: Scalars['Int']['output'];
+  failed: Scalars['Int']['output'];
+};
+
+export type ServiceEdge = {
+  from: Scalars['ID']['output'];
+  to: Scalars['ID']['output'];
+  calls: Scalars['Int']['output'];
+  failed: Scalars['Int']['output'];
+  /** Units: ms. */
+  p95Ms: Maybe<Scalars['Float']['output']>;
+};
+
+export type ServiceMap = {
+  nodes: Array<ServiceNode>;
+  edges: Array<ServiceEdge>;
+  /** Spans that it was made of, and whether there were more than were read. */
+  spansRead: Scalars['Int']['output'];
+  complete: Scalars['Boolean']['output'];
+};
+
+/** What one environment's records of one sort take. */
+export type TelemetryPart = {
+  /** `logs`, `metrics` or `spans`. */
+  sort: Scalars['String']['output'];
+  /** Null: unclaimed. */
+  environment: Maybe<EnvironmentRef>;
+  bytesOnDisk: Scalars['Float']['output'];
+  records: Scalars['Float']['output'];
+  oldest: Maybe<Scalars['DateTime']['output']>;
+  newest: Maybe<Scalars['DateTime']['output']>;
+};
+
+export type TelemetryDrops = {
+  origin: TelemetryOrigin;
+  /** Records that arrived and could not be kept since the control plane started, and why. */
+  refused: Scalars['Float']['output'];
+  /** Records that the runtime says it dropped before it sent them. */
+  droppedBySender: Scalars['Float']['output'];
+  lastReason: Maybe<Scalars['String']['output']>;
+  lastAt: Maybe<Scalars['DateTime']['output']>;
+};
+
+/** How the telemetry store does. */
+export type Telemetry = {
+  /** `embedded`, `opensearch` or `memory`. */
+  store: Scalars['String']['output'];
+  /** Null when all is well; else what does not work and what to do. */
+  degraded: Maybe<Scalars['String']['output']>;
+  bytesOnDisk: Maybe<Scalars['Float']['output']>;
+  budgetBytes: Maybe<Scalars['Float']['output']>;
+  /** Records acknowledged since the start. */
+  accepted: Scalars['Float']['output'];
+  refused: Scalars['Float']['output'];
+  parts: Array<TelemetryPart>;
+  /** The runtimes that lost most; at most 100. */
+  drops: Array<TelemetryDrops>;
+};
+
+/** With it a collector, which is no runtime, sends OTLP to the runtimes' port. */
+export type IngestToken = {
+  id: Scalars['ID']['output'];
+  name: Scalars['String']['output'];
+  /** How it begins. */
+  hint: Scalars['String']['output'];
+  state: TokenState;
+  environment: EnvironmentRef;
+  /** Null: runtimes of all projects in the environment may be sent for. */
+  project: Maybe<ProjectRef>;
+  integration: Maybe<IntegrationRef>;
+  createdAt: Scalars['DateTime']['output'];
+  createdBy: Scalars['String']['output'];
+  expiresAt: Maybe<Scalars['DateTime']['output']>;
+  /** As of a minute ago. */
+  lastUsedAt: Maybe<Scalars['DateTime']['output']>;
+  revokedAt: Maybe<Scalars['DateTime']['output']>;
+  revokedBy: Maybe<Scalars['String']['output']>;
+};
+
+export type IngestTokenConnection = {
+  nodes: Array<IngestToken>;
+  pageInfo: PageInfo;
+  totalCount: Scalars['Int']['output'];
+};
+
+export type CreateIngestTokenInput = {
+  name: Scalars['String']['input'];
+  environment: Scalars['String']['input'];
+  project?: InputMaybe<Scalars['String']['input']>;
+  integration?: InputMaybe<Scalars['String']['input']>;
+  /** Null: never. */
+  expiresAt?: InputMaybe<Scalars['DateTime']['input']>;
+};
+
+export type CreatedIngestToken = {
+  ingestToken: IngestToken;
+  /** Shown once. */
+  token: Scalars['String']['output'];
+};
+
+export type AlertCondition =
+  /** A runtime in the place is offline. No `threshold`. */
+  | 'RUNTIME_OFFLINE'
+  /** Fewer runtimes run than `threshold`. */
+  | 'REPLICAS_BELOW'
+  /** Failed of all requests over `windowS` is above `threshold` (0 to 1). */
+  | 'ERROR_RATE'
+  /** The latency's `percentile` over `windowS` is above `threshold`. Units: s. */
+  | 'LATENCY'
+  /** More than `threshold` lines over `windowS` match `pattern` (RE2) and `levels`. */
+  | 'LOG_PATTERN'
+  /** No request arrived over `windowS`. */
+  | 'NO_TRAFFIC'
+  /** A secret or certificate ends within `threshold` days. */
+  | 'EXPIRING'
+  /** Telemetry of a runtime was lost over `windowS`. */
+  | 'TELEMETRY_DROPPED';
+
+export type AlertSeverity =
+  | 'INFO'
+  | 'WARNING'
+  | 'CRITICAL';
+
+export type AlertState =
+  /** The condition holds, but not yet for `forS`. */
+  | 'PENDING'
+  | 'FIRING'
+  | 'RESOLVED';
+
+export type AlertRule = {
+  id: Scalars['ID']['output'];
+  name: Scalars['String']['output'];
+  condition: AlertCondition;
+  severity: AlertSeverity;
+  enabled: Scalars['Boolean']['output'];
+  /** Null: all projects. */
+  project: Maybe<ProjectRef>;
+  /** Null: all integrations. */
+  integration: Maybe<IntegrationRef>;
+  /** Null: all environments. */
+  environment: Maybe<EnvironmentRef>;
+  threshold: Maybe<Scalars['Float']['output']>;
+  percentile: Maybe<Scalars['Float']['output']>;
+  /** Units: s. */
+  windowS: Scalars['Int']['output'];
+  pattern: Maybe<Scalars['String']['output']>;
+  levels: Maybe<Array<Severity>>;
+  /** How long the condition must hold. Units: s. */
+  forS: Scalars['Int']['output'];
+  /** Said again after this time while it fires; null: once. Units: s. */
+  remindS: Maybe<Scalars['Int']['output']>;
+  channels: Array<AlertChannelRef>;
+  /** Why it cannot be judged at the moment; null: it can. */
+  trouble: Maybe<Scalars['String']['output']>;
+  lastJudgedAt: Maybe<Scalars['DateTime']['output']>;
+  firing: Scalars['Int']['output'];
+  createdAt: Scalars['DateTime']['output'];
+  createdBy: Scalars['String']['output'];
+  /** What the caller may do here. */
+  editable: Scalars['Boolean']['output'];
+};
+
+export type AlertRuleConnection = {
+  nodes: Array<AlertRule>;
+  pageInfo: PageInfo;
+  totalCount: Scalars['Int']['output'];
+};
+
+/** One thing that a rule found: per runtime, or per integration and environment, as the condition has it. */
+export type Alert = {
+  id: Scalars['ID']['output'];
+  rule: AlertRuleRef;
+  severity: AlertSeverity;
+  state: AlertState;
+  /** One sentence with the figure that was measured. */
+  message: Scalars['String']['output'];
+  project: Maybe<ProjectRef>;
+  integration: Maybe<IntegrationRef>;
+  environment: Maybe<EnvironmentRef>;
+  runtime: Maybe<RuntimeRef>;
+  value: Maybe<Scalars['Float']['output']>;
+  since: Scalars['DateTime']['output'];
+  firedAt: Maybe<Scalars['DateTime']['output']>;
+  resolvedAt: Maybe<Scalars['DateTime']['output']>;
+  /** True while a silence covers it: nobody is told. */
+  silenced: Scalars['Boolean']['output'];
+  /** What was sent about it, newest first; at most 50. */
+  notifications: Array<AlertNotification>;
+};
+
+export type AlertConnection = {
+  nodes: Array<Alert>;
+  pageInfo: PageInfo;
+  totalCount: Scalars['Int']['output'];
+};
+
+export type AlertRuleRef = {
+  id: Scalars['ID']['output'];
+  name: Scalars['String']['output'];
+};
+
+export type AlertChannelRef = {
+  id: Scalars['ID']['output'];
+  name: Scalars['String']['output'];
+  kind: AlertChannelKind;
+};
+
+export type AlertNotification = {
+  id: Scalars['ID']['output'];
+  channel: Maybe<AlertChannelRef>;
+  /** `firing`, `reminder`, `resolved` or `test`. */
+  kind: Scalars['String']['output'];
+  state: NotificationState;
+  attempts: Scalars['Int']['output'];
+  /** Why the last attempt failed. */
+  reason: Maybe<Scalars['String']['output']>;
+  createdAt: Scalars['DateTime']['output'];
+  sentAt: Maybe<Scalars['DateTime']['output']>;
+  nextAttemptAt: Maybe<Scalars['DateTime']['output']>;
+};
+
+export type NotificationState =
+  | 'WAITING'
+  | 'SENT'
+  | 'FAILED';
+
+export type AlertChannelKind =
+  | 'WEBHOOK'
+  | 'EMAIL'
+  | 'SLACK'
+  | 'TEAMS'
+  | 'PAGERDUTY';
+
+export type AlertChannel = {
+  id: Scalars['ID']['output'];
+  name: Scalars['String']['output'];
+  kind: AlertChannelKind;
+  /** Host of the URL, or addresses; what is secret is never shown again. */
+  target: Scalars['String']['output'];
+  createdAt: Scalars['DateTime']['output'];
+  createdBy: Scalars['String']['output'];
+  lastSentAt: Maybe<Scalars['DateTime']['output']>;
+  lastFailedAt: Maybe<Scalars['DateTime']['output']>;
+  lastFailure: Maybe<Scalars['String']['output']>;
+};
+
+export type AlertChannelConnection = {
+  nodes: Array<AlertChannel>;
+  pageInfo: PageInfo;
+  totalCount: Scalars['Int']['output'];
+};
+
+export type AlertSilence = {
+  id: Scalars['ID']['output'];
+  /** Null: every rule in the place. */
+  rule: Maybe<AlertRuleRef>;
+  project: Maybe<ProjectRef>;
+  integration: Maybe<IntegrationRef>;
+  environment: Maybe<EnvironmentRef>;
+  reason: Scalars['String']['output'];
+  from: Scalars['DateTime']['output'];
+  to: Scalars['DateTime']['output'];
+  createdBy: Scalars['String']['output'];
+};
+
+export type AlertSilenceConnection = {
+  nodes: Array<AlertSilence>;
+  pageInfo: PageInfo;
+  totalCount: Scalars['Int']['output'];
+};
+
+export type AlertRuleInput = {
+  /** Given to change a rule. */
+  id?: InputMaybe<Scalars['ID']['input']>;
+  name: Scalars['String']['input'];
+  condition: AlertCondition;
+  severity?: InputMaybe<AlertSeverity>;
+  enabled?: InputMaybe<Scalars['Boolean']['input']>;
+  project?: InputMaybe<Scalars['String']['input']>;
+  integration?: InputMaybe<Scalars['String']['input']>;
+  environment?: InputMaybe<Scalars['String']['input']>;
+  threshold?: InputMaybe<Scalars['Float']['input']>;
+  percentile?: InputMaybe<Scalars['Float']['input']>;
+  windowS?: InputMaybe<Scalars['Int']['input']>;
+  pattern?: InputMaybe<Scalars['String']['input']>;
+  levels?: InputMaybe<Array<Severity>>;
+  forS?: InputMaybe<Scalars['Int']['input']>;
+  remindS?: InputMaybe<Scalars['Int']['input']>;
+  channels: Array<Scalars['ID']['input']>;
+};
+
+export type AlertChannelInput = {
+  /** Given to change a channel; what is secret stays as it is unless it is given anew. */
+  id?: InputMaybe<Scalars['ID']['input']>;
+  name: Scalars['String']['input'];
+  kind: AlertChannelKind;
+  /** Of webhooks, Slack and Teams; https unless the host is loopback. */
+  url?: InputMaybe<Scalars['String']['input']>;
+  /** Signs webhooks: HMAC-SHA256 over time and body, header `X-Pilothouse-Signature`. Made and shown once unless given. */
+  signingSecret?: InputMaybe<Scalars['String']['input']>;
+  /** Of PagerDuty (Events API v2). */
+  routingKey?: InputMaybe<Scalars['String']['input']>;
+  /** Of e-mail; the server is a setting (PILOTHOUSE_SMTP_URL). */
+  to?: InputMaybe<Array<Scalars['String']['input']>>;
+};
+
+export type AlertChannelMade = {
+  channel: AlertChannel;
+  /** Shown once, when it was made here. */
+  signingSecret: Maybe<Scalars['String']['output']>;
+};
+
+export type AlertSilenceInput = {
+  rule?: InputMaybe<Scalars['ID']['input']>;
+  project?: InputMaybe<Scalars['String']['input']>;
+  integration?: InputMaybe<Scalars['String']['input']>;
+  environment?: InputMaybe<Scalars['String']['input']>;
+  reason: Scalars['String']['input'];
+  from?: InputMaybe<Scalars['DateTime']['input']>;
+  to: Scalars['DateTime']['input'];
+};
+
+export type AlertFilter = {
+  states?: InputMaybe<Array<AlertState>>;
+  rule?: InputMaybe<Scalars['ID']['input']>;
+  project?: InputMaybe<Scalars['String']['input']>;
+  integration?: InputMaybe<Scalars['String']['input']>;
+  environment?: InputMaybe<Scalars['String']['input']>;
+  from?: InputMaybe<Scalars['DateTime']['input']>;
+  to?: InputMaybe<Scalars['DateTime']['input']>;
 };

@@ -1,7 +1,7 @@
 """What may be permitted. Grammar: `area:verb`, the original's wire names.
 
-Source: reference/user-api.md section 4.1. Every permission that is granted anywhere is named here and nowhere else. One is
-our own: `audit_mgt:view`, so that an auditor need not be an administrator.
+Source: reference/user-api.md section 4.1. Every permission that is granted anywhere is named here and nowhere else. Two are
+our own: `audit_mgt:view`, so that an auditor need not be an administrator, and `alert_mgt:manage`.
 """
 
 from collections.abc import Mapping
@@ -15,6 +15,7 @@ class Permission(StrEnum):
 
     SIGNED_IN = "signed_in"
     """Nothing but a session: everybody who is signed in holds it, nobody grants it."""
+    ALERT_MGT_MANAGE = "alert_mgt:manage"
     AUDIT_MGT_VIEW = "audit_mgt:view"
     ENVIRONMENT_MGT_MANAGE = "environment_mgt:manage"
     ENVIRONMENT_MGT_MANAGE_NONPROD = "environment_mgt:manage_nonprod"
@@ -40,6 +41,7 @@ class Permission(StrEnum):
 _P = Permission
 
 MEANINGS: Final[Mapping[Permission, str]] = {
+    _P.ALERT_MGT_MANAGE: "Make and change alert rules and silences; with it everywhere, channels too.",
     _P.AUDIT_MGT_VIEW: "Read, search and export the audit records.",
     _P.ENVIRONMENT_MGT_MANAGE: "Create, change and delete environments, critical ones too, and their secrets.",
     _P.ENVIRONMENT_MGT_MANAGE_NONPROD: "The same for environments that are not critical.",

@@ -68,6 +68,7 @@ ROLES: Final[dict[BuiltInRole, RoleSeed]] = {
         description="Manages a project, its integrations, and who may do what in it.",
         permissions=frozenset(
             {
+                _P.ALERT_MGT_MANAGE,
                 _P.INTEGRATION_MGT_MANAGE,
                 _P.PROJECT_MGT_MANAGE,
                 # The original's has neither: then nobody in the project could be given the role Viewer.

@@ -23,6 +23,7 @@ from pilothouse.presence import Agenda, Board, Entry
 from pilothouse.storage.sealing import Vault
 from pilothouse.storage.sessions import SessionRow
 from pilothouse.storage.unit import Store
+from pilothouse.telemetry.store import TelemetryStore
 
 
 class ApiSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,6 +68,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     access: AccessBook
     board: Board
     agenda: Agenda
+    telemetry: TelemetryStore
     command_rules: CommandRules
     is_anything_desired: Callable[[Entry], bool]
     """Whether anything is desired where a runtime lives."""

@@ -16,6 +16,7 @@ from pilothouse.api.console import Console
 from pilothouse.api.context import ApiSettings, Services
 from pilothouse.api.rest_addresses import NoTokensInAddresses
 from pilothouse.app import bundled
+from pilothouse.app.telemetry import telemetry_store
 from pilothouse.app.user_stores import user_stores
 from pilothouse.base.clock import Clock, SystemClock
 from pilothouse.base.errors import PilothouseError
@@ -85,6 +86,7 @@ class ControlPlane:
             clock.now(),
         )
         self.refusals = RefusalBook()
+        self.telemetry = telemetry_store(settings)
         self.passwords = passwords
         self.user_stores = user_stores(settings)
         self.keyring = Keyring(self.store, vault)
@@ -217,6 +219,7 @@ class ControlPlane:
             await self.flush()
         self.passwords.close()
         await self.user_stores.close()
+        await self.telemetry.close()
         await asyncio.to_thread(self.store.close)
 
     async def steer(self) -> None:
@@ -382,6 +385,7 @@ class ControlPlane:
             access=AccessBook(self.store, self.bus.follow),
             board=self.board,
             agenda=self.agenda,
+            telemetry=self.telemetry,
             command_rules=self.command_rules,
             is_anything_desired=self.edge.is_anything_desired,
             bus=self.bus,

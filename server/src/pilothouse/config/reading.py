@@ -28,6 +28,8 @@ _RANGES: dict[str, tuple[int, int, str]] = {
     "write_deadline_s": (1, 3_600, " seconds"),
     "token_skew_s": (0, 3_600, " seconds"),
     "audit_retention_days": (0, 36_500, " days"),
+    "telemetry_disk_mb": (64, 1_048_576, " MiB"),
+    "telemetry_memory_mb": (128, 65_536, " MiB"),
 }
 """Lowest, highest, unit."""
 _BOOLEANS = {"on": True, "true": True, "1": True, "yes": True, "off": False, "false": False, "0": False, "no": False}
@@ -144,6 +146,8 @@ def _check(settings: Settings) -> None:
     _check_commands(settings, by_field)
     _check_following(settings, by_field["follow_events_s"])
     _check_user_stores(settings, by_field)
+    if settings.telemetry_store not in ("embedded", "memory"):
+        raise _invalid(by_field["telemetry_store"], settings.telemetry_store, "It is `embedded` or `memory`.")
     if settings.log_level not in ("DEBUG", "INFO", "WARNING", "ERROR"):
         raise _invalid(by_field["log_level"], settings.log_level, "It is DEBUG, INFO, WARNING or ERROR.")
     if settings.log_format not in ("text", "json"):

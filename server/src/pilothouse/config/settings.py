@@ -60,6 +60,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ldap_group_filter: str = "(&(objectClass=groupOfNames)(member={0}))"
     ldap_group_name_attribute: str = "cn"
     ldap_unknown_users: str = "deny"
+    telemetry_store: str = "embedded"
+    telemetry_disk_mb: int = 20_480
+    telemetry_memory_mb: int = 384
     log_level: str = "INFO"
     log_format: str = "text"
 

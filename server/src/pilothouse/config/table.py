@@ -244,6 +244,24 @@ TABLE: tuple[Setting, ...] = (
         for field, default, meaning in _USER_STORES
     ),
     Setting(
+        variable="PILOTHOUSE_TELEMETRY_STORE",
+        field="telemetry_store",
+        default="embedded",
+        meaning="Where logs, metrics and traces are kept: `embedded` in the home, or `memory`, which forgets at each stop.",
+    ),
+    Setting(
+        variable="PILOTHOUSE_TELEMETRY_DISK_MB",
+        field="telemetry_disk_mb",
+        default="20480",
+        meaning="Disk that the embedded store may use, in MiB. Before it would be exceeded the oldest records go.",
+    ),
+    Setting(
+        variable="PILOTHOUSE_TELEMETRY_MEMORY_MB",
+        field="telemetry_memory_mb",
+        default="384",
+        meaning="Memory, in MiB, that the embedded store's process may use for questions; it takes about 250 MiB beside it.",
+    ),
+    Setting(
         variable="PILOTHOUSE_LOG_LEVEL", field="log_level", default="INFO", meaning="DEBUG, INFO, WARNING or ERROR."
     ),
     Setting(
