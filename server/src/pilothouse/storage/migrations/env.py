@@ -1,6 +1,7 @@
 """Alembic's entry: runs the migrations on the connection that it was handed."""
 
 from alembic import context
+from pilothouse.storage import ingest_tables  # noqa: F401 - puts its table onto the metadata
 from pilothouse.storage.tables import metadata
 
 context.configure(
