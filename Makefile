@@ -9,7 +9,7 @@ NPM    := PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix console
 CONSOLE_SOURCES := $(shell find console/src console/public console/scripts -type f 2>/dev/null) \
                    console/index.html console/vite.config.ts console/tsconfig.json contracts/schema.graphql
 
-.PHONY: help up test test-python test-console conformance check fmt gen bench bench-fleet fuzz docs wheels pins clean
+.PHONY: help up test test-all test-python test-console conformance check fmt gen bench bench-fleet fuzz docs wheels pins clean
 .DEFAULT_GOAL := help
 
 help: ## Show this
@@ -18,9 +18,14 @@ help: ## Show this
 up: $(STAMPS)/server console/dist/index.html ## Set up everything, start the control plane and the example integration
 	@PILOTHOUSE_HOME="$${PILOTHOUSE_HOME:-$(CURDIR)/.pilothouse}" exec $(BIN)/pilothouse up
 
-test: test-console test-python ## Set up everything and pass every test, in a real browser too
+test: $(STAMPS)/dev $(STAMPS)/console console/dist/index.html ## Set up everything and pass the tests, in a real browser too: about ten minutes
+	$(NPM) test
+	$(NPM) run e2e -- --exclude e2e/accessibility.test.ts
+	$(BIN)/python -m pytest -n 4 --dist loadgroup -m "not slow"
 
-test-python: $(STAMPS)/dev console/dist/index.html ## The tests of bridge, server and example, and the end-to-end story
+test-all: test-console test-python ## Every test, the slow ones too: what CI runs
+
+test-python: $(STAMPS)/dev console/dist/index.html ## All tests of bridge, server and example, and the end-to-end story
 	$(BIN)/python -m pytest -n 4 --dist loadgroup
 
 test-console: $(STAMPS)/console console/dist/index.html ## The console's unit tests, and its stories on the mocked API

@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from stage import PASSWORD, ControlPlane, Program, serve
 from steps import change_first_password, create_group, create_project, create_user, map_role, sign_in
 
-pytestmark = [pytest.mark.needs_browser, pytest.mark.xdist_group("browser"), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.slow, pytest.mark.needs_browser, pytest.mark.xdist_group("browser"), pytest.mark.timeout(120)]
 
 expect.set_options(timeout=20_000)
 

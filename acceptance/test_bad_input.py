@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 from stage import ControlPlane, Program, serve, until
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
 UNVERIFIED = ssl.create_default_context()
 UNVERIFIED.check_hostname = False

@@ -18,7 +18,7 @@ import pytest
 from stage import PASSWORD, ControlPlane, Program, serve, until
 from steps import configure
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
 INTERRUPTED = 130
 HERE = ("-p", "shop", "-i", "orders", "-e", "dev")

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from stage import TREE, Program, until
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 UNVERIFIED = ssl.create_default_context()
 UNVERIFIED.check_hostname = False

@@ -56,6 +56,10 @@ def scheduler() -> Iterator[BackgroundScheduler]:
     made = BackgroundScheduler(timezone=UTC)
     yield made
     if made.running:
+        # A run of its loop that is under way would look for its job among those of a stopped scheduler.
+        made.pause()
+        with made._jobstores_lock:
+            pass
         made.shutdown()
     made._pending_jobs.clear()
 
@@ -399,19 +403,23 @@ def test_an_asyncio_scheduler_is_told_on_its_own_loop(source: APScheduler) -> No
 
 def test_an_asyncio_run_in_hand_is_finished(source: APScheduler) -> None:
     done: list[int] = []
+    begun, may_end = asyncio.Event(), asyncio.Event()
 
     async def work() -> None:
-        await asyncio.sleep(0.3)
+        begun.set()
+        await may_end.wait()
         done.append(1)
 
     async def program() -> None:
         scheduler = AsyncIOScheduler(timezone=UTC)
         scheduler.add_job(work, "interval", hours=1, id="async-long", next_run_time=datetime.now(UTC))
         scheduler.start()
-        await asyncio.sleep(0.1)
+        await begun.wait()
         loop = asyncio.get_running_loop()
         job = await loop.run_in_executor(None, steer, source, "async-long")
-        outcome = await loop.run_in_executor(None, job.stop, 5)
+        stopping = loop.run_in_executor(None, job.stop, 20)
+        loop.call_later(0.5, may_end.set)
+        outcome = await stopping
         assert (outcome.finished, done) == (1, [1])
         scheduler.shutdown()
         await asyncio.sleep(0.05)

@@ -18,8 +18,8 @@ from . import brokers
 from .brokers import Loop, Traffic, cycle, eventually, shown, steer
 
 pytestmark = [
-    pytest.mark.xdist_group("nats"),
     pytest.mark.slow,
+    pytest.mark.xdist_group("nats"),
     # FastStream advises against them; they exist all the same.
     pytest.mark.filterwarnings("ignore:The JetStream Push consumer with the `durable` option"),
 ]

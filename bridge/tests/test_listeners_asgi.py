@@ -18,6 +18,8 @@ from pilothouse_bridge.testing import FakePilothouse
 
 from .listening import Load, Slow, answers, free_port, last_state, listener, order
 
+pytestmark = pytest.mark.slow
+
 APPLICATION = """
     import asyncio, contextlib, os
     import pilothouse_bridge.auto

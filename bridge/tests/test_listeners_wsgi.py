@@ -11,6 +11,8 @@ from pilothouse_bridge.testing import FakePilothouse
 
 from .listening import Load, Slow, answers, free_port, last_state, listener, order
 
+pytestmark = pytest.mark.slow
+
 FLASK = """
     import pilothouse_bridge.auto
     import time

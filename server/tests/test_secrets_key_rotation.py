@@ -26,6 +26,8 @@ from pilothouse.storage.sealing import CannotUnseal, Vault, begin_key_change, en
 from sqlalchemy import text
 from typer.testing import CliRunner
 
+pytestmark = pytest.mark.slow
+
 KILLED = Path(__file__).with_name("rotate_key_until_killed.py")
 KEY_FILE = Path("keys") / "secret.key"
 KEYS = st.binary(min_size=32, max_size=32)

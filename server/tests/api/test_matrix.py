@@ -51,7 +51,7 @@ from matrix_expectations import (
     with_contents,
 )
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.slow, pytest.mark.anyio]
 NOW = 1_790_000_000.0
 
 

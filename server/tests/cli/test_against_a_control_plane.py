@@ -25,6 +25,8 @@ from pilothouse.client.errors import (
 from pilothouse.client.http import Connection
 from served import PASSWORD, Run, Served
 
+pytestmark = pytest.mark.slow
+
 EXAMPLE = Path(__file__).parents[3] / "examples" / "organization"
 
 

@@ -13,7 +13,7 @@ import pytest
 from beside import beating, full_of, request
 from loopback import Peer
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.slow, pytest.mark.anyio]
 
 LIMIT_BYTES = 8 * 1024 * 1024
 FILLED_BYTES = LIMIT_BYTES - 4_096

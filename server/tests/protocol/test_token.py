@@ -26,6 +26,8 @@ from pilothouse.protocol.token import (
     _base64url,
 )
 
+pytestmark = pytest.mark.slow
+
 MATERIAL = b"material-of-a-key-that-is-forty-four-bytes.."
 NOW = 1_790_000_000.0
 RULES = TokenRules()
