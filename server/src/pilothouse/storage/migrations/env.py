@@ -1,7 +1,7 @@
 """Alembic's entry: runs the migrations on the connection that it was handed."""
 
 from alembic import context
-from pilothouse.storage import ingest_tables  # noqa: F401 - puts its table onto the metadata
+from pilothouse.storage import alert_tables, ingest_tables  # noqa: F401 - puts their tables onto the metadata
 from pilothouse.storage.tables import metadata
 
 context.configure(
