@@ -23,6 +23,7 @@ from pilothouse.presence import Agenda, Board, Entry
 from pilothouse.storage.sealing import Vault
 from pilothouse.storage.sessions import SessionRow
 from pilothouse.storage.unit import Store
+from pilothouse.telemetry.intake import Intake
 from pilothouse.telemetry.store import TelemetryStore
 
 
@@ -69,6 +70,8 @@ class Services(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     board: Board
     agenda: Agenda
     telemetry: TelemetryStore
+    intake: Intake
+    """Through which telemetry comes in; it knows what was lost on the way."""
     command_rules: CommandRules
     is_anything_desired: Callable[[Entry], bool]
     """Whether anything is desired where a runtime lives."""

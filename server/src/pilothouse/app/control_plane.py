@@ -4,31 +4,28 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from pathlib import Path
 
 import msgspec
 import structlog
 from starlette.applications import Starlette
 
-from pilothouse import __version__
 from pilothouse.api.application import build
 from pilothouse.api.console import Console
-from pilothouse.api.context import ApiSettings, Services
 from pilothouse.api.rest_addresses import NoTokensInAddresses
 from pilothouse.app import bundled
+from pilothouse.app.database import bring_up_to_date, seed
+from pilothouse.app.services import services_of
 from pilothouse.app.telemetry import telemetry_store
 from pilothouse.app.user_stores import user_stores
 from pilothouse.base.clock import Clock, SystemClock
 from pilothouse.base.errors import PilothouseError
-from pilothouse.base.ids import new_id
 from pilothouse.config import Settings
 from pilothouse.domain.commands import CommandRules
 from pilothouse.domain.events import Event, EventKind
 from pilothouse.domain.liveness import LivenessRules
 from pilothouse.domain.runtime_type import RuntimeType
-from pilothouse.domain.tenancy import DEFAULT_ORGANIZATION_HANDLE, Environment, Organization
+from pilothouse.domain.tenancy import DEFAULT_ORGANIZATION_HANDLE, Organization
 from pilothouse.identity.passwords import Passwords
-from pilothouse.identity.throttle import Throttle
 from pilothouse.management.client import ManagementClient
 from pilothouse.management.policy import AllowList
 from pilothouse.management.rules import ManagementRules
@@ -36,12 +33,9 @@ from pilothouse.management.worker import ManagementWorker
 from pilothouse.observe.figures import Figures
 from pilothouse.observe.refusals import RefusalBook
 from pilothouse.operations import housekeeping, liveness, outcomes, steering
-from pilothouse.operations.access_book import AccessBook
 from pilothouse.operations.bus import Bus
-from pilothouse.operations.external_sign_in import RoundTrips
 from pilothouse.operations.following import Following
-from pilothouse.operations.sessions import Superseded
-from pilothouse.operations.sign_in import FrontDoor
+from pilothouse.operations.telemetry_origins import OriginBook
 from pilothouse.operations.tokens import TokenBook
 from pilothouse.presence import Agenda, Board, Turn
 from pilothouse.protocol.channel import ChannelDesk
@@ -51,10 +45,10 @@ from pilothouse.protocol.keyring import Keyring
 from pilothouse.protocol.refusing import Refuser
 from pilothouse.protocol.routes import RuntimeEdge
 from pilothouse.protocol.token import TokenReader, TokenRules
-from pilothouse.storage import built_in, commands, desired, migrate, presence, project_admins, tenancy
-from pilothouse.storage.engine import open_writer
+from pilothouse.storage import commands, desired, presence, tenancy
 from pilothouse.storage.sealing import Vault, load_or_create_key
-from pilothouse.storage.unit import Store, Transaction
+from pilothouse.storage.unit import Store
+from pilothouse.telemetry.intake import Intake
 
 WATCH_EVERY_S = 0.5
 STEER_EVERY_S = 0.5
@@ -87,6 +81,8 @@ class ControlPlane:
         )
         self.refusals = RefusalBook()
         self.telemetry = telemetry_store(settings)
+        self.origins = OriginBook(self.board)
+        self.intake = Intake(self.telemetry, self.origins, clock.now)
         self.passwords = passwords
         self.user_stores = user_stores(settings)
         self.keyring = Keyring(self.store, vault)
@@ -125,6 +121,7 @@ class ControlPlane:
         self._places: set[tuple[str, str]] = set()
         """Integrations and environments in which something is desired; an entry stays until the next start."""
         self.bus.follow(self.keyring.follow)
+        self.bus.follow(self.origins.follow)  # before the board forgets who goes
         self.bus.follow(self._follow)
         self._work: list[asyncio.Task[None]] = []
         self._announcing: set[asyncio.Task[None]] = set()
@@ -175,7 +172,7 @@ class ControlPlane:
 
     async def console_application(self) -> Starlette:
         """Make what answers on the console's port."""
-        application = build(await self._services(), Console(bundled.console_folder()))
+        application = build(services_of(self, await self.organization()), Console(bundled.console_folder()))
         application.add_middleware(NoTokensInAddresses)
         return application
 
@@ -378,52 +375,6 @@ class ControlPlane:
             raise PilothouseError("The default organization is missing from the database.")
         return found
 
-    async def _services(self) -> Services:
-        settings, throttle, organization = self.settings, Throttle(), await self.organization()
-        return Services(
-            store=self.store,
-            access=AccessBook(self.store, self.bus.follow),
-            board=self.board,
-            agenda=self.agenda,
-            telemetry=self.telemetry,
-            command_rules=self.command_rules,
-            is_anything_desired=self.edge.is_anything_desired,
-            bus=self.bus,
-            vault=self.vault,
-            passwords=self.passwords,
-            throttle=throttle,
-            door=FrontDoor(
-                self.store,
-                self.passwords,
-                throttle,
-                external=self.user_stores,
-                round_trips=RoundTrips(self.vault),
-                organization_id=organization.id,
-                takes_passwords=settings.password_sign_in,
-            ),
-            tokens=self.tokens,
-            superseded=Superseded(),
-            refusals=self.refusals,
-            figures=self.figures,
-            clock=self.clock,
-            organization=organization,
-            settings=ApiSettings(
-                secure_cookies=settings.console_tls,
-                trusted_proxies=settings.proxies,
-                metrics_token=settings.metrics_token,
-                introspection=settings.graphql_introspection,
-                graphiql=settings.graphiql,
-                persisted_only=settings.graphql_persisted_only,
-                console_folder=bundled.console_folder(),
-            ),
-            schema_path=bundled.schema_path(),
-            version=__version__,
-            runtime_port=lambda: self.runtime_port,
-            hostname=settings.hostname,
-            hostname_is_given=bool(settings.public_host),
-            started_at=self.clock.now(),
-        )
-
 
 async def open_control_plane(
     settings: Settings, clock: Clock | None = None, passwords: Passwords | None = None
@@ -434,37 +385,10 @@ async def open_control_plane(
     """
     clock = clock or SystemClock()
     vault = Vault(load_or_create_key(settings.secret_key_path))
-    await asyncio.to_thread(_migrate, settings.database_path)
+    await asyncio.to_thread(bring_up_to_date, settings.database_path)
     plane = ControlPlane(settings, clock, vault, passwords or Passwords())
     await plane.store.write(partial(seed, now=clock.now()))
     return plane
-
-
-def seed(tx: Transaction, now: float) -> None:
-    """Put the organization, its roles and groups, and its first two environments into an empty database."""
-    known = tenancy.find_organization(tx.connection, DEFAULT_ORGANIZATION_HANDLE)
-    if known is not None:
-        built_in.ensure_built_in(tx.connection, known.id, now)
-        project_admins.ensure_all(tx.connection, known.id)
-        return
-    organization = Organization(id=new_id(), handle=DEFAULT_ORGANIZATION_HANDLE, display_name="Default organization")
-    tenancy.add_organization(tx.connection, organization)
-    built_in.ensure_built_in(tx.connection, organization.id, now)
-    for handle, name, critical, after_s in (("dev", "Development", False, 0.0), ("prod", "Production", True, 0.001)):
-        environment = Environment(
-            id=new_id(), handle=handle, display_name=name, critical=critical, created_at=now + after_s
-        )
-        tenancy.add_environment(tx.connection, organization.id, environment)
-
-
-def _migrate(path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    engine = open_writer(path)
-    try:
-        migrate.upgrade(engine)
-    finally:
-        engine.dispose()
-    path.chmod(0o600)
 
 
 async def _repeat(job: Callable[[], Awaitable[None]], every_s: float) -> None:

@@ -102,6 +102,8 @@ class Board:
         self.listening_since = listening_since
         self._by_identity: dict[tuple[str, str, str], Entry] = {}
         self._by_key: dict[int, Entry] = {}
+        self._by_runtime_id: dict[str, tuple[int, ...]] | None = None
+        """Made when first asked for: only collectors, which speak for many runtimes, need it."""
         self.hold: Hold | None = None
         """Set while so many are silent at once that nobody is called offline."""
         self._no_hold_before: Instant = 0.0
@@ -128,16 +130,36 @@ class Board:
         """Put up a runtime, or replace what is known of it."""
         self._by_identity[entry.integration_id, entry.environment_id, entry.runtime_id] = entry
         self._by_key[entry.runtime_key] = entry
+        if self._by_runtime_id is not None:
+            self._index(self._by_runtime_id, entry)
 
     def take_down(self, runtime_key: int) -> None:
         """Forget a runtime that was retired or deleted."""
         entry = self._by_key.pop(runtime_key, None)
         if entry is not None:
             del self._by_identity[entry.integration_id, entry.environment_id, entry.runtime_id]
+            if self._by_runtime_id is not None:
+                left = tuple(key for key in self._by_runtime_id.pop(entry.runtime_id) if key != runtime_key)
+                if left:
+                    self._by_runtime_id[entry.runtime_id] = left
 
     def find(self, integration_id: str, environment_id: str, runtime_id: str) -> Entry | None:
         """Find a runtime by its identity, under its own integration and environment only."""
         return self._by_identity.get((integration_id, environment_id, runtime_id))
+
+    def list_called(self, runtime_id: str) -> list[Entry]:
+        """List the runtimes that bear an id, wherever they live."""
+        if self._by_runtime_id is None:
+            self._by_runtime_id = {}
+            for entry in self._by_key.values():
+                self._index(self._by_runtime_id, entry)
+        return [self._by_key[key] for key in self._by_runtime_id.get(runtime_id, ())]
+
+    @staticmethod
+    def _index(index: dict[str, tuple[int, ...]], entry: Entry) -> None:
+        known = index.get(entry.runtime_id, ())
+        if entry.runtime_key not in known:
+            index[entry.runtime_id] = (*known, entry.runtime_key)
 
     def find_key(self, runtime_key: int) -> Entry | None:
         """Find a runtime by its key."""

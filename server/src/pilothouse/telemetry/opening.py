@@ -13,11 +13,13 @@ from pilothouse.telemetry.questions import (
     MetricQuestion,
     Scope,
     Series,
+    SpanPage,
+    SpanQuestion,
     TracePage,
     TraceQuestion,
     Usage,
 )
-from pilothouse.telemetry.store import TIMEOUT_S, Context, Retention, TelemetryStore
+from pilothouse.telemetry.store import TIMEOUT_S, Context, Retentions, TelemetryStore
 
 
 class OpenedOnUse:
@@ -91,6 +93,10 @@ class OpenedOnUse:
         """Tell what a metric did."""
         return await (await self._opened()).metrics(question, timeout_s=timeout_s)
 
+    async def metric_names(self, scope: Scope, *, timeout_s: float = TIMEOUT_S) -> Sequence[str]:
+        """List the names of metrics."""
+        return await (await self._opened()).metric_names(scope, timeout_s=timeout_s)
+
     async def traces(self, question: TraceQuestion, *, timeout_s: float = TIMEOUT_S) -> TracePage:
         """List traces."""
         return await (await self._opened()).traces(question, timeout_s=timeout_s)
@@ -99,9 +105,13 @@ class OpenedOnUse:
         """Give the spans of a trace."""
         return await (await self._opened()).trace(scope, trace_id, timeout_s=timeout_s)
 
-    async def retain(self, now_ns: int, default: Retention, by_environment: Mapping[str, Retention]) -> int:
+    async def spans(self, question: SpanQuestion, *, timeout_s: float = TIMEOUT_S) -> SpanPage:
+        """List spans."""
+        return await (await self._opened()).spans(question, timeout_s=timeout_s)
+
+    async def retain(self, now_ns: int, retentions: Retentions) -> int:
         """Remove what is too old or too much."""
-        return await (await self._opened()).retain(now_ns, default, by_environment)
+        return await (await self._opened()).retain(now_ns, retentions)
 
     async def usage(self) -> Usage:
         """Tell how full it is."""

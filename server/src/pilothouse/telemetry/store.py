@@ -1,7 +1,7 @@
 """The port that every telemetry store implements. `server/tests/telemetry/contract` says what each of them keeps."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Protocol
+from typing import Literal, Protocol
 
 import msgspec
 
@@ -15,6 +15,8 @@ from pilothouse.telemetry.questions import (
     MetricQuestion,
     Scope,
     Series,
+    SpanPage,
+    SpanQuestion,
     TracePage,
     TraceQuestion,
     Usage,
@@ -30,6 +32,25 @@ class Retention(msgspec.Struct, frozen=True, kw_only=True):
     age_s: float = 14 * 86_400.0
     size_bytes: int | None = None
     """None leaves it to the budget of the whole store."""
+
+
+RecordSort = Literal["logs", "metrics", "spans"]
+
+
+class Retentions(msgspec.Struct, frozen=True, kw_only=True):
+    """How long and how much is kept, by sort and by environment; the nearest rule counts whole, nothing is merged."""
+
+    by_sort: dict[RecordSort, Retention] = {}
+    by_environment: dict[str, dict[RecordSort, Retention]] = {}
+    """Environment id, then sort; what an environment does not name is as in `by_sort`."""
+
+    def of(self, sort: RecordSort, environment_id: str | None) -> Retention:
+        """Find the rule for one sort of an environment's records, or of the unclaimed ones."""
+        own = self.by_environment.get(environment_id or "", {}).get(sort)
+        return own or self.by_sort.get(sort) or _KEPT_UNLESS_SAID
+
+
+_KEPT_UNLESS_SAID = Retention()
 
 
 class Context(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,6 +118,10 @@ class TelemetryStore(Protocol):
         """Tell what a metric did."""
         ...
 
+    async def metric_names(self, scope: Scope, *, timeout_s: float = TIMEOUT_S) -> Sequence[str]:
+        """List the names of the metrics of a scope in the order of the alphabet, at most `METRIC_NAMES_MAX`."""
+        ...
+
     async def traces(self, question: TraceQuestion, *, timeout_s: float = TIMEOUT_S) -> TracePage:
         """List traces."""
         ...
@@ -105,7 +130,11 @@ class TelemetryStore(Protocol):
         """Give the spans of a trace that the scope lets through, by their begin; none when there is no such trace."""
         ...
 
-    async def retain(self, now_ns: int, default: Retention, by_environment: Mapping[str, Retention]) -> int:
+    async def spans(self, question: SpanQuestion, *, timeout_s: float = TIMEOUT_S) -> SpanPage:
+        """List spans. Going on behind the last position neither skips nor repeats a span that was there."""
+        ...
+
+    async def retain(self, now_ns: int, retentions: Retentions) -> int:
         """Remove what is too old or too much; returns how many files or records went."""
         ...
 

@@ -10,11 +10,11 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from conftest_stores import small
 from pilothouse.telemetry.model import LogBatch, MetricBatch, SpanBatch
-from pilothouse.telemetry.store import Retention, TelemetryStore
+from pilothouse.telemetry.store import Retention, Retentions, TelemetryStore
 from pilothouse.telemetry.stores.embedded.client import EmbeddedStore
 from pilothouse.telemetry.stores.memory import MemoryStore
 
-FOR_EVER = Retention(age_s=1e9)
+FOR_EVER = Retentions(by_sort=dict.fromkeys(("logs", "metrics", "spans"), Retention(age_s=1e9)))
 
 
 class Flushed(EmbeddedStore):
@@ -22,15 +22,15 @@ class Flushed(EmbeddedStore):
 
     async def append_logs(self, batches: Sequence[LogBatch]) -> None:
         await super().append_logs(batches)
-        await self.retain(0, FOR_EVER, {})
+        await self.retain(0, FOR_EVER)
 
     async def append_metrics(self, batches: Sequence[MetricBatch]) -> None:
         await super().append_metrics(batches)
-        await self.retain(0, FOR_EVER, {})
+        await self.retain(0, FOR_EVER)
 
     async def append_spans(self, batches: Sequence[SpanBatch]) -> None:
         await super().append_spans(batches)
-        await self.retain(0, FOR_EVER, {})
+        await self.retain(0, FOR_EVER)
 
 
 @pytest.fixture(params=["memory", "embedded", "flushed"])

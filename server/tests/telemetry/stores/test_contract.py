@@ -19,6 +19,7 @@ from pilothouse.telemetry.model import (
     Origin,
     Position,
     SpanBatch,
+    SpanKind,
     SpanRecord,
 )
 from pilothouse.telemetry.questions import (
@@ -28,10 +29,11 @@ from pilothouse.telemetry.questions import (
     LogQuestion,
     MetricQuestion,
     Scope,
+    SpanQuestion,
     TraceFilter,
     TraceQuestion,
 )
-from pilothouse.telemetry.store import Retention
+from pilothouse.telemetry.store import Retention, Retentions
 
 pytestmark = pytest.mark.anyio
 
@@ -244,10 +246,19 @@ async def test_an_answer_has_a_size(store, limit):
 async def test_what_is_too_old_goes_and_the_rest_stays(store):
     await store.append_logs([LogBatch(ORDERS, [line(0, "old")])])
     await store.append_logs([LogBatch(ORDERS_DEV, [line(0, "kept longer")])])
-    gone = await store.retain(T0 + 100 * NS_A_SECOND, Retention(age_s=50), {"dev": Retention(age_s=500)})
+    kept = Retentions(by_sort={"logs": Retention(age_s=50)}, by_environment={"dev": {"logs": Retention(age_s=500)}})
+    gone = await store.retain(T0 + 100 * NS_A_SECOND, kept)
     assert (gone, await messages(store)) == (1, ["kept longer"])
     await store.append_logs([LogBatch(ORDERS, [line(101 * NS_A_SECOND, "new")])])
     assert await messages(store) == ["kept longer", "new"]
+
+
+async def test_each_sort_has_its_own_age(store):
+    await store.append_logs([LogBatch(ORDERS, [line(0, "old")])])
+    await store.append_spans([SpanBatch(ORDERS, [span(0, 1)])])
+    kept = Retentions(by_sort={"logs": Retention(age_s=50), "spans": Retention(age_s=500)})
+    gone = await store.retain(T0 + 100 * NS_A_SECOND, kept)
+    assert (gone, await messages(store), len(await store.trace(ALL, f"{1:032x}"))) == (1, [], 1)
 
 
 # Metrics
@@ -315,6 +326,23 @@ async def test_steps_are_whole_minutes(store, step_s):
         await store.metrics(MetricQuestion(scope=spread(1), name="duration", step_s=step_s))
 
 
+async def test_a_question_without_steps_may_be_about_a_year(store):
+    await store.append_metrics([MetricBatch(ORDERS, [point(10, 0.1), point(24 * 3600, 0.2)])])
+    [row] = await store.metrics(MetricQuestion(scope=spread(24 * 365), name="duration"))
+    assert [one.count for one in row.steps.values()] == [2]
+
+
+async def test_names_of_metrics_are_those_of_the_scope_and_of_the_time(store):
+    await store.append_metrics([
+        MetricBatch(ORDERS, [point(30, 1.0), point(31, 1.0, name="b"), point(3_700, 1.0, name="later")]),
+        MetricBatch(BILLS, [point(30, 1.0, name="a")]), MetricBatch(UNCLAIMED, [point(30, 1.0, name="lost")]),
+    ])  # fmt: skip
+    assert await store.metric_names(spread(1)) == ["a", "b", "duration", "lost"]
+    assert await store.metric_names(ALL) == ["a", "b", "duration", "later", "lost"]
+    assert await store.metric_names(Scope.within(Reach([Place(project_id="money")]))) == ["a"]
+    assert await store.metric_names(Scope.within(NOTHING)) == []
+
+
 async def test_metrics_need_a_time(store):
     with pytest.raises(InvalidInput):
         await store.metrics(MetricQuestion(scope=ALL, name="duration"))
@@ -367,6 +395,27 @@ async def test_traces_are_found_by_any_of_their_spans_newest_first(store):
     ):
         page = await store.traces(TraceQuestion(scope=ALL, filter=wanted))
         assert [int(one.trace_id, 16) for one in page.traces] == expected
+
+
+async def test_spans_are_listed_newest_first_without_skipping_or_repeating_at_equal_times(store):
+    kinds = (SpanKind.SERVER, SpanKind.CLIENT, SpanKind.INTERNAL)
+    spans = [span(at // 4, at, span_id=f"{at + 1:016x}", kind=kinds[at % 3]) for at in range(24)]
+    await store.append_spans([SpanBatch(ORDERS, spans[:12]), SpanBatch(BILLS, spans[12:])])
+    expected = (await store.spans(SpanQuestion(scope=ALL, limit=100))).spans
+    assert len(expected) == 24
+    assert [one.record.at_ns for one in expected] == sorted((one.at_ns for one in spans), reverse=True)
+    question, seen = SpanQuestion(scope=ALL, limit=5), []
+    while True:
+        page = await store.spans(question)
+        seen += page.spans
+        await store.append_spans([SpanBatch(ORDERS, [span(30, 99)])])
+        if not page.more:
+            break
+        question = msgspec.structs.replace(question, after=page.end)
+    assert seen == expected
+    part = await store.spans(SpanQuestion(scope=Scope.within(Reach([Place(project_id="money")])), kinds=kinds[:2]))
+    assert {(one.origin, one.record.kind) for one in part.spans} == {(BILLS, SpanKind.SERVER), (BILLS, SpanKind.CLIENT)}
+    assert (await store.spans(SpanQuestion(scope=Scope.within(NOTHING)))).spans == []
 
 
 async def test_usage_says_what_there_is(store):

@@ -16,7 +16,7 @@ from pilothouse.base.errors import CannotStart, StorageFull
 from pilothouse.telemetry.errors import QuestionTimeout, StoreBusy
 from pilothouse.telemetry.model import NS_A_SECOND, LogBatch, LogRecord, Origin
 from pilothouse.telemetry.questions import LogFilter, LogQuestion, Scope
-from pilothouse.telemetry.store import Retention
+from pilothouse.telemetry.store import Retention, Retentions
 from pilothouse.telemetry.stores.embedded.client import EmbeddedStore
 from pilothouse.telemetry.stores.embedded.journal import JournalReader, JournalWriter, journal_files
 from pilothouse.telemetry.stores.embedded.settings import MIB
@@ -177,7 +177,7 @@ async def test_an_environment_has_no_more_than_its_own_size(tmp_path):
             one = batch(first, 0, environment)
             records = [LogRecord(at_ns=T0 + n, message=dice.randbytes(200).hex()) for n in range(first, first + 1_000)]
             await store.append_logs([LogBatch(one.origin, records)])
-    await store.retain(T0, Retention(), {"dev": Retention(size_bytes=3 * MIB)})
+    await store.retain(T0, Retentions(by_environment={"dev": {"logs": Retention(size_bytes=3 * MIB)}}))
     sizes = {one.environment_id: one.bytes_on_disk for one in (await store.usage()).parts}
     assert sizes["dev"] <= 3 * MIB < sizes["prod"]
     await store.close()

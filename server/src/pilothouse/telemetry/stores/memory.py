@@ -26,6 +26,7 @@ from pilothouse.telemetry.model import (
     SpanBatch,
 )
 from pilothouse.telemetry.questions import (
+    METRIC_NAMES_MAX,
     Admission,
     ArrivalQuestion,
     Arrivals,
@@ -38,6 +39,8 @@ from pilothouse.telemetry.questions import (
     MetricQuestion,
     Scope,
     Series,
+    SpanPage,
+    SpanQuestion,
     TraceFound,
     TracePage,
     TraceQuestion,
@@ -46,7 +49,7 @@ from pilothouse.telemetry.questions import (
     check_limit,
     check_regex,
 )
-from pilothouse.telemetry.store import TIMEOUT_S, Context, Retention
+from pilothouse.telemetry.store import TIMEOUT_S, Context, RecordSort, Retentions
 
 T = TypeVar("T")
 Point = tuple[Origin, MetricPoint]
@@ -132,11 +135,11 @@ class MemoryStore:
         step_s = question.step_s
         if step_s is not None and (step_s < _MINUTE_S or step_s % _MINUTE_S):
             raise InvalidInput("A step is one or more whole minutes.", field="step", fix="Ask for a multiple of 60 s.")
-        from_ns, to_ns = bounds_ns(question.scope, (step_s or _MINUTE_S) * NS_A_SECOND)
+        from_ns, to_ns = bounds_ns(question.scope, step_s and step_s * NS_A_SECOND)
         admission = Admission(question.scope)
         rows: dict[tuple[str | None, ...], dict[int, dict[bool, Histogram]]] = defaultdict(lambda: defaultdict(dict))
         for origin, point in self._points:
-            minute_s = (point.at_ns - 1) // NS_A_SECOND // _MINUTE_S * _MINUTE_S
+            minute_s = _minute_s(point)
             within = from_ns // NS_A_SECOND // _MINUTE_S * _MINUTE_S <= minute_s < -(-to_ns // NS_A_SECOND)
             if not within or not admission.admits(origin) or not _asked(point, question):
                 continue
@@ -154,6 +157,21 @@ class MemoryStore:
             )
             for key, steps in sorted(rows.items(), key=lambda item: tuple(part or "" for part in item[0]))
         ]
+
+    async def metric_names(self, scope: Scope, *, timeout_s: float = TIMEOUT_S) -> Sequence[str]:
+        """List the names of metrics."""
+        del timeout_s
+        admission = Admission(scope)
+        from_s = None if scope.from_ns is None else scope.from_ns // NS_A_SECOND // _MINUTE_S * _MINUTE_S
+        to_s = None if scope.to_ns is None else -(-scope.to_ns // NS_A_SECOND)
+        names = {
+            point.name
+            for origin, point in self._points
+            if (from_s is None or _minute_s(point) >= from_s)
+            and (to_s is None or _minute_s(point) < to_s)
+            and admission.admits(origin)
+        }
+        return sorted(names)[:METRIC_NAMES_MAX]
 
     async def traces(self, question: TraceQuestion, *, timeout_s: float = TIMEOUT_S) -> TracePage:
         """List traces."""
@@ -184,17 +202,28 @@ class MemoryStore:
         spans = [span for span in _within(self._spans, scope) if wanted and span.record.trace_id == wanted]
         return sorted(spans, key=lambda span: span.position)
 
-    async def retain(self, now_ns: int, default: Retention, by_environment: Mapping[str, Retention]) -> int:
+    async def spans(self, question: SpanQuestion, *, timeout_s: float = TIMEOUT_S) -> SpanPage:
+        """List spans."""
+        del timeout_s
+        limit, after = check_limit(question.limit), question.after
+        spans = [
+            span
+            for span in sorted(_within(self._spans, question.scope), key=lambda one: one.position, reverse=True)
+            if (after is None or span.position < after) and (not question.kinds or span.record.kind in question.kinds)
+        ]
+        return SpanPage(spans=spans[:limit], more=len(spans) > limit)
+
+    async def retain(self, now_ns: int, retentions: Retentions) -> int:
         """Remove what is too old; sizes are not minded here."""
 
-        def kept(origin: Origin, at_ns: int) -> bool:
-            age_s = by_environment.get(origin.environment_id or "", default).age_s
+        def kept(sort: RecordSort, origin: Origin, at_ns: int) -> bool:
+            age_s = retentions.of(sort, origin.environment_id).age_s
             return at_ns >= now_ns - int(age_s * NS_A_SECOND)
 
         before = len(self._lines) + len(self._points) + len(self._spans)
-        self._lines = [one for one in self._lines if kept(one.origin, one.record.at_ns)]
-        self._points = [one for one in self._points if kept(one[0], one[1].at_ns)]
-        self._spans = [one for one in self._spans if kept(one.origin, one.record.at_ns)]
+        self._lines = [one for one in self._lines if kept("logs", one.origin, one.record.at_ns)]
+        self._points = [one for one in self._points if kept("metrics", one[0], one[1].at_ns)]
+        self._spans = [one for one in self._spans if kept("spans", one.origin, one.record.at_ns)]
         return before - len(self._lines) - len(self._points) - len(self._spans)
 
     async def usage(self) -> Usage:
@@ -272,6 +301,11 @@ def _by_regex(lines: list[LogLine], regex: str) -> list[LogLine]:
     except duckdb.InvalidInputException as error:
         raise InvalidInput(str(error), field="regex") from None
     return [line for line, (matches,) in zip(lines, answers, strict=True) if matches]
+
+
+def _minute_s(point: MetricPoint) -> int:
+    """Tell the minute that a point belongs to: an interval that ends with a minute is of that minute."""
+    return (point.at_ns - 1) // NS_A_SECOND // _MINUTE_S * _MINUTE_S
 
 
 def _asked(point: MetricPoint, question: MetricQuestion) -> bool:

@@ -21,11 +21,13 @@ from pilothouse.telemetry.questions import (
     MetricQuestion,
     Scope,
     Series,
+    SpanPage,
+    SpanQuestion,
     TracePage,
     TraceQuestion,
     Usage,
 )
-from pilothouse.telemetry.store import TIMEOUT_S, Context, Retention
+from pilothouse.telemetry.store import TIMEOUT_S, Context, Retentions
 from pilothouse.telemetry.stores.embedded.frames import (
     Arrived,
     AskUsage,
@@ -34,10 +36,12 @@ from pilothouse.telemetry.stores.embedded.frames import (
     Levels,
     Lines,
     Metrics,
+    Names,
     OneTrace,
     Question,
     Retain,
     Sort,
+    SpanList,
     Traces,
     UsageFigures,
 )
@@ -148,6 +152,10 @@ class EmbeddedStore:
         """Tell what a metric did."""
         return await self._ask(Metrics(**msgspec.structs.asdict(question)), list[Series], timeout_s)
 
+    async def metric_names(self, scope: Scope, *, timeout_s: float = TIMEOUT_S) -> Sequence[str]:
+        """List the names of metrics."""
+        return await self._ask(Names(scope=scope), list[str], timeout_s)
+
     async def traces(self, question: TraceQuestion, *, timeout_s: float = TIMEOUT_S) -> TracePage:
         """List traces."""
         return await self._ask(Traces(**msgspec.structs.asdict(question)), TracePage, timeout_s)
@@ -156,10 +164,13 @@ class EmbeddedStore:
         """Give the spans of a trace."""
         return await self._ask(OneTrace(scope=scope, trace_id=trace_id), list[Span], timeout_s)
 
-    async def retain(self, now_ns: int, default: Retention, by_environment: Mapping[str, Retention]) -> int:
+    async def spans(self, question: SpanQuestion, *, timeout_s: float = TIMEOUT_S) -> SpanPage:
+        """List spans."""
+        return await self._ask(SpanList(**msgspec.structs.asdict(question)), SpanPage, timeout_s)
+
+    async def retain(self, now_ns: int, retentions: Retentions) -> int:
         """Remove what is too old or too much."""
-        retain = Retain(now_ns=now_ns, default=default, by_environment=dict(by_environment))
-        return await self._ask(retain, int, STOP_S)
+        return await self._ask(Retain(now_ns=now_ns, retentions=retentions), int, STOP_S)
 
     async def usage(self) -> Usage:
         """Tell how full it is."""

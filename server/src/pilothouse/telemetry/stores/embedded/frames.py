@@ -12,9 +12,10 @@ from pilothouse.telemetry.questions import (
     LogQuestion,
     MetricQuestion,
     Scope,
+    SpanQuestion,
     TraceQuestion,
 )
-from pilothouse.telemetry.store import Retention
+from pilothouse.telemetry.store import Retentions
 
 LENGTH_OCTETS = 4
 
@@ -54,6 +55,16 @@ class Metrics(MetricQuestion, frozen=True, kw_only=True, tag="metrics"):
     """`TelemetryStore.metrics`."""
 
 
+class Names(msgspec.Struct, frozen=True, kw_only=True, tag="names"):
+    """`TelemetryStore.metric_names`."""
+
+    scope: Scope
+
+
+class SpanList(SpanQuestion, frozen=True, kw_only=True, tag="spans"):
+    """`TelemetryStore.spans`."""
+
+
 class Traces(TraceQuestion, frozen=True, kw_only=True, tag="traces"):
     """`TelemetryStore.traces`."""
 
@@ -73,11 +84,12 @@ class Retain(msgspec.Struct, frozen=True, kw_only=True, tag="retain"):
     """`TelemetryStore.retain`."""
 
     now_ns: int
-    default: Retention
-    by_environment: dict[str, Retention]
+    retentions: Retentions
 
 
-Question: TypeAlias = Lines | Arrived | Count | Levels | Metrics | Traces | OneTrace | AskUsage | Retain
+Question: TypeAlias = (
+    Lines | Arrived | Count | Levels | Metrics | Names | Traces | OneTrace | SpanList | AskUsage | Retain
+)
 
 
 class Ask(msgspec.Struct, frozen=True, kw_only=True, tag="ask"):

@@ -268,7 +268,7 @@ class Keeper:
         self._flush_due(everything=True)  # so that no journal brings back what goes now
         gone = 0
         for key, shelf in self._shelves.items():
-            kept = retain.by_environment.get(self._environments[key] or "", retain.default)
+            kept = retain.retentions.of(key[0].value, self._environments[key])
             gone += shelf.expire(retain.now_ns - int(kept.age_s * NS_A_SECOND), kept.size_bytes)
             shelf.rest()
         self._make_room(0)

@@ -1,0 +1,37 @@
+"""The database at a start: brought to this release's schema, and seeded where it is empty."""
+
+from pathlib import Path
+
+from pilothouse.base.ids import new_id
+from pilothouse.domain.tenancy import DEFAULT_ORGANIZATION_HANDLE, Environment, Organization
+from pilothouse.storage import built_in, migrate, project_admins, tenancy
+from pilothouse.storage.engine import open_writer
+from pilothouse.storage.unit import Transaction
+
+
+def seed(tx: Transaction, now: float) -> None:
+    """Put the organization, its roles and groups, and its first two environments into an empty database."""
+    known = tenancy.find_organization(tx.connection, DEFAULT_ORGANIZATION_HANDLE)
+    if known is not None:
+        built_in.ensure_built_in(tx.connection, known.id, now)
+        project_admins.ensure_all(tx.connection, known.id)
+        return
+    organization = Organization(id=new_id(), handle=DEFAULT_ORGANIZATION_HANDLE, display_name="Default organization")
+    tenancy.add_organization(tx.connection, organization)
+    built_in.ensure_built_in(tx.connection, organization.id, now)
+    for handle, name, critical, after_s in (("dev", "Development", False, 0.0), ("prod", "Production", True, 0.001)):
+        environment = Environment(
+            id=new_id(), handle=handle, display_name=name, critical=critical, created_at=now + after_s
+        )
+        tenancy.add_environment(tx.connection, organization.id, environment)
+
+
+def bring_up_to_date(path: Path) -> None:
+    """Make the database, or migrate it; only its owner may read the file."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    engine = open_writer(path)
+    try:
+        migrate.upgrade(engine)
+    finally:
+        engine.dispose()
+    path.chmod(0o600)

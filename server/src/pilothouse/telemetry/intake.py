@@ -1,0 +1,159 @@
+"""Taking in telemetry: each record gets its origin, is brought within limits, is stored or counted as lost."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
+
+import msgspec
+
+from pilothouse.base.errors import PilothouseError
+from pilothouse.base.instants import Instant
+from pilothouse.telemetry.limits import tidy_log, tidy_span
+from pilothouse.telemetry.model import (
+    NS_A_SECOND,
+    LogBatch,
+    LogRecord,
+    MetricBatch,
+    MetricPoint,
+    Origin,
+    SpanBatch,
+    SpanRecord,
+)
+from pilothouse.telemetry.senders import NotYours, Origins, RuntimeSender, Sender, Told
+from pilothouse.telemetry.store import TelemetryStore
+
+R = TypeVar("R")
+B = TypeVar("B", LogBatch, MetricBatch, SpanBatch)
+
+LOSSES_MAX = 10_000
+"""Origins of which losses are remembered; beyond it the one that lost nothing for longest is forgotten."""
+
+DROPPED_BY_SENDER = "pilothouse.telemetry.dropped"
+"""The metric in which a sender says what it dropped itself."""
+
+
+class Loss(msgspec.Struct, frozen=True, kw_only=True):
+    """What of one origin's records was lost since the start."""
+
+    origin: Origin
+    refused: int
+    """Records that we did not take."""
+    dropped_by_sender: int
+    """Records that the sender says it dropped itself."""
+    last_reason: str
+    last_at: Instant
+
+
+class Refusals(msgspec.Struct, frozen=True, kw_only=True):
+    """What of one request was not taken."""
+
+    records: int = 0
+    reason: str = ""
+
+
+class Intake:
+    """What every sender's records pass on their way into the store."""
+
+    def __init__(self, store: TelemetryStore, origins: Origins, now: Callable[[], Instant]) -> None:
+        self._store = store
+        self._origins = origins
+        self._now = now
+        self._losses: dict[Origin, Loss] = {}
+        self.accepted = 0
+        """Records stored since the start."""
+        self.refused = 0
+        """Records refused since the start."""
+        self.degraded: str | None = None
+        """Why records cannot be stored now; None while they can."""
+
+    def losses(self) -> Sequence[Loss]:
+        """List who lost records."""
+        return list(self._losses.values())
+
+    def note_loss(self, origin: Origin, reason: str, *, refused: int = 0, dropped_by_sender: int = 0) -> None:
+        """Remember that records of an origin were lost."""
+        before = self._losses.pop(origin, None)
+        self._losses[origin] = Loss(
+            origin=origin,
+            refused=(before.refused if before else 0) + refused,
+            dropped_by_sender=(before.dropped_by_sender if before else 0) + dropped_by_sender,
+            last_reason=reason,
+            last_at=self._now(),
+        )
+        self.refused += refused
+        if len(self._losses) > LOSSES_MAX:
+            del self._losses[next(iter(self._losses))]
+
+    async def take_logs(self, sender: Sender, told: Sequence[Told[LogRecord]]) -> Refusals:
+        """Store lines; when it returns they are on disk.
+
+        Raises: StoreBusy, StorageFull, StoreDown; then none of them is kept
+        """
+        now_ns = int(self._now() * NS_A_SECOND)
+        owned, refusals = self._with_origins(sender, told)
+        batches = [LogBatch(origin, [tidy_log(record, now_ns) for record in records]) for origin, records in owned]
+        await self._keep(batches, self._store.append_logs)
+        return refusals
+
+    async def take_metrics(self, sender: Sender, told: Sequence[Told[MetricPoint]]) -> Refusals:
+        """Store points, as `take_logs` does."""
+        owned, refusals = self._with_origins(sender, told)
+        await self._keep([MetricBatch(origin, list(records)) for origin, records in owned], self._store.append_metrics)
+        return refusals
+
+    async def take_spans(self, sender: Sender, told: Sequence[Told[SpanRecord]]) -> Refusals:
+        """Store spans, as `take_logs` does."""
+        now_ns = int(self._now() * NS_A_SECOND)
+        owned, refusals = self._with_origins(sender, told)
+        batches: list[SpanBatch] = []
+        for origin, records in owned:
+            tidied = (tidy_span(record, now_ns) for record in records)
+            batches.append(SpanBatch(origin, [span for span in tidied if span is not None]))
+        await self._keep(batches, self._store.append_spans)
+        return refusals
+
+    def _with_origins(
+        self, sender: Sender, told: Sequence[Told[R]]
+    ) -> tuple[list[tuple[Origin, Sequence[R]]], Refusals]:
+        """Find whom records belong to; what the sender may not speak for is counted, and told it."""
+        owned: list[tuple[Origin, Sequence[R]]] = []
+        records, reason = 0, ""
+        for one in told:
+            try:
+                owned.append((self._origins.of_runtime(sender, one.runtime_id), one.records))
+            except NotYours as error:
+                reason = str(error)
+                records += len(one.records)
+                self.note_loss(_named(sender, one.runtime_id), reason, refused=len(one.records))
+        return owned, Refusals(records=records, reason=reason)
+
+    async def _keep(self, batches: Sequence[B], append: Callable[[Sequence[B]], Awaitable[None]]) -> None:
+        batches = [batch for batch in batches if batch.records]
+        if not batches:
+            return
+        try:
+            await append(batches)
+        except PilothouseError as error:
+            self.degraded = error.message
+            for batch in batches:
+                self.note_loss(batch.origin, error.message, refused=len(batch.records))
+            raise
+        self.degraded = None
+        self.accepted += sum(len(batch.records) for batch in batches)
+
+
+def _named(sender: Sender, runtime_id: str | None) -> Origin:
+    """Say of whom a sender spoke, as far as it may: nothing of the tree that it may not see."""
+    if isinstance(sender, RuntimeSender):
+        return Origin(
+            project_id=sender.project_id,
+            integration_id=sender.integration_id,
+            environment_id=sender.environment_id,
+            runtime_id=runtime_id,
+        )
+    place = sender.place
+    return Origin(
+        project_id=place.project_id,
+        integration_id=place.integration_id,
+        environment_id=place.environment_id,
+        runtime_id=runtime_id,
+    )
