@@ -465,7 +465,10 @@ export type Mutation = {
   updateUser: User;
   /** Not oneself, and not the last Super Admin. Their name stands in the audit for good. */
   deleteUser: Scalars['Boolean']['output'];
-  /** A password that is shown once and must be changed at the next sign-in; every session of theirs ends. */
+  /**
+   * A password that is shown once and must be changed at the next sign-in; every session of theirs ends. Not one's own (`ONESELF`), and
+   * not of somebody who holds what the caller does not, since the caller learns it.
+   */
   resetPassword: OneTimePassword;
   /** Forgets failed attempts, so that they may try again at once. */
   unlockUser: Scalars['Boolean']['output'];
@@ -485,6 +488,7 @@ export type Mutation = {
   /** Gives a group a role within a scope; nobody grants what they do not hold there themselves. */
   mapRole: RoleMapping;
   unmapRole: Scalars['Boolean']['output'];
+  /** It puts people into a group: that needs USER_MGT_UPDATE_USERS too, and all that the group grants. */
   createSsoGroupMapping: SsoGroupMapping;
   deleteSsoGroupMapping: Scalars['Boolean']['output'];
   /** For oneself, or (with `user_mgt:manage_users`) for a service account. The token is in this answer and nowhere else, ever. */

@@ -69,9 +69,11 @@ export function SsoPage() {
   const change = useSearchState<ListSearch>()
   const query = useInfiniteQuery(ssoMappingsQuery)
   const [leaving, setLeaving] = useState<Row>()
-  const blocked = useBlocked()('USER_MGT_UPDATE_GROUP_ROLES')
+  const mayNot = useBlocked()
+  const mayNotMap = mayNot('USER_MGT_UPDATE_GROUP_ROLES')
+  const mayNotCreate = mayNotMap ?? mayNot('USER_MGT_UPDATE_USERS')
   const button = (
-    <Button look="solid" blocked={blocked} onClick={() => change({ create: true })}>
+    <Button look="solid" blocked={mayNotCreate} onClick={() => change({ create: true })}>
       {words.create}
     </Button>
   )
@@ -100,7 +102,7 @@ export function SsoPage() {
                 small
                 look="quiet"
                 aria-label={words.removeLabel(row.value)}
-                blocked={blocked}
+                blocked={mayNotMap}
                 onClick={() => setLeaving(row)}
               >
                 {words.remove}
@@ -115,7 +117,7 @@ export function SsoPage() {
           </Empty>
         }
       />
-      {create && !blocked && <CreateMapping onClose={() => change({ create: undefined })} />}
+      {create && !mayNotCreate && <CreateMapping onClose={() => change({ create: undefined })} />}
       {leaving && <RemoveMapping mapping={leaving} onClose={() => setLeaving(undefined)} />}
     </AccessFrame>
   )

@@ -84,7 +84,7 @@ export function UserActions({ user, isSelf }: { user: UserFacts; isSelf: boolean
       </Button>
       {isPerson && (
         <>
-          <Button blocked={mayNot ?? (hasPassword ? undefined : words.noPassword)} onClick={() => setAsked('reset')}>
+          <Button blocked={notSelf ?? (hasPassword ? undefined : words.noPassword)} onClick={() => setAsked('reset')}>
             {words.reset}
           </Button>
           <span data-tip={words.unlockTip} className="contents">
