@@ -8,7 +8,7 @@ import msgspec
 from pilothouse.access.places import Place, Reach
 from pilothouse.base.errors import InvalidInput
 from pilothouse.telemetry.histogram import Histogram
-from pilothouse.telemetry.model import Level, LogLine, Origin, Position, Span
+from pilothouse.telemetry.model import Level, LogLine, Origin, Position, Span, SpanKind
 
 LIMIT_MAX = 10_000
 """Rows of one answer. More than that is an export."""
@@ -17,6 +17,9 @@ STEPS_MAX = 5_000
 """Steps of one series or level histogram."""
 
 REGEX_CHARACTERS_MAX = 1_000
+
+METRIC_NAMES_MAX = 500
+"""Names of metrics in one answer, the first ones of the alphabet."""
 
 
 class Scope(msgspec.Struct, frozen=True, kw_only=True):
@@ -226,6 +229,29 @@ class TracePage(msgspec.Struct, frozen=True, kw_only=True):
     more: bool
 
 
+class SpanQuestion(msgspec.Struct, frozen=True, kw_only=True):
+    """A part of the list of spans, those that began last first."""
+
+    scope: Scope
+    kinds: tuple[SpanKind, ...] = ()
+    """Nothing asks for all."""
+    after: Position | None = None
+    """The position of the last span seen."""
+    limit: int = 1_000
+
+
+class SpanPage(msgspec.Struct, frozen=True, kw_only=True):
+    """A part of a list of spans and whether it goes on."""
+
+    spans: Sequence[Span]
+    more: bool
+
+    @property
+    def end(self) -> Position | None:
+        """Where to go on."""
+        return self.spans[-1].position if self.spans else None
+
+
 class EnvironmentUsage(msgspec.Struct, frozen=True, kw_only=True):
     """What one environment's records of one sort take."""
 
@@ -271,13 +297,13 @@ def check_regex(filter_: LogFilter) -> LogFilter:
     return filter_
 
 
-def bounds_ns(scope: Scope, step_ns: int) -> tuple[int, int]:
-    """Return the time of a question that must be bounded, checked against the number of steps.
+def bounds_ns(scope: Scope, step_ns: int | None) -> tuple[int, int]:
+    """Return the time of a question that must be bounded, checked against the number of steps; None: one step for all.
 
     Raises: InvalidInput
     """
     if scope.from_ns is None or scope.to_ns is None or scope.to_ns <= scope.from_ns:
         raise InvalidInput("This question needs a time: where it begins and where it ends.", field="from")
-    if (scope.to_ns - scope.from_ns) // step_ns > STEPS_MAX:
+    if step_ns is not None and (scope.to_ns - scope.from_ns) // step_ns > STEPS_MAX:
         raise InvalidInput(f"At most {STEPS_MAX} steps can be shown.", field="step", fix="Ask for longer steps.")
     return scope.from_ns, scope.to_ns

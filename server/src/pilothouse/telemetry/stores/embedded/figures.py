@@ -10,7 +10,15 @@ import msgspec
 from pilothouse.base.errors import InvalidInput
 from pilothouse.telemetry.histogram import Histogram
 from pilothouse.telemetry.model import NS_A_SECOND
-from pilothouse.telemetry.questions import Dimension, Figures, MetricQuestion, Series, bounds_ns
+from pilothouse.telemetry.questions import (
+    METRIC_NAMES_MAX,
+    Dimension,
+    Figures,
+    MetricQuestion,
+    Scope,
+    Series,
+    bounds_ns,
+)
 from pilothouse.telemetry.stores.embedded.asking import Asking, Conditions, Source, sources
 from pilothouse.telemetry.stores.embedded.columns import Column, Table
 from pilothouse.telemetry.stores.embedded.frames import Sort
@@ -52,10 +60,8 @@ class _Groups:
 def tell_figures(asking: Asking, shelves: Sequence[Shelf], question: MetricQuestion) -> list[Series]:
     """Answer `TelemetryStore.metrics`."""
     step_ns = _step_ns(question)
-    from_ns, to_ns = bounds_ns(question.scope, step_ns or MINUTE_NS)
-    whole = msgspec.structs.replace(
-        question.scope, from_ns=from_ns // MINUTE_NS * MINUTE_NS, to_ns=math.ceil(to_ns / MINUTE_NS) * MINUTE_NS
-    )
+    from_ns, _ = bounds_ns(question.scope, step_ns)
+    whole = _whole_minutes(question.scope)
     step = f"at_ns // {step_ns} * {step_ns // NS_A_SECOND}" if step_ns else str(from_ns // NS_A_SECOND)
     groups = _Groups()
     totals: dict[tuple[int, int], list[Any]] = {}
@@ -73,6 +79,29 @@ def tell_figures(asking: Asking, shelves: Sequence[Shelf], question: MetricQuest
                     asking.show(name, _CHOSEN.source([_CHOSEN.batch(chosen)]))
                     _add_up(asking, source, piece, name, step, totals, buckets)
     return _written(groups, totals, buckets)
+
+
+def list_names(asking: Asking, shelves: Sequence[Shelf], scope: Scope) -> list[str]:
+    """Answer `TelemetryStore.metric_names`."""
+    names: set[str] = set()
+    with sources(asking, _whole_minutes(scope), Sort.METRICS, shelves) as all_:
+        for source in all_:
+            where, values = source.conditions.where, source.conditions.values
+            for (label,) in asking.run(f"SELECT DISTINCT label FROM {source.table}{where}", values):
+                series = source.labels[int(label)].series
+                if series is not None:
+                    names.add(series.name)
+    return sorted(names)[:METRIC_NAMES_MAX]
+
+
+def _whole_minutes(scope: Scope) -> Scope:
+    """Widen a time to the minutes that it begins and ends in: points are kept by the minute."""
+    from_ns, to_ns = scope.from_ns, scope.to_ns
+    return msgspec.structs.replace(
+        scope,
+        from_ns=None if from_ns is None else from_ns // MINUTE_NS * MINUTE_NS,
+        to_ns=None if to_ns is None else -(-to_ns // MINUTE_NS) * MINUTE_NS,
+    )
 
 
 def _step_ns(question: MetricQuestion) -> int | None:

@@ -38,10 +38,12 @@ from pilothouse.telemetry.stores.embedded.frames import (
     Levels,
     Lines,
     Metrics,
+    Names,
     OneTrace,
     Ready,
     Retain,
     Sort,
+    SpanList,
     Stop,
     ToProcess,
     Traces,
@@ -157,7 +159,7 @@ class Process:
             asking.close()
         self._send(reply)
 
-    def _answer(self, asking: Asking, ask: Ask) -> object:  # noqa: C901, PLR0911 - one line a question
+    def _answer(self, asking: Asking, ask: Ask) -> object:  # noqa: C901, PLR0911, PLR0912 - one line a question
         question = ask.question
         regex = question.filter.regex if isinstance(question, Lines | Arrived | Count | Levels) else ""
         if regex:
@@ -176,6 +178,10 @@ class Process:
                 return lines.count_levels(asking, logs, question.scope, question.filter, question.step_s)
             case Metrics():
                 return figures.tell_figures(asking, keeper.shelves(Sort.METRICS), question)
+            case Names():
+                return figures.list_names(asking, keeper.shelves(Sort.METRICS), question.scope)
+            case SpanList():
+                return spans.list_spans(asking, keeper.shelves(Sort.SPANS), question)
             case Traces():
                 return spans.list_traces(asking, keeper.shelves(Sort.SPANS), question)
             case OneTrace():

@@ -10,6 +10,8 @@ from pilothouse.telemetry.model import Attributes, Position, Span, SpanRecord
 from pilothouse.telemetry.questions import (
     LogFilter,
     Scope,
+    SpanPage,
+    SpanQuestion,
     TraceFilter,
     TraceFound,
     TracePage,
@@ -83,12 +85,17 @@ def list_traces(asking: Asking, shelves: Sequence[Shelf], question: TraceQuestio
 def _newest(
     asking: Asking, shelves: Sequence[Shelf], question: TraceQuestion, after: Position | None, limit: int
 ) -> list[Span]:
-    wanted = _matching(question.filter)
+    return _newest_of(asking, shelves, question.scope, _matching(question.filter), after, limit)
+
+
+def _newest_of(
+    asking: Asking, shelves: Sequence[Shelf], scope: Scope, wanted: Conditions, after: Position | None, limit: int
+) -> list[Span]:
     if after is not None:
         wanted.add("at_ns <= ?", after.at_ns)
         wanted.add("(at_ns < ? OR number < ?)", after.at_ns, after.number)
     spans: list[Span] = []
-    with sources(asking, question.scope, Sort.SPANS, shelves) as all_:
+    with sources(asking, scope, Sort.SPANS, shelves) as all_:
         for source in all_:
             both = source.conditions.with_also(wanted)
             rows = asking.run(
@@ -115,3 +122,13 @@ def one_trace(asking: Asking, shelves: Sequence[Shelf], scope: Scope, trace_id: 
             rows = asking.run(f"SELECT {_COLUMNS} FROM {source.table}{both.where} LIMIT {SPANS_MAX}", both.values)
             spans += [_span(row, source.labels) for row in rows]
     return sorted(spans, key=lambda span: span.position)[:SPANS_MAX]
+
+
+def list_spans(asking: Asking, shelves: Sequence[Shelf], question: SpanQuestion) -> SpanPage:
+    """Answer `TelemetryStore.spans`."""
+    limit = check_limit(question.limit)
+    wanted = Conditions()
+    if question.kinds:
+        wanted.add(f"kind IN ({', '.join(str(SPAN_KINDS.index(kind)) for kind in question.kinds)})")
+    spans = _newest_of(asking, shelves, question.scope, wanted, question.after, limit + 1)
+    return SpanPage(spans=spans[:limit], more=len(spans) > limit)
