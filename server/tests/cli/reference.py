@@ -38,6 +38,8 @@ SHAPES = {
     "why": "ACCESS",
     "tokens list|revoke": "TOKENS",
     "tokens create": "CREATE_TOKEN",
+    "ingest-tokens list|revoke": "INGEST_TOKENS",
+    "ingest-tokens create": "CREATE_INGEST_TOKEN",
     "sessions list": "SESSIONS",
     "audit list": "AUDIT",
     "audit check": "AUDIT_CHECK",

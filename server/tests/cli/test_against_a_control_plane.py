@@ -300,6 +300,20 @@ def test_a_secret_lives_from_the_command_line(signed_in: Run, served: Served) ->
     assert key_id not in signed_in("secrets", "list", "-q").stdout
 
 
+def test_an_ingest_token_lives_from_the_command_line(signed_in: Run) -> None:
+    token = signed_in("ingest-tokens", "create", "fluent-bit", "-e", "dev", "--expires", "30d", "-q").stdout.strip()
+    (listed,) = json.loads(signed_in("ingest-tokens", "list", "-e", "dev", "-o", "json").stdout)
+
+    assert token.startswith("phi_")
+    assert (listed["name"], listed["hint"], listed["state"]) == ("fluent-bit", token[:10], "ACTIVE")
+    assert token not in signed_in("ingest-tokens", "list", "-o", "json").stdout
+    assert signed_in("ingest-tokens", "create", "x", "-e", "dev", "-i", "till").exit_code == USAGE
+    assert signed_in("ingest-tokens", "revoke", listed["id"]).exit_code == 0
+    assert signed_in("ingest-tokens", "list", "-q").stdout.strip() == ""
+    assert signed_in("ingest-tokens", "list", "--ended", "-q").stdout.strip() == listed["id"]
+    assert signed_in("ingest-tokens", "revoke", "none").exit_code == NOT_FOUND
+
+
 def test_a_critical_environment_is_confirmed_by_name_and_never_silently(signed_in: Run) -> None:
     material = signed_in("secrets", "generate", "-e", "prod", "-q").stdout.strip()
     key_id = material.partition(".")[0]

@@ -14,6 +14,7 @@ from pilothouse.cli import (
     apply,
     audit,
     credentials,
+    ingest_tokens,
     people,
     records,
     runtimes,
@@ -68,6 +69,7 @@ app.add_typer(tenancy.projects, name="projects", rich_help_panel=ORGANIZATION)
 app.add_typer(tenancy.integrations, name="integrations", rich_help_panel=ORGANIZATION)
 app.add_typer(tenancy.environments, name="environments", rich_help_panel=ORGANIZATION)
 app.add_typer(secrets.app, name="secrets", rich_help_panel=ORGANIZATION)
+app.add_typer(ingest_tokens.app, name="ingest-tokens", rich_help_panel=ORGANIZATION)
 app.command("diff", rich_help_panel=ORGANIZATION)(apply.diff)
 app.command("plan", help="The same as `diff`.", rich_help_panel=ORGANIZATION)(apply.diff)
 app.command("apply", rich_help_panel=ORGANIZATION)(apply.apply)

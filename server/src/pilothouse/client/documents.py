@@ -23,6 +23,7 @@ _OF_KEY = (
     "id name owner { id username } hint state permissions createdAt createdBy expiresAt lastUsedAt lastUsedAddress "
     "revokedAt revokedBy"
 )
+_OF_INGEST_KEY = f"id name {_PLACE} hint state createdAt createdBy expiresAt lastUsedAt revokedAt revokedBy"
 _OF_SEAL = (
     "keyId environment { handle critical } project { handle } integration { handle } bound createdAt createdBy boundAt "
     "lastUsedAt runtimeCount state expiresAt revokedFrom revokedBy rotates rotatedBy"
@@ -43,6 +44,12 @@ _DELETION = (
 _SSO = "id issuer claim value group { id name } createdAt createdBy"
 _SESSION = "id kind method createdAt lastUsedAt expiresAt address userAgent current"
 _DECISION = f"user {{ id username }} permission place {{ {_PLACE} }} allowed reason"
+_ORIGIN = "origin { unclaimed runtimeId runtime { id name } project { handle } integration { handle } environment { handle } }"
+_LINE = f"id at level message logger traceId spanId attributes {{ key value }} {_ORIGIN}"
+_FIGURES = "count rate mean min max percentiles { of value }"
+_TOTAL = f"at errorRate all {{ {_FIGURES} }} succeeded {{ {_FIGURES} }} failed {{ {_FIGURES} }}"
+_STEP = f"at errorRate all {{ {_FIGURES} }}"
+_SPAN = f"id parentId name kind service at offsetMs durationMs failed {_ORIGIN}"
 _GRANT = f"mapping group {{ name }} role {{ name }} by scope {{ {_PLACE} }}"
 
 
@@ -225,6 +232,15 @@ TOKENS: Final = _query(
 )
 CREATE_TOKEN: Final = _mutation("createApiToken", "input: CreateApiTokenInput!", f"token apiToken {{ {_OF_KEY} }}")
 REVOKE_TOKEN: Final = f"mutation ($id: ID!) {{ revokeApiToken(id: $id) {{ {_OF_KEY} }} }}"
+INGEST_TOKENS: Final = _query(
+    "ingestTokens",
+    "environment: String, includeEnded: Boolean, first: Int, after: String",
+    f"nodes {{ {_OF_INGEST_KEY} }} {_PAGE}",
+)
+CREATE_INGEST_TOKEN: Final = _mutation(
+    "createIngestToken", "input: CreateIngestTokenInput!", f"token ingestToken {{ {_OF_INGEST_KEY} }}"
+)
+REVOKE_INGEST_TOKEN: Final = _mutation("revokeIngestToken", "id: ID!", _OF_INGEST_KEY)
 SESSIONS: Final = _query("sessions", "user: ID, first: Int, after: String", f"nodes {{ {_SESSION} }} {_PAGE}")
 END_SESSION: Final = "mutation ($id: ID!) { endSession(id: $id) }"
 END_ALL_SESSIONS: Final = "mutation ($user: ID) { endAllSessions(user: $user) }"
@@ -233,6 +249,33 @@ AUDIT_CHECK: Final = "query { auditCheck { intact checked brokenAt message from 
 EVENTS: Final = _query("events", "filter: EventFilter, first: Int, after: String", f"nodes {{ {_EVENT} }} {_PAGE}")
 EVENT_HAPPENED: Final = _subscription(
     "eventHappened", "filter: EventFilter, after: Int", f"sequence resync event {{ {_EVENT} }}"
+)
+
+# ---------------------------------------------------------------- logs, metrics, traces
+LOGS: Final = _query(
+    "logs",
+    "filter: LogFilter, newestFirst: Boolean, first: Int, after: String",
+    f"nodes {{ {_LINE} }} {_PAGE} arrival",
+)
+LOG_CONTEXT: Final = _query(
+    "logContext",
+    "id: ID!, before: Int, after: Int",
+    f"before {{ {_LINE} }} line {{ {_LINE} }} after {{ {_LINE} }}",
+)
+LOG_TAILED: Final = _subscription("logTailed", "filter: LogFilter, after: ID", f"arrival skipped lines {{ {_LINE} }}")
+METRICS: Final = _query(
+    "metrics",
+    "filter: MetricFilter, name: String, by: [MetricDimension!], stepS: Int, percentiles: [Float!]",
+    "name stepS from to left series { key project { handle } integration { handle } environment { handle } "
+    f"runtime {{ id runtimeId name }} total {{ {_TOTAL} }} steps {{ {_STEP} }} }} left",
+)
+METRIC_NAMES: Final = "query ($scope: TelemetryScope) { metricNames(scope: $scope) }"
+TRACES: Final = _query(
+    "traces", "filter: TraceFilter, first: Int, after: String", f"nodes {{ traceId span {{ {_SPAN} }} }} {_PAGE}"
+)
+TRACE: Final = (
+    f"query ($id: ID!) {{ trace(id: $id) {{ id at durationMs failed complete left spans {{ {_SPAN} "
+    "attributes { key value } } } }"
 )
 
 

@@ -28,6 +28,8 @@ class EventKind(StrEnum):
     SECRET_REVOKED = "secret.revoked"  # noqa: S105 - an event's name
     SECRET_CHANGED = "secret.changed"  # noqa: S105 - an event's name
     SECRET_ROTATED = "secret.rotated"  # noqa: S105 - an event's name
+    INGEST_TOKEN_CREATED = "ingest-token.created"  # noqa: S105 - an event's name
+    INGEST_TOKEN_REVOKED = "ingest-token.revoked"  # noqa: S105 - an event's name
     PROJECT_CREATED = "project.created"
     INTEGRATION_CREATED = "integration.created"
     ENVIRONMENT_CREATED = "environment.created"
@@ -82,6 +84,8 @@ _SENTENCES: Final[Mapping[EventKind, tuple[str, str]]] = {
     _K.SECRET_REVOKED: ("{secret} was revoked: {detail}", "{secret} was revoked"),
     _K.SECRET_CHANGED: ("{secret} was changed: {detail}", "{secret} was changed"),
     _K.SECRET_ROTATED: ("{secret} was rotated: {detail}", "{secret} was rotated"),
+    _K.INGEST_TOKEN_CREATED: ("The ingest token {detail} was created", "An ingest token was created"),
+    _K.INGEST_TOKEN_REVOKED: ("The ingest token {detail} was revoked", "An ingest token was revoked"),
     _K.PROJECT_CREATED: ("The project {detail} was created{by}", "A project was created{by}"),
     _K.INTEGRATION_CREATED: ("The integration {detail} was created{by}", "An integration was created{by}"),
     _K.ENVIRONMENT_CREATED: ("The environment {detail} was created", "An environment was created"),

@@ -128,6 +128,7 @@ def delete(
         "groups": [name for _, name in hanging.groups],
         "runtimes": told.runtimes,
         "secrets": shown[:_NAMED_MAX],
+        "ingestTokens": hanging.ingest_tokens,
         "desiredStates": told.desired_states,
         "roleMappings": lost,
     }
@@ -253,6 +254,7 @@ def _told(found: _Found, hanging: Hanging, is_running: Callable[[int], bool], *,
         (len(hanging.integrations), "integration"),
         (hanging.runtimes_shown, "runtime"),
         (hanging.secrets_shown, "secret"),
+        (hanging.ingest_tokens, "ingest token"),
         (hanging.desired_states, "desired state"),
         (hanging.role_mappings, "role mapping"),
     )

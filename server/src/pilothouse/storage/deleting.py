@@ -9,6 +9,7 @@ from sqlalchemy.sql.elements import SQLCoreOperations
 
 from pilothouse.access.places import Place
 from pilothouse.base.instants import Instant
+from pilothouse.storage.ingest_tables import ingest_tokens
 from pilothouse.storage.tables import (
     desired_changes,
     desired_states,
@@ -56,6 +57,8 @@ class Hanging(msgspec.Struct, frozen=True, kw_only=True):
     """Ids and handles."""
     runtimes: Sequence[DoomedRuntime]
     secrets: Sequence[DoomedSecret]
+    ingest_tokens: int
+    """Those that are not revoked."""
     desired_states: int
     role_mappings: int
     """Without those of its own groups within it: they come and go with it."""
@@ -76,7 +79,12 @@ class Hanging(msgspec.Struct, frozen=True, kw_only=True):
     def is_anything(self) -> bool:
         """Whether anything hangs on it that people know of, its own groups aside."""
         return bool(
-            self.integrations or self.runtimes_shown or self.secrets_shown or self.desired_states or self.role_mappings
+            self.integrations
+            or self.runtimes_shown
+            or self.secrets_shown
+            or self.ingest_tokens
+            or self.desired_states
+            or self.role_mappings
         )
 
 
@@ -86,6 +94,7 @@ def hanging_on(connection: Connection, place: Place, now: Instant) -> Hanging:
         integrations=_integrations(connection, place),
         runtimes=_runtimes(connection, place),
         secrets=_secrets(connection, place, now),
+        ingest_tokens=_count(connection, ingest_tokens, and_(_for(place), ingest_tokens.c.revoked_at.is_(None))),
         desired_states=_count(connection, desired_states, _inside(place, desired_states)),
         role_mappings=_count(connection, role_mappings, _mapped_by_others(place)),
         groups=_groups(connection, place),
@@ -115,7 +124,8 @@ def count_environments(connection: Connection) -> int:
 def remove(connection: Connection, place: Place, hanging: Hanging) -> None:
     """Delete a project, an integration or an environment, with everything that hangs on it.
 
-    Reports, presence and commands go with their runtimes, members and mappings with their groups: the database sees to it.
+    Reports, presence and commands go with their runtimes, members and mappings with their groups, ingest tokens with the
+    place that they are for: the database sees to it.
     """
     _delete_by_keys(connection, runtimes, runtimes.c.key, [runtime.key for runtime in hanging.runtimes])
     _delete_by_keys(connection, secrets, secrets.c.key_id, [secret.key_id for secret in hanging.secrets])
@@ -188,6 +198,16 @@ def _inside(place: Place, table: Table) -> ColumnElement[bool]:
     if place.environment_id is not None:
         return table.c.environment_id == place.environment_id
     return _of_integrations(place, table.c.integration_id)
+
+
+def _for(place: Place) -> ColumnElement[bool]:
+    """Make the condition for ingest tokens that are for this place or one within it, not for more than it."""
+    c = ingest_tokens.c
+    if place.environment_id is not None:
+        return c.environment_id == place.environment_id
+    return (
+        c.project_id == place.project_id if place.integration_id is None else c.integration_id == place.integration_id
+    )
 
 
 def _in_scope(place: Place) -> ColumnElement[bool]:
