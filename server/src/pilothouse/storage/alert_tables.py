@@ -151,7 +151,12 @@ alert_notices = Table(
     "alert_notices",
     metadata,
     Column("alert_number", ForeignKey("alerts.number", ondelete="CASCADE"), primary_key=True, autoincrement=False),
-    Column("notification_number", ForeignKey("alert_notifications.number", ondelete="CASCADE"), primary_key=True, index=True),
+    Column(
+        "notification_number",
+        ForeignKey("alert_notifications.number", ondelete="CASCADE"),
+        primary_key=True,
+        index=True,
+    ),
     # No foreign key: it is half of what makes this row the only one.
     Column("channel_id", String(36), nullable=False),
     # `firing`, `reminder` or `resolved`, and the how-manieth time the alert is spoken of.
