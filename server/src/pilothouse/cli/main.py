@@ -15,6 +15,8 @@ from pilothouse.cli import (
     audit,
     credentials,
     ingest_tokens,
+    logs,
+    metrics,
     people,
     records,
     runtimes,
@@ -24,6 +26,7 @@ from pilothouse.cli import (
     steering,
     tenancy,
     tls,
+    traces,
     up,
 )
 from pilothouse.cli.output import clean, console_for
@@ -34,6 +37,7 @@ from pilothouse.config import unknown_variables
 HERE = "On this machine"
 SIGN_IN = "Signing in"
 FLEET = "The fleet"
+TELEMETRY = "Logs, metrics and traces"
 ORGANIZATION = "The organization"
 ACCESS = "People and access"
 RECORDS = "Records and everything else"
@@ -64,6 +68,10 @@ app.add_typer(steering.log_level, name="log-level", rich_help_panel=FLEET)
 app.command("trigger", rich_help_panel=FLEET)(steering.trigger)
 app.add_typer(steering.commands, name="commands", rich_help_panel=FLEET)
 app.command("watch", rich_help_panel=FLEET)(runtimes.watch)
+
+app.add_typer(logs.app, name="logs", rich_help_panel=TELEMETRY)
+app.add_typer(metrics.app, name="metrics", rich_help_panel=TELEMETRY)
+app.add_typer(traces.app, name="traces", rich_help_panel=TELEMETRY)
 
 app.add_typer(tenancy.projects, name="projects", rich_help_panel=ORGANIZATION)
 app.add_typer(tenancy.integrations, name="integrations", rich_help_panel=ORGANIZATION)

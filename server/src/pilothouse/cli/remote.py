@@ -174,7 +174,10 @@ _COMMON: dict[str, tuple[Any, object]] = {  # Any: annotations
 
 
 def remote(function: Callable[Concatenate[Session, P], None]) -> Callable[..., None]:
-    """Make a command of a function of a session: the options that name control plane and output are added to it."""
+    """Make a command of a function of a session: the options that name control plane and output are added to it.
+
+    A function that has an option of one of these names itself gets its value, and the session does not.
+    """
     signature = inspect.signature(function)
     hints = get_type_hints(function, include_extras=True)
     own = [
@@ -184,10 +187,12 @@ def remote(function: Callable[Concatenate[Session, P], None]) -> Callable[..., N
     common = [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
         for name, (annotation, default) in _COMMON.items()
+        if name not in signature.parameters
     ]
+    for_session = [parameter.name for parameter in common]
 
     def command(**values: Any) -> None:  # Any: what typer read
-        session = Session(**{name: values.pop(name) for name in _COMMON})
+        session = Session(**{name: values.pop(name) for name in for_session})
         try:
             function(session, **values)  # pyright: ignore[reportCallIssue] - the same parameters, by their names
         finally:

@@ -106,20 +106,27 @@ class Client:
             after = str(found["pageInfo"]["endCursor"])
 
     def follow(
-        self, document: str, field: str, variables: Json, broke: Callable[[str], None] = lambda _: None
+        self,
+        document: str,
+        field: str,
+        variables: Json,
+        broke: Callable[[str], None] = lambda _: None,
+        *,
+        mark: str = "sequence",
     ) -> Iterator[Json]:
         """Give what a subscription tells, for ever: where the connection breaks, it goes on after what was seen last.
 
         broke: is told each time why the connection broke
+        mark: what each part names itself by; the last one is sent as `after`. `variables` may hold where to begin
         Raises: PilothouseError, when it cannot be opened at all, or the control plane refuses
         """
-        pause_s, after, was_open = _RECONNECT_FIRST_S, None, False
+        pause_s, after, was_open = _RECONNECT_FIRST_S, variables.get("after"), False
         while True:
             try:
                 for data in self._events(document, {**variables, "after": after}):
                     pause_s, was_open = _RECONNECT_FIRST_S, True
                     if data is not None:
-                        after = data[field].get("sequence", after)
+                        after = data[field].get(mark, after)
                         yield data[field]
             except (Unreachable, ControlPlaneRefused) as error:
                 if not was_open or status_of(error) != UNAVAILABLE:

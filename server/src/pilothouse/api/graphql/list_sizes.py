@@ -29,6 +29,7 @@ LIST_SIZES: Mapping[str, int] = {
     "DesiredState.history": 20,
     "Change.commands": PAGE_DEFAULT,
     "Service.resources": 20,
+    "MetricFigures.percentiles": 4,
     # The schema's own description of itself, as long as it is on the average.
     "__Schema.types": 150,
     "__Schema.directives": 6,
