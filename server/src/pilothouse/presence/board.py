@@ -219,6 +219,10 @@ class Board:
         entry.interval_s = max(own_s, float(told_s))
         return told_s
 
+    def list_all(self) -> list[Entry]:
+        """List every runtime on the board, in no order."""
+        return list(self._by_key.values())
+
     def list_in(self, integration_id: str, environment_id: str) -> list[Entry]:
         """List the runtimes of one integration in one environment."""
         return [
