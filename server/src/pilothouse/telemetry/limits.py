@@ -55,7 +55,7 @@ def tidy_log(record: LogRecord, observed_ns: int, limits: Limits = DEFAULT_LIMIT
         logger=text_of(record.logger)[: limits.key_characters_max],
         trace_id=id_of(record.trace_id, _TRACE_ID_DIGITS),
         span_id=id_of(record.span_id, _SPAN_ID_DIGITS),
-        attributes=_attributes(record.attributes, said, limits),
+        attributes=tidy_attributes(record.attributes, said, limits),
     )
 
 
@@ -75,7 +75,7 @@ def tidy_span(record: SpanRecord, observed_ns: int, limits: Limits = DEFAULT_LIM
         kind=record.kind,
         service=text_of(record.service)[: limits.key_characters_max],
         failed=record.failed,
-        attributes=_attributes(record.attributes, said, limits),
+        attributes=tidy_attributes(record.attributes, said, limits),
     )
 
 
@@ -93,17 +93,21 @@ def _time(at_ns: int, observed_ns: int, limits: Limits) -> tuple[int, Attributes
     return observed_ns, ({TOLD_TIME: str(at_ns)} if at_ns else {})
 
 
-def _attributes(told: Mapping[str, AttributeValue], said: Attributes, limits: Limits) -> Attributes:
+def tidy_attributes(
+    told: Mapping[str, AttributeValue], said: Attributes, limits: Limits = DEFAULT_LIMITS
+) -> Attributes:
+    """Bring attributes within the limits, and say beside them what was cut."""
     kept: Attributes = {}
     for key, value in told.items():
         if len(kept) == limits.attributes_max:
             said = said | {DROPPED: len(told) - limits.attributes_max}
             break
-        kept[text_of(key)[: limits.key_characters_max]] = _value(value, limits, limits.depth_max)
+        kept[text_of(key)[: limits.key_characters_max]] = tidy_value(value, limits, limits.depth_max)
     return kept | said if said else kept
 
 
-def _value(value: AttributeValue, limits: Limits, depth: int) -> AttributeValue:
+def tidy_value(value: AttributeValue, limits: Limits, depth: int) -> AttributeValue:
+    """Bring the value of an attribute within the limits; `depth` says how many lists or maps may lie within it."""
     match value:
         case str():
             return text_of(value)[: limits.value_characters_max]
@@ -114,9 +118,9 @@ def _value(value: AttributeValue, limits: Limits, depth: int) -> AttributeValue:
         case float():
             return value if math.isfinite(value) else str(value)
         case list():
-            return [_value(each, limits, depth - 1) for each in value[: limits.attributes_max]] if depth else "…"
+            return [tidy_value(each, limits, depth - 1) for each in value[: limits.attributes_max]] if depth else "…"
         case _:
-            return _attributes(cast("Attributes", value), {}, _deeper(limits, depth)) if depth else "…"
+            return tidy_attributes(cast("Attributes", value), {}, _deeper(limits, depth)) if depth else "…"
 
 
 def _deeper(limits: Limits, depth: int) -> Limits:

@@ -56,8 +56,8 @@ def level_of(severity: int) -> Level:
     return Level((severity - 1) // 4 * 4 + 1) if 1 <= severity <= 24 else Level.INFO  # noqa: PLR2004 - OTLP's range
 
 
-class LogRecord(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
-    """One log line as it is stored."""
+class LogRecord(msgspec.Struct, frozen=True, array_like=True, kw_only=True, gc=False):
+    """One log line as it is stored. Its attributes hold plain values alone, so that no circle can pass through it."""
 
     at_ns: int
     """When it was said. Units: ns since the epoch, UTC."""

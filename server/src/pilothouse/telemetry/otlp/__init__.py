@@ -1,0 +1,1 @@
+"""OpenTelemetry's protocol, from protobuf and from JSON, to records."""

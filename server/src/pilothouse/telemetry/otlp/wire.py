@@ -1,0 +1,121 @@
+"""Protobuf's wire format, as far as log records need it.
+
+Compiled messages are faster to parse and slower to read: every value of every attribute becomes an object of its own.
+Here an attribute that came before is found by its octets. Text that is not UTF-8 is taken, where compiled messages give
+up on the whole request: senders in C do not check it.
+Source: Protocol Buffers, "Encoding"; ADR 0021.
+"""
+
+import struct
+from collections.abc import Iterator
+from typing import Final
+
+from pilothouse.telemetry.model import AttributeValue
+from pilothouse.telemetry.otlp.errors import OtlpUnreadable
+
+VARINT, FIXED64, LENGTH, FIXED32 = 0, 1, 2, 5
+DEPTH_MAX: Final = 32
+"""Lists within maps within lists: beyond it a request is refused, as protobuf's own parsers do at 100."""
+
+_DOUBLE: Final = struct.Struct("<d")
+_VARINT_OCTETS_MAX: Final = 10
+_SIGN: Final = 1 << 63
+_ALL: Final = (1 << 64) - 1
+
+
+def varint(raw: bytes, at: int) -> tuple[int, int]:
+    """Read a number; give it and where it ends.
+
+    Raises: OtlpUnreadable
+    """
+    value = 0
+    for count in range(_VARINT_OCTETS_MAX):
+        if at >= len(raw):
+            break
+        octet = raw[at]
+        at += 1
+        value |= (octet & 0x7F) << (7 * count)
+        if octet < 0x80:  # noqa: PLR2004 - the last octet has no high bit
+            return value & _ALL, at
+    raise OtlpUnreadable("a number does not end")
+
+
+def fields(raw: bytes, at: int, end: int) -> Iterator[tuple[int, int, int, int]]:
+    """Give number, wire type, begin and end of each field; of a number the value instead of the begin.
+
+    Raises: OtlpUnreadable
+    """
+    while at < end:
+        tag, at = varint(raw, at)
+        kind = tag & 7
+        if kind == LENGTH:
+            length, at = varint(raw, at)
+            begin, at = at, at + length
+        elif kind == VARINT:
+            begin, at = varint(raw, at)
+        elif kind == FIXED64:
+            begin, at = at, at + 8
+        elif kind == FIXED32:
+            begin, at = at, at + 4
+        else:
+            raise OtlpUnreadable(f"there is no wire type {kind}")
+        if at > end or not tag >> 3:
+            raise OtlpUnreadable("a field is longer than what it is in")
+        yield tag >> 3, kind, begin, at
+
+
+def signed(number: int) -> int:
+    """Read a number as one that may be less than zero."""
+    return number - (_SIGN << 1) if number & _SIGN else number
+
+
+def text(raw: bytes) -> str:
+    """Read text; what is not UTF-8 becomes U+FFFD."""
+    return raw.decode("utf-8", "replace")
+
+
+def any_value(raw: bytes, at: int, end: int, depth: int = DEPTH_MAX) -> AttributeValue:
+    """Read OpenTelemetry's AnyValue; octets become hex digits.
+
+    Raises: OtlpUnreadable
+    """
+    if not depth:
+        raise OtlpUnreadable("values lie too deep within one another")
+    value: AttributeValue = None
+    for number, kind, begin, until in fields(raw, at, end):
+        if kind == LENGTH:
+            if number == 1:
+                value = text(raw[begin:until])
+            elif number == 5:  # noqa: PLR2004 - array_value
+                value = [any_value(raw, *each, depth - 1) for each in _within(raw, begin, until)]
+            elif number == 6:  # noqa: PLR2004 - kvlist_value
+                value = dict(key_value(raw, *each, depth - 1) for each in _within(raw, begin, until))
+            elif number == 7:  # noqa: PLR2004 - bytes_value
+                value = raw[begin:until].hex()
+        elif kind == VARINT:
+            if number == 2:  # noqa: PLR2004 - bool_value
+                value = bool(begin)
+            elif number == 3:  # noqa: PLR2004 - int_value
+                value = signed(begin)
+        elif kind == FIXED64 and number == 4:  # noqa: PLR2004 - double_value
+            value = _DOUBLE.unpack_from(raw, begin)[0]
+    return value
+
+
+def key_value(raw: bytes, at: int, end: int, depth: int = DEPTH_MAX) -> tuple[str, AttributeValue]:
+    """Read a KeyValue."""
+    key, value = "", None
+    for number, kind, begin, until in fields(raw, at, end):
+        if kind != LENGTH:
+            continue
+        if number == 1:
+            key = text(raw[begin:until])
+        elif number == 2:  # noqa: PLR2004 - value
+            value = any_value(raw, begin, until, depth)
+    return key, value
+
+
+def _within(raw: bytes, at: int, end: int) -> Iterator[tuple[int, int]]:
+    for number, kind, begin, until in fields(raw, at, end):
+        if number == 1 and kind == LENGTH:
+            yield begin, until
