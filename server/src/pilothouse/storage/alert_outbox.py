@@ -125,6 +125,11 @@ def claim(connection: Connection, owner: str, now: Instant, *, lease_s: float, l
     return claimed
 
 
+def is_any_due(connection: Connection, now: Instant) -> bool:
+    """Tell whether there may be anything to claim: a look that writes nothing."""
+    return connection.execute(select(alert_notifications.c.number).where(_due(now)).limit(1)).first() is not None
+
+
 def find(connection: Connection, number: int) -> NotificationRow | None:
     """Find a message."""
     row = connection.execute(select(*_COLUMNS).where(alert_notifications.c.number == number)).mappings().first()

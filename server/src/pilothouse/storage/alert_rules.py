@@ -94,6 +94,15 @@ def remove(connection: Connection, rule_id: str) -> None:
     connection.execute(delete(alert_rules).where(alert_rules.c.id == rule_id))
 
 
+def organization_of(connection: Connection, rule: Rule) -> str | None:
+    """Tell whose a rule is; None when it looks at something else by now than it did when it was read, or at nothing."""
+    c = alert_rules.c
+    row = connection.execute(select(alert_rules).where(c.id == rule.id, c.enabled.is_(True))).mappings().first()
+    if row is None or row["condition"] != rule.condition.value or place_of(row) != rule.place:
+        return None
+    return str(row["organization_id"])
+
+
 def note_judged(connection: Connection, judged: Iterable[tuple[str, str | None]], now: Instant) -> None:
     """Remember when rules were judged, and what is in the way of it."""
     by_trouble: dict[str | None, list[str]] = defaultdict(list)

@@ -19,6 +19,8 @@ from pilothouse.storage.unit import NotUnique
 
 _OPEN = (AlertState.PENDING.value, AlertState.FIRING.value)
 _SUBJECT_MAX = 200
+_AT_ONCE = 500
+"""Runtimes that are asked for by one statement."""
 _FIELDS = (
     "subject",
     "message",
@@ -55,6 +57,7 @@ class AlertRow(msgspec.Struct, frozen=True, kw_only=True):
     names: Named
     runtime_id: str | None
     """The runtime's own id, where it is still known."""
+    runtime_name: str | None = None
 
 
 class AlertScope(msgspec.Struct, frozen=True, kw_only=True):
@@ -165,7 +168,9 @@ def forget_before(connection: Connection, at: Instant) -> int:
 
 def _select():  # noqa: ANN202 - a statement over five tables
     known = alerts.join(runtimes, runtimes.c.key == alerts.c.runtime_key, isouter=True)
-    return select(alerts, runtimes.c.runtime_id.label("own_runtime_id"), *NAMES).select_from(joined(alerts, known))
+    return select(
+        alerts, runtimes.c.runtime_id.label("own_runtime_id"), runtimes.c.name.label("runtime_name"), *NAMES
+    ).select_from(joined(alerts, known))
 
 
 def rows_told_by(connection: Connection, numbers: ColumnElement[bool], limit: int) -> list[AlertRow]:
@@ -185,6 +190,7 @@ def read_row(row: RowMapping) -> AlertRow:
         alert=_alert(row),
         names=names_of(row),
         runtime_id=row["own_runtime_id"],
+        runtime_name=row["runtime_name"],
     )
 
 
@@ -224,3 +230,13 @@ def _values(alert: Alert) -> dict[str, object]:
 
 def _alert(row: RowMapping) -> Alert:
     return Alert(**{name: row[name] for name in _FIELDS}, state=AlertState(row["state"]), place=place_of(row))
+
+
+def runtime_names(connection: Connection, keys: Sequence[int]) -> dict[int, str]:
+    """Tell what people call runtimes: their name, or the id that they give themselves."""
+    c = runtimes.c
+    found: dict[int, str] = {}
+    for start in range(0, len(keys), _AT_ONCE):
+        statement = select(c.key, c.name, c.runtime_id).where(c.key.in_(list(keys[start : start + _AT_ONCE])))
+        found.update({row.key: row.name or row.runtime_id for row in connection.execute(statement)})
+    return found
