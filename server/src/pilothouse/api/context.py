@@ -60,6 +60,8 @@ class ApiSettings(msgspec.Struct, frozen=True, kw_only=True):
     """WebSockets of one person or token at the same time."""
     operations_per_connection_max: int = 100
     """Operations under way over one WebSocket."""
+    telemetry_store: str = "embedded"
+    """Which store keeps telemetry, by the name that its setting has."""
 
 
 class Services(msgspec.Struct, frozen=True, kw_only=True, eq=False):

@@ -55,6 +55,7 @@ def services_of(plane: "ControlPlane", organization: Organization) -> Services:
             graphiql=settings.graphiql,
             persisted_only=settings.graphql_persisted_only,
             console_folder=bundled.console_folder(),
+            telemetry_store=settings.telemetry_store,
         ),
         schema_path=bundled.schema_path(),
         version=__version__,

@@ -1,7 +1,6 @@
 """What telemetry's questions name: handles and ids that become the ids stamped on records."""
 
 from collections.abc import Collection, Sequence
-from typing import Any
 
 import msgspec
 from sqlalchemy import ColumnElement, Connection, Row, String, literal, select, union_all
@@ -51,7 +50,7 @@ def find_named(
         c = runtimes.c
         found = select(_text("runtime", "kind"), c.runtime_id, c.integration_id, c.environment_id)
         parts.append(found.where(c.id.in_(runtime_ids)))
-    rows: Sequence[Row[Any]] = connection.execute(union_all(*parts)).all() if parts else []  # Any: texts
+    rows: Sequence[Row[str, str, str, str]] = connection.execute(union_all(*parts)).all() if parts else []
     return NamedIds(
         project_id=next((row[1] for row in rows if row[0] == "project"), None),
         integration_ids=tuple(sorted(row[1] for row in rows if row[0] == "integration")),

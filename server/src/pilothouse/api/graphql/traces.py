@@ -1,0 +1,137 @@
+"""Resolvers about traces: lists, and one of them as a waterfall."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+from ariadne import EnumType, QueryType
+
+from pilothouse.access.permissions import Permission
+from pilothouse.api.graphql.request import Info
+from pilothouse.api.graphql.telemetry_origins import attributes
+from pilothouse.api.graphql.telemetry_scopes import (
+    asked_scope,
+    check_texts,
+    instant_of,
+    records_page,
+    scope_of,
+    span_and_place,
+)
+from pilothouse.api.graphql.views import Row
+from pilothouse.base.errors import InvalidInput
+from pilothouse.base.pages import page_request
+from pilothouse.domain.tenancy import list_name
+from pilothouse.operations.telemetry_scopes import span_of
+from pilothouse.telemetry.model import Span, SpanKind
+from pilothouse.telemetry.questions import Scope, TraceFilter, TraceQuestion
+
+query = QueryType()
+bindables = (query, EnumType("SpanKind", {kind.name: kind for kind in SpanKind}))
+
+SPANS_MAX = 5_000
+"""Spans of one trace that are shown."""
+NS_A_MS = 1_000_000
+_DURATION_MS_MAX = 1e12
+_VIEW = Permission.OBSERVABILITY_MGT_VIEW_INSIGHTS
+
+
+@query.field("traces")
+async def list_traces(
+    _: Any,  # Any: the root, unused, here and below
+    info: Info,
+    filter: Row | None = None,
+    first: int | None = None,
+    after: str | None = None,
+) -> Row:
+    """List traces, those with the newest matching span first."""
+    request, wanted = info.context, filter or {}
+    asked, filter_ = asked_scope(wanted.get("scope")), _read_filter(wanted)
+    of = list_name("traces", asked, filter_)
+    page = page_request(of, first, after)
+    going_on = span_and_place(page)
+    span, place = (span_of(asked, request.now), None) if going_on is None else going_on
+    scope = await scope_of(request, _VIEW, asked, span)
+    question = TraceQuestion(scope=scope, filter=filter_, after=place, limit=page.first)
+    found = await request.services.telemetry.traces(question)
+    nodes = [{"trace_id": one.trace_id, "span": span_view(one.span)} for one in found.traces]
+    return records_page(of, nodes, scope, found.end, more=found.more)
+
+
+@query.field("trace")
+async def show_trace(_: Any, info: Info, id: str) -> Row | None:
+    """Show a trace as far as the caller sees it; null when they see nothing of it."""
+    scope = Scope.within(info.context.reach(_VIEW))
+    spans = await info.context.services.telemetry.trace(scope, id)
+    if not spans:
+        return None
+    begin_ns = min(span.record.at_ns for span in spans)
+    end_ns = max(span.record.at_ns + span.record.duration_ns for span in spans)
+    there = {span.record.span_id for span in spans}
+    shown = waterfall(spans)[:SPANS_MAX]
+    return {
+        "id": spans[0].record.trace_id,
+        "at": instant_of(begin_ns),
+        "duration_ms": (end_ns - begin_ns) / NS_A_MS,
+        "failed": any(span.record.failed for span in spans),
+        "spans": [span_view(span, begin_ns) for span in shown],
+        "left": len(spans) - len(shown),
+        "complete": all(span.record.parent_id in there for span in spans if span.record.parent_id),
+    }
+
+
+def span_view(span: Span, begin_ns: int | None = None) -> Row:
+    """Show a span; without the begin of its trace its offset is not known."""
+    record = span.record
+    return {
+        "id": record.span_id,
+        "parent_id": record.parent_id or None,
+        "name": record.name,
+        "kind": record.kind,
+        "service": record.service or None,
+        "at": instant_of(record.at_ns),
+        "offset_ms": None if begin_ns is None else (record.at_ns - begin_ns) / NS_A_MS,
+        "duration_ms": record.duration_ns / NS_A_MS,
+        "failed": record.failed,
+        "attributes": attributes(record.attributes),
+        "origin": span.origin,
+    }
+
+
+def waterfall(spans: Sequence[Span]) -> list[Span]:
+    """Order spans so that each stands behind its parent, children by their begin.
+
+    A span whose parent is not there begins a branch of its own. Whatever senders claim, each span is there once: of spans that
+    are each other's ancestors the one that began first stands on top.
+    """
+    ordered = sorted(spans, key=lambda span: span.position)
+    there = {span.record.span_id for span in ordered}
+    children: dict[str, list[int]] = defaultdict(list)
+    tops: list[int] = []
+    for index, span in enumerate(ordered):
+        parent = span.record.parent_id
+        if parent and parent in there and parent != span.record.span_id:
+            children[parent].append(index)
+        else:
+            tops.append(index)
+    shown: dict[int, Span] = {}
+    for top in [*tops, *range(len(ordered))]:
+        waiting = [top]
+        while waiting:
+            index = waiting.pop()
+            if index not in shown:
+                shown[index] = ordered[index]
+                waiting += reversed(children.pop(ordered[index].record.span_id, []))
+    return list(shown.values())
+
+
+def _read_filter(wanted: Row) -> TraceFilter:
+    duration_ms: float = wanted.get("duration_ms") or 0.0
+    if not 0 <= duration_ms <= _DURATION_MS_MAX:
+        raise InvalidInput("A duration is not negative, and not longer than 30 years.", field="durationMs")
+    (name,) = check_texts([wanted.get("name") or ""], "name")
+    return TraceFilter(
+        services=check_texts(wanted.get("services"), "services"),
+        name=name,
+        failed=wanted.get("failed"),
+        duration_ns_min=int(duration_ms * NS_A_MS),
+    )
