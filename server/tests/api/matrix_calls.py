@@ -178,6 +178,7 @@ SUBSCRIPTIONS = [
 ]
 
 ROUTES = {
+    ("GET", "/api/v1/logs"): "session",
     ("GET", "/audit/export"): AUDIT,
     ("GET", "/auth/methods"): "anyone",
     ("POST", "/auth/sign-in"): "anyone",

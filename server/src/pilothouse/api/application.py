@@ -25,7 +25,7 @@ from pilothouse.base.errors import NotFound, PilothouseError, TooManyAttempts
 from pilothouse.base.ids import new_id
 
 _log = structlog.get_logger(__name__)
-_RESERVED = ("/auth/", "/icp/", "/graphql")
+_RESERVED = ("/api/", "/auth/", "/icp/", "/graphql")
 
 
 def build(services: Services, console: Console) -> Starlette:

@@ -5,6 +5,7 @@ from typing import Any, get_args
 import msgspec
 
 from pilothouse.api.rest import ROUTES, Access, RestRoute
+from pilothouse.api.rest_routes import Parameter
 
 _REF = "#/components/schemas/{name}"
 
@@ -31,7 +32,7 @@ def describe() -> dict[str, Any]:  # Any: an OpenAPI document
         "info": {
             "title": "Pilothouse",
             "version": "1",
-            "description": "Sign-in, health and figures. Everything else is GraphQL, at /graphql.",
+            "description": "Sign-in, health, figures and downloads. Everything else is GraphQL, at /graphql.",
             "license": {"name": "Apache-2.0"},
         },
         "paths": paths,
@@ -52,6 +53,8 @@ def describe() -> dict[str, Any]:  # Any: an OpenAPI document
 
 def _operation(route: RestRoute) -> dict[str, Any]:
     responses: dict[str, Any] = {str(status): _answer(shape) for status, shape in route.responses.items()}
+    if route.media_types:
+        responses["200"] = {"description": "A file.", "content": {_bare(kind): {} for kind in route.media_types}}
     responses["default"] = {"description": "Refused, or our own trouble.", **_json(Problem)}
     operation: dict[str, Any] = {
         "operationId": route.path.strip("/").replace("/", "-"),
@@ -63,10 +66,20 @@ def _operation(route: RestRoute) -> dict[str, Any]:
     if route.request is not None:
         operation["requestBody"] = {"required": route.request_is_needed, **_json(route.request)}
     if route.query:
-        operation["parameters"] = [
-            {"name": name, "in": "query", "required": False, "schema": {"type": "string"}} for name in route.query
-        ]
+        operation["parameters"] = [_parameter(each) for each in route.query]
     return operation
+
+
+def _parameter(told: str | Parameter) -> dict[str, Any]:
+    if isinstance(told, str):
+        return {"name": told, "in": "query", "required": False, "schema": {"type": "string"}}
+    value: dict[str, Any] = {"type": "string"} | ({"enum": list(told.choices)} if told.choices else {})
+    schema = {"type": "array", "items": value} if told.many else value
+    return {"name": told.name, "in": "query", "required": False, "description": told.meaning, "schema": schema}
+
+
+def _bare(media_type: str) -> str:
+    return media_type.partition(";")[0]
 
 
 def _answer(shape: Any) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Which answer people get for which error: the only place on this edge that knows."""
 
 from pilothouse.base import errors
+from pilothouse.telemetry.errors import QuestionTimeout
 
 _STATUS: dict[type[errors.PilothouseError], int] = {
     errors.InvalidInput: 400,
@@ -11,6 +12,7 @@ _STATUS: dict[type[errors.PilothouseError], int] = {
     errors.TooManyAttempts: 429,
     errors.Refused: 400,
     errors.Unavailable: 503,
+    QuestionTimeout: 504,
 }
 
 

@@ -20,6 +20,17 @@ class Access(StrEnum):
     LOOPBACK_OR_METRICS_TOKEN = "loopback or metrics token"  # noqa: S105 - a description
 
 
+class Parameter(msgspec.Struct, frozen=True):
+    """One name that may stand in an address, and what it means."""
+
+    name: str
+    meaning: str
+    many: bool = False
+    """Whether it may be repeated, for several values."""
+    choices: tuple[str, ...] = ()
+    """All values that it may have; nothing: any text."""
+
+
 Handler = Callable[[Request, Services], Awaitable[Response]]
 
 
@@ -34,9 +45,11 @@ class RestRoute(msgspec.Struct, frozen=True, kw_only=True):
     request: Any = None  # Any: a struct type, for the description
     request_is_needed: bool = True
     """False: without a body, what it would say is taken from a cookie, or has a default."""
-    query: tuple[str, ...] = ()
-    """Names of what may stand in the address."""
+    query: tuple[str | Parameter, ...] = ()
+    """What may stand in the address."""
     responses: dict[int, Any]  # Any: a struct type, or None where there is no JSON body
+    media_types: tuple[str, ...] = ()
+    """What a 200 without a JSON body is, where it is more than plain text."""
 
 
 def json_response(value: Any, status: int = 200) -> Response:  # Any: anything that msgspec can encode
