@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from pilothouse.base.errors import CannotStart, InvalidInput
+from pilothouse.base.hosts import AllowList
 from pilothouse.config.settings import Settings
 from pilothouse.config.table import PREFIX, TABLE, Setting
 from pilothouse.domain.commands import ATTEMPTS_MAX
-from pilothouse.management.policy import AllowList
+from pilothouse.notify.mail_server import read_mail_server
 
 _NOT_OURS = ("PILOTHOUSE_BRIDGE_", "PILOTHOUSE_REQUIRE_", "PILOTHOUSE_TEST_")
 
@@ -89,11 +90,23 @@ def _read(setting: Setting, text: str) -> Any:  # Any: the field's type
     return text
 
 
-def _check_allow_list(settings: Settings, setting: Setting) -> None:
+def _check_allow_lists(settings: Settings, by_field: Mapping[str, Setting]) -> None:
+    for field in ("mi_allow", "notify_allow"):
+        text = getattr(settings, field)
+        try:
+            AllowList.parse(text)
+        except InvalidInput as error:
+            raise _invalid(by_field[field], text, f"{error.message} {error.fix}") from None
+
+
+def _check_mail(settings: Settings, by_field: Mapping[str, Setting]) -> None:
+    if settings.smtp_url is None:
+        return
     try:
-        AllowList.parse(settings.mi_allow)
+        read_mail_server(settings.smtp_url, settings.smtp_from)
     except InvalidInput as error:
-        raise _invalid(setting, settings.mi_allow, f"{error.message} {error.fix}") from None
+        field = "smtp_from" if error.field == "from" else "smtp_url"
+        raise _invalid(by_field[field], getattr(settings, field), f"{error.message} {error.fix}") from None
 
 
 def _check_proxies(settings: Settings, setting: Setting) -> None:
@@ -141,7 +154,8 @@ def _check(settings: Settings) -> None:
         if not lowest <= getattr(settings, field) <= highest:
             rule = f"It is {lowest} to {highest}{unit}."
             raise _invalid(by_field[field], str(getattr(settings, field)), rule)
-    _check_allow_list(settings, by_field["mi_allow"])
+    _check_allow_lists(settings, by_field)
+    _check_mail(settings, by_field)
     _check_proxies(settings, by_field["trusted_proxies"])
     _check_commands(settings, by_field)
     _check_following(settings, by_field["follow_events_s"])

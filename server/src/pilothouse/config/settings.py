@@ -63,6 +63,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     telemetry_store: str = "embedded"
     telemetry_disk_mb: int = 20_480
     telemetry_memory_mb: int = 384
+    notify_allow: str = ""
+    notify_ca_file: Path | None = None
+    smtp_url: str | None = None
+    smtp_from: str = ""
     log_level: str = "INFO"
     log_format: str = "text"
 

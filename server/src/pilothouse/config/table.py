@@ -262,6 +262,37 @@ TABLE: tuple[Setting, ...] = (
         meaning="Memory, in MiB, that the embedded store's process may use for questions; it takes about 250 MiB beside it.",
     ),
     Setting(
+        variable="PILOTHOUSE_NOTIFY_ALLOW",
+        field="notify_allow",
+        default="none",
+        meaning=(
+            "Hosts (`*.hooks.example.com`) and networks (`10.20.0.0/16`), separated by commas, that alerts may be sent to though "
+            "they are not public; loopback by its network or its very host name."
+        ),
+    ),
+    Setting(
+        variable="PILOTHOUSE_NOTIFY_CA_FILE",
+        field="notify_ca_file",
+        default="the system's authorities",
+        meaning="PEM file with authorities that receivers of alerts and the mail server are trusted by, beside the system's.",
+    ),
+    Setting(
+        variable="PILOTHOUSE_SMTP_URL",
+        field="smtp_url",
+        default="none",
+        meaning=(
+            "`smtp://user:password@host:587` (STARTTLS is required; `?starttls=never` without a password) or "
+            "`smtps://user:password@host:465` of the mail server for alerts. Without it no e-mail is sent."
+        ),
+        secret=True,
+    ),
+    Setting(
+        variable="PILOTHOUSE_SMTP_FROM",
+        field="smtp_from",
+        default="none",
+        meaning="The address that alerts come from; needed with `PILOTHOUSE_SMTP_URL`.",
+    ),
+    Setting(
         variable="PILOTHOUSE_LOG_LEVEL", field="log_level", default="INFO", meaning="DEBUG, INFO, WARNING or ERROR."
     ),
     Setting(

@@ -8,17 +8,12 @@ from yarl import URL
 
 from pilothouse.base.errors import InvalidInput
 from pilothouse.base.hosts import read_host_name
+from pilothouse.notify.mailboxes import is_mail_address
 
 URL_CHARS_MAX: Final = 2_000
 RECIPIENTS_MAX: Final = 50
 SECRET_CHARS_MIN: Final = 16
 SECRET_CHARS_MAX: Final = 256
-_ADDRESS: Final = re.compile(
-    r"(?=.{3,254}\Z)[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@"
-    r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*",
-    re.ASCII,
-)
-"""HTML's idea of an e-mail address: no quotes, no comments, nothing that could end a header."""
 _ROUTING_KEY: Final = re.compile(r"[A-Za-z0-9]{16,64}", re.ASCII)
 _SECRET: Final = re.compile(r"[!-~]+", re.ASCII)
 
@@ -132,7 +127,7 @@ def _check_recipients(to: tuple[str, ...]) -> None:
     if not 1 <= len(to) <= RECIPIENTS_MAX or len({each.lower() for each in to}) != len(to):
         raise InvalidInput(f"An e-mail channel has 1 to {RECIPIENTS_MAX} different addresses.", field="to")
     for address in to:
-        if not _ADDRESS.fullmatch(address):
+        if not is_mail_address(address):
             shown = "".join(sign if sign.isprintable() else "?" for sign in address[:80])
             raise InvalidInput(
                 f"'{shown}' is not an e-mail address.", field="to", fix="Write somebody@example.com, without a name."
