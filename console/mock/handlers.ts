@@ -4,6 +4,7 @@ import sdl from '../../contracts/schema.graphql?raw'
 import * as operations from '../src/api/generated/operations'
 import * as people from '../src/api/generated/people'
 import type * as api from '../src/api/generated/schema'
+import * as telemetry from '../src/api/generated/telemetry'
 import { digestOf } from '../src/api/persisted'
 import { API } from '../src/util/paths'
 import { wantsEvent } from './audit'
@@ -18,7 +19,7 @@ export type Mock = { handlers: ReturnType<typeof http.post>[]; cutLines: (forMs?
 
 /** The documents of this build by their digests, as the control plane reads them from beside the console. */
 async function learn(known: Map<string, string>): Promise<void> {
-  for (const [name, document] of Object.entries({ ...operations, ...people })) {
+  for (const [name, document] of Object.entries({ ...operations, ...people, ...telemetry })) {
     const text = String(document)
     const digest = name.endsWith('Document') ? await digestOf(text) : undefined
     if (digest) known.set(digest, text)

@@ -1,5 +1,5 @@
 // Generates the typed GraphQL documents: ../contracts/schema.graphql + src/api/documents/ → src/api/generated/. What lies in
-// documents/people goes into a file of its own, which the first page does not load.
+// a folder of documents/ goes into a file of its own, which the first page does not load.
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { codegen } from '@graphql-codegen/core'
 import * as typedDocumentNode from '@graphql-codegen/typed-document-node'
@@ -22,6 +22,7 @@ async function read(path) {
 const operations = await read('')
 const shared = operations.filter(({ location }) => location === 'shared.graphql')
 const people = [...shared, ...(await read('people/'))]
+const telemetry = [...shared, ...(await read('telemetry/'))]
 
 const common = {
   scalars: { DateTime: 'string', ID: 'string' },
@@ -51,6 +52,7 @@ await generate('schema.ts', [['typescript', typescript]], {}, [])
 for (const [filename, documents] of [
   ['operations.ts', operations],
   ['people.ts', people],
+  ['telemetry.ts', telemetry],
 ]) {
   await generate(
     filename,

@@ -2,9 +2,10 @@ import { expect, test } from 'vitest'
 import { manifest } from '../../scripts/persisted.mjs'
 import * as operations from './generated/operations'
 import * as people from './generated/people'
+import * as telemetry from './generated/telemetry'
 import { bodyOf, digestOf } from './persisted'
 
-const documents = [operations, people]
+const documents = [operations, people, telemetry]
   .flatMap((module) => Object.entries(module) as [string, object][])
   .filter(([name]) => name.endsWith('Document'))
   .map(([, document]) => document.toString())

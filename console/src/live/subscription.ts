@@ -12,13 +12,15 @@ export type LineState =
   | { state: 'live' }
   | { state: 'cut-off'; since: number; problem: ApiProblem | undefined }
 
-/** What every subscription tells: where it stands, and whether something was lost. */
+/** What most subscriptions tell: where they stand, and whether something was lost. */
 type Told = { sequence: number; resync: boolean }
 
-export type LineOptions<Change extends Told = RuntimeChange, Filter = RuntimeFilter> = {
+type Cursor = number | string
+
+export type LineOptions<Change = RuntimeChange, Filter = RuntimeFilter, After extends Cursor = number> = {
   filter?: Filter
   /** The last change that was seen; null begins now. */
-  after: number | null
+  after: After | null
   onChange: (change: Change) => void
   onState: (state: LineState) => void
   /** Seams for tests. */
@@ -44,18 +46,38 @@ export function openLine(options: LineOptions): () => void {
   return openLineOf(RuntimeChangedDocument, options)
 }
 
-/** The same for any subscription of one field that takes a filter and where to go on. */
+/** The same for any subscription of one field that takes a filter and where to go on, counted by sequence. */
 export function openLineOf<Change extends Told, Filter>(
   document: Document<Record<string, Change>, { filter?: Filter | null; after?: number | null }>,
   options: LineOptions<Change, NoInfer<Filter>>,
 ): () => void {
-  const line = new Line<Change, Filter>(document.toString(), options)
+  // After a resync the server may count from anew, even from lower.
+  return follow(document, options, (change, after) =>
+    change.resync ? change.sequence : Math.max(after ?? 0, change.sequence),
+  )
+}
+
+/** The same where the server says in its own words where to go on. */
+export function openLineFrom<Change, Filter, After extends Cursor>(
+  document: Document<Record<string, Change>, { filter?: Filter | null; after?: After | null }>,
+  options: LineOptions<Change, NoInfer<Filter>, NoInfer<After>>,
+  standsAt: (change: Change) => NoInfer<After>,
+): () => void {
+  return follow(document, options, standsAt)
+}
+
+function follow<Change, Filter, After extends Cursor>(
+  document: Document<Record<string, Change>, { filter?: Filter | null; after?: After | null }>,
+  options: LineOptions<Change, NoInfer<Filter>, NoInfer<After>>,
+  next: (change: Change, after: NoInfer<After> | null) => NoInfer<After>,
+): () => void {
+  const line = new Line<Change, Filter, After>(document.toString(), options, next)
   void line.run()
   return () => line.close()
 }
 
-class Line<Change extends Told, Filter> {
-  private after: number | null
+class Line<Change, Filter, After extends Cursor> {
+  private after: After | null
   private closed = false
   private attempt = 0
   private cutSince: number | undefined
@@ -63,11 +85,17 @@ class Line<Change extends Told, Filter> {
   private wake: () => void = () => undefined
   private settle: ReturnType<typeof setTimeout> | undefined
   private readonly text: string
-  private readonly options: LineOptions<Change, Filter>
+  private readonly options: LineOptions<Change, Filter, After>
+  private readonly next: (change: Change, after: After | null) => After
 
-  constructor(text: string, options: LineOptions<Change, Filter>) {
+  constructor(
+    text: string,
+    options: LineOptions<Change, Filter, After>,
+    next: (change: Change, after: After | null) => After,
+  ) {
     this.text = text
     this.options = options
+    this.next = next
     this.after = options.after
   }
 
@@ -150,8 +178,7 @@ class Line<Change extends Told, Filter> {
     if (answer.errors?.length) throw new ApiProblem(200, refusalsOf(answer.errors))
     const change = Object.values(answer.data ?? {})[0]
     if (!change) return
-    // After a resync the server may count from anew, even from lower.
-    this.after = change.resync ? change.sequence : Math.max(this.after ?? 0, change.sequence)
+    this.after = this.next(change, this.after)
     this.options.onChange(change)
     this.expectSilence()
   }

@@ -121,7 +121,7 @@ export type Query = {
   logLevels: LogHistogram;
   /** What the same runtime said around a line: 20 lines before and after it unless asked otherwise, 500 at most. */
   logContext: Maybe<LogContext>;
-  /** What a metric did: `http.server.request.duration` unless named. `by` has at most three dimensions. */
+  /** What a metric did: `http.server.request.duration` (of outbound calls: `http.client.request.duration`) unless named. `by` has at most three dimensions. */
   metrics: MetricAnswer;
   /** Names of the metrics that arrived in a time, at most 500. */
   metricNames: Array<Scalars['String']['output']>;
@@ -2522,7 +2522,7 @@ export type MetricFilter = {
 export type MetricFigures = {
   /** Requests, additions of a counter, or measurements of a gauge. */
   count: Scalars['Float']['output'];
-  /** By the length of the step. Units: 1/s. */
+  /** By the length of the step as far as it lies within the time, in whole minutes. Units: 1/s. */
   rate: Scalars['Float']['output'];
   /** Null where there is nothing to tell. */
   mean: Maybe<Scalars['Float']['output']>;
@@ -2568,7 +2568,7 @@ export type MetricAnswer = {
   stepS: Maybe<Scalars['Int']['output']>;
   from: Scalars['DateTime']['output'];
   to: Scalars['DateTime']['output'];
-  /** The busiest first; at most 200. */
+  /** The busiest first; at most 200, and at most 6,000 steps of them together. */
   series: Array<MetricSeries>;
   /** Series that are not shown because there are more. */
   left: Scalars['Int']['output'];
@@ -2598,8 +2598,8 @@ export type Span = {
   kind: SpanKind;
   service: Maybe<Scalars['String']['output']>;
   at: Scalars['DateTime']['output'];
-  /** Since the first span of the trace. Units: ms. */
-  offsetMs: Scalars['Float']['output'];
+  /** Since the first span of the trace; null in a list, where only this one was read. Units: ms. */
+  offsetMs: Maybe<Scalars['Float']['output']>;
   durationMs: Scalars['Float']['output'];
   failed: Scalars['Boolean']['output'];
   attributes: Array<Attribute>;
@@ -2654,8 +2654,9 @@ export type ServiceEdge = {
 export type ServiceMap = {
   nodes: Array<ServiceNode>;
   edges: Array<ServiceEdge>;
-  /** Spans that it was made of, and whether there were more than were read. */
+  /** Spans that it was made of: the newest between programs, at most 20,000. */
   spansRead: Scalars['Int']['output'];
+  /** False when there were more, or more than 500 services, of which the busiest are shown. */
   complete: Scalars['Boolean']['output'];
 };
 
@@ -2687,10 +2688,12 @@ export type Telemetry = {
   store: Scalars['String']['output'];
   /** Null when all is well; else what does not work and what to do. */
   degraded: Maybe<Scalars['String']['output']>;
+  /** Null, as are the next two, for who does not see everything, and while the store cannot tell. */
   bytesOnDisk: Maybe<Scalars['Float']['output']>;
   budgetBytes: Maybe<Scalars['Float']['output']>;
   /** Records acknowledged since the start. */
-  accepted: Scalars['Float']['output'];
+  accepted: Maybe<Scalars['Float']['output']>;
+  /** Records refused since the start, of those that the caller may see. */
   refused: Scalars['Float']['output'];
   parts: Array<TelemetryPart>;
   /** The runtimes that lost most; at most 100. */
