@@ -263,7 +263,7 @@ def test_one_connection_serves_many_beats(connect: Connect) -> None:
             return request
 
         real.get_request = counting  # type: ignore[method-assign]
-        bridge = connect(server, heartbeat_interval=0.1)
+        bridge = connect(server, heartbeat_interval=0.1, telemetry=False)
         server.wait_for(lambda _: len(server.beats) >= 6)
         bridge.close()
     assert len(accepted) == 2  # and one that asked for a channel, once

@@ -166,6 +166,7 @@ class Beat:
         _say.info("Full heartbeat acknowledged by ICP server")
         self._heed(answer)
         self._open_channel(session)
+        self._open_telemetry(session)
         return answer
 
     def _opened_session(self) -> "Session":
@@ -232,6 +233,13 @@ class Beat:
 
             self._channel = session.channel(Listening(self._offer, self.tell))
             self._channel.start()
+
+    def _open_telemetry(self, session: "Session") -> None:
+        """Only now: what an unknown runtime sends would belong to nobody."""
+        if not self._settings.telemetry.sends_nothing and not self._stop.is_set():
+            from pilothouse_bridge.telemetry import _ignition
+
+            _ignition.ignite().send_to(session.destination)
 
     def _pause(self, delay_s: float) -> None:
         """Wait, but not while something new is to be told."""

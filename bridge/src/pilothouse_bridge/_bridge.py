@@ -2,9 +2,10 @@
 
 import atexit
 import os
+import sys
 import threading
 from pathlib import Path
-from typing import Final, final
+from typing import Final, Literal, final
 
 from pilothouse_bridge import _config, _origin, _say, _sources
 from pilothouse_bridge._beat import Beat
@@ -17,6 +18,8 @@ from pilothouse_bridge.discover.uvicorn import Uvicorn
 from pilothouse_bridge.errors import ConfigurationError
 
 _CLOSING_PATIENCE_S: Final = 2.0
+_TELEMETRY_PATIENCE_S: Final = 1.0
+_IGNITION: Final = "pilothouse_bridge.telemetry._ignition"
 #: Asked for here so that it is known before the program changes its directory.
 STARTED_IN: Final = _origin.STARTED_IN
 #: Name, place of the discoverer, modules that bring it to life: what is not there costs nothing.
@@ -43,6 +46,8 @@ class Bridge:
         self._settings = settings
         self._discovery = discovery
         self._beat = None if settings is None else Beat(settings, discovery)
+        if settings is not None:
+            _begin_telemetry(settings)
         if self._beat is not None:
             self._beat.start()
 
@@ -56,6 +61,7 @@ class Bridge:
     def close(self) -> None:
         """Say no more and give the identity back; ``connect`` may be called again afterwards."""
         if self._beat is not None:
+            _end_telemetry(_TELEMETRY_PATIENCE_S)
             self._beat.stop(_CLOSING_PATIENCE_S)
         _process.forget(self)
 
@@ -68,13 +74,22 @@ class Bridge:
             self._beat.wake()
 
     def leave(self) -> None:
-        """At the end of the process: say goodbye where the server listens for it."""
+        """At the end of the process: send what waits, say goodbye where the server listens for it."""
         if self._beat is not None:
+            _end_telemetry(_TELEMETRY_PATIENCE_S)
             self._beat.leave()
+
+    @property
+    def settings(self) -> Settings | None:
+        """What it was told; None where it is switched off."""
+        return self._settings
 
     def restart_in_child(self) -> None:
         """A forked child is a runtime of its own: own identity, own connection, own thread."""
         inherited = self._beat
+        ignition = sys.modules.get(_IGNITION)
+        if ignition is not None:
+            ignition.after_fork()
         if inherited is None or self._settings is None or inherited.status.state is State.CLOSED:
             return
         inherited.abandon_in_child()
@@ -167,6 +182,15 @@ def connect(
     jwt_audience: str | None = None,
     runtime_id_file: str | os.PathLike[str] | None = None,
     restart: str | None = None,
+    telemetry: bool | None = None,
+    telemetry_logs: bool | Literal["auto"] | None = None,
+    telemetry_metrics: bool | Literal["auto"] | None = None,
+    telemetry_traces: bool | Literal["auto"] | None = None,
+    telemetry_log_level: str | None = None,
+    telemetry_sampling: float | None = None,
+    telemetry_metrics_interval: float | None = None,
+    telemetry_queue_records: int | None = None,
+    telemetry_queue_megabytes: float | None = None,
 ) -> Bridge:
     """Connect this process; a second call answers the same bridge.
 
@@ -189,8 +213,23 @@ def connect(
             "jwt_audience": jwt_audience,
             "runtime_id_file": None if runtime_id_file is None else os.fspath(runtime_id_file),
             "restart": restart,
+            "telemetry": telemetry,
+            "telemetry_logs": telemetry_logs,
+            "telemetry_metrics": telemetry_metrics,
+            "telemetry_traces": telemetry_traces,
+            "telemetry_log_level": telemetry_log_level,
+            "telemetry_sampling": telemetry_sampling,
+            "telemetry_metrics_interval": telemetry_metrics_interval,
+            "telemetry_queue_records": telemetry_queue_records,
+            "telemetry_queue_megabytes": telemetry_queue_megabytes,
         }
     )
+
+
+def current_settings() -> Settings | None:
+    """What the bridge of this process was told; None where none is connected."""
+    bridge = _process.current
+    return None if bridge is None else bridge.settings
 
 
 def connect_or_log() -> Bridge | None:
@@ -202,6 +241,24 @@ def connect_or_log() -> Bridge | None:
     except Exception as error:  # noqa: BLE001 - an import may not fail because of us
         _say.error("Not connected to an ICP server: %r", error)
     return None
+
+
+def _begin_telemetry(settings: Settings) -> None:
+    """A program that sends none need not pay for it; one that does is not failed by it."""
+    if settings.telemetry.sends_nothing:
+        return
+    try:
+        from pilothouse_bridge.telemetry import _ignition
+
+        _ignition.prepare(settings.telemetry)
+    except Exception as error:  # noqa: BLE001 - whatever the program has done to logging or to a framework
+        _say.warning("Telemetry could not be begun: %r", error)
+
+
+def _end_telemetry(patience_s: float) -> None:
+    ignition = sys.modules.get(_IGNITION)
+    if ignition is not None:
+        ignition.end(patience_s)
 
 
 def _loaded(arguments: dict[str, object]) -> Settings:

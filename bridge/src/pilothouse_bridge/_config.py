@@ -4,12 +4,14 @@ import math
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, cast
 from urllib.parse import urlsplit
 
-from pilothouse_bridge import _sources
+from pilothouse_bridge import _config_telemetry, _sources
+from pilothouse_bridge._config_telemetry import TelemetrySettings
+from pilothouse_bridge._readings import boolean, optional_text
 from pilothouse_bridge._secret import Secret
 from pilothouse_bridge._sources import Found, Layer, snake
 from pilothouse_bridge.errors import FieldInvalidError, FieldMissingError
@@ -52,6 +54,7 @@ class Settings:
     jwt_issuer, jwt_audience: what the token says about who made it and for whom.
     runtime_id_file: where the identity is kept over restarts.
     restart: what the command RESTART does: exec, exit or off; found out by the bridge when absent.
+    telemetry: logs, metrics and traces.
     """
 
     environment: str
@@ -68,6 +71,7 @@ class Settings:
     jwt_audience: str
     runtime_id_file: Path
     restart: str | None = None
+    telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
 
     @property
     def verifies_server(self) -> bool:
@@ -91,6 +95,7 @@ DEFAULTS: Final[Mapping[str, object]] = {
     "jwtAudience": "icp-server",
     "runtimeIdFile": ".icp_runtime_id",
     "restart": None,
+    **_config_telemetry.DEFAULTS,
 }
 _FIELDS: Final = tuple(DEFAULTS)
 
@@ -137,42 +142,28 @@ class _Places:
 
 
 def _checked(found: Layer, places: _Places, directory: Path) -> Settings:
-    cert = _optional_text(found, "cert")
+    cert = optional_text(found, "cert")
     return Settings(
         environment=_required_text(found, "environment", places),
         project=_required_text(found, "project", places),
         integration=_required_text(found, "integration", places),
         secret=_secret(found, places),
         runtime=_label(found),
-        version=_optional_text(found, "version"),
+        version=optional_text(found, "version"),
         server=_endpoint(found),
         heartbeat_interval_s=_interval(found),
         cert=None if cert is None else _existing_file(found["cert"], directory / cert),
-        enable_ssl=_boolean(found, "enableSSL"),
+        enable_ssl=boolean(found, "enableSSL"),
         jwt_issuer=_text_or_default(found, "jwtIssuer"),
         jwt_audience=_text_or_default(found, "jwtAudience"),
         runtime_id_file=directory / _text_or_default(found, "runtimeIdFile"),
         restart=_restart(found),
+        telemetry=_config_telemetry.checked(found),
     )
 
 
-def _optional_text(found: Layer, field: str) -> str | None:
-    entry = found.get(field)
-    if entry is None:
-        return None
-    if not isinstance(entry.value, str):
-        kind = type(entry.value).__name__
-        raise FieldInvalidError(field, entry.origin, f"must be text, not {kind}", f'write {field} = "..." with quotes')
-    text = entry.value.strip()
-    if re.fullmatch(r"<[^<>]*>", text):
-        raise FieldInvalidError(
-            field, entry.origin, "is still the placeholder of the snippet", f"put the real value in place of {text}"
-        )
-    return text or None
-
-
 def _required_text(found: Layer, field: str, places: _Places) -> str:
-    text = _optional_text(found, field)
+    text = optional_text(found, field)
     if text is None:
         raise FieldMissingError(
             field,
@@ -184,7 +175,7 @@ def _required_text(found: Layer, field: str, places: _Places) -> str:
 
 
 def _text_or_default(found: Layer, field: str) -> str:
-    return _optional_text(found, field) or str(DEFAULTS[field])
+    return optional_text(found, field) or str(DEFAULTS[field])
 
 
 def _secret(found: Layer, places: _Places) -> Secret:
@@ -201,7 +192,7 @@ def _secret(found: Layer, places: _Places) -> Secret:
 
 
 def _label(found: Layer) -> str | None:
-    label = _optional_text(found, "runtime")
+    label = optional_text(found, "runtime")
     if label is not None and len(label) > LABEL_LIMIT:
         problem = f"has {len(label)} characters; {LABEL_LIMIT} is the most"
         raise FieldInvalidError("runtime", found["runtime"].origin, problem, "choose a shorter name")
@@ -209,7 +200,7 @@ def _label(found: Layer) -> str | None:
 
 
 def _restart(found: Layer) -> str | None:
-    word = _optional_text(found, "restart")
+    word = optional_text(found, "restart")
     if word not in {None, "exec", "exit", "off"}:
         raise FieldInvalidError(
             "restart", found["restart"].origin, "must be exec, exit or off", "leave it out to let the bridge choose"
@@ -253,19 +244,6 @@ def _interval(found: Layer) -> float:
             "heartbeatInterval", entry.origin, "must lie between 0.1 and 3600 seconds", "10 is a good value"
         )
     return float(value)
-
-
-def _boolean(found: Layer, field: str) -> bool:
-    entry = found[field]
-    if isinstance(entry.value, bool):
-        return entry.value
-    if entry.text_only:
-        word = str(entry.value).lower()
-        if word in {"true", "1", "yes", "on"}:
-            return True
-        if word in {"false", "0", "no", "off"}:
-            return False
-    raise FieldInvalidError(field, entry.origin, "must be true or false", f"write {field} = true, without quotes")
 
 
 def _existing_file(entry: Found, path: Path) -> Path:

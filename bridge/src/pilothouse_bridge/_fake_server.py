@@ -64,8 +64,8 @@ class FakeChannel:
 class Receiver(Protocol):
     """Who judges the requests."""
 
-    def receive(self, path: str, authorization: str, body: bytes) -> FakeAnswer:
-        """Judge a POST."""
+    def receive(self, path: str, authorization: str, body: bytes, encoding: str = "") -> FakeAnswer:
+        """Judge a POST; ``encoding`` is its Content-Encoding."""
         ...
 
     def open_channel(self, path: str, authorization: str) -> FakeAnswer | FakeChannel:
@@ -133,7 +133,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         length = min(int(self.headers.get("Content-Length", "0")), SIZE_CAP_BYTES)
-        self._answer(self.receiver.receive(self.path, self._authorization, self.rfile.read(length)))
+        encoding = self.headers.get("Content-Encoding", "")
+        self._answer(self.receiver.receive(self.path, self._authorization, self.rfile.read(length), encoding))
 
     def do_DELETE(self) -> None:
         self._answer(self.receiver.receive_goodbye(self.path, self._authorization))

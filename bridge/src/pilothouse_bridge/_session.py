@@ -1,5 +1,6 @@
 """One process's dealings with one server: look, encode, sign, send, understand. Imported by our thread only."""
 
+import os
 import random
 import time
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from pilothouse_bridge.discover.loggers import log_handlers, log_levels
 
 if TYPE_CHECKING:
     from pilothouse_bridge._commands import Commands
+    from pilothouse_bridge.telemetry._sender import Destination
 
 #: Everything but what depends on the process, in the order in which a heartbeat declares it.
 CAPABILITIES: Final = ("channel", "START", "STOP", "SET_LOGGER_LEVEL", "RESET_LOGGER_LEVEL", "LIST_LOGGERS", "TRIGGER")
@@ -95,6 +97,26 @@ class Session:
             Outbox(Transport(self._line), self._tokens.current, self._runtime_id, random.random),
             tell,
         )
+
+    def destination(self) -> "Destination":
+        """Where telemetry goes: a connection of its own, and who we are there."""
+        from pilothouse_bridge.telemetry._sender import Destination
+
+        settings = self._settings
+        resource: dict[str, object] = {
+            "service.name": settings.integration,
+            "service.namespace": settings.project,
+            "service.instance.id": self._runtime_id,
+            "deployment.environment.name": settings.environment,
+            "icp.runtimeId": self._runtime_id,
+            "host.name": self._node.hostname,
+            "process.pid": os.getpid(),
+            "telemetry.sdk.name": "pilothouse-bridge",
+            "telemetry.sdk.language": "python",
+        }
+        if settings.version is not None:
+            resource["service.version"] = settings.version
+        return Destination(Transport(self._line), self._tokens.current, self._tokens.forget, resource)
 
     def forget_token(self) -> None:
         """Sign anew next time."""

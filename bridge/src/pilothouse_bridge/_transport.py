@@ -4,6 +4,7 @@ import http.client
 import select
 import ssl
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, final
 
@@ -34,8 +35,8 @@ class Transport:
         self._connection: http.client.HTTPConnection | None = None
         self._aborted = False
 
-    def post(self, path: str, token: str, body: bytes) -> Reply:
-        """Send and wait for the answer, over the open connection when it still stands.
+    def post(self, path: str, token: str, body: bytes, more: Mapping[str, str] | None = None) -> Reply:
+        """Send and wait for the answer, over the open connection when it still stands; ``more`` are headers.
 
         Raises: DeliveryError.
         """
@@ -44,6 +45,7 @@ class Transport:
             "Content-Type": "application/json",
             "Accept": "application/json",
             "User-Agent": "pilothouse-bridge",
+            **(more or {}),
         }
         try:
             return self._exchange(path, headers, body)

@@ -8,6 +8,11 @@ It answers as a real server does; ``answer_next`` and ``answer_always`` make it 
 
     command_id = server.send_command("STOP", "http-8080", payload={"kind": "listener", "graceSeconds": 5})
     assert server.wait_for_result(command_id).outcome == "stopped"
+
+It takes logs, metrics and traces:
+
+    line = server.wait_for_log(lambda line: "out of stock" in line.message)
+    assert line.attributes["sku"] == "rope"
 """
 
 import base64
@@ -24,10 +29,21 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Literal, Self, TypeVar, cast, final
 
+from pilothouse_bridge import _fake_telemetry
 from pilothouse_bridge._fake_server import FakeAnswer, FakeChannel, FakeServer
+from pilothouse_bridge._fake_telemetry import ReceivedLog, ReceivedPoint, ReceivedSpan
 from pilothouse_bridge._order import CHANNEL_PATH, RESULT_PATH, Command, signature
 
-__all__ = ["DEFAULT_SECRET", "FakeAnswer", "FakePilothouse", "ReceivedBeat", "ReceivedResult"]
+__all__ = [
+    "DEFAULT_SECRET",
+    "FakeAnswer",
+    "FakePilothouse",
+    "ReceivedBeat",
+    "ReceivedLog",
+    "ReceivedPoint",
+    "ReceivedResult",
+    "ReceivedSpan",
+]
 
 DEFAULT_SECRET: Final = "0badcafe.this-key-is-for-tests-and-opens-nothing-else"  # noqa: S105 - it opens nothing
 _T = TypeVar("_T")
@@ -129,6 +145,11 @@ class FakePilothouse:
         self.secret: Final = secret
         self.beats: Final[list[ReceivedBeat]] = []
         self.results: Final[list[ReceivedResult]] = []
+        self.logs: Final[list[ReceivedLog]] = []
+        self.spans: Final[list[ReceivedSpan]] = []
+        self.points: Final[list[ReceivedPoint]] = []
+        self._telemetry_next: list[FakeAnswer] = []
+        self._telemetry_always: FakeAnswer | None = None
         self.goodbyes: Final[list[str]] = []
         """The ids of the runtimes that said goodbye, in their order."""
         self._has_channel = channel
@@ -188,6 +209,15 @@ class FakePilothouse:
         """Ask this for every answer; a None from it, or instead of it, means "answer as a real server does"."""
         self._always = (lambda _: answering) if isinstance(answering, FakeAnswer) else answering
 
+    def answer_telemetry_next(self, *answers: FakeAnswer) -> None:
+        """Give these answers, in this order, to the next requests with telemetry; what they bring is not kept."""
+        with self._arrived:
+            self._telemetry_next.extend(answers)
+
+    def answer_telemetry_always(self, answer: FakeAnswer | None) -> None:
+        """Give this answer to every request with telemetry; None means "take it, as a real server does"."""
+        self._telemetry_always = answer
+
     def forget_runtimes(self) -> None:
         """As after the loss of the database: the next delta is asked for a full heartbeat."""
         with self._arrived:
@@ -207,6 +237,27 @@ class FakePilothouse:
         Raises: AssertionError after ``timeout_s``, with what arrived instead.
         """
         return self._wait_for(self.results, lambda one: one.command_id == command_id, timeout_s, "result")
+
+    def wait_for_log(self, wanted: Callable[[ReceivedLog], object], *, timeout_s: float = 10.0) -> ReceivedLog:
+        """The first log line, past or to come, for which ``wanted`` is true.
+
+        Raises: AssertionError after ``timeout_s``, with what arrived instead.
+        """
+        return self._wait_for(self.logs, wanted, timeout_s, "log line")
+
+    def wait_for_span(self, wanted: Callable[[ReceivedSpan], object], *, timeout_s: float = 10.0) -> ReceivedSpan:
+        """The first span, past or to come, for which ``wanted`` is true.
+
+        Raises: AssertionError after ``timeout_s``, with what arrived instead.
+        """
+        return self._wait_for(self.spans, wanted, timeout_s, "span")
+
+    def wait_for_point(self, wanted: Callable[[ReceivedPoint], object], *, timeout_s: float = 10.0) -> ReceivedPoint:
+        """The first point of a metric, past or to come, for which ``wanted`` is true.
+
+        Raises: AssertionError after ``timeout_s``, with what arrived instead.
+        """
+        return self._wait_for(self.points, wanted, timeout_s, "point")
 
     def wait_for_channel(self, runtime_id: str | None = None, *, timeout_s: float = 10.0) -> str:
         """Wait until this runtime, or any, holds a channel open; answers its id.
@@ -305,12 +356,14 @@ class FakePilothouse:
     ) -> None:
         self.stop()
 
-    def receive(self, path: str, authorization: str, body: bytes) -> FakeAnswer:
+    def receive(self, path: str, authorization: str, body: bytes, encoding: str = "") -> FakeAnswer:
         """Judge one request."""
         try:
             key_id, claims = self._verified(authorization)
         except ValueError as error:
             return FakeAnswer.refusal(401, "TOKEN_REFUSED", str(error), "check the secret")
+        if path in _fake_telemetry.PATHS:
+            return self._take_telemetry(body, encoding)
         message = cast("dict[str, Any]", json.loads(body))
         if path == RESULT_PATH:
             with self._arrived:
@@ -371,6 +424,24 @@ class FakePilothouse:
                 channel.end()
             self._arrived.notify_all()
         return FakeAnswer(200, {})
+
+    def _take_telemetry(self, body: bytes, encoding: str) -> FakeAnswer:
+        try:
+            message = _fake_telemetry.unpacked(body, encoding)
+        except ValueError as error:
+            return FakeAnswer.refusal(400, "BAD_REQUEST", str(error), "send OTLP's JSON")
+        at_s = time.monotonic()
+        with self._arrived:
+            answer = self._telemetry_next.pop(0) if self._telemetry_next else self._telemetry_always
+            if answer is None:
+                self.logs.extend(_fake_telemetry.logs(message, at_s))
+                self.spans.extend(_fake_telemetry.spans(message, at_s))
+                self.points.extend(_fake_telemetry.points(message, at_s))
+                self._arrived.notify_all()
+                return FakeAnswer(200, {})
+        if answer.delay_s:
+            self._released.wait(answer.delay_s)
+        return answer
 
     def _wait_for(self, arrived: list[_T], wanted: Callable[[_T], object], timeout_s: float, what: str) -> _T:
         deadline_s = time.monotonic() + timeout_s

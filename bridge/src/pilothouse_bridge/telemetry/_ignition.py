@@ -1,0 +1,71 @@
+"""Begins telemetry with next to nothing: the rest is loaded by the first record, framework or heartbeat that needs it."""
+
+import sys
+import threading
+from typing import TYPE_CHECKING, Final, final
+
+from pilothouse_bridge._config_telemetry import TelemetrySettings
+from pilothouse_bridge.telemetry import _instrument, _tap
+
+if TYPE_CHECKING:
+    import logging
+
+    from pilothouse_bridge.telemetry._hub import Telemetry
+
+_HUB: Final = "pilothouse_bridge.telemetry._hub"
+
+
+@final
+class _Ignition:
+    """What is asked for, and whether it has begun."""
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.settings: TelemetrySettings | None = None
+        self.is_lit = False
+
+
+_state: Final = _Ignition()
+
+
+def prepare(settings: TelemetrySettings) -> None:
+    """From now on nothing is missed."""
+    _state.settings = settings
+    if settings.sends_nothing:
+        return
+    if settings.logs is not False:
+        _tap.listen(_first_record)
+    if settings.metrics is not False or settings.traces is not False:
+        _instrument.install(ignite)
+
+
+def ignite() -> "Telemetry":
+    """The telemetry of this process, begun."""
+    with _state.lock:
+        from pilothouse_bridge.telemetry._hub import hub
+
+        if not _state.is_lit and _state.settings is not None:
+            _state.is_lit = True
+            hub.begin(_state.settings)
+        return hub
+
+
+def end(patience_s: float) -> None:
+    """Make no more; send what waits, within the patience."""
+    with _state.lock:
+        _tap.listen(None)
+        _state.settings = None
+        was_lit, _state.is_lit = _state.is_lit, False
+    if was_lit:
+        sys.modules[_HUB].hub.end(patience_s)
+
+
+def after_fork() -> None:
+    """In a forked child: nothing of what waits is ours."""
+    _state.lock = threading.RLock()
+    if _state.is_lit:
+        sys.modules[_HUB].hub.after_fork()
+
+
+def _first_record(record: "logging.LogRecord") -> None:
+    ignite().hear(record)
