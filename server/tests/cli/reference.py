@@ -44,6 +44,10 @@ SHAPES = {
     "audit list": "AUDIT",
     "audit check": "AUDIT_CHECK",
     "events list": "EVENTS",
+    "logs": "LOGS",
+    "metrics": "METRICS",
+    "traces": "TRACES",
+    "traces show": "TRACE",
 }
 
 

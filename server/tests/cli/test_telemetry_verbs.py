@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import httpx2
 import pytest
@@ -52,10 +53,14 @@ class Plane:
     def __init__(self) -> None:
         self.answers: list[object] = []
         self.asked: list[dict] = []
+        self.addresses: list[httpx2.URL] = []
 
     def __call__(self, request: httpx2.Request) -> httpx2.Response:
-        self.asked.append(json.loads(request.content)["variables"])
+        self.addresses.append(request.url)
+        self.asked.append(json.loads(request.content or b'{"variables": {}}')["variables"])
         answer = self.answers.pop(0)
+        if isinstance(answer, httpx2.Response):
+            return answer
         if isinstance(answer, BaseException):
             raise answer
         if isinstance(answer, list):
@@ -273,6 +278,69 @@ def test_the_stores_trouble_is_the_control_planes_own(run: Run, plane: Plane) ->
     plane.answers = [{"errors": [{"message": "Too long.", "extensions": {"code": "TELEMETRY_TIMEOUT"}}]}]
 
     assert run("logs").exit_code == UNAVAILABLE
+
+
+class Broken(httpx2.SyncByteStream):
+    """An answer that ends before its end."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield b"one\n"
+        raise httpx2.RemoteProtocolError("incomplete")
+
+
+def test_everything_is_downloaded_under_the_same_conditions(run: Run, plane: Plane, tmp_path: Path) -> None:
+    plane.answers = [httpx2.Response(200, text="one\ntwo\n"), httpx2.Response(200, text="at,level\n")]
+    file = tmp_path / "logs.csv"
+    words = ["-p", "retail", "-i", "a", "-i", "b", "--to", "2026-11-21T10:00:00Z", "--level", "error+", "--grep", "x y"]
+    more = [
+        "--case-sensitive",
+        "--token",
+        "7",
+        "--attribute",
+        "k=v=w",
+        "--attribute",
+        "l=",
+        "--trace",
+        "AB",
+        "--unclaimed",
+    ]
+
+    assert run("logs", "download", *words, *more).stdout == "one\ntwo\n"
+    assert run("logs", "download", "-o", "csv", "--file", str(file)).exit_code == 0
+
+    assert file.read_text() == "at,level\n"
+    assert list(tmp_path.glob("*.part")) == []
+    assert plane.addresses[0].path == "/api/v1/logs"
+    assert plane.addresses[0].params.multi_items() == [
+        ("format", "text"),
+        ("project", "retail"),
+        ("integration", "a"),
+        ("integration", "b"),
+        ("unclaimed", "true"),
+        ("to", "2026-11-21T10:00:00.000Z"),
+        ("level", "ERROR"),
+        ("level", "FATAL"),
+        ("phrase", "x y"),
+        ("ignoreCase", "false"),
+        ("word", "7"),
+        ("attribute", "k=v=w"),
+        ("attribute", "l="),
+        ("traceId", "ab"),
+    ]
+
+
+def test_a_download_that_breaks_off_leaves_no_file_and_none_goes_over_another(
+    run: Run, plane: Plane, tmp_path: Path
+) -> None:
+    plane.answers = [httpx2.Response(200, stream=Broken())]
+    file = tmp_path / "logs.txt"
+
+    assert run("logs", "download", "--file", str(file)).exit_code == UNAVAILABLE
+    assert list(tmp_path.glob("logs*")) == []
+    file.write_text("mine")
+    assert run("logs", "download", "--file", str(file)).exit_code == USAGE
+    assert run("logs", "download", "--file", str(tmp_path / "no" / "folder")).exit_code == USAGE
+    assert file.read_text() == "mine"
 
 
 def figures(count: float, p95: float | None) -> dict:

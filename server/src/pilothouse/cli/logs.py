@@ -1,7 +1,6 @@
 """`pilothouse logs`: what runtimes said, as it is said, around a line, and all of it into a file."""
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -276,6 +275,3 @@ def write_around(client: Client, lines: Iterable[Json], count: int, writer: Writ
             writer.line(line)
     if not together:
         writer.listed([])
-
-
-FileOption = Annotated[Path | None, typer.Option("--file", help="Into this file, which must not exist yet.")]

@@ -15,7 +15,7 @@ from pilothouse.cli import (
     audit,
     credentials,
     ingest_tokens,
-    logs,
+    log_download,
     metrics,
     people,
     records,
@@ -69,7 +69,7 @@ app.command("trigger", rich_help_panel=FLEET)(steering.trigger)
 app.add_typer(steering.commands, name="commands", rich_help_panel=FLEET)
 app.command("watch", rich_help_panel=FLEET)(runtimes.watch)
 
-app.add_typer(logs.app, name="logs", rich_help_panel=TELEMETRY)
+app.add_typer(log_download.app, name="logs", rich_help_panel=TELEMETRY)
 app.add_typer(metrics.app, name="metrics", rich_help_panel=TELEMETRY)
 app.add_typer(traces.app, name="traces", rich_help_panel=TELEMETRY)
 
