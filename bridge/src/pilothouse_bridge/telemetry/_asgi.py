@@ -61,7 +61,8 @@ async def _measured(app: Callable[[Scope, Any, Any], Awaitable[None]], scope: Sc
         raise
     finally:
         request.leave()
-        request.end(route_of(scope))
+        request.route = route_of(scope)
+        request.end()
 
 
 def _trace_headers(scope: Scope) -> tuple[str, str]:

@@ -174,18 +174,19 @@ class Sender:
 
     def _round(self) -> None:
         now_s = time.monotonic()
+        is_flush = self._wants_flush  # one that is asked for from here on is for the next round
         self._hub.tell_makers()
         if now_s >= self._probe_due_s:
             self._probe_due_s = now_s + PROBE_EVERY_S
             self._hub.process.loops.probe()
             _instrument.catch_up()
-        if now_s >= self._metrics_due_s or self._wants_flush:
+        if now_s >= self._metrics_due_s or is_flush:
             self._metrics_due_s = now_s + self._interval_s
             self._collect_metrics()
         if now_s < self._not_before_s:
             return
         self._has_rung = self._has_rung_full = False
-        if self._send_all() and self._wants_flush:
+        if self._send_all() and is_flush:
             self._wants_flush = False
             self._flushed.set()
 

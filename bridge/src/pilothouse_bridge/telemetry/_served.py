@@ -30,13 +30,15 @@ def known_method(method: str) -> str:
 class Served:
     """One request in hand."""
 
-    __slots__ = ("_began_s", "_ended_s", "_error", "_method", "_path", "_span", "_token", "status")
+    __slots__ = ("_began_s", "_ended_s", "_error", "_method", "_path", "_span", "_token", "route", "status")
 
     def __init__(self, method: str, path: str, traceparent: str, tracestate: str) -> None:
         """It has just come in."""
         self._method = known_method(method)
         self._path = path
         self.status = 0
+        self.route: str | None = None
+        """The template; None where no route fitted."""
         self._error: BaseException | None = None
         self._span: Span | None = None
         self._token: Token[Span | None] | None = None
@@ -71,8 +73,9 @@ class Served:
         """The whole answer is with the server: what runs on is not waited for by the client."""
         self._ended_s = time.perf_counter()
 
-    def end(self, route: str | None) -> None:
-        """It is over; ``route`` is the template, None where no route fitted."""
+    def end(self) -> None:
+        """It is over."""
+        route = self.route
         duration_s = (self._ended_s or time.perf_counter()) - self._began_s
         status = self.status or (_FAILED if self._error is not None else 0)
         error_type = self._error_type(status)

@@ -43,8 +43,14 @@ def _in_hand() -> Served | None:
     """The request that Flask is about, when it is one that we measure."""
     import flask
 
-    found: Any = flask.request.environ.get(_MARK) if flask.has_request_context() else None
-    return found if isinstance(found, Served) else None
+    if not flask.has_request_context():
+        return None
+    environ: Environ = flask.request.environ
+    found = environ.get(_MARK)
+    if not isinstance(found, Served):
+        return None
+    found.route = route_of(environ)
+    return found
 
 
 def _measured(app: Callable[[Environ, Any], Iterable[bytes]], environ: Environ, start_response: Any) -> Iterable[bytes]:
@@ -58,6 +64,7 @@ def _measured(app: Callable[[Environ, Any], Iterable[bytes]], environ: Environ, 
 
     def noting(status: str, headers: Any, exc_info: Any = None) -> Any:
         code = status[:3]
+        request.route = route_of(environ)  # Flask forgets it when the request is over
         request.status = int(code) if code.isdecimal() else 0
         return start_response(status, headers, exc_info) if exc_info is not None else start_response(status, headers)
 
@@ -66,14 +73,14 @@ def _measured(app: Callable[[Environ, Any], Iterable[bytes]], environ: Environ, 
     except BaseException as error:
         request.note(error)
         request.leave()
-        request.end(route_of(environ))
+        request.end()
         raise
     request.leave()
     wrapper = environ.get("wsgi.file_wrapper")
     if isinstance(wrapper, type) and isinstance(body, wrapper):  # the server sends it in a way of its own
-        request.end(route_of(environ))
+        request.end()
         return body
-    return _Body(body, request, environ)
+    return _Body(body, request)
 
 
 def route_of(environ: Environ) -> str | None:
@@ -86,11 +93,10 @@ def route_of(environ: Environ) -> str | None:
 class _Body:
     """An answer on its way: the request ends when its last part has been fetched, or when the server gives up."""
 
-    def __init__(self, body: Iterable[bytes], request: Served, environ: Environ) -> None:
+    def __init__(self, body: Iterable[bytes], request: Served) -> None:
         self._body = body
         self._parts: Iterator[bytes] | None = None
         self._request = request
-        self._environ = environ
         self._is_over = False
 
     def __iter__(self) -> "_Body":
@@ -126,4 +132,4 @@ class _Body:
         finally:
             if not self._is_over:
                 self._is_over = True
-                self._request.end(route_of(self._environ))
+                self._request.end()
