@@ -13,6 +13,7 @@ from pilothouse.config.settings import Settings
 from pilothouse.config.table import PREFIX, TABLE, Setting
 from pilothouse.domain.commands import ATTEMPTS_MAX
 from pilothouse.notify.mail_server import read_mail_server
+from pilothouse.telemetry.retention import parse_keep
 
 _NOT_OURS = ("PILOTHOUSE_BRIDGE_", "PILOTHOUSE_REQUIRE_", "PILOTHOUSE_TEST_")
 
@@ -130,6 +131,13 @@ def _check_commands(settings: Settings, by_field: Mapping[str, Setting]) -> None
         )
 
 
+def _check_keep(settings: Settings, setting: Setting) -> None:
+    try:
+        parse_keep(settings.telemetry_keep)
+    except InvalidInput as error:
+        raise _invalid(setting, settings.telemetry_keep, f"{error.message} {error.fix}") from None
+
+
 def _check_following(settings: Settings, setting: Setting) -> None:
     every_s = settings.follow_events_s
     if every_s != 0 and not 0.01 <= every_s <= 60:  # noqa: PLR2004 - a hundredth of a second to a minute
@@ -160,6 +168,7 @@ def _check(settings: Settings) -> None:
     _check_commands(settings, by_field)
     _check_following(settings, by_field["follow_events_s"])
     _check_user_stores(settings, by_field)
+    _check_keep(settings, by_field["telemetry_keep"])
     if settings.telemetry_store not in ("embedded", "memory"):
         raise _invalid(by_field["telemetry_store"], settings.telemetry_store, "It is `embedded` or `memory`.")
     if settings.log_level not in ("DEBUG", "INFO", "WARNING", "ERROR"):

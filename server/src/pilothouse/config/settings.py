@@ -63,6 +63,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     telemetry_store: str = "embedded"
     telemetry_disk_mb: int = 20_480
     telemetry_memory_mb: int = 384
+    telemetry_keep: str = "logs=14d metrics=90d spans=7d"
     notify_allow: str = ""
     notify_ca_file: Path | None = None
     smtp_url: str | None = None

@@ -262,6 +262,15 @@ TABLE: tuple[Setting, ...] = (
         meaning="Memory, in MiB, that the embedded store's process may use for questions; it takes about 250 MiB beside it.",
     ),
     Setting(
+        variable="PILOTHOUSE_TELEMETRY_KEEP",
+        field="telemetry_keep",
+        default="logs=14d metrics=90d spans=7d",
+        meaning=(
+            "How long logs, metrics and spans are kept, separated by blanks, in hours (`h`) or days (`d`); before a dot the handle of "
+            "an environment that keeps them otherwise, after a slash the most that is kept: `logs=14d prod.logs=30d/50GB`."
+        ),
+    ),
+    Setting(
         variable="PILOTHOUSE_NOTIFY_ALLOW",
         field="notify_allow",
         default="none",
