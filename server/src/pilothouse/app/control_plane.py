@@ -13,9 +13,10 @@ from pilothouse.api.application import build
 from pilothouse.api.console import Console
 from pilothouse.api.rest_addresses import NoTokensInAddresses
 from pilothouse.app import bundled
+from pilothouse.app.alerting import alerting
 from pilothouse.app.database import bring_up_to_date, seed
 from pilothouse.app.services import services_of
-from pilothouse.app.telemetry import telemetry_store
+from pilothouse.app.telemetry import RETAIN_EVERY_S, Telemetry
 from pilothouse.app.user_stores import user_stores
 from pilothouse.base.clock import Clock, SystemClock
 from pilothouse.base.errors import PilothouseError
@@ -35,7 +36,7 @@ from pilothouse.observe.refusals import RefusalBook
 from pilothouse.operations import housekeeping, liveness, outcomes, steering
 from pilothouse.operations.bus import Bus
 from pilothouse.operations.following import Following
-from pilothouse.operations.telemetry_origins import OriginBook
+from pilothouse.operations.ingest_tokens import IngestTokenBook
 from pilothouse.operations.tokens import TokenBook
 from pilothouse.presence import Agenda, Board, Turn
 from pilothouse.protocol.channel import ChannelDesk
@@ -44,11 +45,11 @@ from pilothouse.protocol.handing_over import HandingOver
 from pilothouse.protocol.keyring import Keyring
 from pilothouse.protocol.refusing import Refuser
 from pilothouse.protocol.routes import RuntimeEdge
+from pilothouse.protocol.telemetry_routes import TelemetryEdge
 from pilothouse.protocol.token import TokenReader, TokenRules
 from pilothouse.storage import commands, desired, presence, tenancy
 from pilothouse.storage.sealing import Vault, load_or_create_key
 from pilothouse.storage.unit import Store
-from pilothouse.telemetry.intake import Intake
 
 WATCH_EVERY_S = 0.5
 STEER_EVERY_S = 0.5
@@ -80,13 +81,23 @@ class ControlPlane:
             clock.now(),
         )
         self.refusals = RefusalBook()
-        self.telemetry = telemetry_store(settings)
-        self.origins = OriginBook(self.board)
-        self.intake = Intake(self.telemetry, self.origins, clock.now)
+        self.telemetry_parts = Telemetry(settings, self.store, self.board, clock)
+        self.telemetry = self.telemetry_parts.store
+        self.intake = self.telemetry_parts.intake
+        self.alerting = alerting(
+            settings,
+            store=self.store,
+            board=self.board,
+            telemetry=self.telemetry,
+            intake=self.intake,
+            vault=vault,
+            clock=clock,
+        )
         self.passwords = passwords
         self.user_stores = user_stores(settings)
         self.keyring = Keyring(self.store, vault)
         self.tokens = TokenBook(self.store, self.bus.follow)
+        self.ingest_tokens = IngestTokenBook(self.store, self.bus.follow)
         self.agenda = Agenda()
         self.command_rules = CommandRules(waits_s=settings.waits_s, write_deadline_s=settings.write_deadline_s)
         self.desk = ChannelDesk(
@@ -121,8 +132,9 @@ class ControlPlane:
         self._places: set[tuple[str, str]] = set()
         """Integrations and environments in which something is desired; an entry stays until the next start."""
         self.bus.follow(self.keyring.follow)
-        self.bus.follow(self.origins.follow)  # before the board forgets who goes
+        self.bus.follow(self.telemetry_parts.origins.follow)  # before the board forgets who goes
         self.bus.follow(self._follow)
+        self.bus.follow(self.alerting.follow)
         self._work: list[asyncio.Task[None]] = []
         self._announcing: set[asyncio.Task[None]] = set()
         self._watched_at = clock.now()
@@ -134,6 +146,10 @@ class ControlPlane:
                 skew_s=settings.token_skew_s,
             )
         )
+        telemetry_edge = TelemetryEdge(
+            intake=self.intake, keyring=self.keyring, tokens=tokens, ingest_tokens=self.ingest_tokens, clock=clock
+        )
+        self.telemetry_parts.show(self.figures, telemetry_edge)
         self.edge = RuntimeEdge(
             store=self.store,
             board=self.board,
@@ -145,6 +161,7 @@ class ControlPlane:
             figures=self.figures,
             desk=self.desk,
             handing_over=self.handing_over,
+            telemetry=telemetry_edge,
             announce=self.announce,
             command_rules=self.command_rules,
             is_anything_desired=lambda entry: (entry.integration_id, entry.environment_id) in self._places,
@@ -181,6 +198,7 @@ class ControlPlane:
         await self.following.begin(self.store)
         self.board.load(await self.store.read(lambda connection: list(presence.list_all(connection))))
         self.agenda.load(await self.store.read(commands.list_agenda))
+        await self.telemetry_parts.begin()
         for place in await self.store.read(desired.list_places):
             self._places.add((place.integration_id, place.environment_id))
         self.board.listening_since = self._watched_at = self.clock.now()
@@ -190,11 +208,13 @@ class ControlPlane:
             (self.expire, EXPIRE_EVERY_S),
             (self.flush, FLUSH_EVERY_S),
             (self.tidy, HOUSEKEEPING_EVERY_S),
+            (self.telemetry_parts.retain, RETAIN_EVERY_S),
         ):
             self._work.append(asyncio.create_task(_repeat(job, every_s), name=f"pilothouse-{job.__name__}"))
         self._work.append(asyncio.create_task(self.handing_over.push_wanted(), name="pilothouse-push"))
         self._work.append(asyncio.create_task(self.management.run(), name="pilothouse-management"))
         self._work.append(asyncio.create_task(self.following.run(self.store), name="pilothouse-following"))
+        self._work.append(asyncio.create_task(self.alerting.run(), name="pilothouse-alerting"))
 
     def let_go(self) -> None:
         """End the streams that people and runtimes follow: a stop does not wait for them, and nobody is judged by it.
@@ -212,11 +232,12 @@ class ControlPlane:
             task.cancel()
         await asyncio.gather(*self._work, *self._announcing, return_exceptions=True)
         await self.management.close()
+        await self.alerting.close()
         with contextlib.suppress(PilothouseError):
             await self.flush()
         self.passwords.close()
         await self.user_stores.close()
-        await self.telemetry.close()
+        await self.telemetry_parts.close()
         await asyncio.to_thread(self.store.close)
 
     async def steer(self) -> None:
@@ -316,6 +337,8 @@ class ControlPlane:
     async def flush(self) -> None:
         """Store what memory knows and the database does not."""
         await self.tokens.flush()
+        await self.ingest_tokens.flush()
+        await self.telemetry_parts.flush()
         rows, used = self.board.take_dirty(), self.keyring.take_used()
         if not rows and not used:
             return

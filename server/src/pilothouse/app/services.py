@@ -26,6 +26,7 @@ def services_of(plane: "ControlPlane", organization: Organization) -> Services:
         agenda=plane.agenda,
         telemetry=plane.telemetry,
         intake=plane.intake,
+        alerting=plane.alerting,
         command_rules=plane.command_rules,
         is_anything_desired=plane.edge.is_anything_desired,
         bus=plane.bus,

@@ -1,13 +1,31 @@
-"""Which telemetry store there is, made from the settings."""
+"""Telemetry's parts: the store that the settings name, the intake before it, and its periodic work."""
 
+import structlog
+
+from pilothouse.base.clock import Clock
 from pilothouse.config import Settings
+from pilothouse.observe.figures import Figures
+from pilothouse.operations.telemetry_origins import OriginBook
+from pilothouse.presence import Board
+from pilothouse.protocol.telemetry_routes import TelemetryEdge
+from pilothouse.storage import telemetry_origins, tenancy
+from pilothouse.storage.unit import Store
+from pilothouse.telemetry.intake import Intake
+from pilothouse.telemetry.model import NS_A_SECOND
 from pilothouse.telemetry.opening import OpenedOnUse
+from pilothouse.telemetry.retention import parse_keep
 from pilothouse.telemetry.store import TelemetryStore
 from pilothouse.telemetry.stores.embedded.client import EmbeddedStore
 from pilothouse.telemetry.stores.embedded.settings import EmbeddedSettings
 from pilothouse.telemetry.stores.memory import MemoryStore
 
 MIB = 1024 * 1024
+
+RETAIN_EVERY_S = 600.0
+"""What is past its time is kept so much longer, at most."""
+_FORGET_ORIGINS_S = 90 * 86_400.0
+"""Runtimes that went are remembered so long; records that come later than that are unclaimed."""
+_log = structlog.get_logger(__name__)
 
 
 def telemetry_store(settings: Settings) -> TelemetryStore:
@@ -23,3 +41,70 @@ def telemetry_store(settings: Settings) -> TelemetryStore:
         )
 
     return MemoryStore() if settings.telemetry_store == "memory" else OpenedOnUse(open_embedded)
+
+
+class Telemetry:
+    """The store, whom records belong to, and the way in."""
+
+    def __init__(self, settings: Settings, database: Store, board: Board, clock: Clock) -> None:
+        self._settings = settings
+        self._database = database
+        self._clock = clock
+        self.store = telemetry_store(settings)
+        self.origins = OriginBook(board)
+        self.intake = Intake(self.store, self.origins, clock.now)
+        self._keep = parse_keep(settings.telemetry_keep)
+
+    def show(self, figures: Figures, edge: TelemetryEdge) -> None:
+        """Show what passes the intake."""
+        intake = self.intake
+        figures.counter(
+            "pilothouse_telemetry_records",
+            "Records of telemetry, stored or refused.",
+            "outcome",
+            lambda: {"stored": intake.accepted, "refused": intake.refused},
+        )
+        figures.counter(
+            "pilothouse_telemetry_turned_away",
+            "Requests with telemetry that were not taken; of BUSY and the like the sender comes again.",
+            "code",
+            lambda: edge.turned_away,
+        )
+        figures.gauge(
+            "pilothouse_telemetry_queue_bytes",
+            "Telemetry that waits to be read or stored.",
+            lambda: edge.queue_bytes,
+        )
+        figures.gauge(
+            "pilothouse_telemetry_degraded",
+            "1 while telemetry cannot be stored.",
+            lambda: intake.degraded is not None,
+        )
+
+    async def begin(self) -> None:
+        """Read what the last run knew."""
+        await self.origins.begin(self._database)
+
+    async def flush(self) -> None:
+        """Store what memory knows and the database does not."""
+        await self.origins.flush(self._database)
+
+    async def retain(self) -> None:
+        """Remove telemetry that is past its time or too much; a store that nobody ever used stays closed."""
+        now = self._clock.now()
+        await self._database.write(lambda tx: telemetry_origins.forget_before(tx.connection, now - _FORGET_ORIGINS_S))
+        if isinstance(self.store, OpenedOnUse) and not self.store.is_open and not self._is_there():
+            return
+        environments = await self._database.read(tenancy.all_environments)
+        retentions = self._keep.with_ids({one.handle: one.id for one in environments})
+        gone = await self.store.retain(int(now * NS_A_SECOND), retentions)
+        if gone:
+            _log.info("telemetry.removed", files=gone)
+
+    def _is_there(self) -> bool:
+        """Whether an embedded store was left by an earlier run."""
+        return self._settings.telemetry_store == "embedded" and (self._settings.home / "telemetry").exists()
+
+    async def close(self) -> None:
+        """Write what waits, and let go of everything."""
+        await self.store.close()

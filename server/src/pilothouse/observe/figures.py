@@ -4,7 +4,7 @@ The hot path adds to plain integers; Prometheus' own library turns them into tex
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -29,6 +29,7 @@ class Figures(Collector):
         """Changes that a slow subscriber was not told one by one (it was told to read again)."""
         self.flush_failures = 0
         """Flushes of last-seen that failed; they are tried again."""
+        self._counters: list[tuple[str, str, str, Callable[[], Mapping[str, int]]]] = []
         self._gauges: list[tuple[str, str, Callable[[], float]]] = []
         self._registry = CollectorRegistry()
         self._registry.register(self)
@@ -38,6 +39,10 @@ class Figures(Collector):
     def count_refusal(self, code: str) -> None:
         """Count a request that was refused before it was read."""
         self.refused[code] += 1
+
+    def counter(self, name: str, meaning: str, label: str, read: Callable[[], Mapping[str, int]]) -> None:
+        """Show counts that are read when somebody asks, each by the value of a label; there are few values."""
+        self._counters.append((name, meaning, label, read))
 
     def gauge(self, name: str, meaning: str, read: Callable[[], float]) -> None:
         """Show a value that is read when somebody asks."""
@@ -72,5 +77,10 @@ class Figures(Collector):
             ("pilothouse_presence_flush_failures", "Flushes of last-seen that failed.", self.flush_failures),
         ):
             yield CounterMetricFamily(name, meaning, value=count)
+        for name, meaning, label, read_all in self._counters:
+            family = CounterMetricFamily(name, meaning, labels=[label])
+            for value, count in read_all().items():
+                family.add_metric([value], count)
+            yield family
         for name, meaning, read in self._gauges:
             yield GaugeMetricFamily(name, meaning, value=read())

@@ -1,8 +1,12 @@
 """Whom telemetry belongs to: from who sent it and the runtime that it names to a place in the tree."""
 
 from pilothouse.access.places import Place
+from pilothouse.base.instants import Instant
 from pilothouse.domain.events import Event, EventKind
 from pilothouse.presence import Board, Entry
+from pilothouse.storage import telemetry_origins
+from pilothouse.storage.telemetry_origins import GoneRuntime
+from pilothouse.storage.unit import Store
 from pilothouse.telemetry.model import Origin
 from pilothouse.telemetry.senders import CollectorSender, NotYours, RuntimeSender, Sender
 
@@ -17,6 +21,8 @@ class OriginBook:
 
     def __init__(self, board: Board) -> None:
         self._board = board
+        # To be written. Cap: what goes between two flushes, and GONE_MAX while the database cannot be written.
+        self._unwritten: dict[int, GoneRuntime] = {}
         self._gone: dict[str, tuple[Origin, ...]] = {}
 
     def follow(self, event: Event) -> None:
@@ -24,6 +30,33 @@ class OriginBook:
         entry = None if event.runtime_key is None else self._board.find_key(event.runtime_key)
         if event.kind in _GOES and entry is not None:
             self.remember(_origin_of(entry))
+            if len(self._unwritten) < GONE_MAX:
+                self._unwritten[entry.runtime_key] = _gone(entry, event.at)
+
+    async def begin(self, store: Store) -> None:
+        """Read who went before this start."""
+        for one in await store.read(lambda connection: telemetry_origins.list_newest(connection, GONE_MAX)):
+            self.remember(
+                Origin(
+                    project_id=one.project_id,
+                    integration_id=one.integration_id,
+                    environment_id=one.environment_id,
+                    runtime_id=one.runtime_id,
+                    runtime_key=one.runtime_key,
+                )
+            )
+
+    async def flush(self, store: Store) -> None:
+        """Write who went since the last time.
+
+        Raises: Unavailable; then they are written the next time
+        """
+        if not self._unwritten:
+            return
+        gone = list(self._unwritten.values())
+        await store.write(lambda tx: telemetry_origins.keep(tx.connection, gone))
+        for one in gone:
+            self._unwritten.pop(one.runtime_key, None)
 
     def remember(self, origin: Origin) -> None:
         """Remember a runtime that is not on the board."""
@@ -78,6 +111,17 @@ class OriginBook:
             environment_id=place.environment_id,
             runtime_id=runtime_id or None,
         )
+
+
+def _gone(entry: Entry, at: Instant) -> GoneRuntime:
+    return GoneRuntime(
+        runtime_key=entry.runtime_key,
+        runtime_id=entry.runtime_id,
+        project_id=entry.project_id,
+        integration_id=entry.integration_id,
+        environment_id=entry.environment_id,
+        gone_at=at,
+    )
 
 
 def _origin_of(entry: Entry) -> Origin:

@@ -34,10 +34,11 @@ class Inbound(msgspec.Struct, frozen=True, gc=False):
     body: bytes
     address: str
     """The peer's IP address, without its port."""
+    content_encoding: str | None = None
 
 
 class Outbound(msgspec.Struct, frozen=True, gc=False):
-    """An answer; its body is JSON."""
+    """An answer; its body is JSON unless its headers name another content type."""
 
     status: int
     body: bytes

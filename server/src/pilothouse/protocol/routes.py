@@ -29,6 +29,7 @@ from pilothouse.protocol.exchange import Inbound, Outbound
 from pilothouse.protocol.handing_over import HandingOver
 from pilothouse.protocol.keyring import Key, Keyring
 from pilothouse.protocol.refusing import Refuser, no_runtime, not_allowed, nothing_here
+from pilothouse.protocol.telemetry_routes import TELEMETRY_PATHS, TelemetryEdge
 from pilothouse.protocol.token import TokenReader
 from pilothouse.protocol.wire_commands import decode_result
 from pilothouse.storage.unit import Store
@@ -66,6 +67,7 @@ class RuntimeEdge(msgspec.Struct, kw_only=True, eq=False):
     clock: Clock
     desk: ChannelDesk
     handing_over: HandingOver
+    telemetry: TelemetryEdge
     announce: Callable[[Sequence[Turn]], None]
     """Tells everybody that runtimes are back."""
     command_rules: CommandRules
@@ -81,6 +83,8 @@ class RuntimeEdge(msgspec.Struct, kw_only=True, eq=False):
             return self._full(request) if request.method == "POST" else not_allowed("POST")
         if path == RESULT_PATH:
             return self._result(request) if request.method == "POST" else not_allowed("POST")
+        if path in TELEMETRY_PATHS:
+            return self.telemetry.take(request) if request.method == "POST" else not_allowed("POST")
         if path.startswith(CHANNEL_PATH):
             return self._channel(request) if request.method in {"GET", "DELETE"} else not_allowed("GET, DELETE")
         return nothing_here(path)

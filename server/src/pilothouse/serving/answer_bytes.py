@@ -10,6 +10,9 @@ _STATUS_LINES: Final = {
     status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\ncontent-type: application/json\r\n".encode()
     for status in HTTPStatus
 }
+_BARE_STATUS_LINES: Final = {
+    status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus
+}
 
 
 @final
@@ -26,10 +29,13 @@ def render(answer: Outbound, now_s: float, *, lives: bool, head_only: bool) -> b
         _Date.at_s = int(now_s)
         _Date.line = f"date: {formatdate(usegmt=True)}\r\ncontent-length: ".encode()
     extra = b"" if lives else b"connection: close\r\n"
+    status_line = _STATUS_LINES[answer.status]
     for name, value in answer.headers:
+        if name == "content-type":
+            status_line = _BARE_STATUS_LINES[answer.status]
         extra += f"{name}: {value}\r\n".encode("latin-1")
     length = b"%d\r\n\r\n" % len(answer.body)
-    return b"".join((_STATUS_LINES[answer.status], extra, _Date.line, length, b"" if head_only else answer.body))
+    return b"".join((status_line, extra, _Date.line, length, b"" if head_only else answer.body))
 
 
 def render_stream(answer: Stream) -> bytes:

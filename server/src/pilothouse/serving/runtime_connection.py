@@ -67,6 +67,7 @@ class RuntimeConnection(Guest):
         self._url = b""
         self._authorization: str | None = None
         self._content_type: str | None = None
+        self._content_encoding: str | None = None
         self._length: bytes | None = None
         self._continue = False
         self._chunks: list[bytes] = []
@@ -178,6 +179,8 @@ class RuntimeConnection(Guest):
             self._authorization = value.decode("latin-1")
         elif name == b"content-type":
             self._content_type = value.decode("latin-1")
+        elif name == b"content-encoding":
+            self._content_encoding = value.decode("latin-1")
         elif name == b"content-length":
             self._length = value
         elif name == b"expect" and value.lower() == b"100-continue":
@@ -232,6 +235,7 @@ class RuntimeConnection(Guest):
             self._content_type,
             chunks[0] if len(chunks) == 1 else b"".join(chunks),
             self._address,
+            self._content_encoding,
         )
         lives = self._parser.should_keep_alive()
         if self._task is None:

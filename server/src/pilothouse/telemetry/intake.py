@@ -7,9 +7,8 @@ import msgspec
 
 from pilothouse.base.errors import PilothouseError
 from pilothouse.base.instants import Instant
-from pilothouse.telemetry.limits import tidy_log, tidy_span
+from pilothouse.telemetry.errors import StoreBusy
 from pilothouse.telemetry.model import (
-    NS_A_SECOND,
     LogBatch,
     LogRecord,
     MetricBatch,
@@ -84,32 +83,33 @@ class Intake:
             del self._losses[next(iter(self._losses))]
 
     async def take_logs(self, sender: Sender, told: Sequence[Told[LogRecord]]) -> Refusals:
-        """Store lines; when it returns they are on disk.
+        """Store lines that are within the limits; when it returns they are on disk.
 
         Raises: StoreBusy, StorageFull, StoreDown; then none of them is kept
         """
-        now_ns = int(self._now() * NS_A_SECOND)
         owned, refusals = self._with_origins(sender, told)
-        batches = [LogBatch(origin, [tidy_log(record, now_ns) for record in records]) for origin, records in owned]
-        await self._keep(batches, self._store.append_logs)
+        await self._keep([LogBatch(origin, list(records)) for origin, records in owned], self._store.append_logs)
         return refusals
 
     async def take_metrics(self, sender: Sender, told: Sequence[Told[MetricPoint]]) -> Refusals:
         """Store points, as `take_logs` does."""
         owned, refusals = self._with_origins(sender, told)
-        await self._keep([MetricBatch(origin, list(records)) for origin, records in owned], self._store.append_metrics)
+        await self._keep([MetricBatch(origin, list(points)) for origin, points in owned], self._store.append_metrics)
+        for origin, points in owned:
+            for point in points:
+                if point.name == DROPPED_BY_SENDER and point.values.sum >= 1:
+                    self.note_loss(origin, point.resource or "unknown", dropped_by_sender=int(point.values.sum))
         return refusals
 
     async def take_spans(self, sender: Sender, told: Sequence[Told[SpanRecord]]) -> Refusals:
-        """Store spans, as `take_logs` does."""
-        now_ns = int(self._now() * NS_A_SECOND)
+        """Store spans that are within the limits, as `take_logs` does."""
         owned, refusals = self._with_origins(sender, told)
-        batches: list[SpanBatch] = []
-        for origin, records in owned:
-            tidied = (tidy_span(record, now_ns) for record in records)
-            batches.append(SpanBatch(origin, [span for span in tidied if span is not None]))
-        await self._keep(batches, self._store.append_spans)
+        await self._keep([SpanBatch(origin, list(spans)) for origin, spans in owned], self._store.append_spans)
         return refusals
+
+    def refuse(self, sender: Sender, records: int, reason: str) -> None:
+        """Count records of a sender that could not be taken as they are."""
+        self.note_loss(_named(sender, None), reason, refused=records)
 
     def _with_origins(
         self, sender: Sender, told: Sequence[Told[R]]
@@ -132,10 +132,10 @@ class Intake:
             return
         try:
             await append(batches)
+        except StoreBusy:
+            raise  # it is healthy: more arrives than it takes
         except PilothouseError as error:
             self.degraded = error.message
-            for batch in batches:
-                self.note_loss(batch.origin, error.message, refused=len(batch.records))
             raise
         self.degraded = None
         self.accepted += sum(len(batch.records) for batch in batches)

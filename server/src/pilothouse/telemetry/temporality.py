@@ -1,7 +1,8 @@
 """Turning running totals into what was added: at intake, once, so that nothing behind it needs to know of resets."""
 
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable, Sequence
+from typing import TypeAlias
 
 import msgspec
 
@@ -21,6 +22,10 @@ class _Total(msgspec.Struct, frozen=True, gc=False):
     values: Histogram
 
 
+Step: TypeAlias = tuple[Hashable, _Total | None, _Total]
+"""A series, what was known of it before, and what is since."""
+
+
 class Differences:
     """Remembers the last total of each series and says what each new one adds.
 
@@ -37,12 +42,24 @@ class Differences:
     def __len__(self) -> int:
         return len(self._last)
 
-    def added(self, series: Hashable, start_ns: int, at_ns: int, values: Histogram) -> Histogram | None:
-        """Return what a total adds to the one before; None when that cannot be known, or it was seen before."""
+    def added(
+        self,
+        series: Hashable,
+        start_ns: int,
+        at_ns: int,
+        values: Histogram,
+        step: Callable[[Step], None] | None = None,
+    ) -> Histogram | None:
+        """Return what a total adds to the one before; None when that cannot be known, or it was seen before.
+
+        `step` is told what `undo` takes back.
+        """
         last = self._last.get(series)
         if last is not None and at_ns <= last.at_ns and start_ns <= last.start_ns:
             return None  # repeated or out of order: the later total had it already
-        self._last[series] = _Total(start_ns, at_ns, values)
+        total = self._last[series] = _Total(start_ns, at_ns, values)
+        if step is not None:
+            step((series, last, total))
         self._last.move_to_end(series)
         if len(self._last) > self._series_max:
             self._last.popitem(last=False)
@@ -52,3 +69,13 @@ class Differences:
         if start_ns > last.start_ns and start_ns >= last.at_ns:
             return values
         return values.since(last.values) or values
+
+    def undo(self, steps: Sequence[Step]) -> None:
+        """Take steps back whose differences were not stored; one that was followed by another one stays."""
+        for series, before, since in reversed(steps):
+            if self._last.get(series) is not since:
+                continue
+            if before is None:
+                del self._last[series]
+            else:
+                self._last[series] = before

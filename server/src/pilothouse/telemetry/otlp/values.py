@@ -27,10 +27,6 @@ class AnyValue(msgspec.Struct, frozen=True, rename="camel"):
 
         Raises: ValueError when a number is none
         """
-        if self.string_value is not None:
-            return self.string_value
-        if self.bool_value is not None:
-            return self.bool_value
         if self.int_value is not None:
             return int(self.int_value)
         if self.double_value is not None:
@@ -39,7 +35,9 @@ class AnyValue(msgspec.Struct, frozen=True, rename="camel"):
             return [each.plain() for each in self.array_value.values]
         if self.kvlist_value is not None:
             return plain(self.kvlist_value.values)
-        return self.bytes_value
+        if self.bool_value is not None:
+            return self.bool_value
+        return self.bytes_value if self.string_value is None else self.string_value
 
 
 class KeyValue(msgspec.Struct, frozen=True):

@@ -84,22 +84,28 @@ def any_value(raw: bytes, at: int, end: int, depth: int = DEPTH_MAX) -> Attribut
     value: AttributeValue = None
     for number, kind, begin, until in fields(raw, at, end):
         if kind == LENGTH:
-            if number == 1:
-                value = text(raw[begin:until])
-            elif number == 5:  # noqa: PLR2004 - array_value
-                value = [any_value(raw, *each, depth - 1) for each in _within(raw, begin, until)]
-            elif number == 6:  # noqa: PLR2004 - kvlist_value
-                value = dict(key_value(raw, *each, depth - 1) for each in _within(raw, begin, until))
-            elif number == 7:  # noqa: PLR2004 - bytes_value
-                value = raw[begin:until].hex()
-        elif kind == VARINT:
-            if number == 2:  # noqa: PLR2004 - bool_value
-                value = bool(begin)
-            elif number == 3:  # noqa: PLR2004 - int_value
-                value = signed(begin)
+            value = _long_value(raw, number, begin, until, depth - 1)
+        elif kind == VARINT and number == 2:  # noqa: PLR2004 - bool_value
+            value = bool(begin)
+        elif kind == VARINT and number == 3:  # noqa: PLR2004 - int_value
+            value = signed(begin)
         elif kind == FIXED64 and number == 4:  # noqa: PLR2004 - double_value
             value = _DOUBLE.unpack_from(raw, begin)[0]
     return value
+
+
+def _long_value(raw: bytes, number: int, begin: int, until: int, depth: int) -> AttributeValue:
+    match number:
+        case 1:
+            return text(raw[begin:until])
+        case 5:
+            return [any_value(raw, *each, depth) for each in _within(raw, begin, until)]
+        case 6:
+            return dict(key_value(raw, *each, depth) for each in _within(raw, begin, until))
+        case 7:
+            return raw[begin:until].hex()
+        case _:
+            return None
 
 
 def key_value(raw: bytes, at: int, end: int, depth: int = DEPTH_MAX) -> tuple[str, AttributeValue]:

@@ -1,0 +1,68 @@
+"""Distributions as OpenTelemetry writes them, checked before any loop depends on what was sent."""
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Final
+
+from pilothouse.telemetry.histogram import INDEX_MAX, INDEX_MIN, SCALE, Histogram, of_bounds, of_exponential
+from pilothouse.telemetry.otlp.errors import OtlpUnreadable
+
+COUNT_MAX: Final = 1 << 53
+"""No counter of one bucket is believed beyond it, so that their sums stay numbers of 64 bits."""
+_SCALE_MIN, _SCALE_MAX = -10, 20
+"""OpenTelemetry's range."""
+
+
+def amount(number: float) -> Histogram:
+    """Write how much a sum is; its count only tells whether it grew or began anew."""
+    if not math.isfinite(number):
+        return Histogram()
+    return Histogram(count=min(max(0, int(number)), COUNT_MAX), sum=float(number))
+
+
+def explicit(bounds: Sequence[float], counts: Sequence[int], count: int, total: float) -> Histogram:
+    """Read a histogram of bounds; one without any knows count and sum alone.
+
+    Raises: OtlpUnreadable
+    """
+    if not counts:
+        return Histogram(count=_count(count), sum=_finite(total))
+    if len(counts) != len(bounds) + 1:
+        raise OtlpUnreadable("a histogram has another number of buckets than of bounds")
+    if not all(low < high for low, high in pairwise(bounds)) or not all(map(math.isfinite, bounds)):
+        raise OtlpUnreadable("the bounds of a histogram do not grow")
+    return of_bounds(bounds, [_count(each) for each in counts], total=_finite(total))
+
+
+def exponential(scale: int, zeros: int, offset: int, counts: Sequence[int], *, total: float) -> Histogram:
+    """Read the positive side of an exponential histogram; `zeros` is what was zero or less.
+
+    Raises: OtlpUnreadable
+    """
+    if not _SCALE_MIN <= scale <= _SCALE_MAX:
+        raise OtlpUnreadable("the scale of a histogram is beyond OpenTelemetry's")
+    if scale < 0:
+        return _coarse(scale, zeros, offset, counts, total)
+    return of_exponential(scale, _count(zeros), offset, [_count(each) for each in counts], total=_finite(total))
+
+
+def _coarse(scale: int, zeros: int, offset: int, counts: Sequence[int], total: float) -> Histogram:
+    """Let the middle of a bucket that is wider than 16 of ours stand for it."""
+    buckets: dict[int, int] = {}
+    half = 1 << (SCALE - scale - 1)
+    for position, told in enumerate(counts):
+        if told:
+            index = min(max((2 * (offset + position) + 1) * half, INDEX_MIN), INDEX_MAX)
+            buckets[index] = buckets.get(index, 0) + _count(told)
+    return Histogram(
+        count=_count(zeros) + sum(buckets.values()), sum=_finite(total), zeros=_count(zeros), buckets=buckets
+    )
+
+
+def _count(told: int) -> int:
+    return min(max(told, 0), COUNT_MAX)
+
+
+def _finite(total: float) -> float:
+    return total if math.isfinite(total) else 0.0

@@ -1,0 +1,173 @@
+"""Spans, from protobuf's compiled messages and from JSON."""
+
+from collections.abc import Generator, Sequence
+from typing import Final
+
+import msgspec
+from google.protobuf.message import DecodeError
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.trace.v1 import trace_pb2
+
+from pilothouse.telemetry.limits import tidy_span
+from pilothouse.telemetry.model import Attributes, SpanKind, SpanRecord
+from pilothouse.telemetry.otlp.errors import OtlpUnreadable
+from pilothouse.telemetry.otlp.json_text import decode
+from pilothouse.telemetry.otlp.metrics_protobuf import attributes_of
+from pilothouse.telemetry.otlp.naming import runtime_id_of, service_of, who
+from pilothouse.telemetry.otlp.values import KeyValue, Resource, Whole, plain
+from pilothouse.telemetry.senders import Told
+
+_SLICE_SPANS: Final = 100
+_KINDS: Final = (
+    SpanKind.INTERNAL,
+    SpanKind.INTERNAL,
+    SpanKind.SERVER,
+    SpanKind.CLIENT,
+    SpanKind.PRODUCER,
+    SpanKind.CONSUMER,
+)
+_FAILED: Final = 2
+_EXCEPTION: Final = "exception"
+
+
+class SpanReader:
+    """Reads one request; what it has read lies in `told`."""
+
+    def __init__(self, observed_ns: int) -> None:
+        self._observed_ns = observed_ns
+        self._by_runtime: dict[str | None, list[SpanRecord]] = {}
+        self.not_taken = 0
+        """Spans without the ids that make them part of a trace."""
+
+    @property
+    def told(self) -> list[Told[SpanRecord]]:
+        """The spans of each runtime."""
+        return [Told(runtime_id, records) for runtime_id, records in self._by_runtime.items()]
+
+    def protobuf(self, raw: bytes) -> Generator[None]:
+        """Read an ExportTraceServiceRequest; stops now and then, so that others may work.
+
+        Raises: OtlpUnreadable
+        """
+        try:
+            request = ExportTraceServiceRequest.FromString(raw)
+        except DecodeError as error:
+            raise OtlpUnreadable(str(error)[:200]) from None
+        count = 0
+        for of_resource in request.resource_spans:
+            resource = attributes_of(of_resource.resource.attributes)
+            for of_scope in of_resource.scope_spans:
+                for span in of_scope.spans:
+                    self._add(resource, _of_protobuf(span, resource))
+                    count += 1
+                    if not count % _SLICE_SPANS:
+                        yield
+
+    def json(self, raw: bytes) -> Generator[None]:
+        """Read the same from JSON.
+
+        Raises: OtlpUnreadable, ValueError when a number is none
+        """
+        request = decode(_DECODER, raw)
+        count = 0
+        for of_resource in request.resource_spans:
+            resource = plain(of_resource.resource.attributes)
+            for of_scope in of_resource.scope_spans:
+                for span in of_scope.spans:
+                    self._add(resource, _of_json(span, resource))
+                    count += 1
+                    if not count % _SLICE_SPANS:
+                        yield
+
+    def _add(self, resource: Attributes, told: SpanRecord) -> None:
+        span = tidy_span(told, self._observed_ns)
+        if span is None:
+            self.not_taken += 1
+            return
+        runtime_id = runtime_id_of(span.attributes) or runtime_id_of(resource)
+        self._by_runtime.setdefault(runtime_id, []).append(span)
+
+
+def _of_protobuf(span: trace_pb2.Span, resource: Attributes) -> SpanRecord:
+    attributes = who(resource) | attributes_of(span.attributes)
+    for event in span.events:
+        if event.name == _EXCEPTION:
+            attributes |= attributes_of(event.attributes)
+    return SpanRecord(
+        at_ns=span.start_time_unix_nano,
+        duration_ns=span.end_time_unix_nano - span.start_time_unix_nano,
+        trace_id=span.trace_id.hex(),
+        span_id=span.span_id.hex(),
+        parent_id=span.parent_span_id.hex(),
+        name=span.name,
+        kind=_kind(span.kind),
+        service=service_of(resource),
+        failed=span.status.code == _FAILED,
+        attributes=attributes,
+    )
+
+
+class _Event(msgspec.Struct, frozen=True):
+    name: str = ""
+    attributes: list[KeyValue] = []
+
+
+class _Status(msgspec.Struct, frozen=True):
+    code: int | str = 0
+
+
+class _Span(msgspec.Struct, frozen=True, rename="camel"):
+    trace_id: str = ""
+    span_id: str = ""
+    parent_span_id: str = ""
+    name: str = ""
+    kind: int | str = 0
+    start_time_unix_nano: Whole = 0
+    end_time_unix_nano: Whole = 0
+    attributes: list[KeyValue] = []
+    events: list[_Event] = []
+    status: _Status = _Status()
+
+
+class _ScopeSpans(msgspec.Struct, frozen=True):
+    spans: list[_Span] = []
+
+
+class _ResourceSpans(msgspec.Struct, frozen=True, rename="camel"):
+    resource: Resource = Resource()
+    scope_spans: list[_ScopeSpans] = []
+
+
+class _Request(msgspec.Struct, frozen=True, rename="camel"):
+    resource_spans: list[_ResourceSpans] = []
+
+
+_DECODER: Final = msgspec.json.Decoder(_Request)
+_NAMED_KINDS: Final[Sequence[str]] = ("UNSPECIFIED", "INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER")
+
+
+def _of_json(span: _Span, resource: Attributes) -> SpanRecord:
+    attributes = who(resource) | plain(span.attributes)
+    for event in span.events:
+        if event.name == _EXCEPTION:
+            attributes |= plain(event.attributes)
+    begun_ns, kind = int(span.start_time_unix_nano), span.kind
+    if isinstance(kind, str):
+        name = kind.removeprefix("SPAN_KIND_")
+        kind = _NAMED_KINDS.index(name) if name in _NAMED_KINDS else 0
+    return SpanRecord(
+        at_ns=begun_ns,
+        duration_ns=int(span.end_time_unix_nano) - begun_ns,
+        trace_id=span.trace_id,
+        span_id=span.span_id,
+        parent_id=span.parent_span_id,
+        name=span.name,
+        kind=_kind(kind),
+        service=service_of(resource),
+        failed=span.status.code in (_FAILED, "STATUS_CODE_ERROR"),
+        attributes=attributes,
+    )
+
+
+def _kind(number: int) -> SpanKind:
+    return _KINDS[number] if 0 <= number < len(_KINDS) else SpanKind.INTERNAL
