@@ -41,6 +41,7 @@ _LOGGERS: Final = ("logger.name", "module", "class")
 """Attributes in which a collector, Ballerina and the Micro Integrator say who spoke."""
 _SAID_TWICE: Final = ("level", "severityNumber", "traceId", "spanId", "icp.runtimeId")
 """What Fluent Bit sends as an attribute though it has a place of its own."""
+_TOLD: Final = frozenset({*_LOGGERS, "level"})
 
 
 def point_of(record: LogRecord) -> MetricPoint | None:
@@ -79,7 +80,7 @@ def parted(told: Iterable[Told[LogRecord]]) -> tuple[list[Told[LogRecord]], list
 def named(record: LogRecord) -> LogRecord:
     """Give a line its logger from where a collector says it, and take away what is said twice; most lines stay as they are."""
     attributes = record.attributes
-    if not any(key in attributes for key in (*_LOGGERS, "level")):
+    if attributes.keys().isdisjoint(_TOLD):
         return record
     left = {key: value for key, value in attributes.items() if key not in _SAID_TWICE}
     logger = record.logger
