@@ -30,6 +30,11 @@ def batch_of(
     return _batches.setdefault(request, {}).setdefault(name, Batch(load))
 
 
+def forget(request: GraphQLRequest) -> None:
+    """Let what a subscription read be read again for what comes next."""
+    _batches.pop(request, None)
+
+
 async def change(request: GraphQLRequest, operation: Callable[[Transaction], T]) -> T:
     """Carry out a change of who may do what; the rest of the request holds and sees what is true after it."""
     result = await request.services.store.write(operation)
