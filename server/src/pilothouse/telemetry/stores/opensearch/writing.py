@@ -1,0 +1,149 @@
+"""Bulk writes: all of an append is kept, or none of it."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
+
+import msgspec
+
+from pilothouse.base.errors import PilothouseError
+from pilothouse.telemetry.errors import StoreDown
+from pilothouse.telemetry.model import LogBatch, MetricBatch, SpanBatch
+from pilothouse.telemetry.store import RecordSort
+from pilothouse.telemetry.stores.opensearch.connection import Connection, failure
+from pilothouse.telemetry.stores.opensearch.documents import origin_fields
+from pilothouse.telemetry.stores.opensearch.numbers import COUNT_BITS, Numbers
+from pilothouse.telemetry.stores.opensearch.templates import Json, stream_of
+
+_BULK_BYTES = 4 * 1024 * 1024
+_AGAIN_S = (0.1, 0.4, 1.0)
+"""Before what a busy cluster turned away is sent again."""
+_ANSWER = {"filter_path": "errors,items.*.status,items.*._index,items.*._id,items.*.error.type,items.*.error.reason"}
+_PASSING = frozenset({429, 503})
+_LOG = logging.getLogger(__name__)
+_encode = msgspec.json.Encoder().encode
+Batch = LogBatch | MetricBatch | SpanBatch
+R = TypeVar("R")
+
+
+class _Fault(msgspec.Struct, kw_only=True):
+    type: str = ""
+    reason: str | None = ""
+
+
+class _Done(msgspec.Struct, kw_only=True):
+    status: int
+    index: str = msgspec.field(name="_index", default="")
+    id: str | None = msgspec.field(name="_id", default=None)
+    error: _Fault | None = None
+
+
+class _Item(msgspec.Struct, kw_only=True):
+    create: _Done
+
+
+class _Bulk(msgspec.Struct, kw_only=True):
+    errors: bool
+    items: list[_Item] = []
+
+
+class Writer:
+    """Sends records."""
+
+    def __init__(self, connection: Connection, numbers: Numbers, prefix: str) -> None:
+        self._connection, self._numbers, self._prefix = connection, numbers, prefix
+
+    async def append(
+        self,
+        sort: RecordSort,
+        batches: Sequence[LogBatch] | Sequence[MetricBatch] | Sequence[SpanBatch],
+        write: Callable[[Any, int], Json],  # Any: the records of that sort
+    ) -> None:
+        """Keep records.
+
+        Raises: StoreBusy, StoreDown, StorageFull, InvalidInput; then none of them is kept
+        """
+        await self._numbers.ready()
+        taken: list[range] = []
+        kept: list[_Done] = []
+        try:
+            for lines in self._pieces(sort, batches, write, taken):
+                await self._send(lines, kept)
+        except BaseException:
+            await asyncio.shield(self._take_back(kept))
+            raise
+        finally:
+            for numbers in taken:
+                self._numbers.end(numbers)
+
+    def _pieces(
+        self,
+        sort: RecordSort,
+        batches: Sequence[LogBatch] | Sequence[MetricBatch] | Sequence[SpanBatch],
+        write: Callable[[Any, int], Json],  # Any: the records of that sort
+        taken: list[range],
+    ) -> Iterator[list[bytes]]:
+        """Write documents, action and source in one, in pieces of a size that the cluster likes."""
+        piece: list[bytes] = []
+        size = 0
+        for batch in batches:
+            stream = stream_of(self._prefix, sort, batch.origin.environment_id)
+            action = _encode({"create": {"_index": stream}})
+            # The origin is the same for all: its octets are put behind each document's own.
+            origin = _encode(origin_fields(batch.origin))[1:]
+            joint = b"," if len(origin) > 1 else b""
+            for record, number in self._numbered(batch.records, taken):
+                document = b"".join((action, b"\n", _encode(write(record, number))[:-1], joint, origin, b"\n"))
+                piece.append(document)
+                size += len(document)
+                if size >= _BULK_BYTES:
+                    yield piece
+                    piece, size = [], 0
+        if piece:
+            yield piece
+
+    def _numbered(self, records: Sequence[R], taken: list[range]) -> Iterator[tuple[R, int]]:
+        at_once = 1 << COUNT_BITS
+        for begin in range(0, len(records), at_once):
+            part = records[begin : begin + at_once]
+            numbers = self._numbers.begin(len(part))
+            taken.append(numbers)
+            yield from zip(part, numbers, strict=True)
+
+    async def _send(self, lines: list[bytes], kept: list[_Done]) -> None:
+        for wait_s in (*_AGAIN_S, None):
+            answer = await self._connection.ask(
+                "POST",
+                "/_bulk",
+                _Bulk,
+                b"".join(lines),
+                parameters=_ANSWER,
+            )
+            done = [item.create for item in answer.items]
+            kept += [one for one in done if one.error is None]
+            if not answer.errors:
+                return
+            failed = [(line, one) for line, one in zip(lines, done, strict=True) if one.error is not None]
+            lines = [line for line, _ in failed]
+            lasting = [one for _, one in failed if one.status not in _PASSING]
+            if lasting or wait_s is None:
+                raise _why((lasting or [one for _, one in failed])[0])
+            await asyncio.sleep(wait_s)
+
+    async def _take_back(self, kept: Sequence[_Done]) -> None:
+        """Remove what was written of an append that failed: it will be sent again."""
+        if not kept:
+            return
+        actions = b"".join(_encode({"delete": {"_index": one.index, "_id": one.id}}) + b"\n" for one in kept)
+        try:
+            await self._connection.ask("POST", "/_bulk", msgspec.Raw, actions, parameters={"filter_path": "errors"})
+        except PilothouseError as error:
+            _LOG.warning("%d records of an append that failed stay, and will be there twice: %s", len(kept), error)
+
+
+def _why(done: _Done) -> PilothouseError:
+    fault = done.error or _Fault()
+    if done.status == 404:  # noqa: PLR2004 - our template makes what is missing
+        return StoreDown(f"OpenSearch makes no data stream {done.index}.", fix="Is `action.auto_create_index` off?")
+    return failure(done.status, fault.type, fault.reason or "")
