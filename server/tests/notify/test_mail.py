@@ -39,6 +39,9 @@ class MailServerOfTests:
     refused: dict[str, str] = field(default_factory=dict)
     answer: str = "250 taken"
     delay: asyncio.Event | None = None
+    rude: asyncio.Event | None = None
+    """It does not answer a farewell before this is set."""
+    farewell: str = "221 bye"
     port: int = 0
 
     async def handle_RCPT(self, _server, _session, envelope, address, _options) -> str:  # noqa: N802 - aiosmtpd's name
@@ -53,6 +56,11 @@ class MailServerOfTests:
         self.messages.append(message_from_bytes(envelope.content, policy=policy.default))
         self.recipients.append(envelope.rcpt_tos)
         return self.answer
+
+    async def handle_QUIT(self, _server, _session, _envelope) -> str:  # noqa: N802 - aiosmtpd's name
+        if self.rude is not None:
+            await self.rude.wait()
+        return self.farewell
 
     def authenticate(self, _server, _session, _envelope, _mechanism, data) -> AuthResult:
         self.users.append(data.login.decode())
@@ -85,8 +93,9 @@ async def serving(
     try:
         yield tests
     finally:
-        if tests.delay is not None:
-            tests.delay.set()
+        for waited in (tests.delay, tests.rude):
+            if waited is not None:
+                waited.set()
         server.close()
 
 
@@ -256,6 +265,20 @@ async def test_a_server_that_is_silent_holds_nobody_up(clock: FakeClock) -> None
         error = await failed(postman)
         assert "0.5 s" in error.reason
         assert error.retry
+
+
+@pytest.mark.parametrize(("mail_s", "farewell"), [(30.0, "221 bye"), (0.5, "221 bye"), (30.0, "421 too long")])
+async def test_a_message_that_was_taken_is_delivered_however_the_farewell_goes(
+    clock: FakeClock, mail_s: float, farewell: str
+) -> None:
+    async with (
+        serving() as server,
+        postman_for(f"smtp://127.0.0.1:{server.port}?starttls=never", clock, mail_s=mail_s) as postman,
+    ):
+        server.farewell = farewell
+        server.rude = asyncio.Event() if farewell == "221 bye" else None
+        await postman.send(TO, notice())
+    assert len(server.messages) == 1
 
 
 async def test_nobody_there_is_tried_again(clock: FakeClock) -> None:

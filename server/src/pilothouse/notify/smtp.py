@@ -19,6 +19,7 @@ from pilothouse.notify.notice import one_line
 THREADS: Final = 4
 _STEP_S: Final = 10.0
 """For one answer of the server."""
+_FAREWELL_S: Final = 1.0
 _ANSWER_CHARS_MAX: Final = 150
 
 
@@ -46,6 +47,8 @@ class MailRoom:
             async with asyncio.timeout(self._whole_s):
                 await under_way
         except TimeoutError:
+            if attempt.is_taken:
+                return
             raise NotDelivered(
                 f"The mail server {self._server.host} did not take it within {self._whole_s:g} s.", retry=True
             ) from None
@@ -68,6 +71,8 @@ class _Attempt:
         self._to = list(to)
         self._line: smtplib.SMTP | None = None
         self._is_cut = False
+        self.is_taken = False
+        """Whether the server took the message, for those of its recipients that it takes mail for."""
         self._where = f"The mail server {shown(server.host)}"
 
     def cut(self) -> None:
@@ -95,15 +100,24 @@ class _Attempt:
             raise self._refused(refused, told=len(self._to) - len(refused))
 
     def _deliver(self) -> dict[str, tuple[int, bytes]]:
-        with self._open() as line:
-            self._line = line
+        self._line = line = self._open()
+        try:
             if self._server.encryption is Encryption.STARTTLS:
                 line.starttls(context=self._tls)
             if self._server.user is not None:
                 line.login(self._server.user, self._server.password)
             if self._is_cut:
                 raise smtplib.SMTPServerDisconnected
-            return line.send_message(self._message, self._server.sender, self._to)
+            refused = line.send_message(self._message, self._server.sender, self._to)
+            self.is_taken = True
+            # The farewell is a courtesy: however it goes, the message was taken, and is not to be sent again.
+            with suppress(smtplib.SMTPException, OSError, ValueError):
+                if line.sock is not None:
+                    line.sock.settimeout(_FAREWELL_S)
+                line.quit()
+        finally:
+            line.close()
+        return refused
 
     def _open(self) -> smtplib.SMTP:
         host, port, name = self._server.host, self._server.port, _own_name()
