@@ -52,9 +52,15 @@ class AskedScope(msgspec.Struct, frozen=True, kw_only=True):
         for name in ("integrations", "environments", "runtimes", "runtime_ids"):
             asked: tuple[str, ...] = getattr(self, name)
             if len(asked) > NAMES_MAX:
-                raise InvalidInput(f"At most {NAMES_MAX} of them can be named at once, not {len(asked)}.", field=name)
+                raise InvalidInput(
+                    f"At most {NAMES_MAX} of them can be named at once, not {len(asked)}.",
+                    field=name,
+                    fix="Name fewer, or leave the list out to ask for all.",
+                )
             if any(len(one) > _NAME_CHARACTERS_MAX for one in asked):
-                raise InvalidInput(f"A name has at most {_NAME_CHARACTERS_MAX} characters.", field=name)
+                raise InvalidInput(
+                    f"A name has at most {_NAME_CHARACTERS_MAX} characters.", field=name, fix="Name what is there."
+                )
 
     @property
     def names_something(self) -> bool:

@@ -283,7 +283,7 @@ def check_limit(limit: int) -> int:
     Raises: InvalidInput
     """
     if not 1 <= limit <= LIMIT_MAX:
-        raise InvalidInput(f"An answer has 1 to {LIMIT_MAX} rows, not {limit}.", field="limit")
+        raise InvalidInput(f"An answer has 1 to {LIMIT_MAX} rows, not {limit}.", field="limit", fix="Ask page by page.")
     return limit
 
 
@@ -293,7 +293,11 @@ def check_regex(filter_: LogFilter) -> LogFilter:
     Raises: InvalidInput
     """
     if len(filter_.regex) > REGEX_CHARACTERS_MAX:
-        raise InvalidInput(f"A regular expression has at most {REGEX_CHARACTERS_MAX} characters.", field="regex")
+        raise InvalidInput(
+            f"A regular expression has at most {REGEX_CHARACTERS_MAX} characters.",
+            field="regex",
+            fix="Look for a part of it.",
+        )
     return filter_
 
 
@@ -303,7 +307,9 @@ def bounds_ns(scope: Scope, step_ns: int | None) -> tuple[int, int]:
     Raises: InvalidInput
     """
     if scope.from_ns is None or scope.to_ns is None or scope.to_ns <= scope.from_ns:
-        raise InvalidInput("This question needs a time: where it begins and where it ends.", field="from")
+        raise InvalidInput(
+            "This question needs a time: where it begins and where it ends.", field="from", fix="Say both."
+        )
     if step_ns is not None and (scope.to_ns - scope.from_ns) // step_ns > STEPS_MAX:
         raise InvalidInput(f"At most {STEPS_MAX} steps can be shown.", field="step", fix="Ask for longer steps.")
     return scope.from_ns, scope.to_ns

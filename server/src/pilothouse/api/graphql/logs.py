@@ -162,7 +162,7 @@ def steps_of(from_ns: int, to_ns: int, step_s: int) -> range:
     Raises: InvalidInput
     """
     if step_s < 1:
-        raise InvalidInput("A step is one second or more.", field="stepS")
+        raise InvalidInput("A step is one second or more.", field="stepS", fix="Leave it out for about 60 steps.")
     step_ns = step_s * NS_A_SECOND
     steps = range(from_ns // step_ns * step_s, -(-to_ns // step_ns) * step_s, step_s)
     if len(steps) > STEPS_MAX:
@@ -177,7 +177,11 @@ def steps_of(from_ns: int, to_ns: int, step_s: int) -> range:
 def _around(lines: int | None, field: str) -> int:
     asked = AROUND_DEFAULT if lines is None else lines
     if not 0 <= asked <= AROUND_MAX:
-        raise InvalidInput(f"Around a line 0 to {AROUND_MAX} lines are shown, not {asked}.", field=field)
+        raise InvalidInput(
+            f"Around a line 0 to {AROUND_MAX} lines are shown, not {asked}.",
+            field=field,
+            fix="Ask for fewer; `logs` has pages.",
+        )
     return asked
 
 

@@ -98,7 +98,7 @@ def read_log_filter(wanted: Row) -> LogFilter:
     """
     attributes: Sequence[Row] = wanted.get("attributes") or ()
     if len(attributes) > ATTRIBUTES_MAX:
-        raise InvalidInput(f"A filter has at most {ATTRIBUTES_MAX} attributes.", field="attributes")
+        raise InvalidInput(f"A filter has at most {ATTRIBUTES_MAX} attributes.", field="attributes", fix="Name fewer.")
     return LogFilter(
         levels=tuple(sorted(set(wanted.get("levels") or ()))),
         phrase=_text(wanted.get("phrase"), "phrase"),
@@ -118,13 +118,15 @@ def check_texts(texts: Sequence[str] | None, field: str) -> tuple[str, ...]:
     """
     asked = tuple(texts or ())
     if len(asked) > telemetry_scopes.NAMES_MAX:
-        raise InvalidInput(f"At most {telemetry_scopes.NAMES_MAX} of them can be named at once.", field=field)
+        raise InvalidInput(
+            f"At most {telemetry_scopes.NAMES_MAX} of them can be named at once.", field=field, fix="Name fewer."
+        )
     return tuple(_text(one, field) for one in asked)
 
 
 def _text(told: str | None, field: str) -> str:
     if told is not None and len(told) > TEXT_CHARACTERS_MAX:
-        raise InvalidInput(f"This has at most {TEXT_CHARACTERS_MAX} characters.", field=field)
+        raise InvalidInput(f"This has at most {TEXT_CHARACTERS_MAX} characters.", field=field, fix="Name a part of it.")
     return told or ""
 
 

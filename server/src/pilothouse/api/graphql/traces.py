@@ -127,7 +127,9 @@ def waterfall(spans: Sequence[Span]) -> list[Span]:
 def _read_filter(wanted: Row) -> TraceFilter:
     duration_ms: float = wanted.get("duration_ms") or 0.0
     if not 0 <= duration_ms <= _DURATION_MS_MAX:
-        raise InvalidInput("A duration is not negative, and not longer than 30 years.", field="durationMs")
+        raise InvalidInput(
+            "A duration is neither negative nor longer than 30 years.", field="durationMs", fix="Write milliseconds."
+        )
     (name,) = check_texts([wanted.get("name") or ""], "name")
     return TraceFilter(
         services=check_texts(wanted.get("services"), "services"),

@@ -299,7 +299,7 @@ def _by_regex(lines: list[LogLine], regex: str) -> list[LogLine]:
             sql = "SELECT regexp_matches(message, ?) FROM (SELECT unnest(?::VARCHAR[]) AS message)"
             answers = database.execute(sql, [regex, messages]).fetchall() if messages else []
     except duckdb.InvalidInputException as error:
-        raise InvalidInput(str(error), field="regex") from None
+        raise InvalidInput(str(error), field="regex", fix="Write it in the language of RE2.") from None
     return [line for line, (matches,) in zip(lines, answers, strict=True) if matches]
 
 

@@ -145,6 +145,9 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True, tag="failure"):
     id: int
     fault: Fault
     message: str
+    field: str | None = None
+    """Of what is invalid."""
+    fix: str = ""
 
 
 class Flushed(msgspec.Struct, frozen=True, kw_only=True, tag="flushed"):

@@ -214,7 +214,7 @@ class _Failed(Exception):
 def _error_of(failure: Failure, timeout_s: float) -> Exception:
     match failure.fault:
         case Fault.INVALID:
-            return InvalidInput(failure.message)
+            return InvalidInput(failure.message, field=failure.field, fix=failure.fix)
         case Fault.TIMEOUT:
             return QuestionTimeout(timeout_s=timeout_s)
         case Fault.BUSY:

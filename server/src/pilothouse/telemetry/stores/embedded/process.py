@@ -145,8 +145,11 @@ class Process:
             reply: FromProcess = _answer(ask.id, self._answer(asking, ask))
         except QuestionTimeout:
             reply = Failure(id=ask.id, fault=Fault.TIMEOUT, message="")
-        except (InvalidInput, duckdb.InvalidInputException, duckdb.ConversionException) as error:
-            reply = Failure(id=ask.id, fault=Fault.INVALID, message=str(error))
+        except InvalidInput as error:
+            reply = Failure(id=ask.id, fault=Fault.INVALID, message=error.message, field=error.field, fix=error.fix)
+        except (duckdb.InvalidInputException, duckdb.ConversionException) as error:
+            fix = "Write it in the language of RE2."
+            reply = Failure(id=ask.id, fault=Fault.INVALID, message=str(error), field="regex", fix=fix)
         except duckdb.OutOfMemoryException:
             reply = Failure(id=ask.id, fault=Fault.FULL, message="The answer needs more memory than it may use.")
         except duckdb.FatalException:
