@@ -191,6 +191,8 @@ ROUTES = {
     ("GET", "/auth/oidc/start"): "anyone",
     ("GET", "/auth/oidc/callback"): "anyone",
     ("GET", "/healthz"): "anyone",
+    ("POST", "/icp/observability/logs"): "session",
+    ("POST", "/icp/observability/metrics"): "session",
     ("GET", "/readyz"): "anyone",
     ("GET", "/metrics"): "figures",
 }

@@ -43,7 +43,9 @@ def build(services: Services, console: Console) -> Starlette:
         if allowed is not None:
             raise HTTPException(HTTPStatus.METHOD_NOT_ALLOWED, headers={"allow": allowed})
         fix = "See /openapi.json for what there is."
-        if path.startswith("/icp/"):
+        if path == "/icp/observability/workflow-metrics":
+            fix = "Figures of workflows are not kept; read their lines by POST /icp/observability/logs."
+        elif path.startswith("/icp/"):
             fix = f"Runtimes report to the other port: set serverUrl to {services.runtime_url()} in Config.toml."
         return _problem(NotFound(f"Nothing is at {path[:200]} on the console's port.", fix=fix))
 

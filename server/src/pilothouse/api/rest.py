@@ -12,6 +12,7 @@ from pilothouse.api.rest_audit import AUDIT_ROUTES
 from pilothouse.api.rest_auth import AUTH_ROUTES
 from pilothouse.api.rest_devices import DEVICE_ROUTES
 from pilothouse.api.rest_logs import LOG_ROUTES
+from pilothouse.api.rest_observability import OBSERVABILITY_ROUTES
 from pilothouse.api.rest_oidc import OIDC_ROUTES
 from pilothouse.api.rest_routes import Access, Handler, RestRoute, json_response
 from pilothouse.api.sessions import address_of
@@ -80,6 +81,7 @@ ROUTES: tuple[RestRoute, ...] = (
     *AUTH_ROUTES,
     *DEVICE_ROUTES,
     *LOG_ROUTES,
+    *OBSERVABILITY_ROUTES,
     *OIDC_ROUTES,
     RestRoute(
         method="GET",
