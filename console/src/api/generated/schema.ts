@@ -878,8 +878,9 @@ export type Subscription = {
   /** Every event of `events` as it happens; `after` is the `sequence` of the last one that the client saw. */
   eventHappened: EventChange;
   /**
-   * Lines as they arrive, whatever their own time; `after` is the `arrival` of the last part that the client saw. At most 500 lines a
-   * second are sent, what is beyond is counted in `skipped`.
+   * Lines as they arrive, whatever their own time unless the scope names one; `after` is the `arrival` of the last part that the client
+   * saw. The first part comes at once, a part without lines now and then: they say where to go on. At most 500 lines a second are sent,
+   * what is beyond is counted in `skipped`; of what came since `after`, 5,000 lines are sent before any is skipped.
    */
   logTailed: LogTail;
 };
