@@ -130,6 +130,12 @@ const STOPS: Stop[] = [
   ['audit', '/audit', 'user:mallory'],
   ['audit record', '/audit?record=61', 'What changed'],
   ['events', '/events', 'runtime.registered'],
+  ['logs', '/logs?level=ERROR', 'the card has expired'],
+  [
+    'live logs of an integration',
+    '/projects/order-service/integrations/order-create/logs?live=true',
+    'Order 4711 accepted',
+  ],
   ['profile', '/profile', 'nightly report'],
   ['device', '/device?userCode=BCDF-GHJK', 'on build-7'],
   ['artifacts', '/projects/order-service/integrations/order-status/artifacts?environment=prod', 'Hosted by'],

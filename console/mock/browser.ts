@@ -1,4 +1,5 @@
 import { setupWorker } from 'msw/browser'
+import type { Severity } from '../src/api/generated/schema'
 import type { Levers } from './auth'
 import { Db, iso } from './db'
 import { makeMock, type Session } from './handlers'
@@ -26,6 +27,7 @@ declare global {
         refreshes: () => number
         refusedChanges: () => string[]
         tamper: (record: number) => void
+        say: (message: string, level: Severity) => void
       }
     | undefined
 }
@@ -58,6 +60,9 @@ export async function startMock(): Promise<void> {
       state.sessionEnded = whole
     },
     refreshes: () => state.refreshes,
+    say: (message, level) => {
+      db.telemetry.say(message, level)
+    },
     refusedChanges: () => db.refusedChanges,
     tamper: (record) => {
       db.tampered = record

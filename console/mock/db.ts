@@ -4,6 +4,7 @@ import { type CommandRecord, Desk } from './desk'
 import { allArtifacts } from './observe'
 import { People } from './people'
 import { secretsOf, seedEnvironments, seedProjects, seedRuntimes } from './seed'
+import { Telemetry } from './telemetry'
 
 /** What the mock stores of a runtime; status, its reason, changes and counts are computed when read, as the server does. */
 export type RuntimeRecord = Omit<
@@ -59,6 +60,7 @@ export class Db {
   readonly people = new People()
   /** Newest first. */
   readonly events: api.Event[]
+  readonly telemetry: Telemetry
   /** The number of a record that somebody tampered with. */
   tampered: number | null = null
   /** Changes that somebody asked for and may not make: a console that tells the truth makes none. */
@@ -75,6 +77,7 @@ export class Db {
     this.secrets = secretsOf(this)
     this.desk = new Desk(this)
     this.events = seedEvents(this)
+    this.telemetry = new Telemetry(this)
     this.refusals = [
       {
         at: iso(-95),

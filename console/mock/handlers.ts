@@ -12,6 +12,7 @@ import { authHandlers, type Levers, levers, type Session } from './auth'
 import type { Db } from './db'
 import { guarded } from './guard'
 import { filterRuntimes, makeRoot } from './resolvers'
+import { wantsLine } from './telemetry'
 
 export { PASSWORD, type Session } from './auth'
 
@@ -60,6 +61,7 @@ export function makeMock(db: Db, session: Session): Mock {
 
   const stream = (document: DocumentNode, variables: Record<string, unknown>) => {
     const isEvents = JSON.stringify(document.definitions[0]).includes('eventHappened')
+    const isTail = JSON.stringify(document.definitions[0]).includes('logTailed')
     const after = Number(variables.after ?? 0)
     let stop = () => {}
     const encoder = new TextEncoder()
@@ -71,8 +73,14 @@ export function makeMock(db: Db, session: Session): Mock {
           const answer = executeSync({ schema, document, rootValue, variableValues: variables })
           controller.enqueue(encoder.encode(`event: next\ndata: ${JSON.stringify(answer)}\n\n`))
         }
+        const tell = (line: api.LogLine) => {
+          if (!wantsLine(line, variables.filter as api.LogFilter | null)) return
+          const rootValue = { logTailed: { arrival: line.id, lines: [line], skipped: 0 } }
+          const answer = executeSync({ schema, document, rootValue, variableValues: variables })
+          controller.enqueue(encoder.encode(`event: next\ndata: ${JSON.stringify(answer)}\n\n`))
+        }
         const alive = setInterval(() => controller.enqueue(encoder.encode(': alive\n\n')), 15_000)
-        const unlisten = db.listen(send)
+        const unlisten = isTail ? db.telemetry.listen(tell) : db.listen(send)
         const cut = () => {
           stop()
           controller.error(new Error('cut'))
@@ -84,7 +92,9 @@ export function makeMock(db: Db, session: Session): Mock {
         }
         lines.add(cut)
         controller.enqueue(encoder.encode(': hello\n\n'))
-        for (const change of db.changes) if (change.sequence > after) send(change)
+        if (isTail) {
+          for (const line of db.telemetry.lines.filter(({ id }) => Number(id) > after).toReversed()) tell(line)
+        } else for (const change of db.changes) if (change.sequence > after) send(change)
       },
       cancel: () => stop(),
     })

@@ -17,6 +17,7 @@ import { refuse } from './refuse'
 import { secretsRoot } from './secrets'
 import { selfRoot } from './self'
 import { steeringRoot } from './steering'
+import { telemetryRoot } from './telemetry'
 
 /** A project with this handle cannot be made: the way to see a failing server. */
 const BROKEN = 'broken'
@@ -166,6 +167,7 @@ export function makeRoot(db: Db) {
     ...accessRoot(db),
     ...selfRoot(db),
     ...auditRoot(db),
+    ...telemetryRoot(db),
     ...changingRoot(db),
     refusals: () => db.refusals,
     handleAvailability: ({

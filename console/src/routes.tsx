@@ -176,6 +176,18 @@ const pages = [
   }),
   createRoute({
     ...page,
+    path: PATH.logs,
+    validateSearch: search.logs,
+    component: lazyRouteComponent(() => import('./pages/logs/index'), 'LogsPage'),
+  }),
+  createRoute({
+    ...page,
+    path: PATH.integrationLogs,
+    validateSearch: search.logs,
+    component: lazyRouteComponent(() => import('./pages/logs/index'), 'IntegrationLogsPage'),
+  }),
+  createRoute({
+    ...page,
     path: PATH.audit,
     validateSearch: search.audit,
     component: lazyRouteComponent(() => import('./pages/audit/index'), 'AuditPage'),

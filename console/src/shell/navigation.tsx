@@ -6,6 +6,7 @@ import {
   KeyRound,
   Layers,
   LayoutDashboard,
+  Logs,
   Package,
   ScrollText,
   SlidersHorizontal,
@@ -73,6 +74,12 @@ function OrganizationEntries() {
           {shell.nav.secrets}
         </Link>
       )}
+      {!blocked('OBSERVABILITY_MGT_VIEW_LOGS') && (
+        <Link {...to.logs()} className={entryClass} activeOptions={below}>
+          <Logs {...icon} />
+          {shell.nav.logs}
+        </Link>
+      )}
       <Link {...to.events()} className={entryClass} activeOptions={below}>
         <Activity {...icon} />
         {shell.nav.events}
@@ -128,6 +135,12 @@ function IntegrationEntries({ project, integration }: { project: string; integra
         <Package {...icon} />
         {shell.nav.artifacts}
       </Link>
+      {!blocked('OBSERVABILITY_MGT_VIEW_LOGS') && (
+        <Link {...to.integrationLogs(project, integration)} className={entryClass} activeOptions={below}>
+          <Logs {...icon} />
+          {shell.nav.logs}
+        </Link>
+      )}
       <Link {...to.integrationEvents(project, integration)} className={entryClass} activeOptions={below}>
         <Activity {...icon} />
         {shell.nav.events}

@@ -71,6 +71,7 @@ function PaletteBody({ close, onSheet }: { close: () => void; onSheet: () => voi
     ...(blocked('ENVIRONMENT_MGT_MANAGE_NONPROD', 'INTEGRATION_MGT_MANAGE')
       ? []
       : [page(shell.nav.secrets, to.secrets())]),
+    ...(blocked('OBSERVABILITY_MGT_VIEW_LOGS') ? [] : [page(shell.nav.logs, to.logs())]),
     page(shell.nav.events, to.events()),
     ...(blocked('USER_MGT_UPDATE_USERS', 'USER_MGT_MANAGE_GROUPS') ? [] : [page(access.tabs.users, to.users())]),
     ...(blocked('USER_MGT_UPDATE_GROUP_ROLES', 'USER_MGT_UPDATE_USERS')

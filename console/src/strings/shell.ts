@@ -23,6 +23,7 @@ export const shell = {
     integrations: 'Integrations',
     artifacts: 'Artifacts',
     events: 'Events',
+    logs: 'Logs',
     access: 'Access',
     audit: 'Audit',
     profile: 'Profile',

@@ -1,5 +1,5 @@
 import { linkOptions } from '@tanstack/react-router'
-import type { AuditSearch, EventsSearch, SteeringSearch } from './search'
+import type { AuditSearch, EventsSearch, LogsSearch, SteeringSearch } from './search'
 
 /** Every address of the console; nothing else writes one. */
 export const PATH = {
@@ -17,6 +17,7 @@ export const PATH = {
   whoMay: '/access/who-may',
   audit: '/audit',
   events: '/events',
+  logs: '/logs',
   home: '/',
   runtimes: '/runtimes',
   runtime: '/runtimes/$runtimeId',
@@ -29,6 +30,7 @@ export const PATH = {
   integrationSecrets: '/projects/$project/integrations/$integration/secrets',
   integrationArtifacts: '/projects/$project/integrations/$integration/artifacts',
   integrationEvents: '/projects/$project/integrations/$integration/events',
+  integrationLogs: '/projects/$project/integrations/$integration/logs',
   runtimeEvents: '/runtimes/$runtimeId/events',
   environments: '/environments',
   secrets: '/secrets',
@@ -46,6 +48,7 @@ export const API = {
   password: '/auth/password',
   oidcStart: '/auth/oidc/start',
   auditExport: '/audit/export',
+  logs: '/api/v1/logs',
 } as const
 
 export const to = {
@@ -87,6 +90,9 @@ export const to = {
   whoMay: () => linkOptions({ to: PATH.whoMay }),
   audit: (search: AuditSearch = {}) => linkOptions({ to: PATH.audit, search }),
   events: (search: EventsSearch = {}) => linkOptions({ to: PATH.events, search }),
+  logs: (search: LogsSearch = {}) => linkOptions({ to: PATH.logs, search }),
+  integrationLogs: (project: string, integration: string, search: LogsSearch = {}) =>
+    linkOptions({ to: PATH.integrationLogs, params: { project, integration }, search }),
   signIn: (target: string, problem?: string) =>
     linkOptions({
       to: PATH.signIn,

@@ -1,5 +1,6 @@
 import type { ArtifactKind, RuntimeStatus, RuntimeType, Sort, SteerableKind } from '@/api/generated/operations'
 import type { AuditOutcome, Permission, UserKind, UserState } from '@/api/generated/people'
+import type { Severity } from '@/api/generated/telemetry'
 
 /** What the pages keep in the address: read strictly, everything else is dropped. */
 type Raw = Record<string, unknown>
@@ -65,6 +66,8 @@ export const STATUSES = ['RUNNING', 'OFFLINE', 'UNKNOWN'] as const satisfies Run
 export const USER_KINDS = ['PERSON', 'SERVICE'] as const satisfies UserKind[]
 export const USER_STATES = ['ACTIVE', 'MUST_CHANGE_PASSWORD', 'DISABLED'] as const satisfies UserState[]
 export const OUTCOMES = ['DONE', 'REFUSED'] as const satisfies AuditOutcome[]
+export const SEVERITIES = ['TRACE', 'DEBUG', 'INFO', 'WARN', 'ERROR', 'FATAL'] as const satisfies Severity[]
+export const SPANS = ['15m', '1h', '6h', '1d', '7d', '30d'] as const
 export const PERMISSIONS = [
   'PROJECT_MGT_VIEW',
   'PROJECT_MGT_EDIT',
@@ -85,6 +88,7 @@ export const PERMISSIONS = [
   'USER_MGT_UPDATE_GROUP_ROLES',
   'USER_MGT_MANAGE_GROUPS',
   'USER_MGT_MANAGE_ROLES',
+  'ALERT_MGT_MANAGE',
   'AUDIT_MGT_VIEW',
 ] as const satisfies Permission[]
 
@@ -133,6 +137,20 @@ export type EventsSearch = PlaceSearch & {
   kind?: string | undefined
   from?: string | undefined
   to?: string | undefined
+}
+export type LogsSearch = PlaceSearch & {
+  /** What a runtime calls itself. */
+  runtime?: string | undefined
+  level?: Severity | undefined
+  search?: string | undefined
+  token?: string | undefined
+  trace?: string | undefined
+  span?: (typeof SPANS)[number] | undefined
+  /** Instants with their zone; they win over `span`. */
+  from?: string | undefined
+  to?: string | undefined
+  live?: true | undefined
+  oldest?: true | undefined
 }
 export type MergedSearch = {
   environment?: string | undefined
@@ -216,6 +234,19 @@ export const events = (raw: Raw): EventsSearch => ({
   kind: filled(raw, 'kind'),
   from: moment(raw, 'from'),
   to: moment(raw, 'to'),
+})
+export const logs = (raw: Raw): LogsSearch => ({
+  ...place(raw),
+  runtime: filled(raw, 'runtime'),
+  level: oneOf(raw, 'level', SEVERITIES),
+  search: filled(raw, 'search'),
+  token: filled(raw, 'token'),
+  trace: filled(raw, 'trace'),
+  span: oneOf(raw, 'span', SPANS),
+  from: moment(raw, 'from'),
+  to: moment(raw, 'to'),
+  live: flag(raw, 'live'),
+  oldest: flag(raw, 'oldest'),
 })
 export const merged = (raw: Raw): MergedSearch => ({
   environment: filled(raw, 'environment'),

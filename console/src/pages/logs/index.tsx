@@ -1,0 +1,204 @@
+import { keepPreviousData, useInfiniteQuery, useQuery } from '@tanstack/react-query'
+import { useParams, useSearch } from '@tanstack/react-router'
+import { Download, RotateCw } from 'lucide-react'
+import { useMemo, useState } from 'react'
+import { type LogLineRowFragment, LogsDocument } from '@/api/generated/telemetry'
+import { integrationQuery } from '@/api/queries'
+import { LINES, logLevelsQuery, logsQuery } from '@/api/telemetry-queries'
+import { strings } from '@/strings/common'
+import { logs as words } from '@/strings/logs'
+import { missing } from '@/strings/shell'
+import { Button, buttonClass } from '@/ui/button'
+import { Choose } from '@/ui/choose'
+import { CopyGraphql } from '@/ui/copy'
+import { FilterField } from '@/ui/filter-field'
+import { PageHead } from '@/ui/page'
+import { SearchBox } from '@/ui/search-box'
+import { CouldNotLoad, Empty, Missing, Skeleton } from '@/ui/states'
+import { Switch } from '@/ui/switch'
+import { serverNow } from '@/util/clock'
+import { PATH } from '@/util/paths'
+import { type LogsSearch, type PlaceSearch, SEVERITIES, SPANS } from '@/util/search'
+import { useSearchState } from '@/util/use-search-state'
+import { PlacePicker } from '../access/place-picker'
+import { ContextDialog } from './context'
+import { downloadAddress, logFilter } from './filter'
+import { Histogram } from './histogram'
+import { LogLine } from './line'
+import { useTail } from './use-tail'
+
+/** What the programs say, of everything that the viewer may read. */
+export function LogsPage() {
+  return <LogsOf title={words.title} place={{}} picks />
+}
+
+export function IntegrationLogsPage() {
+  const { project, integration } = useParams({ from: `/shell${PATH.integrationLogs}` })
+  const query = useQuery(integrationQuery(project, integration))
+  if (query.data === null) return <Missing what={missing.kinds.integration} />
+  return <LogsOf title={words.of(query.data?.displayName ?? integration)} place={{ project, integration }} />
+}
+
+function LogsOf({ title, place, picks = false }: { title: string; place: PlaceSearch; picks?: boolean }) {
+  const search: LogsSearch = useSearch({ strict: false })
+  const change = useSearchState<LogsSearch>()
+  const [asked, setAsked] = useState(0)
+  const [around, setAround] = useState<LogLineRowFragment>()
+  const [holding, setHolding] = useState(false)
+  const key = JSON.stringify([search, place])
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the time is counted from when something was asked
+  const filter = useMemo(() => logFilter({ ...search, ...place }, serverNow()), [key, asked])
+  const live = Boolean(search.live) && !search.to
+  const newestFirst = live || !search.oldest
+  const query = useInfiniteQuery({ ...logsQuery(filter, newestFirst), placeholderData: keepPreviousData })
+  const levels = useQuery({ ...logLevelsQuery(filter), placeholderData: keepPreviousData })
+  const arrival = query.isPlaceholderData ? undefined : query.data?.pages[0]?.arrival
+  const tail = useTail(filter, live ? arrival : undefined, holding)
+  const read = query.data?.pages.flatMap(({ nodes }) => nodes) ?? []
+  const arrived = new Set(tail.lines.map(({ id }) => id))
+  const lines = [...tail.lines, ...read.filter(({ id }) => !arrived.has(id))]
+  const [format, setFormat] = useState<keyof typeof words.formats>('text')
+  const clear = () =>
+    change({
+      level: undefined,
+      search: undefined,
+      token: undefined,
+      trace: undefined,
+      runtime: undefined,
+      from: undefined,
+      to: undefined,
+    })
+  const filtered = Boolean(search.level || search.search || search.token || search.trace || search.runtime)
+  return (
+    <>
+      <PageHead
+        title={title}
+        actions={
+          <>
+            <CopyGraphql document={LogsDocument} variables={{ filter, newestFirst, first: LINES }} />
+            <Choose
+              label={words.format}
+              value={format}
+              onChange={(next) => setFormat(next ?? 'text')}
+              choices={Object.entries(words.formats) as [keyof typeof words.formats, string][]}
+            />
+            <a href={downloadAddress(filter, format)} download className={buttonClass()} data-tip={words.downloadTip}>
+              <Download size={14} aria-hidden />
+              {words.download}
+            </a>
+          </>
+        }
+      />
+      <div className="mb-3 flex flex-wrap items-center gap-2">
+        {picks && <PlacePicker place={search} onChange={change} />}
+        <Choose
+          label={words.level}
+          all={words.allLevels}
+          value={search.level}
+          onChange={(level) => change({ level }, true)}
+          choices={SEVERITIES.map((level) => [level, words.andWorse(words.levels[level])] as const)}
+        />
+        <Choose
+          label={words.span}
+          value={search.span ?? '1h'}
+          onChange={(span) => change({ span, from: undefined, to: undefined }, true)}
+          choices={SPANS.map((span) => [span, words.spans[span]] as const)}
+        />
+        <SearchBox
+          label={words.search}
+          value={search.search ?? ''}
+          onSearch={(text) => change({ search: text || undefined }, true)}
+        />
+        <FilterField
+          label={words.token}
+          placeholder={words.tokenHint}
+          value={search.token ?? ''}
+          onChange={(token) => change({ token }, true)}
+        />
+        <FilterField
+          label={words.trace}
+          placeholder={words.traceHint}
+          value={search.trace ?? ''}
+          onChange={(trace) => change({ trace }, true)}
+        />
+        {(filtered || search.from) && <Button onClick={clear}>{strings.clearFilters}</Button>}
+        <span className="ml-auto flex items-center gap-2 text-muted">
+          {words.live}
+          <Switch
+            label={words.live}
+            on={live}
+            tip={words.liveOn}
+            onPress={() =>
+              change({ live: live ? undefined : true, to: undefined, from: live ? search.from : undefined })
+            }
+          />
+          <Choose
+            label={words.order}
+            value={newestFirst ? 'newest' : 'oldest'}
+            onChange={(order) => change({ oldest: order === 'oldest' ? true : undefined, live: undefined })}
+            choices={[['newest', words.newest] as const, ['oldest', words.oldest] as const]}
+          />
+          <Button onClick={() => setAsked(asked + 1)} aria-label={words.again}>
+            <RotateCw size={14} aria-hidden />
+          </Button>
+        </span>
+      </div>
+      {levels.data && <Histogram levels={levels.data} onZoom={(from, to) => change({ from, to, live: undefined })} />}
+      {live && tail.line?.state === 'cut-off' && (
+        <p role="status" className="mb-2 text-warn">
+          {words.cut}
+        </p>
+      )}
+      {tail.skipped > 0 && (
+        <p role="status" className="mb-2 text-warn">
+          {words.skipped(tail.skipped)}
+        </p>
+      )}
+      {tail.waiting.length > 0 && (
+        <Button className="mb-2" onClick={() => setHolding(false)}>
+          {words.paused(tail.waiting.length)}
+        </Button>
+      )}
+      {/* biome-ignore lint/a11y/noStaticElementInteractions: pointing at the list only holds back what is new */}
+      <div
+        className="rounded-lg border border-line bg-surface"
+        onPointerEnter={() => setHolding(true)}
+        onPointerLeave={() => setHolding(false)}
+        onFocus={() => setHolding(true)}
+        onBlur={() => setHolding(false)}
+      >
+        {query.isPending ? (
+          <Skeleton label={words.what} />
+        ) : query.isError && lines.length === 0 ? (
+          <CouldNotLoad what={words.what} error={query.error} onRetry={() => query.refetch()} />
+        ) : lines.length === 0 ? (
+          filtered ? (
+            <Empty title={strings.noneMatch} action={<Button onClick={clear}>{strings.clearFilters}</Button>} />
+          ) : (
+            <Empty title={words.emptyTitle}>{words.emptyText}</Empty>
+          )
+        ) : (
+          <ol aria-label={words.title}>
+            {lines.map((line) => (
+              <LogLine
+                key={line.id}
+                line={line}
+                onTrace={(trace) => change({ trace, search: undefined, token: undefined, level: undefined })}
+                onContext={setAround}
+              />
+            ))}
+          </ol>
+        )}
+        {query.hasNextPage && (
+          <div className="border-t border-line px-3.5 py-2">
+            <Button small onClick={() => query.fetchNextPage()} aria-busy={query.isFetchingNextPage}>
+              {strings.showMore}
+            </Button>
+            {query.isFetchNextPageError && <span className="ml-3 text-bad">{strings.couldNotLoad(words.what)}</span>}
+          </div>
+        )}
+      </div>
+      {around && <ContextDialog line={around} onClose={() => setAround(undefined)} />}
+    </>
+  )
+}
