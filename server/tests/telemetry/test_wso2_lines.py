@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 from pilothouse.telemetry.model import NS_A_SECOND, Attributes, LogRecord, MetricKind, MetricPoint
 from pilothouse.telemetry.senders import Told
-from pilothouse.telemetry.wso2_lines import merged, named, parted, point_of
+from pilothouse.telemetry.wso2_lines import Parting, merged, named, point_of
 
 AT_NS = 1_777_464_082 * NS_A_SECOND
 ANSWERED: Attributes = {
@@ -49,6 +49,13 @@ ANALYTICS: Attributes = {
 
 def record(attributes: Attributes, **more: object) -> LogRecord:
     return LogRecord(**{"at_ns": AT_NS, "message": "", "attributes": attributes, **more})
+
+
+def parted(told: list[Told[LogRecord]]) -> tuple[list[Told[LogRecord]], list[Told[MetricPoint]]]:
+    parting = Parting()
+    for _ in parting.part(told):
+        pass
+    return parting.lines, parting.points
 
 
 def point(attributes: Attributes) -> MetricPoint:
@@ -176,6 +183,12 @@ def test_lines_and_measurements_are_parted_and_keep_their_runtime() -> None:
     ]
     kept = lines[0].records[0]
     assert (kept.logger, kept.attributes, kept.message) == ("acme/shop", {"orderId": "7"}, "no")
+
+
+def test_others_may_work_while_many_are_parted() -> None:
+    breaks = sum(1 for _ in Parting().part([Told("r", [record(ANSWERED)] * 500)]))
+
+    assert breaks == 10
 
 
 def test_a_line_that_needs_nothing_is_the_same_one() -> None:

@@ -6,7 +6,7 @@ is called by, and what a collector says twice, is put right for all other lines.
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -15,6 +15,8 @@ from pilothouse.telemetry.histogram import Histogram, of_values
 from pilothouse.telemetry.model import NS_A_SECOND, Attributes, AttributeValue, LogRecord, MetricKind, MetricPoint
 from pilothouse.telemetry.senders import Told
 
+_SLICE_RECORDS: Final = 50
+"""Records between two breaks in which others may work, about a millisecond of measurements."""
 _MERGED_S: Final = 60
 """Points of one series and minute become one."""
 _TEXT_CHARACTERS_MAX: Final = 256
@@ -57,24 +59,32 @@ def point_of(record: LogRecord) -> MetricPoint | None:
             return _of_micro_integrator(record.at_ns, payload) if isinstance(payload, dict) else None
 
 
-def parted(told: Iterable[Told[LogRecord]]) -> tuple[list[Told[LogRecord]], list[Told[MetricPoint]]]:
-    """Part lines from measurements, each with the runtime that it names; measurements of one series and minute are merged."""
-    lines: list[Told[LogRecord]] = []
-    points: list[Told[MetricPoint]] = []
-    for one in told:
-        left: list[LogRecord] = []
-        found: list[MetricPoint] = []
-        for record in one.records:
-            point = point_of(record) if "logger" in record.attributes or "payload" in record.attributes else None
-            if point is None:
-                left.append(named(record))
-            else:
-                found.append(point)
-        if left:
-            lines.append(Told(one.runtime_id, left))
-        if found:
-            points.append(Told(one.runtime_id, merged(found)))
-    return lines, points
+class Parting:
+    """Parts lines from measurements, each with the runtime that it names; measurements of one series and minute are merged."""
+
+    def __init__(self) -> None:
+        self.lines: list[Told[LogRecord]] = []
+        self.points: list[Told[MetricPoint]] = []
+
+    def part(self, told: Iterable[Told[LogRecord]]) -> Generator[None]:
+        """Go through what was told; stops now and then, so that others may work."""
+        count = 0
+        for one in told:
+            left: list[LogRecord] = []
+            found: list[MetricPoint] = []
+            for record in one.records:
+                point = point_of(record) if "logger" in record.attributes or "payload" in record.attributes else None
+                if point is None:
+                    left.append(named(record))
+                else:
+                    found.append(point)
+                count += 1
+                if not count % _SLICE_RECORDS:
+                    yield
+            if left:
+                self.lines.append(Told(one.runtime_id, left))
+            if found:
+                self.points.append(Told(one.runtime_id, merged(found)))
 
 
 def named(record: LogRecord) -> LogRecord:
