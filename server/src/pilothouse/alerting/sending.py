@@ -31,9 +31,11 @@ from pilothouse.storage.sealing import CannotUnseal, Vault
 from pilothouse.storage.unit import Connection, Store, Transaction
 
 LEASE_S: Final = 60.0
-SEND_S: Final = 30.0
+SEND_S: Final = 40.0
 """An attempt takes no longer than this: well within the lease."""
 AT_ONCE: Final = 10
+STOP_S: Final = 5.0
+"""So long a stop waits for what is being sent."""
 RETRY_AFTER_MAX_S: Final = 3_600.0
 _REASON_MAX: Final = 500
 
@@ -67,6 +69,7 @@ class Sender:
         self._clock = clock
         self._link = link
         self._owner = new_id()
+        self._under_way: set[asyncio.Task[None]] = set()
 
     async def send_due(self) -> int:
         """Send every message whose time has come; tells how many were tried.
@@ -83,7 +86,13 @@ class Sender:
             )
             if not claimed:
                 return tried
-            await asyncio.gather(*(self._send(number) for number in claimed))
+            tasks = [asyncio.create_task(self._send(number), name="pilothouse-notice") for number in claimed]
+            self._under_way.update(tasks)
+            for task in tasks:
+                task.add_done_callback(self._under_way.discard)
+            await asyncio.wait(tasks)  # a stop ends the wait and not the sending: `close` sees to that
+            for task in tasks:
+                task.result()
             tried += len(claimed)
 
     async def test(self, subject: Subject, channel_id: str) -> NotificationRow:
@@ -149,7 +158,15 @@ class Sender:
         return max(wait_s, min(error.retry_after_s, RETRY_AFTER_MAX_S))
 
     async def close(self) -> None:
-        """Let go of connections."""
+        """Let what is being sent come to its end, for a moment, and let go of connections.
+
+        What was sent but not written down would be sent again after the next start.
+        """
+        if self._under_way:
+            _, late = await asyncio.wait(self._under_way, timeout=STOP_S)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
         with contextlib.suppress(PilothouseError, OSError):
             await self._postman.close()
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 
 from pilothouse.access.grants import Subject
+from pilothouse.alerting.worker import Alerting
 from pilothouse.base.clock import Clock
 from pilothouse.base.instants import Instant
 from pilothouse.domain.commands import CommandRules
@@ -73,6 +74,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     agenda: Agenda
     telemetry: TelemetryStore
     intake: Intake
+    alerting: Alerting
     """Through which telemetry comes in; it knows what was lost on the way."""
     command_rules: CommandRules
     is_anything_desired: Callable[[Entry], bool]

@@ -4,7 +4,20 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, insert, not_, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    RowMapping,
+    and_,
+    delete,
+    exists,
+    func,
+    insert,
+    not_,
+    or_,
+    select,
+    update,
+)
 
 from pilothouse.base.ids import new_id
 from pilothouse.base.instants import Instant
@@ -133,7 +146,7 @@ def is_any_due(connection: Connection, now: Instant) -> bool:
 def find(connection: Connection, number: int) -> NotificationRow | None:
     """Find a message."""
     row = connection.execute(select(*_COLUMNS).where(alert_notifications.c.number == number)).mappings().first()
-    return None if row is None else _read(dict(row))
+    return None if row is None else _read(row)
 
 
 def read(connection: Connection, number: int) -> ToSend | None:
@@ -195,7 +208,7 @@ def list_of_alerts(connection: Connection, numbers: Sequence[int]) -> dict[int, 
     statement = select(ranked).where(ranked.c.rank <= SHOWN_MAX).order_by(ranked.c.number.desc())
     found: dict[int, list[NotificationRow]] = defaultdict(list)
     for row in connection.execute(statement).mappings():
-        found[row["alert_number"]].append(_read({name: row[name] for name in _FIELDS}))
+        found[row["alert_number"]].append(_read(row))
     return found
 
 
@@ -255,5 +268,6 @@ def _give_up(connection: Connection, which: ColumnElement[bool], reason: str) ->
     )
 
 
-def _read(row: dict[str, object]) -> NotificationRow:
-    return msgspec.convert(row, NotificationRow)
+def _read(row: RowMapping) -> NotificationRow:
+    values = {name: row[name] for name in _FIELDS}
+    return NotificationRow(**{**values, "kind": NoticeKind(row["kind"]), "state": NotificationState(row["state"])})

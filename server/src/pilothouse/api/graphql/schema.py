@@ -10,6 +10,7 @@ from graphql import GraphQLSchema
 
 from pilothouse.access.permissions import Permission
 from pilothouse.api.graphql import (
+    alerts,
     audit,
     commands,
     events,
@@ -81,6 +82,7 @@ def load_schema(path: Path) -> GraphQLSchema:
         *merged.bindables,
         *tokens.bindables,
         *ingest_tokens.bindables,
+        *alerts.bindables,
         *telemetry_origins.bindables,
         *telemetry_state.bindables,
         *logs.bindables,

@@ -1,0 +1,76 @@
+"""Alerts, put together from the settings and from what rules look at."""
+
+import datetime as dt
+from collections.abc import Callable, Sequence
+
+from pilothouse.alerting.expiring import Certificate
+from pilothouse.alerting.sending import Sender
+from pilothouse.alerting.worker import Alerting, Sources
+from pilothouse.base.clock import Clock
+from pilothouse.base.hosts import AllowList
+from pilothouse.config import Settings
+from pilothouse.notify.mail_server import read_mail_server
+from pilothouse.notify.postman import Postman
+from pilothouse.notify.rules import NotifyRules
+from pilothouse.presence import Board
+from pilothouse.serving.certificates import CertificateSettings, load, present
+from pilothouse.serving.errors import CertificateUnusable
+from pilothouse.storage.sealing import Vault
+from pilothouse.storage.unit import Store
+from pilothouse.telemetry.intake import Intake
+from pilothouse.telemetry.store import TelemetryStore
+
+
+def alerting(
+    settings: Settings,
+    *,
+    store: Store,
+    board: Board,
+    telemetry: TelemetryStore,
+    intake: Intake,
+    vault: Vault,
+    clock: Clock,
+) -> Alerting:
+    """Put the parts together.
+
+    Raises: CannotStart
+    """
+    sources = Sources(
+        board=board, telemetry=telemetry, losses=intake.losses, certificates=lambda: certificates(settings)
+    )
+    sender = Sender(store, vault, Postman(notify_rules(settings), clock), clock, _link(settings))
+    return Alerting(store, sources, sender, clock)
+
+
+def notify_rules(settings: Settings) -> NotifyRules:
+    """Read what the operator set about telling people."""
+    return NotifyRules(
+        allowed=AllowList.parse(settings.notify_allow),
+        ca_file=settings.notify_ca_file,
+        mail=None if settings.smtp_url is None else read_mail_server(settings.smtp_url, settings.smtp_from),
+    )
+
+
+def certificates(settings: Settings) -> Sequence[Certificate]:
+    """Tell when the certificate that is shown to runtimes and people ends, as its file is now."""
+    try:
+        files = present(
+            CertificateSettings(
+                directory=settings.home / "tls", certificate=settings.tls_certificate, key=settings.tls_key
+            )
+        )
+        found = load(files.certificate)
+    except (CertificateUnusable, OSError):
+        return ()  # without one nothing is served at all
+    return (Certificate(name=files.certificate.name, expires_at=_instant(found.not_valid_after_utc)),)
+
+
+def _instant(at: dt.datetime) -> float:
+    return at.timestamp()
+
+
+def _link(settings: Settings) -> Callable[[str], str | None]:
+    """Give the console's address, where the operator told by which name people reach it."""
+    scheme = "https" if settings.console_tls else "http"
+    base = f"{scheme}://{settings.public_host}:{settings.console_port}/" if settings.public_host else None
+    return lambda _: base
