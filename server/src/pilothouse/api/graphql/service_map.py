@@ -201,5 +201,5 @@ def _edge_view(edge: tuple[Node, Node], calls: Calls) -> Row:
         "to": edge[1].id,
         "calls": len(calls.durations_ns),
         "failed": calls.failed,
-        "p95_ms": calls.p95_ms,
+        "p_95_ms": calls.p95_ms,
     }
