@@ -28,6 +28,8 @@ from pilothouse.telemetry.limits import CUT, DROPPED, TOLD_TIME
 from pilothouse.telemetry.model import NS_A_SECOND, LogLine
 from pilothouse.telemetry.questions import LogQuestion, MetricQuestion, Scope
 
+pytestmark = pytest.mark.anyio
+
 PROTOBUF = "application/x-protobuf"
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 
@@ -261,7 +263,7 @@ class Broken:
         self.error: Exception | None = error
         self.appended = 0
 
-    async def append_logs(self, batches):
+    async def append_logs(self, _):
         self.appended += 1
         if self.error:
             raise self.error

@@ -14,6 +14,7 @@ from pilothouse.telemetry.limits import (
     TOLD_TIME,
     Limits,
     id_of,
+    text_of,
     tidy_attributes,
     tidy_value,
 )
@@ -90,11 +91,14 @@ class LogReader:
         self._add(
             at_ns or said_ns,
             severity,
-            as_text(body),
-            logger,
+            text_of(as_text(body)),
+            text_of(logger)[: self._limits.key_characters_max],
             id_of(trace_id, 32),
             id_of(span_id, 16),
-            tidy_attributes(attributes, {}, self._limits),
+            {
+                text_of(key)[: self._limits.key_characters_max]: tidy_value(value, self._limits, self._limits.depth_max)
+                for key, value in attributes.items()
+            },
             runtime_id,
         )
 

@@ -6,7 +6,7 @@ Source: OpenTelemetry, "Semantic Conventions for HTTP Metrics", "Metrics Data Mo
 from collections.abc import Hashable, Sequence
 from typing import Final
 
-from pilothouse.telemetry.histogram import Histogram, index_of, middle_of
+from pilothouse.telemetry.histogram import Histogram, index_of, middle_of, of_values
 from pilothouse.telemetry.limits import DEFAULT_LIMITS, text_of
 from pilothouse.telemetry.model import NS_A_SECOND, Attributes, MetricKind, MetricPoint
 from pilothouse.telemetry.otlp.naming import runtime_id_of, service_of
@@ -72,7 +72,9 @@ class MetricReader:
             if not values.sum:
                 return
             values = Histogram(count=1, sum=values.sum)
-        elif not values.count:
+        elif metric.shape is Shape.SUM:
+            values = of_values([values.sum])
+        if not values.count:
             return
         runtime_id = runtime_id_of(point.attributes) or runtime_id_of(self._resource)
         self._by_runtime.setdefault(runtime_id, []).append(self._named(metric, kind, point, values))

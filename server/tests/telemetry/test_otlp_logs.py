@@ -1,0 +1,154 @@
+"""Our own reading of log records against protobuf's compiled messages, and both spellings against each other."""
+
+import base64
+from typing import Any
+
+import msgspec
+from google.protobuf.json_format import MessageToDict
+from google.protobuf.message import DecodeError
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord as Told
+from pilothouse.telemetry.model import LogRecord
+from pilothouse.telemetry.otlp.errors import OtlpUnreadable
+from pilothouse.telemetry.otlp.logs import LogReader
+from pilothouse.telemetry.otlp.logs_json import read_json
+from pilothouse.telemetry.otlp.naming import RUNTIME_IDS
+
+NOW_NS = 1_790_000_000_000_000_000
+PLAIN = st.one_of(
+    st.text(max_size=200).map(lambda value: AnyValue(string_value=value)),
+    st.booleans().map(lambda value: AnyValue(bool_value=value)),
+    st.integers(-(2**63), 2**63 - 1).map(lambda value: AnyValue(int_value=value)),
+    st.floats(allow_nan=False, allow_infinity=False).map(lambda value: AnyValue(double_value=value)),
+)
+KEYS = st.text(min_size=1, max_size=20).filter(lambda key: key not in RUNTIME_IDS)
+
+
+def listed(values: list[AnyValue]) -> AnyValue:
+    value = AnyValue()
+    value.array_value.values.extend(values)
+    return value
+
+
+def mapped(values: dict[str, AnyValue]) -> AnyValue:
+    value = AnyValue()
+    value.kvlist_value.values.extend(KeyValue(key=key, value=one) for key, one in values.items())
+    return value
+
+
+VALUES = st.recursive(
+    PLAIN,
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3).map(listed), st.dictionaries(KEYS, inner, max_size=3).map(mapped)
+    ),
+    max_leaves=5,
+)
+RECORDS = st.builds(
+    lambda attributes, **members: Told(
+        attributes=[KeyValue(key=key, value=value) for key, value in attributes.items()], **members
+    ),
+    attributes=st.dictionaries(KEYS, VALUES, max_size=5),
+    time_unix_nano=st.one_of(st.just(0), st.integers(NOW_NS - 10**12, NOW_NS)),
+    observed_time_unix_nano=st.one_of(st.just(0), st.integers(NOW_NS - 10**12, NOW_NS)),
+    severity_number=st.integers(0, 24),
+    severity_text=st.sampled_from(["", "WARN", "error", "?"]),
+    body=VALUES,
+    trace_id=st.one_of(st.just(b""), st.binary(min_size=16, max_size=16), st.binary(max_size=20)),
+    span_id=st.one_of(st.just(b""), st.binary(min_size=8, max_size=8)),
+    flags=st.integers(0, 2**32 - 1),
+    dropped_attributes_count=st.integers(0, 2**32 - 1),
+    event_name=st.sampled_from(["", "happened"]),
+)
+
+
+def request_of(records: list[Told], logger: str) -> ExportLogsServiceRequest:
+    request = ExportLogsServiceRequest()
+    of_resource = request.resource_logs.add()
+    of_resource.resource.attributes.add(key="service.name").value.string_value = "orders"
+    of_scope = of_resource.scope_logs.add()
+    of_scope.scope.name = logger
+    of_scope.log_records.extend(records)
+    return request
+
+
+def read(raw: bytes) -> list[LogRecord]:
+    reader = LogReader(NOW_NS)
+    for _ in reader.protobuf(raw):
+        pass
+    return [record for told in reader.told for record in told.records]
+
+
+def as_json(request: ExportLogsServiceRequest) -> bytes:
+    told: Any = MessageToDict(request)
+    for of_resource in told.get("resourceLogs", []):
+        for of_scope in of_resource["scopeLogs"]:
+            for line in of_scope.get("logRecords", []):
+                for key in ("traceId", "spanId"):
+                    if key in line:
+                        line[key] = base64.b64decode(line[key]).hex()
+                if isinstance(line.get("severityNumber"), str):
+                    line["severityNumber"] = (
+                        Told.DESCRIPTOR.fields_by_name["severity_number"]
+                        .enum_type.values_by_name[line["severityNumber"]]
+                        .number
+                    )
+    return msgspec.json.encode(told)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(RECORDS, max_size=4), st.text(max_size=20))
+def test_both_spellings_say_the_same(records, logger):
+    request = request_of(records, logger)
+    reader = LogReader(NOW_NS)
+    for _ in read_json(reader, as_json(request)):
+        pass
+    assert read(request.SerializeToString()) == [record for told in reader.told for record in told.records]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(RECORDS, min_size=1, max_size=3), st.data())
+def test_octets_that_went_wrong_are_read_or_refused_and_nothing_else(records, data):
+    raw = bytearray(request_of(records, "x").SerializeToString())
+    for _ in range(data.draw(st.integers(1, 4))):
+        raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
+    raw = raw[: data.draw(st.integers(0, len(raw)))]
+    try:
+        ours = len(read(bytes(raw)))
+    except OtlpUnreadable:
+        return
+    try:
+        theirs = ExportLogsServiceRequest.FromString(bytes(raw))
+    except DecodeError:
+        return  # what is no UTF-8, and messages that we step over unread
+    lines = [line for of in theirs.resource_logs for scope in of.scope_logs for line in scope.log_records]
+    assert ours == len(lines)
+
+
+def test_a_field_that_is_not_known_is_stepped_over():
+    line = Told(body=AnyValue(string_value="hello"), time_unix_nano=NOW_NS).SerializeToString()
+    for unknown in (b"\xf8\x01\x07", b"\xfa\x01\x03abc", b"\xf9\x01" + bytes(8), b"\xfd\x01" + bytes(4)):
+        length = len(line) + len(unknown)
+        raw = bytes([0x0A, length + 4, 0x12, length + 2, 0x12, length]) + unknown + line
+        assert [record.message for record in read(raw)] == ["hello"]
+
+
+def test_a_level_is_taken_from_its_text_where_it_has_no_number():
+    records = [Told(severity_text=said) for said in ("WARNING", "error", "Critical", "loud", "")]
+    assert [record.severity for record in read(request_of(records, "").SerializeToString())] == [13, 17, 21, 9, 9]
+
+
+def test_a_line_that_names_no_runtime_says_at_least_which_service_said_it():
+    (record,) = read(request_of([Told()], "").SerializeToString())
+    assert record.attributes == {"service.name": "orders"}
+
+
+def test_an_exception_stays_on_its_line():
+    told = Told(body=AnyValue(string_value="failed"))
+    for key, value in (("exception.type", "KeyError"), ("exception.stacktrace", "Traceback …\n" * 100)):
+        told.attributes.add(key=key).value.string_value = value
+    (record,) = read(request_of([told], "").SerializeToString())
+    assert record.attributes["exception.type"] == "KeyError"
+    assert str(record.attributes["exception.stacktrace"]).count("Traceback") == 100

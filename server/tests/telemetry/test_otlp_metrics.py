@@ -1,0 +1,218 @@
+"""Data points in both spellings, and what becomes of names, units, outcomes and totals."""
+
+from typing import Any
+
+import msgspec
+import pytest
+from google.protobuf.json_format import ParseDict
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from pilothouse.telemetry.histogram import PERCENTILE_ERROR
+from pilothouse.telemetry.model import NS_A_SECOND, MetricKind, MetricPoint, SpanKind, SpanRecord
+from pilothouse.telemetry.otlp import metrics_json, metrics_protobuf
+from pilothouse.telemetry.otlp.distributions import exponential
+from pilothouse.telemetry.otlp.metrics import MetricReader
+from pilothouse.telemetry.otlp.spans import SpanReader
+from pilothouse.telemetry.temporality import Differences
+
+NOW_NS = 1_790_000_000_000_000_000
+TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+DELTA, CUMULATIVE = 1, 2
+
+
+def attributes(**values: str) -> list[dict[str, Any]]:
+    return [{"key": key.replace("_", "."), "value": {"stringValue": value}} for key, value in values.items()]
+
+
+def body(*metrics: dict[str, Any], **resource: str) -> dict[str, Any]:
+    of_resource = {"attributes": attributes(**({"service_name": "orders"} | resource))}
+    return {"resourceMetrics": [{"resource": of_resource, "scopeMetrics": [{"metrics": list(metrics)}]}]}
+
+
+def read(told: dict[str, Any], differences: Differences | None = None) -> list[MetricPoint]:
+    """Read a request in both spellings; they must say the same."""
+    differences = Differences() if differences is None else differences
+    kept = msgspec.json.encode(told)
+    spare = Differences()
+    spare._last = differences._last.copy()
+    by_json, by_protobuf = MetricReader(NOW_NS, spare, "s"), MetricReader(NOW_NS, differences, "s")
+    for _ in metrics_json.read_json(by_json, kept):
+        pass
+    raw = ParseDict(told, ExportMetricsServiceRequest()).SerializeToString()
+    for _ in metrics_protobuf.read_protobuf(by_protobuf, raw):
+        pass
+    assert by_json.told == by_protobuf.told
+    assert by_json.not_taken == by_protobuf.not_taken
+    return [point for one in by_protobuf.told for point in one.records]
+
+
+def duration(unit: str = "s", temporality: int = DELTA, name: str = "http.server.request.duration", **more: Any):
+    point = {
+        "timeUnixNano": str(NOW_NS),
+        "startTimeUnixNano": str(NOW_NS - NS_A_SECOND),
+        "count": "4",
+        "sum": 1.0,
+        "bucketCounts": ["3", "1", "0"],
+        "explicitBounds": [0.25, 1.0],
+        "attributes": attributes(http_request_method="GET", http_route="/orders/{id}"),
+    } | more
+    return {"name": name, "unit": unit, "histogram": {"dataPoints": [point], "aggregationTemporality": temporality}}
+
+
+def test_a_request_is_named_by_its_route():
+    (point,) = read(body(duration()))
+    assert (point.resource, point.service, point.kind) == ("GET /orders/{id}", "orders", MetricKind.DISTRIBUTION)
+    assert (point.failed, point.outbound, point.values.count) == (False, False, 4)
+
+
+def test_a_request_without_a_route_is_never_named_by_its_url():
+    told = attributes(http_request_method="GET", url_path="/orders/17")
+    (point,) = read(body(duration(attributes=told)))
+    assert point.resource == "GET ?"
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "failed"),
+    [
+        ("http.server.request.duration", 404, False),
+        ("http.server.request.duration", 503, True),
+        ("http.client.request.duration", 404, True),
+        ("http.client.request.duration", 302, False),
+    ],
+)
+def test_what_failed_depends_on_the_side(name, status, failed):
+    told = [{"key": "http.response.status_code", "value": {"intValue": str(status)}}]
+    (point,) = read(body(duration(name=name, attributes=told)))
+    assert (point.status, point.failed, point.outbound) == (str(status), failed, "client" in name)
+
+
+def test_an_error_without_a_status_failed():
+    (point,) = read(body(duration(attributes=attributes(error_type="ConnectionError"))))
+    assert (point.status, point.failed) == ("ConnectionError", True)
+
+
+def test_milliseconds_become_seconds_and_the_old_name_the_new_one():
+    (point,) = read(
+        body(duration(unit="ms", name="http.server.duration", bucketCounts=["0", "4", "0"], explicitBounds=[100, 110]))
+    )
+    assert (point.name, point.values.sum) == ("http.server.request.duration", 0.001)
+    assert point.values.percentile(0.5) == pytest.approx(0.105, rel=0.1)
+
+
+def test_an_exponential_histogram_keeps_its_percentiles():
+    point = {
+        "timeUnixNano": str(NOW_NS),
+        "scale": 6,
+        "sum": 10.0,
+        "count": "10",
+        "zeroCount": "0",
+        "positive": {"offset": 64, "bucketCounts": ["10"]},
+    }
+    told = {"name": "d", "exponentialHistogram": {"dataPoints": [point], "aggregationTemporality": DELTA}}
+    (point,) = read(body(told))
+    assert point.values.percentile(0.5) == pytest.approx(2.0, rel=2 * PERCENTILE_ERROR)
+
+
+def test_a_coarse_histogram_costs_no_more_than_its_buckets():
+    coarse = exponential(-10, 1, -(2**31), [1] * 10_000, total=1.0)
+    assert (coarse.count, coarse.zeros, len(coarse.buckets)) == (10_001, 1, 1)
+
+
+def total(count: int, at_s: float, start_s: float = -60.0, **more: Any) -> dict[str, Any]:
+    point = {
+        "timeUnixNano": str(NOW_NS + int(at_s * NS_A_SECOND)),
+        "startTimeUnixNano": str(NOW_NS + int(start_s * NS_A_SECOND)),
+        "asInt": str(count),
+    } | more
+    return {"name": "n", "sum": {"dataPoints": [point], "aggregationTemporality": CUMULATIVE, "isMonotonic": True}}
+
+
+def test_running_totals_become_what_was_added():
+    differences = Differences()
+    seen = [read(body(total(count, at_s)), differences) for count, at_s in ((5, -40), (5, -30), (12, -20), (12, -20))]
+    assert [[point.values.sum for point in points] for points in seen] == [[5.0], [], [7.0], []]
+    restarted = read(body(total(3, 0, start_s=-10)), differences)
+    assert [point.values.sum for point in restarted] == [3.0]
+    assert restarted[0].kind is MetricKind.COUNTER
+
+
+def test_what_was_not_stored_is_counted_again():
+    differences = Differences()
+    reader = MetricReader(NOW_NS, differences, "s")
+    for _ in metrics_json.read_json(reader, msgspec.json.encode(body(total(5, -40)))):
+        pass
+    reader.undo()
+    assert [point.values.sum for point in read(body(total(5, -40)), differences)] == [5.0]
+
+
+def test_gauges_are_measurements_and_what_goes_up_and_down_is_one():
+    gauge = {
+        "name": "process.cpu.utilization",
+        "gauge": {"dataPoints": [{"timeUnixNano": str(NOW_NS), "asDouble": 0.0}]},
+    }
+    level = total(7, 0)
+    level["sum"]["isMonotonic"] = False
+    points = read(body(gauge, level))
+    assert [(point.kind, point.values.sum, point.values.count) for point in points] == [
+        (MetricKind.GAUGE, 0.0, 1),
+        (MetricKind.GAUGE, 7.0, 1),
+    ]
+
+
+def test_summaries_are_counted_as_not_taken():
+    reader = MetricReader(NOW_NS, Differences(), "s")
+    told = body({"name": "old", "summary": {"dataPoints": [{"timeUnixNano": str(NOW_NS)}]}})
+    for _ in metrics_json.read_json(reader, msgspec.json.encode(told)):
+        pass
+    assert (reader.told, reader.not_taken) == ([], 1)
+
+
+def test_a_span_says_the_same_in_both_spellings():
+    span = {
+        "traceId": TRACE,
+        "spanId": SPAN,
+        "parentSpanId": "00f067aa0ba902b8",
+        "name": "GET /orders/{id}",
+        "kind": 2,
+        "startTimeUnixNano": str(NOW_NS - 1_000),
+        "endTimeUnixNano": str(NOW_NS),
+        "attributes": attributes(http_route="/orders/{id}"),
+        "events": [{"name": "exception", "attributes": attributes(exception_type="KeyError")}],
+        "status": {"code": 2},
+        "unknown": {"member": 1},
+    }
+    resource = {
+        "attributes": [*attributes(service_name="orders"), {"key": "icp.runtimeId", "value": {"stringValue": "r1"}}]
+    }
+    told = {"resourceSpans": [{"resource": resource, "scopeSpans": [{"spans": [span]}]}]}
+    by_json = SpanReader(NOW_NS)
+    for _ in by_json.json(msgspec.json.encode(told)):
+        pass
+    del span["unknown"]
+    ids = {key: span.pop(key) for key in ("traceId", "spanId", "parentSpanId")}
+    request = ParseDict(told, ExportTraceServiceRequest())
+    message = request.resource_spans[0].scope_spans[0].spans[0]
+    message.trace_id, message.span_id = bytes.fromhex(ids["traceId"]), bytes.fromhex(ids["spanId"])
+    message.parent_span_id = bytes.fromhex(ids["parentSpanId"])
+    by_protobuf = SpanReader(NOW_NS)
+    for _ in by_protobuf.protobuf(request.SerializeToString()):
+        pass
+    assert by_json.told == by_protobuf.told
+    ((runtime_id, records),) = [(one.runtime_id, one.records) for one in by_json.told]
+    assert (runtime_id, records) == (
+        "r1",
+        [
+            SpanRecord(
+                at_ns=NOW_NS - 1_000,
+                duration_ns=1_000,
+                trace_id=TRACE,
+                span_id=SPAN,
+                parent_id="00f067aa0ba902b8",
+                name="GET /orders/{id}",
+                kind=SpanKind.SERVER,
+                service="orders",
+                failed=True,
+                attributes={"http.route": "/orders/{id}", "exception.type": "KeyError"},
+            )
+        ],
+    )
