@@ -456,11 +456,12 @@ local function segment(path, number)
   return number < #parts and parts[number] or nil
 end
 
-function M.opensearch(tag, record)
+function M.opensearch(tag, when, record)
   local is_mi = record.product == "Micro Integrator"
   local is_workflow = record.logger == "workflow-metrics"
   local is_metric = record.logger == "metrics" or record.log_type == "metrics"
   record.doc_id = unique_id(tag)
+  record.time = os.date("!%Y-%m-%dT%H:%M:%S", when.sec) .. string.format(".%03dZ", math.floor(when.nsec / 1000000))
   record.service_type = is_mi and "MI" or "ballerina"
   if is_mi then
     record.index_prefix = is_metric and "mi-metrics-logs" or "mi-application-logs"
@@ -502,8 +503,8 @@ end
 
 read_bi, read_mi, read_mi_analytics = called(M.bi), called(M.mi), called(M.mi_analytics)
 
-function for_opensearch(tag, _, record)
-  return 2, 0, M.opensearch(tag, record)
+function for_opensearch(tag, when, record)
+  return 2, 0, M.opensearch(tag, when, record)
 end
 
 return M

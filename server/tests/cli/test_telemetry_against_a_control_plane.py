@@ -1,7 +1,9 @@
 """`logs`, `metrics` and `traces` against a control plane that runs: what a collector sent is read, followed and downloaded."""
 
+import contextlib
 import datetime as dt
 import json
+import socket
 import ssl
 import threading
 import time
@@ -208,6 +210,105 @@ def test_lines_are_followed_as_they_arrive(
 
     assert ids(told.stdout) == [f"{each} {word}" for each in ("before", 0, 1, 2)]
     assert max(at - begun for (_, at), begun in zip(seen[1:], sent, strict=True)) < 5
+
+
+class Line:
+    """A line to the control plane that can be cut: it passes octets on, and nothing else."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._target = (host, port)
+        self._open: list[socket.socket] = []
+        self.down = False
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self._threads = [threading.Thread(target=self._accept, daemon=True)]
+        self._threads[0].start()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                near, _ = self._listener.accept()
+            except OSError:
+                return
+            if self.down:
+                near.close()
+                continue
+            far = socket.create_connection(self._target)
+            self._open += [near, far]
+            for source, sink in ((near, far), (far, near)):
+                self._threads.append(threading.Thread(target=self._pass_on, args=(source, sink), daemon=True))
+                self._threads[-1].start()
+
+    def _pass_on(self, source: socket.socket, sink: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while octets := source.recv(65_536):
+                sink.sendall(octets)
+        for each in (source, sink):
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+
+    def cut(self) -> None:
+        """End every connection that is open."""
+        for each in self._open:
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self.cut()
+        for thread in self._threads:
+            thread.join(5)
+        for each in self._open:
+            each.close()
+
+
+def test_a_follower_whose_line_is_cut_loses_nothing_and_repeats_nothing(
+    signed_in: Run, served: Served, collector: Collector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = httpx.URL(served.url)
+    line = Line(address.host, address.port or 443)
+    monkeypatch.setenv("PILOTHOUSE_URL", str(address.copy_with(port=line.port)).rstrip("/"))
+    word = uuid.uuid4().hex
+    collector.logs(f"before {word}")
+    seen: list[str] = []
+    write = Writer.line
+
+    def counting(self: Writer, told: dict) -> None:
+        write(self, told)
+        seen.append(told["message"])
+        if len(seen) == 6:
+            raise KeyboardInterrupt
+
+    def wait(count: int) -> None:
+        end = time.monotonic() + 20
+        while len(seen) < count and time.monotonic() < end:
+            time.sleep(0.02)
+
+    def speak() -> None:
+        wait(1)
+        collector.logs(f"0 {word}")
+        wait(2)
+        line.down = True
+        line.cut()
+        collector.logs(f"1 {word}", f"2 {word}")  # nobody listens now
+        time.sleep(1.0)
+        line.down = False
+        wait(4)
+        line.cut()
+        collector.logs(f"3 {word}")
+        wait(5)
+        collector.logs(f"4 {word}")
+
+    monkeypatch.setattr(Writer, "line", counting)
+    speaker = threading.Thread(target=speak, daemon=True)
+    speaker.start()
+    told = signed_in("logs", "-f", "--token", word, "-o", "jsonl")
+    speaker.join(10)
+    line.close()
+
+    assert ids(told.stdout) == [f"{each} {word}" for each in ("before", 0, 1, 2, 3, 4)]
+    assert "Trying again" in told.stderr
 
 
 def test_metrics_and_traces_are_shown(signed_in: Run, collector: Collector) -> None:

@@ -305,6 +305,7 @@ def test_for_opensearch_records_get_the_fields_and_the_index_that_icp_looks_for(
         )
     ]
 
+    assert {each["time"] for each in told} == {"2026-04-29T12:01:22.874Z"}
     assert [each["index_prefix"] for each in told] == [
         "ballerina-application-logs",
         "ballerina-metrics-logs",
