@@ -27,23 +27,23 @@ __all__ = [
 
 def makers() -> dict[str, str]:
     """Who makes logs, metrics and traces: ``bridge``, ``program`` (its own OpenTelemetry), or ``off``."""
-    from pilothouse_bridge.telemetry._hub import hub
+    from pilothouse_bridge.telemetry import _ignition
 
-    return hub.makers()
+    return _ignition.ignite().makers()
 
 
 def flush(timeout_s: float = 5.0) -> bool:
     """Send what waits now; answers whether the control plane has all of it. At exit the bridge does so by itself."""
-    from pilothouse_bridge.telemetry._hub import hub
+    from pilothouse_bridge.telemetry import _ignition
 
-    return hub.flush(timeout_s)
+    return _ignition.ignite().flush(timeout_s)
 
 
 def prometheus_text() -> str:
     """Requests, process figures and losses since the process began, in Prometheus' text format."""
-    from pilothouse_bridge.telemetry import _prometheus
-    from pilothouse_bridge.telemetry._hub import hub
+    from pilothouse_bridge.telemetry import _ignition, _prometheus
 
+    hub = _ignition.ignite()
     return _prometheus.text(hub.meter.totals(), hub.process.last or hub.process.take(), hub.drops.totals())
 
 

@@ -29,20 +29,23 @@ def watch(class_name: str, module: ModuleType) -> None:
 
     @functools.wraps(original)
     async def __call__(self: Any, scope: Scope, receive: Any, send: Any) -> None:  # noqa: N807 - it takes its place
-        if _MARK in scope or scope["type"] != "http" or not _served.is_wanted():
+        wish = None if _MARK in scope or scope["type"] != "http" else _served.wanted()
+        if wish is None:
             await original(self, scope, receive, send)
             return
         scope[_MARK] = True
-        await _measured(functools.partial(original, self), scope, receive, send)
+        await _measured(wish, functools.partial(original, self), scope, receive, send)
 
     setattr(__call__, _WRAPPED, True)
     found.__call__ = __call__
 
 
-async def _measured(app: Callable[[Scope, Any, Any], Awaitable[None]], scope: Scope, receive: Any, send: Any) -> None:
+async def _measured(
+    wish: tuple[bool, bool], app: Callable[[Scope, Any, Any], Awaitable[None]], scope: Scope, receive: Any, send: Any
+) -> None:
     hub.process.loops.meet(asyncio.get_running_loop())
     traceparent, tracestate = _trace_headers(scope)
-    request = Served(scope["method"], scope["path"], traceparent, tracestate)
+    request = Served(wish, scope["method"], scope["path"], traceparent, tracestate)
 
     async def noting(message: dict[str, Any]) -> None:
         await send(message)

@@ -53,6 +53,8 @@ _before: Final[list[Callable[[], object]]] = []
 def install(ignite: Callable[[], object]) -> None:
     """Watch what is there, and what will be, once a process; ``ignite`` begins what they report to."""
     _before[:] = [ignite]
+    if _done:  # they report already, to one who has ended since
+        ignite()
     catch_up()
     for name in _HOOKS:
         if name not in _done and name not in _waiting:

@@ -15,9 +15,12 @@ _FAILED_FROM: Final = 500
 _FAILED: Final = 500
 
 
-def is_wanted() -> bool:
-    """Whether anything is to be known of requests."""
-    return hub.is_on and (hub.sends("metrics") or hub.sends("traces"))
+def wanted() -> tuple[bool, bool] | None:
+    """Whether a request is to be counted, and whether it is to be traced; None where nothing of it is to be known."""
+    if not hub.is_on:
+        return None
+    counted, traced = hub.sends("metrics"), hub.sends("traces")
+    return (counted, traced) if counted or traced else None
 
 
 def known_method(method: str) -> str:
@@ -30,10 +33,22 @@ def known_method(method: str) -> str:
 class Served:
     """One request in hand."""
 
-    __slots__ = ("_began_s", "_ended_s", "_error", "_method", "_path", "_span", "_token", "route", "status")
+    __slots__ = (
+        "_began_s",
+        "_ended_s",
+        "_error",
+        "_is_counted",
+        "_method",
+        "_path",
+        "_span",
+        "_token",
+        "route",
+        "status",
+    )
 
-    def __init__(self, method: str, path: str, traceparent: str, tracestate: str) -> None:
-        """It has just come in."""
+    def __init__(self, wish: tuple[bool, bool], method: str, path: str, traceparent: str, tracestate: str) -> None:
+        """It has just come in; ``wish`` is what ``wanted`` answered."""
+        self._is_counted, is_traced = wish
         self._method = known_method(method)
         self._path = path
         self.status = 0
@@ -42,7 +57,7 @@ class Served:
         self._error: BaseException | None = None
         self._span: Span | None = None
         self._token: Token[Span | None] | None = None
-        if hub.sends("traces"):
+        if is_traced:
             parent: Parent | None = parent_of(traceparent, tracestate) if traceparent else None
             self._span = hub.begin_served(parent)
             self._token = current.set(self._span)
@@ -79,7 +94,7 @@ class Served:
         duration_s = (self._ended_s or time.perf_counter()) - self._began_s
         status = self.status or (_FAILED if self._error is not None else 0)
         error_type = self._error_type(status)
-        if hub.sends("metrics"):
+        if self._is_counted:
             labels: list[tuple[str, str | int | bool]] = [("http.request.method", self._method)]
             if route is not None:
                 labels.append(("http.route", route))

@@ -23,9 +23,10 @@ def watch(module: ModuleType) -> None:
 
     @functools.wraps(original)
     def __call__(self: Any, environ: Environ, start_response: Any) -> Iterable[bytes]:  # noqa: N807 - it takes its place
-        if _MARK in environ or not _served.is_wanted():
+        wish = None if _MARK in environ else _served.wanted()
+        if wish is None:
             return original(self, environ, start_response)
-        return _measured(functools.partial(original, self), environ, start_response)
+        return _measured(wish, functools.partial(original, self), environ, start_response)
 
     @functools.wraps(original_handling)
     def handle_exception(self: Any, e: Exception) -> Any:
@@ -53,8 +54,11 @@ def _in_hand() -> Served | None:
     return found
 
 
-def _measured(app: Callable[[Environ, Any], Iterable[bytes]], environ: Environ, start_response: Any) -> Iterable[bytes]:
+def _measured(
+    wish: tuple[bool, bool], app: Callable[[Environ, Any], Iterable[bytes]], environ: Environ, start_response: Any
+) -> Iterable[bytes]:
     request = Served(
+        wish,
         environ.get("REQUEST_METHOD", ""),
         environ.get("PATH_INFO", ""),
         environ.get("HTTP_TRACEPARENT", ""),
