@@ -133,7 +133,7 @@ def test_prometheus_reads_what_was_counted(connect: Any) -> None:
     labels = 'http_request_method="GET",http_route="/items/{id}",http_response_status_code="200"'
     assert f"http_server_request_duration_seconds_count{{{labels}}} 2\n" in answer.text
     assert f'http_server_request_duration_seconds_bucket{{{labels},le="+Inf"}} 2\n' in answer.text
-    assert math.isfinite(float(re.search(r"process_memory_usage_bytes (\S+)", answer.text)[1]))  # type: ignore[index]
+    assert math.isfinite(float(re.search(r"(?m)^process_memory_usage_bytes (\S+)", answer.text)[1]))  # type: ignore[index]
     told: list[str] = []
     body = telemetry.prometheus_wsgi({}, lambda status, _: told.append(status))
     assert told == ["200 OK"]
