@@ -1,6 +1,7 @@
 """A call of every root field, and what comes of it: written by hand, one line for each thing that somebody may try."""
 
 from matrix_expectations import (
+    ALERTS,
     ALLOWED,
     AUDIT,
     DEV,
@@ -11,6 +12,8 @@ from matrix_expectations import (
     I_EDIT,
     I_MANAGE,
     I_VIEW,
+    INSIGHTS,
+    LOGS,
     MANAGE_ROLES,
     MEMBERS,
     NONPROD,
@@ -21,6 +24,7 @@ from matrix_expectations import (
     P_MANAGE,
     P_VIEW,
     PROD,
+    REFUSED,
     SECRET_PLACES,
     SHOP,
     TILL,
@@ -30,6 +34,7 @@ from matrix_expectations import (
     W_MANAGE,
     W_VIEW,
     Call,
+    alerts_managed,
     anyone,
     both,
     change,
@@ -37,6 +42,7 @@ from matrix_expectations import (
     environments_listed,
     gives,
     held,
+    ingest_tokens_listed,
     listed,
     listed_within,
     may_delete,
@@ -105,6 +111,22 @@ QUERIES = [
     Call("deviceRequest", 'deviceRequest(userCode: "AAAA-AAAA") { client }', session_only(NOT_THERE)),
     Call("auditRecords", 'auditRecords(filter: {actor: "user:matrix"}) { nodes { target } }', listed_within({"in shop": SHOP, "in other": OTHER, "nowhere": ORG}, AUDIT)),
     Call("auditCheck", "auditCheck { intact }", change(ORG, AUDIT)),
+    Call("logs", "logs { nodes { message } }", listed({"said in dev": TILL_DEV, "said in prod": TILL_PROD}, LOGS)),
+    Call("logLevels", "logLevels { stepS }", held(LOGS)),
+    Call("logContext", 'logContext(id: "$line") { line { message } }', shown(TILL_DEV, LOGS)),
+    Call("metrics", "metrics { name }", held(INSIGHTS)),
+    Call("metricNames", "metricNames", held(INSIGHTS)),
+    Call("traces", "traces { nodes { traceId } }", listed({"$devTrace": TILL_DEV, "$prodTrace": TILL_PROD}, INSIGHTS)),
+    Call("trace", 'trace(id: "$devTrace") { id }', shown(TILL_DEV, INSIGHTS)),
+    Call("trace", 'trace(id: "$prodTrace") { id }', shown(TILL_PROD, INSIGHTS)),
+    Call("serviceMap", "serviceMap { spansRead }", held(INSIGHTS)),
+    Call("telemetry", "telemetry { store }", held(LOGS, INSIGHTS)),
+    Call("ingestTokens", "ingestTokens { nodes { name } }", ingest_tokens_listed),
+    Call("alertRules", "alertRules { nodes { name } }", listed({"till offline": TILL_DEV}, I_VIEW)),
+    Call("alertRule", 'alertRule(id: "$rule") { id }', shown(TILL_DEV, I_VIEW)),
+    Call("alerts", "alerts { totalCount }", held(I_VIEW)),
+    Call("alertChannels", "alertChannels { totalCount }", held(ALERTS)),
+    Call("alertSilences", "alertSilences { nodes { reason } }", listed({"moving house": TILL_DEV}, I_VIEW)),
 ]  # fmt: skip
 
 MUTATIONS = [
@@ -170,11 +192,24 @@ MUTATIONS = [
     Call("runWorkflowOperation", f'runWorkflowOperation(input: {{{_TILL}, operation: "instances.list", params: "{{}}"}}) {{ id }}', both(held(I_VIEW), steered(W_VIEW))),
     Call("runWorkflowOperation", f'runWorkflowOperation(input: {{{_TILL}, operation: "instances.suspend", params: "{{}}"}}) {{ id }}', both(held(I_VIEW), steered(W_MANAGE, door=(W_VIEW,)))),
     Call("deleteRuntime", 'deleteRuntime(id: "$devRuntime") { deleted }', steered(I_MANAGE)),
+    Call("createIngestToken", 'createIngestToken(input: {name: "n", environment: "dev"}) { token }', secret_changed(DEV, seen=DEV)),
+    Call("createIngestToken", 'createIngestToken(input: {name: "n", environment: "prod"}) { token }', secret_changed(PROD, seen=PROD)),
+    Call("revokeIngestToken", 'revokeIngestToken(id: "$ingest") { id }', secret_changed(TILL_DEV)),
+    Call("saveAlertRule", f'saveAlertRule(input: {{{_TILL}, name: "n", condition: RUNTIME_OFFLINE, channels: []}}) {{ id }}', alerts_managed(TILL_DEV)),
+    Call("saveAlertRule", f'saveAlertRule(input: {{id: "$rule", {_TILL}, name: "n", condition: RUNTIME_OFFLINE, channels: []}}) {{ id }}', alerts_managed(TILL_DEV, seen_by=(I_VIEW,))),
+    Call("deleteAlertRule", 'deleteAlertRule(id: "$rule") { id }', alerts_managed(TILL_DEV, seen_by=(I_VIEW,))),
+    Call("saveAlertChannel", 'saveAlertChannel(input: {name: "n", kind: WEBHOOK, url: "http://127.0.0.1:9/"}) { signingSecret }', change(ORG, ALERTS)),
+    Call("deleteAlertChannel", 'deleteAlertChannel(id: "$channel") { id }', change(ORG, ALERTS)),
+    # What is taken back is not sent: who may test is told that the test is gone.
+    Call("testAlertChannel", 'testAlertChannel(id: "$channel") { id }', lambda who: NOT_THERE if who.has(I_VIEW) and who.may(ORG, ALERTS) else REFUSED),
+    Call("silenceAlerts", f'silenceAlerts(input: {{{_TILL}, reason: "n", to: "2026-09-22T00:00:00Z"}}) {{ id }}', alerts_managed(TILL_DEV)),
+    Call("endAlertSilence", 'endAlertSilence(id: "$silence") { id }', alerts_managed(TILL_DEV, seen_by=(I_VIEW,))),
 ]  # fmt: skip
 
 SUBSCRIPTIONS = [
     Call("runtimeChanged", "runtimeChanged { sequence }", held(I_VIEW)),
     Call("eventHappened", "eventHappened { sequence }", held(I_VIEW)),
+    Call("logTailed", "logTailed { arrival }", held(LOGS)),
 ]
 
 ROUTES = {

@@ -33,6 +33,7 @@ CONTAINS = {
     "workflow_mgt:manage_workflows": {"workflow_mgt:view_workflows"},
 }
 ALL = {
+    "alert_mgt:manage",
     "audit_mgt:view",
     "environment_mgt:manage",
     "environment_mgt:manage_nonprod",
@@ -67,7 +68,10 @@ ROLES = {
         "workflow_mgt:view_workflows",
     },
     "Project Admin": {
+        "alert_mgt:manage",
         "integration_mgt:manage",
+        "observability_mgt:view_logs",
+        "observability_mgt:view_insights",
         "project_mgt:manage",
         "user_mgt:update_group_roles",
         "workflow_mgt:manage_human_tasks",
@@ -87,6 +91,7 @@ I_VIEW, I_EDIT, I_MANAGE = "integration_mgt:view", "integration_mgt:edit", "inte
 P_VIEW, P_EDIT, P_MANAGE = "project_mgt:view", "project_mgt:edit", "project_mgt:manage"
 USERS, MEMBERS = "user_mgt:manage_users", "user_mgt:update_users"
 GROUPS, GROUP_ROLES, MANAGE_ROLES = "user_mgt:manage_groups", "user_mgt:update_group_roles", "user_mgt:manage_roles"
+ALERTS, LOGS, INSIGHTS = "alert_mgt:manage", "observability_mgt:view_logs", "observability_mgt:view_insights"
 W_VIEW, W_MANAGE = "workflow_mgt:view_workflows", "workflow_mgt:manage_workflows"
 
 ALLOWED, REFUSED, NOT_THERE = "allowed", "NOT_PERMITTED", "not there"
@@ -247,6 +252,25 @@ def secrets_listed(who: Who) -> Outcome:
     if not who.has(*_SECRETS):
         return REFUSED
     return frozenset(name for name, place in SECRET_PLACES.items() if manages_secret(who, place))
+
+
+def ingest_tokens_listed(who: Who) -> Outcome:
+    if not who.has(*_SECRETS):
+        return REFUSED
+    return frozenset({"collector"} if manages_secret(who, TILL_DEV) else ())
+
+
+def alerts_managed(place: Place, *, seen_by: tuple[str, ...] = ()) -> Rule:
+    """A rule or silence in a place, which is told back as integrations are: for who sees them and manages alerts there."""
+
+    def rule(who: Who) -> Outcome:
+        if not who.has(ALERTS) or not who.has(I_VIEW):
+            return REFUSED
+        if not (who.sees(place, *seen_by) if seen_by else who.sees_anything_in(place)):
+            return NOT_THERE
+        return ALLOWED if who.may(place, ALERTS) else REFUSED
+
+    return rule
 
 
 def steered(*any_of: str, door: tuple[str, ...] = (), place: Place = TILL_DEV) -> Rule:

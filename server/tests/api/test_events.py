@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from pilothouse.access.grants import Subject
 from pilothouse.api.graphql.events import event_happened
 from pilothouse.api.graphql.request import GraphQLRequest
+from pilothouse.app.services import services_of
 from pilothouse.domain.events import EventKind, NewEvent, kinds_of, message_of
 from pilothouse.storage import people
 
@@ -179,7 +180,7 @@ async def test_a_page_of_events_costs_the_same_however_long_it_is(admin, staff, 
 async def following(plane, admin, *, username: str = "admin", **variables) -> AsyncIterator[AsyncIterator[dict]]:
     """Follow as the administrator or another, from the resolver's own source of changes."""
     await admin.ask("{ viewer { username } }")
-    services = await plane._services()
+    services = services_of(plane, await plane.organization())
     user_id = await plane.store.read(lambda connection: people.find_by_name(connection, username).id)
     holdings = await services.access.holdings(user_id)
     caller = Subject(id=user_id, username=username, display_name=username, holdings=holdings)
@@ -219,7 +220,7 @@ async def test_events_are_followed_as_they_happen_and_after_a_gap(admin, staff, 
 async def test_who_is_let_out_hears_no_more(admin, staff, plane) -> None:
     await staff.project("Shop")
     user_id = await staff.holder("shopper", "INTEGRATION_MGT_VIEW", "PROJECT_MGT_VIEW", project="shop")
-    services = await plane._services()
+    services = services_of(plane, await plane.organization())
     holdings = await services.access.holdings(user_id)
     caller = Subject(id=user_id, username="shopper", display_name="S", holdings=holdings)
     source = event_happened(None, SimpleNamespace(context=GraphQLRequest(services, caller)))

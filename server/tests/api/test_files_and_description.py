@@ -9,6 +9,7 @@ from pilothouse.api.application import build
 from pilothouse.api.console import Console
 from pilothouse.api.openapi import describe
 from pilothouse.app import bundled
+from pilothouse.app.services import services_of
 
 pytestmark = pytest.mark.anyio
 
@@ -20,7 +21,7 @@ async def visitor(plane, tmp_path: Path):
     (dist / "index.html").write_text("<!doctype html><title>Pilothouse</title>" + " " * 2_000)
     (dist / "assets" / "main-abc123.js").write_text("export {}")
     (tmp_path / "outside.txt").write_text("not for you")
-    app = build(await plane._services(), Console(dist))
+    app = build(services_of(plane, await plane.organization()), Console(dist))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="https://testserver") as client:
         yield client
 
@@ -51,7 +52,7 @@ async def test_an_api_address_that_is_not_there_is_not_the_console(visitor) -> N
 
 
 async def test_without_a_build_it_says_how_to_make_one(plane) -> None:
-    app = build(await plane._services(), Console(None))
+    app = build(services_of(plane, await plane.organization()), Console(None))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="https://testserver") as client:
         answer = await client.get("/")
     assert (answer.status_code, "make up" in answer.text) == (503, True)

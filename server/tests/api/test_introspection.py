@@ -9,13 +9,14 @@ import pytest
 from graphql import build_client_schema, get_introspection_query
 from pilothouse.api import application
 from pilothouse.api.console import Console
+from pilothouse.app.services import services_of
 from pilothouse.config import load
 
 pytestmark = pytest.mark.anyio
 
 
 async def application_of(plane, **changes: Any) -> Any:
-    services = await plane._services()
+    services = services_of(plane, await plane.organization())
     settings = msgspec.structs.replace(services.settings, **changes)
     return application.build(msgspec.structs.replace(services, settings=settings), Console(None))
 

@@ -15,14 +15,16 @@ import httpx
 import msgspec
 import pytest
 from graphql import ExecutionResult, GraphQLNonNull, GraphQLSchema, default_field_resolver, execute, parse, subscribe
-from pilothouse.access.grants import Holdings, Subject, Via
+from pilothouse.access.grants import EVERYWHERE, Holdings, Subject, Via
 from pilothouse.access.permissions import Permission
 from pilothouse.api import rest_audit
 from pilothouse.api.context import Caller
 from pilothouse.api.graphql.request import GraphQLRequest
 from pilothouse.api.graphql.schema import load_schema
+from pilothouse.api.graphql.telemetry_scopes import line_id
 from pilothouse.api.rest import ROUTES as SERVED
 from pilothouse.app import bundled
+from pilothouse.app.services import services_of
 from pilothouse.base.errors import PilothouseError
 from pilothouse.base.ids import new_id
 from pilothouse.domain.audit import AuditRecord
@@ -31,6 +33,8 @@ from pilothouse.identity.throttle import Throttle
 from pilothouse.storage import access, audit, people, tables
 from pilothouse.storage.people import UserRow
 from pilothouse.storage.unit import Transaction
+from pilothouse.telemetry.model import NS_A_SECOND, LogBatch, LogRecord, Origin, SpanBatch, SpanRecord
+from pilothouse.telemetry.questions import LogQuestion, Scope
 from sqlalchemy import delete, insert, select
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -94,7 +98,7 @@ def test_every_route_is_in_the_table() -> None:
 
 def test_the_table_knows_every_permission_and_nothing_else() -> None:
     assert {permission.value for permission in Permission} == ALL | {"signed_in"}
-    assert len(ALL) == 20
+    assert len(ALL) == 21
 
 
 @dataclass
@@ -155,6 +159,11 @@ class _TakenBack(Exception):
 
 
 @pytest.fixture
+def settings(settings):
+    return msgspec.structs.replace(settings, telemetry_store="memory")
+
+
+@pytest.fixture
 async def world(plane, admin, runtime) -> World:
     for name in ("Shop", "Other"):
         await admin.ask(f'mutation {{ createProject(input: {{displayName: "{name}"}}) {{ handle }} }}')
@@ -176,9 +185,52 @@ async def world(plane, admin, runtime) -> World:
         ' name: "listener_1", aspect: STATE, value: "DISABLED"}) { waiting } }'
     )
     ids = {name: secret.partition(".")[0] for name, secret in secrets.items()}
+    ids |= await _alerts(admin) | await _telemetry(plane)
     made = await _people(plane, ids)
     plane.store.write = _taking_back(plane.store.write)
     return made
+
+
+async def _alerts(admin) -> dict[str, str]:
+    """Make what tells of trouble, and a collector's token, all for the till in dev."""
+    till = 'project: "shop", integration: "till", environment: "dev"'
+    made = await admin.ask(
+        f"""mutation {{
+        rule: saveAlertRule(input: {{{till}, name: "till offline", condition: RUNTIME_OFFLINE, channels: []}}) {{ id }}
+        channel: saveAlertChannel(input: {{name: "hook", kind: WEBHOOK, url: "http://127.0.0.1:9/"}}) {{ channel {{ id }} }}
+        silence: silenceAlerts(input: {{{till}, reason: "moving house", to: "2026-09-22T00:00:00Z"}}) {{ id }}
+        ingest: createIngestToken(input: {{{till}, name: "collector"}}) {{ ingestToken {{ id }} }} }}"""
+    )
+    return {
+        "$rule": made["rule"]["id"],
+        "$channel": made["channel"]["channel"]["id"],
+        "$silence": made["silence"]["id"],
+        "$ingest": made["ingest"]["ingestToken"]["id"],
+    }
+
+
+async def _telemetry(plane) -> dict[str, str]:
+    """Keep a line and a span of each runtime."""
+    of = tables.runtimes.join(tables.integrations, tables.integrations.c.id == tables.runtimes.c.integration_id)
+    c = tables.runtimes.c
+    columns = (tables.integrations.c.project_id, c.integration_id, c.environment_id, c.runtime_id, c.name)
+    rows = await plane.store.read(lambda connection: connection.execute(select(*columns).select_from(of)).all())
+    ids = {}
+    for row in rows:
+        origin = Origin(project_id=row[0], integration_id=row[1], environment_id=row[2], runtime_id=row[3])
+        environment = row[4].removeprefix("till-")
+        at_ns, trace_id = int(NOW - 60) * NS_A_SECOND, new_id().replace("-", "")
+        await plane.telemetry.append_logs(
+            [LogBatch(origin, [LogRecord(at_ns=at_ns, message=f"said in {environment}")])]
+        )
+        span = SpanRecord(at_ns=at_ns, duration_ns=1, trace_id=trace_id, span_id=trace_id[:16])
+        await plane.telemetry.append_spans([SpanBatch(origin, [span])])
+        ids[f"${environment}Trace"] = trace_id
+    everything = Scope(places=(EVERYWHERE,))
+    for line in (await plane.telemetry.logs(LogQuestion(scope=everything))).lines:
+        if line.record.message == "said in dev":
+            ids["$line"] = line_id(line.position)
+    return ids
 
 
 def _taking_back(write: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
@@ -195,7 +247,7 @@ def _taking_back(write: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitabl
 
 
 async def _people(plane, ids: dict[str, str]) -> World:
-    services = await plane._services()
+    services = services_of(plane, await plane.organization())
     organization = services.organization.id
     t, made = tables, {"organization_id": organization, "created_at": NOW, "created_by": "test"}
     ann, matrix = (
