@@ -118,6 +118,11 @@ def test_a_coarse_histogram_costs_no_more_than_its_buckets():
     assert (coarse.count, coarse.zeros, len(coarse.buckets)) == (10_001, 1, 1)
 
 
+def test_percentiles_lie_between_the_least_and_the_greatest_where_they_are_told():
+    (point,) = read(body(duration(bucketCounts=["4", "0"], explicitBounds=[5.0], min=0.2, max=0.3)))
+    assert point.values.percentile(0.99) == 0.3
+
+
 def total(count: int, at_s: float, start_s: float = -60.0, **more: Any) -> dict[str, Any]:
     point = {
         "timeUnixNano": str(NOW_NS + int(at_s * NS_A_SECOND)),

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Final
 
+import msgspec
+
 from pilothouse.telemetry.histogram import INDEX_MAX, INDEX_MIN, SCALE, Histogram, of_bounds, of_exponential
 from pilothouse.telemetry.otlp.errors import OtlpUnreadable
 
@@ -45,6 +47,15 @@ def exponential(scale: int, zeros: int, offset: int, counts: Sequence[int], *, t
     if scale < 0:
         return _coarse(scale, zeros, offset, counts, total)
     return of_exponential(scale, _count(zeros), offset, [_count(each) for each in counts], total=_finite(total))
+
+
+def between(values: Histogram, low: float | None, high: float | None) -> Histogram:
+    """Note the least and the greatest observation, where they were told: percentiles lie between them."""
+    return msgspec.structs.replace(
+        values,
+        low=low if low is not None and math.isfinite(low) else None,
+        high=high if high is not None and math.isfinite(high) else None,
+    )
 
 
 def _coarse(scale: int, zeros: int, offset: int, counts: Sequence[int], total: float) -> Histogram:

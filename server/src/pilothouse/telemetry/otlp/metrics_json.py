@@ -7,7 +7,7 @@ import msgspec
 
 from pilothouse.telemetry.histogram import Histogram, of_values
 from pilothouse.telemetry.limits import tidy_attributes
-from pilothouse.telemetry.otlp.distributions import amount, explicit, exponential
+from pilothouse.telemetry.otlp.distributions import amount, between, explicit, exponential
 from pilothouse.telemetry.otlp.json_text import decode
 from pilothouse.telemetry.otlp.metrics import SLICE_POINTS, MetricReader
 from pilothouse.telemetry.otlp.points import Metric, Point, Shape
@@ -35,6 +35,8 @@ class _Number(_Stamped, frozen=True, rename="camel"):
 class _Bounded(_Stamped, frozen=True, rename="camel"):
     count: Whole = 0
     sum: float | str = 0.0
+    min: float | None = None
+    max: float | None = None
     bucket_counts: list[Whole] = []
     explicit_bounds: list[float | str] = []
 
@@ -42,7 +44,8 @@ class _Bounded(_Stamped, frozen=True, rename="camel"):
     def values(self) -> Histogram:
         """Its distribution."""
         bounds = [float(bound) for bound in self.explicit_bounds]
-        return explicit(bounds, [int(count) for count in self.bucket_counts], int(self.count), float(self.sum))
+        counts = [int(count) for count in self.bucket_counts]
+        return between(explicit(bounds, counts, int(self.count), float(self.sum)), self.min, self.max)
 
 
 class _Buckets(msgspec.Struct, frozen=True, rename="camel"):
@@ -52,6 +55,8 @@ class _Buckets(msgspec.Struct, frozen=True, rename="camel"):
 
 class _Exponential(_Stamped, frozen=True, rename="camel"):
     sum: float | str = 0.0
+    min: float | None = None
+    max: float | None = None
     scale: int = 0
     zero_count: Whole = 0
     positive: _Buckets = _Buckets()
@@ -62,7 +67,8 @@ class _Exponential(_Stamped, frozen=True, rename="camel"):
         """Its distribution."""
         zeros = int(self.zero_count) + sum(int(count) for count in self.negative.bucket_counts)
         counts = [int(count) for count in self.positive.bucket_counts]
-        return exponential(self.scale, zeros, self.positive.offset, counts, total=float(self.sum))
+        values = exponential(self.scale, zeros, self.positive.offset, counts, total=float(self.sum))
+        return between(values, self.min, self.max)
 
 
 class _Gauge(msgspec.Struct, frozen=True, rename="camel"):

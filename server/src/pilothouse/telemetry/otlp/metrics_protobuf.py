@@ -11,7 +11,7 @@ from opentelemetry.proto.metrics.v1 import metrics_pb2
 from pilothouse.telemetry.histogram import Histogram, of_values
 from pilothouse.telemetry.limits import DEFAULT_LIMITS, tidy_value
 from pilothouse.telemetry.model import Attributes, AttributeValue
-from pilothouse.telemetry.otlp.distributions import amount, explicit, exponential
+from pilothouse.telemetry.otlp.distributions import amount, between, explicit, exponential
 from pilothouse.telemetry.otlp.errors import OtlpUnreadable
 from pilothouse.telemetry.otlp.metrics import SLICE_POINTS, MetricReader
 from pilothouse.telemetry.otlp.points import Metric, Point, Shape
@@ -122,10 +122,18 @@ def _number(point: metrics_pb2.NumberDataPoint) -> float:
 
 
 def _explicit(point: metrics_pb2.HistogramDataPoint) -> Histogram:
-    return explicit(list(point.explicit_bounds), list(point.bucket_counts), point.count, point.sum)
+    values = explicit(list(point.explicit_bounds), list(point.bucket_counts), point.count, point.sum)
+    return _between(values, point)
 
 
 def _exponential(point: metrics_pb2.ExponentialHistogramDataPoint) -> Histogram:
     zeros = point.zero_count + sum(point.negative.bucket_counts)
     positive = point.positive
-    return exponential(point.scale, zeros, positive.offset, list(positive.bucket_counts), total=point.sum)
+    values = exponential(point.scale, zeros, positive.offset, list(positive.bucket_counts), total=point.sum)
+    return _between(values, point)
+
+
+def _between(
+    values: Histogram, point: metrics_pb2.HistogramDataPoint | metrics_pb2.ExponentialHistogramDataPoint
+) -> Histogram:
+    return between(values, point.min if point.HasField("min") else None, point.max if point.HasField("max") else None)
