@@ -2,6 +2,7 @@
 
 import structlog
 
+from pilothouse.access.places import EVERYWHERE
 from pilothouse.base.clock import Clock
 from pilothouse.config import Settings
 from pilothouse.observe.figures import Figures
@@ -14,6 +15,7 @@ from pilothouse.telemetry.intake import Intake
 from pilothouse.telemetry.model import NS_A_SECOND
 from pilothouse.telemetry.opening import OpenedOnUse
 from pilothouse.telemetry.retention import parse_keep
+from pilothouse.telemetry.senders import CollectorSender
 from pilothouse.telemetry.store import TelemetryStore
 from pilothouse.telemetry.stores.embedded.client import EmbeddedStore
 from pilothouse.telemetry.stores.embedded.settings import EmbeddedSettings
@@ -28,7 +30,7 @@ _FORGET_ORIGINS_S = 90 * 86_400.0
 _log = structlog.get_logger(__name__)
 
 
-def telemetry_store(settings: Settings) -> TelemetryStore:
+def telemetry_store(settings: Settings, origins: OriginBook) -> TelemetryStore:
     """Make the store; its process is started by the first who needs it."""
 
     async def open_embedded() -> TelemetryStore:
@@ -40,7 +42,36 @@ def telemetry_store(settings: Settings) -> TelemetryStore:
             )
         )
 
+    if settings.telemetry_store == "opensearch":
+        return _in_opensearch(settings, origins)
     return MemoryStore() if settings.telemetry_store == "memory" else OpenedOnUse(open_embedded)
+
+
+def _in_opensearch(settings: Settings, origins: OriginBook) -> TelemetryStore:
+    """Make the store in a cluster; its client is an extra, and asked for by those alone who chose it.
+
+    Raises: CannotStart
+    """
+    from pilothouse.telemetry.stores.opensearch.client import OpenSearchStore
+    from pilothouse.telemetry.stores.opensearch.settings import OpenSearchSettings, read_urls
+
+    cluster = OpenSearchSettings(
+        urls=read_urls(settings.opensearch_url),
+        username=settings.opensearch_username,
+        password=settings.opensearch_password or "",
+        api_key=settings.opensearch_api_key or "",
+        ca_file=settings.opensearch_ca_file,
+        insecure=settings.opensearch_insecure,
+        prefix=settings.opensearch_prefix,
+        wso2=settings.opensearch_wso2,
+    )
+
+    anywhere = CollectorSender(token_id="", place=EVERYWHERE)
+
+    async def open_cluster() -> TelemetryStore:
+        return await OpenSearchStore.open(cluster, lambda runtime_id: origins.of_runtime(anywhere, runtime_id))
+
+    return OpenedOnUse(open_cluster)
 
 
 class Telemetry:
@@ -50,8 +81,8 @@ class Telemetry:
         self._settings = settings
         self._database = database
         self._clock = clock
-        self.store = telemetry_store(settings)
         self.origins = OriginBook(board)
+        self.store = telemetry_store(settings, self.origins)
         self.intake = Intake(self.store, self.origins, clock.now)
         self._keep = parse_keep(settings.telemetry_keep)
 

@@ -3,6 +3,7 @@
 import difflib
 import ipaddress
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,7 @@ _RANGES: dict[str, tuple[int, int, str]] = {
     "telemetry_memory_mb": (128, 65_536, " MiB"),
 }
 """Lowest, highest, unit."""
+_INDEX_PREFIX = re.compile(r"[a-z][a-z0-9-]{0,39}\Z")
 _BOOLEANS = {"on": True, "true": True, "1": True, "yes": True, "off": False, "false": False, "0": False, "no": False}
 
 
@@ -150,6 +152,15 @@ def _check_user_stores(settings: Settings, by_field: Mapping[str, Setting]) -> N
             raise _invalid(by_field[field], getattr(settings, field), "It is `deny` or `allow`.")
 
 
+def _check_telemetry(settings: Settings, by_field: Mapping[str, Setting]) -> None:
+    if settings.telemetry_store not in ("embedded", "memory", "opensearch"):
+        rule = "It is `embedded`, `opensearch` or `memory`."
+        raise _invalid(by_field["telemetry_store"], settings.telemetry_store, rule)
+    if not _INDEX_PREFIX.match(settings.opensearch_prefix):
+        rule = "It has small letters, digits and hyphens, 40 at most, and begins with a letter."
+        raise _invalid(by_field["opensearch_prefix"], settings.opensearch_prefix, rule)
+
+
 def _check(settings: Settings) -> None:
     by_field = {setting.field: setting for setting in TABLE}
     for field in ("runtime_port", "console_port"):
@@ -169,8 +180,7 @@ def _check(settings: Settings) -> None:
     _check_following(settings, by_field["follow_events_s"])
     _check_user_stores(settings, by_field)
     _check_keep(settings, by_field["telemetry_keep"])
-    if settings.telemetry_store not in ("embedded", "memory"):
-        raise _invalid(by_field["telemetry_store"], settings.telemetry_store, "It is `embedded` or `memory`.")
+    _check_telemetry(settings, by_field)
     if settings.log_level not in ("DEBUG", "INFO", "WARNING", "ERROR"):
         raise _invalid(by_field["log_level"], settings.log_level, "It is DEBUG, INFO, WARNING or ERROR.")
     if settings.log_format not in ("text", "json"):

@@ -63,6 +63,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     telemetry_store: str = "embedded"
     telemetry_disk_mb: int = 20_480
     telemetry_memory_mb: int = 384
+    opensearch_url: str = ""
+    opensearch_username: str = ""
+    opensearch_password: str | None = None
+    opensearch_api_key: str | None = None
+    opensearch_ca_file: Path | None = None
+    opensearch_insecure: bool = False
+    opensearch_prefix: str = "pilothouse"
+    opensearch_wso2: bool = False
     telemetry_keep: str = "logs=14d metrics=90d spans=7d"
     notify_allow: str = ""
     notify_ca_file: Path | None = None

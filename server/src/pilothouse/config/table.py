@@ -16,6 +16,32 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     secret: bool = False
 
 
+_OPENSEARCH: tuple[tuple[str, str, str], ...] = (
+    (
+        "opensearch_url",
+        "none",
+        "Address of the cluster, such as `https://search.example.com:9200`; several nodes by commas.",
+    ),
+    ("opensearch_username", "none", "Who signs in to the cluster."),
+    ("opensearch_password", "none", "Their password."),
+    ("opensearch_api_key", "none", "Sent as `Authorization: ApiKey` in the place of name and password."),
+    (
+        "opensearch_ca_file",
+        "the system's authorities",
+        "PEM file with the one authority that the cluster is trusted by.",
+    ),
+    ("opensearch_insecure", "off", "`on` believes any certificate of the cluster: for trials only."),
+    (
+        "opensearch_prefix",
+        "pilothouse",
+        "Begin of the names of all indices; control planes with the same one share them.",
+    ),
+    (
+        "opensearch_wso2",
+        "off",
+        "`on` answers questions about logs and metrics from the indices of WSO2's Fluent Bit set-up too.",
+    ),
+)
 _USER_STORES: tuple[tuple[str, str, str], ...] = (
     ("password_sign_in", "on", "`off`: passwords that are kept here open no sessions; a directory's still do."),
     (
@@ -243,11 +269,21 @@ TABLE: tuple[Setting, ...] = (
         )
         for field, default, meaning in _USER_STORES
     ),
+    *(
+        Setting(
+            variable=PREFIX + field.upper(),
+            field=field,
+            default=default,
+            meaning=meaning,
+            secret=field.endswith(("_password", "_api_key")),
+        )
+        for field, default, meaning in _OPENSEARCH
+    ),
     Setting(
         variable="PILOTHOUSE_TELEMETRY_STORE",
         field="telemetry_store",
         default="embedded",
-        meaning="Where logs, metrics and traces are kept: `embedded` in the home, or `memory`, which forgets at each stop.",
+        meaning="Where logs, metrics and traces are kept: `embedded` in the home, `opensearch`, or `memory`, which forgets at each stop.",
     ),
     Setting(
         variable="PILOTHOUSE_TELEMETRY_DISK_MB",

@@ -1,11 +1,12 @@
 """`TelemetryStore` over an OpenSearch cluster."""
 
 import contextlib
+from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping, Sequence
 
 from pilothouse.base.errors import PilothouseError
 from pilothouse.telemetry import composed
-from pilothouse.telemetry.model import Level, LogBatch, LogLine, MetricBatch, Position, Span, SpanBatch
+from pilothouse.telemetry.model import Level, LogBatch, LogLine, MetricBatch, Origin, Position, Span, SpanBatch
 from pilothouse.telemetry.questions import (
     ArrivalQuestion,
     Arrivals,
@@ -25,19 +26,26 @@ from pilothouse.telemetry.store import TIMEOUT_S, Context, Retentions
 from pilothouse.telemetry.stores.opensearch import figures, spans
 from pilothouse.telemetry.stores.opensearch.connection import Connection, within
 from pilothouse.telemetry.stores.opensearch.documents import log_document, metric_document, span_document
-from pilothouse.telemetry.stores.opensearch.lines import Lines
+from pilothouse.telemetry.stores.opensearch.lines import Lines, ordered
 from pilothouse.telemetry.stores.opensearch.numbers import Numbers
 from pilothouse.telemetry.stores.opensearch.regex import Expressions
 from pilothouse.telemetry.stores.opensearch.searching import Fresh, Search
 from pilothouse.telemetry.stores.opensearch.settings import OpenSearchSettings
 from pilothouse.telemetry.stores.opensearch.upkeep import Upkeep
 from pilothouse.telemetry.stores.opensearch.writing import Writer
+from pilothouse.telemetry.stores.opensearch.wso2 import ForeignLines, Origins
+from pilothouse.telemetry.stores.opensearch.wso2_metrics import ForeignMetrics
+
+
+def unknown(runtime_id: str) -> Origin:
+    """Say of every runtime that nobody knows it."""
+    return Origin(runtime_id=runtime_id)
 
 
 class OpenSearchStore:
     """Keeps telemetry in a cluster; several control planes may share it."""
 
-    def __init__(self, settings: OpenSearchSettings) -> None:
+    def __init__(self, settings: OpenSearchSettings, origins: Origins = unknown) -> None:
         self._connection = Connection(settings)
         self._numbers = Numbers(self._connection, f"{settings.prefix}-writers")
         self._writer = Writer(self._connection, self._numbers, settings.prefix)
@@ -45,15 +53,19 @@ class OpenSearchStore:
         self._search = Search(self._connection, settings.prefix, self._fresh)
         self._expressions = Expressions()
         self._lines = Lines(self._search, self._expressions)
+        self._foreign = ForeignLines(self._connection, origins) if settings.wso2 else None
+        self._foreign_metrics = ForeignMetrics(self._connection, origins) if settings.wso2 else None
         self._upkeep = Upkeep(self._connection, settings.prefix, self._fresh)
 
     @classmethod
-    async def open(cls, settings: OpenSearchSettings) -> "OpenSearchStore":
+    async def open(cls, settings: OpenSearchSettings, origins: Origins = unknown) -> "OpenSearchStore":
         """Reach the cluster, put the templates there, and get a writer's number.
+
+        `origins` tells whose a runtime is that is known by its own identity: asked for what WSO2's indices hold.
 
         Raises: StoreDown, StoreBusy, CannotStart
         """
-        store = cls(settings)
+        store = cls(settings, origins)
         try:
             await store._upkeep.prepare()
             await store._numbers.ready()
@@ -77,7 +89,13 @@ class OpenSearchStore:
     async def logs(self, question: LogQuestion, *, timeout_s: float = TIMEOUT_S) -> LogPage:
         """List lines by time."""
         async with within(timeout_s):
-            return await self._lines.page(question, timeout_s)
+            page = await self._lines.page(question, timeout_s)
+            if self._foreign is None:
+                return page
+            wanted = await self._lines.wanted(LogFilter(regex=question.filter.regex))
+            foreign = await self._foreign.page(question, lambda lines: self._lines.judged(lines, wanted), timeout_s)
+            lines = ordered([*page.lines, *foreign], newest_first=question.newest_first)
+            return LogPage(lines=lines[: question.limit], more=page.more or len(lines) > question.limit)
 
     async def arrivals(self, question: ArrivalQuestion, *, timeout_s: float = TIMEOUT_S) -> Arrivals:
         """List lines by arrival."""
@@ -88,14 +106,30 @@ class OpenSearchStore:
     async def count_logs(self, scope: Scope, filter_: LogFilter, *, timeout_s: float = TIMEOUT_S) -> int:
         """Count lines."""
         async with within(timeout_s):
-            return await self._lines.count(scope, filter_, timeout_s)
+            count = await self._lines.count(scope, filter_, timeout_s)
+            if self._foreign is None:
+                return count
+            wanted = await self._lines.wanted(LogFilter(regex=filter_.regex))
+            return count + await self._foreign.count(
+                scope, filter_, lambda lines: self._lines.judged(lines, wanted), timeout_s
+            )
 
     async def levels(
         self, scope: Scope, filter_: LogFilter, step_s: int, *, timeout_s: float = TIMEOUT_S
     ) -> Mapping[int, Mapping[Level, int]]:
         """Count lines by step and level."""
         async with within(timeout_s):
-            return await self._lines.levels(scope, filter_, step_s, timeout_s)
+            own = await self._lines.levels(scope, filter_, step_s, timeout_s)
+            if self._foreign is None:
+                return own
+            steps: dict[int, dict[Level, int]] = defaultdict(lambda: defaultdict(int))
+            for begin_s, levels in own.items():
+                steps[begin_s].update(levels)
+            wanted = await self._lines.wanted(LogFilter(regex=filter_.regex))
+            await self._foreign.levels(
+                scope, filter_, lambda lines: self._lines.judged(lines, wanted), max(1, step_s), steps, timeout_s
+            )
+            return {begin_s: dict(levels) for begin_s, levels in steps.items()}
 
     async def context(
         self, scope: Scope, at: Position, *, before: int, after: int, timeout_s: float = TIMEOUT_S
@@ -112,6 +146,8 @@ class OpenSearchStore:
         async with within(timeout_s):
             rows = figures.new_rows()
             await figures.add_up(self._search, question, rows, timeout_s)
+            if self._foreign_metrics is not None:
+                await self._foreign_metrics.add_up(question, rows, timeout_s)
             return figures.written(rows)
 
     async def traces(self, question: TraceQuestion, *, timeout_s: float = TIMEOUT_S) -> TracePage:
