@@ -4,7 +4,7 @@ import pytest
 from pilothouse.access.places import EVERYWHERE, Place
 from pilothouse.alerting import figures
 from pilothouse.base.errors import Unavailable
-from pilothouse.domain.alerts import AlertCondition, Measurement, Rule
+from pilothouse.reconcile.alerts import AlertCondition, Measurement, Rule
 from pilothouse.telemetry.histogram import of_values
 from pilothouse.telemetry.questions import Figures, MetricQuestion, Series
 

@@ -6,8 +6,8 @@ import msgspec
 
 from pilothouse.access.places import EVERYWHERE
 from pilothouse.base.instants import Instant, to_rfc3339
-from pilothouse.domain.alerts import Measurement, Rule
 from pilothouse.operations.alert_judging import Found
+from pilothouse.reconcile.alerts import Measurement, Rule
 from pilothouse.storage.alert_expiring import Expiring
 
 _DAY_S = 86_400.0

@@ -10,8 +10,8 @@ from pilothouse.access.places import Place
 from pilothouse.alerting.fleet import place_subject
 from pilothouse.base.errors import InvalidInput, Unavailable
 from pilothouse.base.instants import Instant
-from pilothouse.domain.alerts import AlertCondition, Measurement, Rule
 from pilothouse.operations.alert_judging import Found
+from pilothouse.reconcile.alerts import AlertCondition, Measurement, Rule
 from pilothouse.telemetry.intake import Loss
 from pilothouse.telemetry.model import NS_A_SECOND, Level
 from pilothouse.telemetry.questions import Dimension, Figures, LogFilter, MetricQuestion, Scope, Series

@@ -6,10 +6,10 @@ import msgspec
 
 from pilothouse.access.places import Place
 from pilothouse.base.instants import Instant
-from pilothouse.domain.alerts import AlertCondition, Measurement, Rule
 from pilothouse.domain.liveness import Hold, Status, Verdict
 from pilothouse.operations.alert_judging import Found
 from pilothouse.presence.board import Board, Counts, Entry
+from pilothouse.reconcile.alerts import AlertCondition, Measurement, Rule
 
 MASS = "mass-silence"
 

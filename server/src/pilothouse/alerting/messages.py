@@ -3,9 +3,9 @@
 from collections.abc import Callable
 
 from pilothouse.base.instants import Instant
-from pilothouse.domain.alerts import AlertSeverity, ChannelKind
-from pilothouse.domain.alerts import NoticeKind as Kind
 from pilothouse.notify.notice import Notice, NoticeAlert, NoticeKind, NoticePlace, NoticeSeverity
+from pilothouse.reconcile.alerts import AlertSeverity, ChannelKind
+from pilothouse.reconcile.alerts import NoticeKind as Kind
 from pilothouse.storage.alert_outbox import ToSend
 from pilothouse.storage.alerts import AlertRow
 

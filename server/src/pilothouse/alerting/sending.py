@@ -18,11 +18,11 @@ from pilothouse.base.clock import Clock
 from pilothouse.base.errors import NotFound, PilothouseError
 from pilothouse.base.ids import new_id
 from pilothouse.base.instants import Instant
-from pilothouse.domain.alerts import ChannelKind, NoticeKind, back_off_s
 from pilothouse.notify.channels import Channel
 from pilothouse.notify.errors import NotDelivered
 from pilothouse.notify.notice import Notice
 from pilothouse.operations import alert_channels
+from pilothouse.reconcile.alerts import ChannelKind, NoticeKind, back_off_s
 from pilothouse.storage import alert_channels as channel_rows
 from pilothouse.storage import alert_outbox
 from pilothouse.storage.alert_channels import ChannelRow

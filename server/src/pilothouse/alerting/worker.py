@@ -14,11 +14,11 @@ from pilothouse.alerting.sending import Sender
 from pilothouse.base.clock import Clock
 from pilothouse.base.errors import PilothouseError
 from pilothouse.base.instants import Instant
-from pilothouse.domain.alerts import GATHER_S, AlertCondition, Rule
 from pilothouse.domain.events import Event, EventKind
 from pilothouse.operations import alert_judging
 from pilothouse.operations.alert_judging import Found, Known
 from pilothouse.presence.board import Board
+from pilothouse.reconcile.alerts import GATHER_S, AlertCondition, Rule
 from pilothouse.storage import alert_expiring, alert_outbox, alert_rules, alert_silences, alerts
 from pilothouse.storage.unit import Store, Transaction
 from pilothouse.telemetry.intake import Loss

@@ -10,7 +10,6 @@ from pilothouse.access.permissions import Permission
 from pilothouse.base.errors import Conflict, InvalidInput, NotFound
 from pilothouse.base.ids import new_id
 from pilothouse.base.instants import Instant
-from pilothouse.domain.alerts import ChannelKind
 from pilothouse.notify.channels import (
     Channel,
     EmailChannel,
@@ -23,6 +22,7 @@ from pilothouse.notify.channels import (
 )
 from pilothouse.operations.alert_checks import check_name
 from pilothouse.operations.audit import audit
+from pilothouse.reconcile.alerts import ChannelKind
 from pilothouse.storage import alert_channels, alert_outbox, alert_rules
 from pilothouse.storage.alert_channels import ChannelRow, seal_key
 from pilothouse.storage.sealing import Vault

@@ -6,7 +6,7 @@ import msgspec
 
 from pilothouse.access.places import NOTHING
 from pilothouse.base.errors import InvalidInput, Unavailable
-from pilothouse.domain.alerts import AlertCondition, Rule
+from pilothouse.reconcile.alerts import AlertCondition, Rule
 from pilothouse.telemetry.model import Level
 from pilothouse.telemetry.questions import REGEX_CHARACTERS_MAX, LogFilter, Scope
 from pilothouse.telemetry.store import TelemetryStore

@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 
 from pilothouse.base.instants import Instant
-from pilothouse.domain.alerts import (
+from pilothouse.reconcile.alerts import (
     ChannelKind,
     Measurement,
     Rule,

@@ -9,10 +9,10 @@ from pilothouse.access.permissions import Permission
 from pilothouse.base.errors import Conflict, InvalidInput, NotFound
 from pilothouse.base.ids import new_id
 from pilothouse.base.instants import Instant
-from pilothouse.domain.alerts import AlertCondition, AlertSeverity, Rule
 from pilothouse.operations.alert_checks import check_rule
 from pilothouse.operations.audit import audit, changed
 from pilothouse.operations.explaining import PlaceNames, find_scope
+from pilothouse.reconcile.alerts import AlertCondition, AlertSeverity, Rule
 from pilothouse.storage import alert_channels, alert_outbox, alert_rules, alerts
 from pilothouse.storage.alert_rules import RuleRow
 from pilothouse.storage.unit import Connection, Transaction

@@ -8,11 +8,11 @@ from pilothouse.access.grants import Subject, reach, require
 from pilothouse.base.errors import Conflict, InvalidInput, NotFound
 from pilothouse.base.ids import new_id
 from pilothouse.base.instants import Instant, to_rfc3339
-from pilothouse.domain.alerts import Silence
 from pilothouse.operations import alert_rules
 from pilothouse.operations.alert_rules import MANAGE, VIEW
 from pilothouse.operations.audit import audit
 from pilothouse.operations.explaining import PlaceNames, find_scope
+from pilothouse.reconcile.alerts import Silence
 from pilothouse.storage import alert_silences
 from pilothouse.storage.alert_silences import SilenceRow
 from pilothouse.storage.unit import Connection, Transaction

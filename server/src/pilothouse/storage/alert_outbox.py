@@ -21,7 +21,7 @@ from sqlalchemy import (
 
 from pilothouse.base.ids import new_id
 from pilothouse.base.instants import Instant
-from pilothouse.domain.alerts import (
+from pilothouse.reconcile.alerts import (
     GATHER_S,
     Alert,
     ChannelKind,
@@ -269,5 +269,5 @@ def _give_up(connection: Connection, which: ColumnElement[bool], reason: str) ->
 
 
 def _read(row: RowMapping) -> NotificationRow:
-    values = {name: row[name] for name in _FIELDS}
-    return NotificationRow(**{**values, "kind": NoticeKind(row["kind"]), "state": NotificationState(row["state"])})
+    values = {name: row[name] for name in _FIELDS if name not in {"kind", "state"}}
+    return NotificationRow(**values, kind=NoticeKind(row["kind"]), state=NotificationState(row["state"]))

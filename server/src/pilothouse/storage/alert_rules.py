@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, and_, delete, func
 from pilothouse.access.places import Reach
 from pilothouse.base.instants import Instant
 from pilothouse.base.pages import Page, PageRequest, page_of
-from pilothouse.domain.alerts import AlertCondition, AlertSeverity, Rule
+from pilothouse.reconcile.alerts import AlertCondition, AlertSeverity, Rule
 from pilothouse.storage.alert_places import NAMES, Named, ids_of, joined, names_of, place_of, touching
 from pilothouse.storage.alert_tables import alert_channels, alert_rule_channels, alert_rules
 

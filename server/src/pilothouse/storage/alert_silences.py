@@ -6,7 +6,7 @@ from sqlalchemy import Connection, RowMapping, and_, delete, func, insert, or_, 
 from pilothouse.access.places import Reach
 from pilothouse.base.instants import Instant
 from pilothouse.base.pages import Page, PageRequest, page_of
-from pilothouse.domain.alerts import Silence
+from pilothouse.reconcile.alerts import Silence
 from pilothouse.storage.alert_places import NAMES, Named, ids_of, joined, names_of, place_of, touching
 from pilothouse.storage.alert_tables import alert_rules, alert_silences
 

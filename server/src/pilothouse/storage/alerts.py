@@ -10,7 +10,7 @@ from pilothouse.access.places import Reach
 from pilothouse.base.ids import new_id
 from pilothouse.base.instants import Instant
 from pilothouse.base.pages import Page, PageRequest, page_of
-from pilothouse.domain.alerts import Alert, AlertSeverity, AlertState, Rule
+from pilothouse.reconcile.alerts import Alert, AlertSeverity, AlertState, Rule
 from pilothouse.storage.alert_places import NAMES, Named, ids_of, joined, names_of, place_of
 from pilothouse.storage.alert_tables import alerts
 from pilothouse.storage.scope import within

@@ -15,7 +15,10 @@ from pilothouse.api.graphql.request import GraphQLRequest, Info
 from pilothouse.api.graphql.views import Row, RuntimeView
 from pilothouse.base.errors import NotFound
 from pilothouse.base.pages import Page, page_request
-from pilothouse.domain.alerts import (
+from pilothouse.operations import alert_channels, alert_checks, alert_rules, alert_silences
+from pilothouse.operations.alert_channels import ChannelWish
+from pilothouse.operations.explaining import PlaceNames, find_scope
+from pilothouse.reconcile.alerts import (
     AlertCondition,
     AlertSeverity,
     AlertState,
@@ -23,9 +26,6 @@ from pilothouse.domain.alerts import (
     NotificationState,
     is_silenced,
 )
-from pilothouse.operations import alert_channels, alert_checks, alert_rules, alert_silences
-from pilothouse.operations.alert_channels import ChannelWish
-from pilothouse.operations.explaining import PlaceNames, find_scope
 from pilothouse.storage import alert_channels as channel_rows
 from pilothouse.storage import alert_outbox, alerts
 from pilothouse.storage import alert_rules as rule_rows
