@@ -65,7 +65,7 @@ def row_of(line: LogLine, integration: NamedIntegration | None) -> list[Any]:  #
     is_mi = service_type == SERVICE_TYPES[RuntimeType.MI]
     error = told.get("error") or _exception(told)
     own = {key: value for key, value in told.items() if key not in _SYSTEM and key not in _EXCEPTION}
-    app_name = _text(told, "app_name", "service.name")
+    app_name = _text(told, "app_name", "service.name") or (None if integration is None else integration.handle)
     module = None if is_mi else _text(told, "module", "src_module") or record.logger or None
     return [
         to_rfc3339(record.at_ns / NS_A_SECOND),
