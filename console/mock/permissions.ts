@@ -2,6 +2,7 @@ import type * as api from '../src/api/generated/schema'
 
 /** What each permission means and what it contains directly, as the control plane tells it. */
 export const MEANINGS: Partial<Record<api.Permission, string>> = {
+  ALERT_MGT_MANAGE: 'Make and change alert rules and silences; with it everywhere, channels too.',
   AUDIT_MGT_VIEW: 'Read, search and export the audit records.',
   ENVIRONMENT_MGT_MANAGE: 'Create, change and delete environments, critical ones too, and their secrets.',
   ENVIRONMENT_MGT_MANAGE_NONPROD: 'The same for environments that are not critical.',
