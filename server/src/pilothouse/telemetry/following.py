@@ -261,6 +261,9 @@ class Tails:
         Raises: InvalidInput, Unavailable
         """
         newest = await self.newest()
+        if after is not None and after > newest:  # another replica may have told it, and be a moment ahead
+            await asyncio.sleep(_AGAIN_S)
+            newest = await self.newest()
         if after is not None and after > newest:
             raise InvalidInput("So many lines never arrived here.", field="after", fix="Begin anew without `after`.")
         start = newest if after is None else after
