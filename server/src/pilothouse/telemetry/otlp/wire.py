@@ -3,7 +3,7 @@
 Compiled messages are faster to parse and slower to read: every value of every attribute becomes an object of its own.
 Here an attribute that came before is found by its octets. Text that is not UTF-8 is taken, where compiled messages give
 up on the whole request: senders in C do not check it.
-Source: Protocol Buffers, "Encoding"; ADR 0021.
+Source: Protocol Buffers, "Encoding".
 """
 
 import struct
