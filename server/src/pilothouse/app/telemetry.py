@@ -133,7 +133,9 @@ class Telemetry:
             _log.info("telemetry.removed", files=gone)
 
     def _is_there(self) -> bool:
-        """Whether an embedded store was left by an earlier run."""
+        """Whether an earlier run left something to keep: of a cluster that is assumed."""
+        if self._settings.telemetry_store == "opensearch":
+            return True
         return self._settings.telemetry_store == "embedded" and (self._settings.home / "telemetry").exists()
 
     async def close(self) -> None:

@@ -5,8 +5,8 @@ from pilothouse.base.instants import Instant
 from pilothouse.domain.audit import AuditRecord
 from pilothouse.domain.events import EventKind, NewEvent
 from pilothouse.operations.audit import audit
+from pilothouse.storage import alert_channels, secrets
 from pilothouse.storage import audit as records
-from pilothouse.storage import secrets
 from pilothouse.storage.sealing import Vault
 from pilothouse.storage.unit import Connection, Transaction
 
@@ -43,6 +43,7 @@ def reseal(tx: Transaction, subject: Subject, vault: Vault, *, now: Instant) -> 
             {key_id: vault.seal(vault.open(sealed, key_id=key_id), key_id=key_id) for key_id, sealed in old},
         )
         count += len(old)
+    count += _reseal_channels(tx, vault)
     audit(tx, subject, "secret.rotate-key", "", now, detail=f"{count} secrets were sealed anew")
     return count
 
@@ -58,4 +59,15 @@ def check(connection: Connection, vault: Vault) -> int:
         for key_id, sealed in rows:
             vault.open(sealed, key_id=key_id)
         count += len(rows)
+    for channel_id, sealed in alert_channels.list_sealed(connection):
+        vault.open(sealed, key_id=alert_channels.seal_key(channel_id))
+        count += 1
     return count
+
+
+def _reseal_channels(tx: Transaction, vault: Vault) -> int:
+    old = [each for each in alert_channels.list_sealed(tx.connection) if not vault.is_current(each[1])]
+    for channel_id, sealed in old:
+        key = alert_channels.seal_key(channel_id)
+        alert_channels.reseal(tx.connection, channel_id, vault.seal(vault.open(sealed, key_id=key), key_id=key))
+    return len(old)

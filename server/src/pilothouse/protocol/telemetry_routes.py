@@ -40,6 +40,7 @@ from pilothouse.telemetry.otlp.metrics import MetricReader
 from pilothouse.telemetry.otlp.spans import SpanReader
 from pilothouse.telemetry.senders import CollectorSender, RuntimeSender, Sender
 from pilothouse.telemetry.temporality import Differences
+from pilothouse.telemetry.wso2_lines import Parting
 
 _log = structlog.get_logger(__name__)
 
@@ -119,7 +120,15 @@ class TelemetryEdge:
     async def _take_logs(self, raw: bytes, sender: Sender, now_ns: int, *, is_json: bool) -> Refusals:
         reader = LogReader(now_ns)
         await self._read(lambda: logs_json.read_json(reader, raw) if is_json else reader.protobuf(raw))
-        return await self._intake.take_logs(sender, reader.told)
+        if not isinstance(sender, CollectorSender):
+            return await self._intake.take_logs(sender, reader.told)
+        parting = Parting()
+        await self._read(lambda: parting.part(reader.told))
+        refusals = await self._intake.take_logs(sender, parting.lines)
+        if parting.points:
+            more = await self._intake.take_metrics(sender, parting.points)
+            refusals = Refusals(records=refusals.records + more.records, reason=refusals.reason or more.reason)
+        return refusals
 
     async def _take_metrics(self, raw: bytes, sender: Sender, now_ns: int, *, is_json: bool) -> Refusals:
         reader = MetricReader(now_ns, self._differences, sender)

@@ -24,6 +24,8 @@ RECHECK_S = 15.0
 """Unit: seconds. A stream's session is looked at anew this often; a quiet one sends a comment each time."""
 COST_HEADER = "x-pilothouse-cost"
 """Sent with any value, it has `extensions.cost` told."""
+LEFT = 499
+"""The status that nobody reads: the client left. As proxies write it in their logs."""
 _STREAM_HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}
 _TELL_TALE = ("token", "auth", "bearer", "jwt", "password", "secret", "session", "apikey", "api_key", "api-key")
 
@@ -129,7 +131,12 @@ class GraphQLEndpoint:
                 field="Accept",
                 fix="Send `Accept: text/event-stream`, or use a WebSocket.",
             )
-        result = await streams.run_once(self.schema, prepared, context)
+        work = streams.run_once(self.schema, prepared, context)
+        try:
+            # A change is carried through, whoever waits for it.
+            result = await (streams.unless_left(request.receive, work) if prepared.is_query else work)
+        except streams.AskerLeft:
+            return Response(status_code=LEFT)
         return json_answer(shaped(result, self._extensions(request, services, prepared)))
 
     def _extensions(self, request: Request, services: Services, prepared: Prepared) -> Shaped | None:

@@ -65,6 +65,11 @@ class Prepared(msgspec.Struct, frozen=True):
         return self.operation.name.value if self.operation.name else None
 
     @property
+    def is_query(self) -> bool:
+        """Whether it changes nothing and has one answer."""
+        return self.operation.operation is OperationType.QUERY
+
+    @property
     def is_subscription(self) -> bool:
         """Whether it is answered by a stream."""
         return self.operation.operation is OperationType.SUBSCRIPTION

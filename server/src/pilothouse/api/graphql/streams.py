@@ -3,15 +3,54 @@
 """Running an operation: one result, or a subscription's results as they come."""
 
 import asyncio
-from collections.abc import AsyncGenerator
-from typing import cast
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
+from typing import Any, TypeVar, cast
 
 import msgspec
-from graphql import ExecutionResult, GraphQLSchema, execute, subscribe
+from graphql import ExecutionResult, GraphQLError, GraphQLSchema, execute, subscribe
 
 from pilothouse.api.graphql.answers import Shaped
 from pilothouse.api.graphql.preparing import Prepared
 from pilothouse.api.graphql.request import GraphQLRequest
+from pilothouse.base.errors import PilothouseError
+
+PATIENCE_S = 0.25
+"""A question that is answered sooner is not watched: most are."""
+_Answer = TypeVar("_Answer")
+
+
+class AskerLeft(Exception):
+    """The client closed the connection before it was answered."""
+
+
+async def unless_left(
+    receive: Callable[[], Awaitable[Mapping[str, Any]]],  # Any: ASGI's events
+    work: Coroutine[Any, Any, _Answer],
+) -> _Answer:
+    """Do what was asked, and stop when nobody waits for the answer any more.
+
+    Raises: AskerLeft; what the work raises
+    """
+    task = asyncio.ensure_future(work)
+    leaving: asyncio.Task[None] | None = None
+    try:
+        await asyncio.wait({task}, timeout=PATIENCE_S)
+        if not task.done():
+            leaving = asyncio.ensure_future(_left(receive))
+            await asyncio.wait({task, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            raise AskerLeft
+        return task.result()
+    finally:
+        for each in (task, leaving):
+            if each is not None:
+                each.cancel()
+        await asyncio.gather(task, *([leaving] if leaving else []), return_exceptions=True)
+
+
+async def _left(receive: Callable[[], Awaitable[Mapping[str, Any]]]) -> None:  # Any: ASGI's events
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 async def run_once(schema: GraphQLSchema, prepared: Prepared, context: GraphQLRequest) -> ExecutionResult:
@@ -52,12 +91,14 @@ async def results(
             pending = pending or asyncio.ensure_future(anext(feed))
             done, _ = await asyncio.wait({pending}, timeout=quiet_s)
             if done:
-                result, pending = pending.result(), None
-                yield result
+                settled, pending = pending, None
+                yield settled.result()
             else:
                 yield None
     except StopAsyncIteration:
         return
+    except PilothouseError as error:  # raised by the source: said as every other refusal, and the end of the stream
+        yield ExecutionResult(errors=[GraphQLError(error.message, original_error=error)])
     finally:
         if pending is not None:
             pending.cancel()
