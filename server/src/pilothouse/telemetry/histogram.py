@@ -3,7 +3,7 @@
 Bucket `i` holds what lies in (2^(i/16), 2^((i+1)/16)]. Merging adds counts of equal buckets, in Python as in SQL; a
 finer OTLP histogram is brought here by shifting its indices, without error. A percentile is the geometric middle of its
 bucket, so it is off by at most 2.19 % (`PERCENTILE_ERROR`).
-Source: ADR 0020; OpenTelemetry, Metrics Data Model, "Exponential Histogram".
+Source: ADR 0019; OpenTelemetry, Metrics Data Model, "Exponential Histogram".
 """
 
 import math

@@ -5,5 +5,5 @@
     question ─socket→ process ─DuckDB, one cursor a question→ answer
 
 The process may die at any moment: what was acknowledged is in the journal until a file has it, and every file says up
-to which record it has it. Reasons and measurements: ADR 0020.
+to which record it has it. Reasons and measurements: ADR 0019.
 """

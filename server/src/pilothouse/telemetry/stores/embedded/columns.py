@@ -45,7 +45,7 @@ class Column(msgspec.Struct, frozen=True):
     name: str
     type: Type
     zstd: bool = False
-    """Long texts: half the size of DuckDB's own choice, and no slower to search (ADR 0020)."""
+    """Long texts: half the size of DuckDB's own choice, and no slower to search (ADR 0019)."""
 
 
 class Table(msgspec.Struct, frozen=True):

@@ -31,7 +31,7 @@ _SPILL = "spill"
 def open_database(settings: EmbeddedSettings) -> duckdb.DuckDBPyConnection:
     """Start DuckDB with its limits: no network, no extensions, little spilled to disk.
 
-    Without any spilling, the checkpoint of a large part fails for want of memory and DuckDB gives the part up (ADR 0020).
+    Without any spilling, the checkpoint of a large part fails for want of memory and DuckDB gives the part up (ADR 0019).
     """
     spill = settings.folder / _SPILL
     shutil.rmtree(spill, ignore_errors=True)
