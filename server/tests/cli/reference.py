@@ -48,6 +48,11 @@ SHAPES = {
     "metrics": "METRICS",
     "traces": "TRACES",
     "traces show": "TRACE",
+    "alerts list": "ALERTS",
+    "alerts rules list|save": "ALERT_RULES",
+    "alerts channels list": "ALERT_CHANNELS",
+    "alerts channels test": "TEST_ALERT_CHANNEL",
+    "alerts silences": "ALERT_SILENCES",
 }
 
 

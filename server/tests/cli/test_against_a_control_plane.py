@@ -352,3 +352,24 @@ def test_audit_records_are_exported_as_lines_and_never_over_a_file(signed_in: Ru
     assert numbers == sorted(numbers)
     assert numbers
     assert signed_in("audit", "export", "--file", str(file)).exit_code == USAGE
+
+
+def test_rules_and_silences_of_alerts_live_from_the_command_line(signed_in: Run) -> None:
+    words = ("alerts", "rules", "save", "Nobody home", "--condition", "runtime-offline", "-e", "dev", "--for", "2m")
+    rule = signed_in(*words, "-q").stdout.strip()
+    (listed,) = json.loads(signed_in("alerts", "rules", "list", "-o", "json").stdout)
+    assert (listed["id"], listed["condition"], listed["forS"]) == (rule, "RUNTIME_OFFLINE", 120)
+    assert signed_in(*words, "--id", rule, "--severity", "critical").exit_code == 0
+    (changed,) = json.loads(signed_in("alerts", "rules", "list", "-o", "json").stdout)
+    assert (changed["id"], changed["severity"]) == (rule, "CRITICAL")
+
+    silence = signed_in("alerts", "silences", "begin", "We move house", "--until", "2h", "--rule", rule, "-q").stdout
+    assert silence.strip() == signed_in("alerts", "silences", "list", "-q").stdout.strip()
+    assert signed_in("alerts", "silences", "end", silence.strip()).exit_code == 0
+    assert signed_in("alerts", "silences", "list", "-q").stdout.strip() == ""
+
+    assert json.loads(signed_in("alerts", "list", "-o", "json").stdout) == []
+    assert signed_in("alerts", "channels", "test", "none").exit_code == NOT_FOUND
+    assert signed_in("alerts", "rules", "save", "Slow", "--condition", "latency", "-e", "dev").exit_code == FAILED
+    assert signed_in("alerts", "rules", "delete", rule, "--yes").exit_code == 0
+    assert signed_in("alerts", "rules", "list", "-q").stdout.strip() == ""

@@ -11,6 +11,7 @@ from pilothouse import __version__
 from pilothouse.base.errors import PilothouseError
 from pilothouse.cli import (
     admin,
+    alerts,
     apply,
     audit,
     credentials,
@@ -72,6 +73,7 @@ app.command("watch", rich_help_panel=FLEET)(runtimes.watch)
 app.add_typer(log_download.app, name="logs", rich_help_panel=TELEMETRY)
 app.add_typer(metrics.app, name="metrics", rich_help_panel=TELEMETRY)
 app.add_typer(traces.app, name="traces", rich_help_panel=TELEMETRY)
+app.add_typer(alerts.app, name="alerts", rich_help_panel=TELEMETRY)
 
 app.add_typer(tenancy.projects, name="projects", rich_help_panel=ORGANIZATION)
 app.add_typer(tenancy.integrations, name="integrations", rich_help_panel=ORGANIZATION)

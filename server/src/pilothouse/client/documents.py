@@ -285,3 +285,33 @@ def every_document() -> dict[str, str]:
         name: text for name, text in globals().items() if name.isupper() and name[0] != "_" and isinstance(text, str)
     }
     return named | {f"SEVERAL_COMMANDS_{count}": several_commands(count) for count in (1, COMMANDS_AT_ONCE)}
+
+
+# ---------------------------------------------------------------- alerts
+_ALERT_RULE = (
+    f"id name condition severity enabled {_PLACE} threshold percentile windowS pattern levels forS remindS "
+    "channels { id name kind } trouble lastJudgedAt firing createdAt createdBy"
+)
+_ALERT_SILENCE = f"id rule {{ id name }} {_PLACE} reason from to createdBy"
+ALERTS: Final = _query(
+    "alerts",
+    "filter: AlertFilter, first: Int, after: String",
+    f"nodes {{ id rule {{ id name }} severity state message {_PLACE} runtime {{ id runtimeId name }} value since firedAt "
+    f"resolvedAt silenced }} {_PAGE}",
+)
+ALERT_RULES: Final = _query(
+    "alertRules", "search: String, first: Int, after: String", f"nodes {{ {_ALERT_RULE} }} {_PAGE}"
+)
+SAVE_ALERT_RULE: Final = _mutation("saveAlertRule", "input: AlertRuleInput!", _ALERT_RULE)
+DELETE_ALERT_RULE: Final = _mutation("deleteAlertRule", "id: ID!", "id name")
+ALERT_CHANNELS: Final = _query(
+    "alertChannels",
+    "first: Int, after: String",
+    f"nodes {{ id name kind target createdAt createdBy lastSentAt lastFailedAt lastFailure }} {_PAGE}",
+)
+TEST_ALERT_CHANNEL: Final = _mutation("testAlertChannel", "id: ID!", "id kind state attempts reason createdAt sentAt")
+ALERT_SILENCES: Final = _query(
+    "alertSilences", "includeEnded: Boolean, first: Int, after: String", f"nodes {{ {_ALERT_SILENCE} }} {_PAGE}"
+)
+SILENCE_ALERTS: Final = _mutation("silenceAlerts", "input: AlertSilenceInput!", _ALERT_SILENCE)
+END_ALERT_SILENCE: Final = _mutation("endAlertSilence", "id: ID!", _ALERT_SILENCE)
