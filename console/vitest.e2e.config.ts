@@ -7,6 +7,8 @@ export default defineConfig({
     testTimeout: 30_000,
     hookTimeout: 30_000,
     maxWorkers: 2,
+    // A story that passes only the second time is named so.
+    retry: process.env.CI ? 1 : 0,
     expect: { poll: { timeout: 10_000 } },
   },
 })
