@@ -5,7 +5,7 @@ import os
 import sys
 import threading
 from pathlib import Path
-from typing import Final, Literal, final
+from typing import Any, Final, Literal, final
 
 from pilothouse_bridge import _config, _origin, _say, _sources
 from pilothouse_bridge._beat import Beat
@@ -106,6 +106,7 @@ class _Process:
         self.current: Bridge | None = None
         self._discovery: Discovery | None = None
         self._leaves_in_order = False
+        self._held: Any = None  # the module of telemetry's beginning, while somebody forks
 
     def connect(self, arguments: dict[str, object]) -> Bridge:
         with self.lock:
@@ -140,7 +141,18 @@ class _Process:
         if bridge is not None:
             bridge.leave()
 
+    def before_fork(self) -> None:
+        self._held = sys.modules.get(_IGNITION)
+        if self._held is not None:
+            self._held.before_fork()
+
+    def after_fork_in_parent(self) -> None:
+        held, self._held = self._held, None
+        if held is not None:
+            held.after_fork_in_parent()
+
     def after_fork_in_child(self) -> None:
+        self._held = None
         self.lock = threading.Lock()
         _say.after_fork()
         if self._discovery is not None:
@@ -163,7 +175,11 @@ class _Process:
 
 _process: Final = _Process()
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_process.after_fork_in_child)
+    os.register_at_fork(
+        before=_process.before_fork,
+        after_in_parent=_process.after_fork_in_parent,
+        after_in_child=_process.after_fork_in_child,
+    )
 
 
 def connect(

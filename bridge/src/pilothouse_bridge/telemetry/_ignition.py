@@ -60,6 +60,16 @@ def end(patience_s: float) -> None:
         sys.modules[_HUB].hub.end(patience_s)
 
 
+def before_fork() -> None:
+    """Let nobody be in the middle of loading: a forked child would wait for ever for a module that is half there."""
+    _state.lock.acquire()
+
+
+def after_fork_in_parent() -> None:
+    """Go on; by the thread that forked."""
+    _state.lock.release()
+
+
 def after_fork() -> None:
     """In a forked child: nothing of what waits is ours."""
     _state.lock = threading.RLock()

@@ -55,14 +55,14 @@ def formatted(error: GraphQLError) -> Shaped:
     """Describe an error for the outside."""
     described: Shaped = dict(error.formatted)
     original = error.original_error
-    if error.path is None or original is None:  # about the request itself: nothing of ours has run
+    if isinstance(original, PilothouseError):
+        described |= refusal(original)
+    elif error.path is None or original is None:  # about the request itself: nothing of ours has run
         described["extensions"] = {
             "code": "INVALID_QUERY",
             "fix": "See the schema for what can be asked.",
             **(error.extensions or {}),
         }
-    elif isinstance(original, PilothouseError):
-        described |= refusal(original)
     else:
         described |= defective(original)
     return described
