@@ -113,7 +113,7 @@ def plane(start: Callable[..., Program], tmp_path_factory: pytest.TempPathFactor
     """One that tries a command once: a failure is told at once."""
     home = tmp_path_factory.mktemp("command-line") / "home"
     return serve(
-        start, home, PILOTHOUSE_OFFLINE_AFTER_S="3", PILOTHOUSE_COMMAND_ATTEMPTS="1", PILOTHOUSE_ADMIN_PASSWORD=PASSWORD
+        start, home, PILOTHOUSE_OFFLINE_AFTER_S="8", PILOTHOUSE_COMMAND_ATTEMPTS="1", PILOTHOUSE_ADMIN_PASSWORD=PASSWORD
     )
 
 

@@ -35,8 +35,8 @@ def telemetry_store(settings: Settings, origins: OriginBook) -> TelemetryStore:
 
     async def open_embedded() -> TelemetryStore:
         return await EmbeddedStore.open(
-            EmbeddedSettings(
-                folder=settings.home / "telemetry",
+            EmbeddedSettings.within(
+                settings.home / "telemetry",
                 budget_bytes=settings.telemetry_disk_mb * MIB,
                 memory_bytes=settings.telemetry_memory_mb * MIB,
             )

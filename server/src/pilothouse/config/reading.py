@@ -31,7 +31,7 @@ _RANGES: dict[str, tuple[int, int, str]] = {
     "write_deadline_s": (1, 3_600, " seconds"),
     "token_skew_s": (0, 3_600, " seconds"),
     "audit_retention_days": (0, 36_500, " days"),
-    "telemetry_disk_mb": (64, 1_048_576, " MiB"),
+    "telemetry_disk_mb": (256, 1_048_576, " MiB"),
     "telemetry_memory_mb": (128, 65_536, " MiB"),
 }
 """Lowest, highest, unit."""

@@ -32,6 +32,7 @@ class ProviderHttp:
         self._tls = tls
         self._timeout_s = timeout_s
         self._session: aiohttp.ClientSession | None = None
+        self._is_closed = False
 
     async def get(self, url: str, *, headers: Mapping[str, str] | None = None) -> Answer:
         """Read a JSON object.
@@ -48,7 +49,8 @@ class ProviderHttp:
         return await self._ask("POST", url, headers, form)
 
     async def close(self) -> None:
-        """Let the connections go."""
+        """Let the connections go and ask nothing more."""
+        self._is_closed = True
         if self._session is not None:
             await self._session.close()
 
@@ -81,6 +83,8 @@ class ProviderHttp:
             return None
 
     def _open(self) -> aiohttp.ClientSession:
+        if self._is_closed:
+            raise unavailable("the control plane is shutting down.")
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(ssl=self._tls, limit=CONNECTIONS_MAX),

@@ -72,6 +72,7 @@ class Web:
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="pilothouse-notify-names")
         self._resolve = resolve or self._look_up
         self._session: aiohttp.ClientSession | None = None
+        self._is_closed = False
 
     async def post(self, request: WebRequest) -> None:
         """Make one attempt.
@@ -86,7 +87,8 @@ class Web:
             raise NotDelivered(f"{host} did not answer within {self._whole_s:g} s.", retry=True) from None
 
     async def close(self) -> None:
-        """Cut off what is under way."""
+        """Cut off what is under way and send nothing more."""
+        self._is_closed = True
         self._threads.shutdown(wait=False, cancel_futures=True)
         if self._session is not None:
             await self._session.close()
@@ -148,6 +150,8 @@ class Web:
             return response.status, response.headers
 
     def _open(self) -> aiohttp.ClientSession:
+        if self._is_closed:
+            raise NotDelivered("The control plane is shutting down.", retry=True)
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(

@@ -249,13 +249,15 @@ class Keeper:
 
     def bytes_on_disk(self) -> int:
         """Return the octets of all files and journals."""
+        return self._files_bytes() + sum(self._journal_bytes(sort) for sort in Sort)
+
+    def _files_bytes(self) -> int:
         files = sum(shelf.bytes_on_disk for shelf in list(self._shelves.values()))
-        spilled = sum(_size(path) for path in (self.settings.folder / _SPILL).glob("*"))
-        return files + spilled + sum(self._journal_bytes(sort) for sort in Sort)
+        return files + sum(_size(path) for path in (self.settings.folder / _SPILL).glob("*"))
 
     def _make_room(self, bytes_: int) -> None:
-        """Remove the oldest files until so many more octets would fit into the budget."""
-        while self.bytes_on_disk() + bytes_ > self.settings.budget_bytes:
+        """Remove the oldest files until so many more octets would fit into the budget, and what the journals may grow to."""
+        while self._files_bytes() + self.settings.journals_bytes + bytes_ > self.settings.budget_bytes:
             oldest = [
                 (begun, shelf) for shelf in self._shelves.values() if (begun := shelf.oldest_part_ns()) is not None
             ]

@@ -5,6 +5,8 @@ from typing import Any
 
 import msgspec
 
+from pilothouse.telemetry.stores.embedded.frames import Sort
+
 MIB = 1024 * 1024
 
 
@@ -38,6 +40,24 @@ class EmbeddedSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What may wait in a journal, of each sort; beyond it `StoreBusy` is answered."""
     free_bytes_min: int = 64 * MIB
     """The disk is full for us when less than this is left on it."""
+
+    @classmethod
+    def within(cls, folder: Path, *, budget_bytes: int, memory_bytes: int) -> "EmbeddedSettings":
+        """Divide a budget: a small one has small journals and files, so that there is room for several of them."""
+        return cls(
+            folder=folder,
+            budget_bytes=budget_bytes,
+            memory_bytes=memory_bytes,
+            spill_bytes_max=min(256 * MIB, budget_bytes // 8),
+            part_bytes=min(256 * MIB, budget_bytes // 16),
+            journal_file_bytes=min(32 * MIB, budget_bytes // 64),
+            journal_bytes_max=min(256 * MIB, budget_bytes // 16),
+        )
+
+    @property
+    def journals_bytes(self) -> int:
+        """What the journals of all sorts may grow to. It is kept free for them: they grow while parts are written."""
+        return len(Sort) * (self.journal_bytes_max + self.journal_file_bytes)
 
 
 def _path(type_: type, value: Any) -> Any:  # Any: msgspec's decoding hook
