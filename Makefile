@@ -26,7 +26,7 @@ test: $(STAMPS)/dev $(STAMPS)/console console/dist/index.html ## Set up everythi
 test-all: test-console test-python ## Every test, the slow ones too: what CI runs
 
 test-python: $(STAMPS)/dev console/dist/index.html ## All tests of bridge, server and example, and the end-to-end story
-	$(BIN)/python -m pytest -n 4 --dist loadgroup $(if $(CI),|| $(BIN)/python scripts/second_look.py)
+	$(BIN)/python -m pytest -n 4 --dist loadgroup $(if $(CI),--cache-clear || $(BIN)/python scripts/second_look.py $$?)
 
 test-console: $(STAMPS)/console console/dist/index.html ## The console's unit tests, and its stories on the mocked API
 	$(NPM) test
