@@ -15,6 +15,8 @@ from pilothouse.app.control_plane import ControlPlane, open_control_plane
 from pilothouse.base.clock import FakeClock
 from pilothouse.config import Settings
 from pilothouse.identity.passwords import Passwords
+from pilothouse.storage.alert_tables import alert_rules
+from sqlalchemy import delete
 
 
 def quick_passwords() -> Passwords:
@@ -34,6 +36,7 @@ def postman() -> RecordingPostman:
 @pytest.fixture
 async def plane(settings: Settings, clock: FakeClock, postman: RecordingPostman) -> AsyncIterator[ControlPlane]:
     opened = await open_control_plane(settings, clock, quick_passwords())
+    await opened.store.write(lambda tx: tx.connection.execute(delete(alert_rules)))  # each test makes its own
     opened.alerting.sender = sender_of(opened, postman)
     yield opened
     await opened.stop()

@@ -4,21 +4,23 @@ from pathlib import Path
 
 from pilothouse.base.ids import new_id
 from pilothouse.domain.tenancy import DEFAULT_ORGANIZATION_HANDLE, Environment, Organization
-from pilothouse.storage import built_in, migrate, project_admins, tenancy
+from pilothouse.storage import alert_rules_begun, built_in, migrate, project_admins, tenancy
 from pilothouse.storage.engine import open_writer
 from pilothouse.storage.unit import Transaction
 
 
 def seed(tx: Transaction, now: float) -> None:
-    """Put the organization, its roles and groups, and its first two environments into an empty database."""
+    """Put the organization, its roles, groups and alert rules, and its first two environments into an empty database."""
     known = tenancy.find_organization(tx.connection, DEFAULT_ORGANIZATION_HANDLE)
     if known is not None:
         built_in.ensure_built_in(tx.connection, known.id, now)
         project_admins.ensure_all(tx.connection, known.id)
+        alert_rules_begun.begin(tx.connection, known.id, now)
         return
     organization = Organization(id=new_id(), handle=DEFAULT_ORGANIZATION_HANDLE, display_name="Default organization")
     tenancy.add_organization(tx.connection, organization)
     built_in.ensure_built_in(tx.connection, organization.id, now)
+    alert_rules_begun.begin(tx.connection, organization.id, now)
     for handle, name, critical, after_s in (("dev", "Development", False, 0.0), ("prod", "Production", True, 0.001)):
         environment = Environment(
             id=new_id(), handle=handle, display_name=name, critical=critical, created_at=now + after_s
