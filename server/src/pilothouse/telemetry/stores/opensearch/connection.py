@@ -128,7 +128,11 @@ class Connection:
 
     async def close(self) -> None:
         """Hang up."""
+        pool = self._client.transport.connection_pool
         await self._client.close()
+        # The client forgets the nodes that did not answer lately.
+        for node in getattr(pool, "orig_connections", ()):
+            await node.close()
 
 
 @asynccontextmanager
