@@ -54,7 +54,7 @@ class Source(msgspec.Struct, frozen=True):
     @property
     def indexed(self) -> bool:
         """Whether it has a token index that can be trusted."""
-        return self.part is not None and self.part.same_engine
+        return self.part is not None and self.part.indexed
 
 
 class Asking:

@@ -47,6 +47,7 @@ from pilothouse.telemetry.stores.embedded.frames import (
 )
 from pilothouse.telemetry.stores.embedded.journal import JournalWriter
 from pilothouse.telemetry.stores.embedded.link import STOP_S, Link
+from pilothouse.telemetry.stores.embedded.packed import pack
 from pilothouse.telemetry.stores.embedded.settings import EmbeddedSettings
 
 T = TypeVar("T")
@@ -106,7 +107,9 @@ class EmbeddedStore:
 
     async def append_logs(self, batches: Sequence[LogBatch]) -> None:
         """Keep lines."""
-        await self._append(Sort.LOGS, batches)
+        number = sum(len(batch.records) for batch in batches)
+        if number:
+            await asyncio.wrap_future(self._journals[Sort.LOGS].append(pack(batches), number))
 
     async def append_metrics(self, batches: Sequence[MetricBatch]) -> None:
         """Keep points."""
@@ -201,7 +204,7 @@ class EmbeddedStore:
         await self._link.close(self._durable())
         os.close(self._lock)
 
-    async def _append(self, sort: Sort, batches: Sequence[LogBatch | MetricBatch | SpanBatch]) -> None:
+    async def _append(self, sort: Sort, batches: Sequence[MetricBatch | SpanBatch]) -> None:
         number = sum(len(batch.records) for batch in batches)
         if number:
             await asyncio.wrap_future(self._journals[sort].append(msgspec.msgpack.encode(batches), number))

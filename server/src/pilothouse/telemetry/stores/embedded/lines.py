@@ -22,8 +22,9 @@ from pilothouse.telemetry.questions import (
 )
 from pilothouse.telemetry.stores.embedded.asking import Asking, Conditions, Source, sources
 from pilothouse.telemetry.stores.embedded.frames import LevelCounts, Sort
+from pilothouse.telemetry.stores.embedded.index import BLOCK_BITS, TOKEN, hash_of
 from pilothouse.telemetry.stores.embedded.shelf import Shelf
-from pilothouse.telemetry.stores.embedded.sorts import BLOCK_BITS, TOKEN, Label
+from pilothouse.telemetry.stores.embedded.sorts import Label
 
 _COLUMNS = "number, at_ns, label, severity, message, logger, trace_id, span_id, attributes"
 _LEVEL = "((severity - 1) // 4) * 4 + 1"
@@ -88,11 +89,12 @@ def indexed(asking: Asking, source: Source, filter_: LogFilter) -> Conditions | 
     if source.part is None or not source.indexed or not words:
         return narrow
     for word in words:
-        candidates = {word, _hex(word)} if word == filter_.token else {word}
-        hashes = ", ".join("(hash(?) >> 32)::UINTEGER" for _ in candidates)
+        hashes = {hash_of(bytes.fromhex(_hex(word)))}
+        if word == filter_.token:
+            hashes.add(hash_of(word.encode()))
         rows = asking.run(
-            f"SELECT DISTINCT block FROM {source.part.schema}.tokens WHERE hash IN ({hashes}) ORDER BY block",
-            sorted(candidates),
+            f"SELECT DISTINCT block FROM {source.part.schema}.tokens"
+            f" WHERE hash IN ({', '.join(map(str, hashes))}) ORDER BY block"
         )
         ranges = list(_ranges([block for (block,) in rows]))
         if not ranges:
