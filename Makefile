@@ -34,7 +34,7 @@ test-console: $(STAMPS)/console console/dist/index.html ## The console's unit te
 
 $(STAMPS)/collector/otelcol: acceptance/collector.yaml # the OpenTelemetry Collector, for the test that has it as a sender; needs Go
 	mkdir -p $(@D)
-	go run go.opentelemetry.io/collector/cmd/builder@v0.160.0 --config $< --ldflags=-s --ldflags=-w
+	go run go.opentelemetry.io/collector/cmd/builder@v0.160.0 --config $< --ldflags="-s -w"
 	mv $(@D)/source/otelcol $@
 
 conformance: $(STAMPS)/dev ## Judge this control plane by the runtimes' wire: one test a case
