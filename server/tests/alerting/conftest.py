@@ -6,21 +6,15 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from argon2 import PasswordHasher
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from alert_helpers import Alerts, RecordingPostman, sender_of
+from alert_helpers import Alerts, RecordingPostman, quick_passwords, sender_of
 from pilothouse.app.control_plane import ControlPlane, open_control_plane
 from pilothouse.base.clock import FakeClock
 from pilothouse.config import Settings
-from pilothouse.identity.passwords import Passwords
 from pilothouse.storage.alert_tables import alert_rules
 from sqlalchemy import delete
-
-
-def quick_passwords() -> Passwords:
-    return Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
 
 
 @pytest.fixture
