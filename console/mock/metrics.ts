@@ -4,6 +4,8 @@ import type { Db, RuntimeRecord } from './db'
 type Resource = { name: string; perS: number; p50: number; failing: number }
 type Cell = { count: number; failed: number; p50: number }
 
+type Part = { count: number; p50: number }
+
 /** What each integration answers and calls. Units: 1/s of one runtime, s, share that fails. */
 const ANSWERED: Record<string, Resource[]> = {
   'order-create': [
@@ -65,17 +67,34 @@ const SHAPE: [number, number][] = [
   [0.01, 12],
 ]
 
-function percentile(cells: readonly { count: number; p50: number }[], share: number): number | null {
-  const parts = cells
-    .flatMap(({ count, p50 }) => SHAPE.map(([weight, times]) => [p50 * times, count * weight] as const))
-    .toSorted(([a], [b]) => a - b)
-  const rank = share * parts.reduce((sum, [, count]) => sum + count, 0)
-  let seen = 0
-  for (const [value, count] of parts) {
-    seen += count
-    if (count > 0 && seen >= rank - 1e-9) return value
+/** Values in buckets of equal ratio, as the store keeps them. */
+const A_POWER = 16
+
+class Spread {
+  private readonly buckets = new Map<number, number>()
+  count = 0
+
+  add({ count, p50 }: Part): void {
+    if (count === 0) return
+    this.count += count
+    for (const [weight, times] of SHAPE) {
+      const index = Math.round(Math.log2(p50 * times) * A_POWER)
+      this.buckets.set(index, (this.buckets.get(index) ?? 0) + count * weight)
+    }
   }
-  return null
+
+  percentiles(shares: readonly number[]): (number | null)[] {
+    const sorted = [...this.buckets].toSorted(([a], [b]) => a - b)
+    return shares.map((share) => {
+      const rank = share * this.count - 1e-6
+      let seen = 0
+      for (const [index, count] of sorted) {
+        seen += count
+        if (seen >= rank) return 2 ** (index / A_POWER)
+      }
+      return null
+    })
+  }
 }
 
 type Asked = {
@@ -195,17 +214,17 @@ function keyOf({ runtime, resource }: Source, dimension: api.MetricDimension): s
   return dimension === 'RESOURCE' ? (resource?.name ?? null) : null
 }
 
-type Part = { count: number; p50: number }
-
 function figuresOf(parts: Part[], lengthS: number, shares: readonly number[]) {
-  const count = parts.reduce((sum, part) => sum + part.count, 0)
+  const spread = new Spread()
+  for (const part of parts) spread.add(part)
+  const [mean = null, max = null, ...values] = spread.percentiles([0.6, 1, ...shares])
   return {
-    count,
-    rate: count / lengthS,
-    mean: percentile(parts, 0.6),
+    count: spread.count,
+    rate: spread.count / lengthS,
+    mean,
     min: null,
-    max: percentile(parts, 1),
-    percentiles: shares.map((of) => ({ of, value: percentile(parts, of) })),
+    max,
+    percentiles: shares.map((of, number) => ({ of, value: values[number] ?? null })),
   }
 }
 

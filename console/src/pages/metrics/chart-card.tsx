@@ -29,13 +29,13 @@ export function ChartCard({ chart, frame, at, note, onZoom, onMoment, table, onT
   return (
     <section aria-labelledby={id} className="flex min-w-0 flex-col rounded-lg border border-line bg-surface">
       <header className="px-3.5 pt-2.5">
-        <h2 id={id} className="text-[13.5px] leading-5">
-          {title}
+        <h2 className="text-[13.5px] leading-5">
+          <span id={id}>{title}</span>
           {note && <span className="ml-2 text-[12px] font-normal text-faint">{note}</span>}
         </h2>
         <p className="nums min-h-[18px] text-[12px] leading-[18px] text-muted">{summaryOf(chart, frame)}</p>
       </header>
-      <div className="h-44 min-w-0 px-1">
+      <div className="h-[176px] min-w-0 px-1">
         <Plot
           chart={chart}
           frame={frame}
@@ -79,10 +79,11 @@ function Legend({ chart: { unit, lines }, frame }: { chart: Chart; frame: Frame 
     format(unit, begin === undefined || pointed === null ? peakOf(values)?.value : values[pointed])
   return (
     <div className="plot-colours nums flex flex-wrap items-center gap-x-4 gap-y-0.5 px-3.5 pb-2 pt-1 text-[12px]">
-      <span className="min-w-[5.5em] text-faint">
+      <span className="min-w-[4em] text-faint">
         {begin === undefined ? words.atRest : clockOf(begin, frame.toS - frame.fromS)}
       </span>
-      <ul className="flex min-w-0 flex-wrap gap-x-4 gap-y-0.5">
+      {/* biome-ignore lint/a11y/noRedundantRoles: without a box of its own a list is none for some readers */}
+      <ul role="list" className="contents">
         {lines.map((line) => (
           <li key={line.name} className="flex min-w-0 items-center gap-1.5">
             <Marker line={line} />

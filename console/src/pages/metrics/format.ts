@@ -19,6 +19,12 @@ function bytes(value: number): string {
   return `${three(value / KIBI ** power)} ${SIZES[power]}`
 }
 
+const LEAST = 0.01
+
+function share(percent: number): string {
+  return percent > 0 && percent < LEAST ? `< ${LEAST} %` : `${three(Math.round(percent / LEAST) * LEAST)} %`
+}
+
 function time(seconds: number): string {
   if (seconds >= 120) return `${three(seconds / 60)} min`
   if (seconds >= 1) return `${three(seconds)} s`
@@ -29,7 +35,7 @@ function time(seconds: number): string {
 export function format(unit: Unit, value: number | null | undefined): string {
   if (value == null) return UNKNOWN
   if (unit === 'rate') return `${three(value)}/s`
-  if (unit === 'share') return `${three(value * 100)} %`
+  if (unit === 'share') return share(value * 100)
   return unit === 'time' ? time(value) : bytes(value)
 }
 

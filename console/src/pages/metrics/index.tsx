@@ -18,7 +18,7 @@ import { useSearchState } from '@/util/use-search-state'
 import { nameOf, PROCESS } from './charts'
 import { chartFilter, commandOf, runtimesFilter, tableFilter } from './filter'
 import { Filters } from './filters'
-import { moment as clockOf } from './format'
+import { moment as clockOf, length } from './format'
 import { Processes } from './processes'
 import { choicesOf, type Row, rowsOf } from './rows'
 import { Traffic } from './traffic'
@@ -157,14 +157,14 @@ function Views({ view }: { view: MetricsSearch['view'] }) {
   )
 }
 
-function Freshness({ window: { open, fromS, toS } }: { window: Window }) {
+function Freshness({ window: { open, fromS, toS, stepS } }: { window: Window }) {
   const lengthS = toS - fromS
   return (
     <p
       className="nums ml-auto pb-1.5 text-[12px] text-muted"
       data-tip={open ? words.upToTip : `${exactTime(instant(fromS))} – ${exactTime(instant(toS))}`}
     >
-      {open ? words.upTo(clockOf(toS, lengthS)) : words.fixed}
+      {open ? words.upTo(clockOf(toS, lengthS)) : words.fixed} {words.stepLength(length(stepS))}
     </p>
   )
 }

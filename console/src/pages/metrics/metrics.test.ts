@@ -147,6 +147,9 @@ describe('words for values', () => {
     ['rate', 12_345.6, '12,346/s'],
     ['share', 0.0123, '1.23 %'],
     ['share', 1, '100 %'],
+    ['share', 0.00001, '< 0.01 %'],
+    ['share', 0, '0 %'],
+    ['share', 0.00421, '0.42 %'],
     ['time', 0.0004, '400 µs'],
     ['time', 0.0456, '45.6 ms'],
     ['time', 2.5, '2.5 s'],
@@ -241,7 +244,9 @@ describe('charts', () => {
     const frame = frameOf(answer, answer.series)
     const [rate, , , failed] = trafficCharts(frame, answer, {})
     if (!rate || !failed) throw new Error('No chart was made.')
-    expect(summaryOf(rate, frame)).toMatch(/^At most 8\/s, Succeeded, at \d\d:02\. Nothing is known of 1 of 4 steps\.$/)
+    expect(summaryOf(rate, frame)).toMatch(
+      /^At most 8\/s \(Succeeded\) at \d\d:02\. Nothing is known of 1 of 4 steps\.$/,
+    )
     expect(summaryOf(failed, frame)).toBe('No value in this time. Nothing is known of 1 of 4 steps.')
   })
 

@@ -1,5 +1,6 @@
 import { Link } from '@tanstack/react-router'
 import { Logs, X, ZoomIn } from 'lucide-react'
+import { useEffect, useRef } from 'react'
 import { metrics as words } from '@/strings/metrics'
 import { Button, buttonClass } from '@/ui/button'
 import { to } from '@/util/paths'
@@ -13,6 +14,8 @@ import { instant } from './window'
 
 type MomentBarProps = {
   at: number
+  /** Whether somebody chose it just now: then the way to its logs is next. */
+  picked: boolean
   charts: Chart[]
   frame: Frame
   search: MetricsSearch
@@ -25,9 +28,14 @@ type MomentBarProps = {
 const AROUND = 5
 
 /** What was at one moment, and the way to its logs; it covers nothing that one points at and moves nothing. */
-export function MomentBar({ at, charts, frame, search, place, onZoom, onClose }: MomentBarProps) {
+export function MomentBar({ at, picked, charts, frame, search, place, onZoom, onClose }: MomentBarProps) {
   const mayLogs = !useBlocked()('OBSERVABILITY_MGT_VIEW_LOGS')
+  const way = useRef<HTMLElement>(null)
   const beginS = frame.begins[at]
+  useEffect(() => {
+    if (picked && beginS !== undefined)
+      way.current?.querySelector<HTMLElement>('a, button')?.focus({ preventScroll: true })
+  }, [picked, beginS])
   if (beginS === undefined) return null
   const endS = beginS + frame.stepS
   const lengthS = frame.toS - frame.fromS
@@ -43,6 +51,7 @@ export function MomentBar({ at, charts, frame, search, place, onZoom, onClose }:
   })
   return (
     <section
+      ref={way}
       aria-label={words.moment}
       className="fixed inset-x-3 bottom-3 z-20 mx-auto flex max-w-max flex-wrap items-center gap-x-4 gap-y-2 rounded-lg border border-edge bg-raised py-2 pl-3.5 pr-2 shadow-raised"
     >

@@ -11,6 +11,8 @@ const HEIGHT_PX = 176
 /** The same for all charts, so that a moment stands above itself. */
 const LEFT_PX = 62
 const SYNC = 'metrics'
+/** Marks of an axis of bytes. */
+const POWERS = Array.from({ length: 50 }, (_, power) => 2 ** power)
 
 type PlotProps = {
   chart: Chart
@@ -65,7 +67,7 @@ export function Plot({ chart, frame, moment, onZoom, onMoment }: PlotProps) {
     plot.setData(dataOf(chart, frame))
   }, [chart, frame, moment, shape])
 
-  return <div ref={box} className="plot h-44 overflow-hidden" aria-hidden />
+  return <div ref={box} className="plot h-[176px] overflow-hidden" aria-hidden />
 }
 
 const dataOf = (chart: Chart, { middles }: Frame): uPlot.AlignedData => [
@@ -143,6 +145,7 @@ function optionsOf({ chart, look, width, zoom, pick }: Making): uPlot.Options {
         grid: lines,
         ticks: { show: false },
         size: LEFT_PX,
+        ...(chart.unit === 'bytes' ? { incrs: POWERS } : {}),
         space: 34,
         values: (_plot, splits) => splits.map((value) => format(chart.unit, value)),
       },

@@ -1,5 +1,7 @@
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
+import { ArrowRight } from 'lucide-react'
+import { useState } from 'react'
 import { processStepsQuery } from '@/api/metrics-queries'
 import { metrics as words } from '@/strings/metrics'
 import { Card, TableBox } from '@/ui/page'
@@ -19,6 +21,7 @@ const KEYS = Object.keys(PROCESS) as ProcessKey[]
 
 /** CPU, memory, lag of the event loop and pauses of the garbage collector, a line for each runtime. */
 export function Processes({ search, place, window, filtered, onChange, onClear, onZoom }: Shared) {
+  const [picked, setPicked] = useState(false)
   const filter = tableFilter(search, window)
   const names = KEYS.map((key) => PROCESS[key].name)
   const query = useQuery({ ...processStepsQuery(names, filter, window.stepS), placeholderData: keepPreviousData })
@@ -44,7 +47,7 @@ export function Processes({ search, place, window, filtered, onChange, onClear, 
   const at = found < 0 ? undefined : found
   return (
     <div aria-busy={query.isPlaceholderData} className={at === undefined ? '' : 'pb-24'}>
-      <div className="mb-4 grid gap-4 lg:grid-cols-2" data-charts>
+      <div className={`mb-4 grid gap-4 lg:grid-cols-2 ${search.table ? 'items-start' : ''}`} data-charts>
         {charts.map((chart) => (
           <ChartCard
             key={chart.key}
@@ -53,16 +56,25 @@ export function Processes({ search, place, window, filtered, onChange, onClear, 
             at={at}
             note={words.chartNotes[chart.key as ProcessKey]}
             onZoom={onZoom}
-            onMoment={(step) => onChange({ at: instant(frame.begins[step] ?? 0) }, true)}
+            onMoment={(step) => {
+              setPicked(true)
+              onChange({ at: instant(frame.begins[step] ?? 0) }, true)
+            }}
             table={search.table}
             onTable={(key) => onChange({ table: key }, true)}
           />
         ))}
       </div>
-      <ProcessTable answers={answers} order={order} />
+      <ProcessTable
+        answers={answers}
+        order={order}
+        alone={search.runtime}
+        onAlone={(runtime) => onChange({ runtime })}
+      />
       {at !== undefined && (
         <MomentBar
           at={at}
+          picked={picked}
           charts={charts}
           frame={frame}
           search={search}
@@ -78,8 +90,15 @@ export function Processes({ search, place, window, filtered, onChange, onClear, 
 type Series = Answer['series'][number]
 const labelOf = (series: Series | undefined) => (series ? nameOf(series, 'runtime') : '')
 
+type ProcessTableProps = {
+  answers: Answer[]
+  order: string[]
+  alone: string | undefined
+  onAlone: (runtime: string | undefined) => void
+}
+
 /** Every process with its figures over the whole time, those too that the charts have no room for. */
-function ProcessTable({ answers, order }: { answers: Answer[]; order: string[] }) {
+function ProcessTable({ answers, order, alone, onAlone }: ProcessTableProps) {
   const of = (key: ProcessKey, id: string) => answers[KEYS.indexOf(key)]?.series.find((each) => each.key[0] === id)
   return (
     <Card title={words.processesTable} label={words.processesTable}>
@@ -107,13 +126,28 @@ function ProcessTable({ answers, order }: { answers: Answer[]; order: string[] }
               return (
                 <tr key={id}>
                   <td>
-                    {any?.runtime ? (
-                      <Link {...to.runtime(any.runtime.id)} data-row className="mono link">
+                    <span className="inline-flex items-center gap-1.5">
+                      <button
+                        type="button"
+                        data-row
+                        aria-pressed={alone === id}
+                        data-tip={alone === id ? words.widen(labelOf(any)) : words.narrow(labelOf(any))}
+                        onClick={() => onAlone(alone === id ? undefined : id)}
+                        className="mono link"
+                      >
                         {labelOf(any)}
-                      </Link>
-                    ) : (
-                      <code>{id}</code>
-                    )}
+                      </button>
+                      {any?.runtime && (
+                        <Link
+                          {...to.runtime(any.runtime.id)}
+                          aria-label={words.openRuntime(labelOf(any))}
+                          data-tip={words.openRuntime(labelOf(any))}
+                          className="text-faint hover:text-ink"
+                        >
+                          <ArrowRight size={13} aria-hidden />
+                        </Link>
+                      )}
+                    </span>
                   </td>
                   <td className="text-muted">{any?.integration?.displayName}</td>
                   <td className="text-muted">{any?.environment?.displayName}</td>

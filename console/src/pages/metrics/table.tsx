@@ -19,6 +19,8 @@ type ResourceTableProps = {
   onAlone: (row: Row | undefined) => void
 }
 
+/** From here on failures are worth a colour. Share of all. */
+const MANY = 0.01
 const NUMBERS = ['count', 'errors', 'rate', ...METRIC_SHARES] as const
 
 /** Services and resources with what they did; a row is shown alone in the charts. */
@@ -142,7 +144,7 @@ function ResourceRow({ row, alone, hasPlace, onAlone }: ResourceRowProps) {
       {hasPlace && <td className="text-muted">{row.place ?? UNKNOWN}</td>}
       <Amount>{formatCount(row.count)}</Amount>
       <Amount
-        tone={hasFailed ? 'text-bad' : 'text-muted'}
+        tone={(row.errors ?? 0) >= MANY ? 'font-medium text-bad' : hasFailed ? '' : 'text-faint'}
         tip={hasFailed ? words.failedOf(formatCount(row.failed)) : undefined}
       >
         {format('share', row.errors)}

@@ -1,4 +1,5 @@
 import { keepPreviousData, type UseQueryResult, useQuery } from '@tanstack/react-query'
+import { useState } from 'react'
 import type { MetricDimension, MetricStepsQuery } from '@/api/generated/telemetry'
 import { metricStepsQuery } from '@/api/metrics-queries'
 import { metrics as words } from '@/strings/metrics'
@@ -31,6 +32,7 @@ type TrafficProps = Shared & {
 /** Requests that are answered, or calls that are made. */
 export function Traffic({ search, place, window, filtered, rows, left, table, ...actions }: TrafficProps) {
   const { onChange, onClear, onZoom, onAlone } = actions
+  const [picked, setPicked] = useState(false)
   const query = useQuery({
     ...metricStepsQuery({
       filter: chartFilter(search, window),
@@ -65,7 +67,7 @@ export function Traffic({ search, place, window, filtered, rows, left, table, ..
       <Headline answer={answer} search={search} />
       {query.isError && <CouldNotLoad what={words.what} error={query.error} onRetry={() => void query.refetch()} />}
       <p className="sr-only">{words.chartHint}</p>
-      <div className="mb-4 grid gap-4 lg:grid-cols-2" data-charts>
+      <div className={`mb-4 grid gap-4 lg:grid-cols-2 ${search.table ? 'items-start' : ''}`} data-charts>
         {charts.map((chart) => (
           <ChartCard
             key={chart.key}
@@ -74,7 +76,10 @@ export function Traffic({ search, place, window, filtered, rows, left, table, ..
             at={at}
             note={search.by && chart.unit === 'time' ? (search.share ?? 'p95') : undefined}
             onZoom={onZoom}
-            onMoment={(step) => onChange({ at: instant(frame.begins[step] ?? 0) }, true)}
+            onMoment={(step) => {
+              setPicked(true)
+              onChange({ at: instant(frame.begins[step] ?? 0) }, true)
+            }}
             table={search.table}
             onTable={(key) => onChange({ table: key }, true)}
           />
@@ -90,6 +95,7 @@ export function Traffic({ search, place, window, filtered, rows, left, table, ..
       {at !== undefined && (
         <MomentBar
           at={at}
+          picked={picked}
           charts={charts}
           frame={frame}
           search={search}
