@@ -257,7 +257,7 @@ function found(channels: ChannelRecord[]): AlertRecord[] {
         ],
       },
     ],
-    ...Array.from({ length: 60 }, (_, index): Seen => {
+    ...Array.from({ length: 30 }, (_, index): Seen => {
       const at = (index + 8) * 5 * HOUR
       return [
         'ru-errors',

@@ -14,11 +14,11 @@ const fromStart: string | null = null
 /** Keys begin with `alerts`: what is changed makes all of it stale. */
 export const ALERTS = 'alerts'
 
-export const alertsQuery = (filter: doc.AlertFilter) =>
+export const alertsQuery = (filter: doc.AlertFilter, first = PAGE_SIZE) =>
   infiniteQueryOptions({
-    queryKey: [ALERTS, 'list', filter],
+    queryKey: [ALERTS, 'list', filter, first],
     queryFn: async ({ signal, pageParam }) =>
-      (await graphql(doc.AlertsDocument, { filter, first: PAGE_SIZE, after: pageParam }, signal)).alerts,
+      (await graphql(doc.AlertsDocument, { filter, first, after: pageParam }, signal)).alerts,
     initialPageParam: fromStart,
     getNextPageParam: nextCursor,
     refetchInterval: EVERY_MS,

@@ -98,6 +98,7 @@ export const alerts = {
     events: 'Events of the runtime',
     metrics: 'Metrics of that time',
     traces: 'Traces of that time',
+    failedTraces: 'Failed traces of that time',
   },
 }
 
@@ -376,7 +377,7 @@ export const silences = {
   left: (span: string) => `· ${span} left`,
   beginsIn: (span: string) => `· begins in ${span}`,
   end: 'End now',
-  endLabel: (reason: string) => `End the silence “${reason}”`,
+  endLabel: (reason: string) => `End now: ${reason}`,
   ending: {
     title: 'End this silence now?',
     about: (what: string) => `${what}. What still fires is told then.`,

@@ -67,6 +67,24 @@ export function looksOf(alert: AlertRowFragment, rule: Limits | undefined, may: 
       link: integration ? to.integrationSecrets(project.handle, integration.handle) : to.secrets(),
     })
   }
+  const found = rule?.condition
+  if (may.insights && (found === 'ERROR_RATE' || found === 'LATENCY' || found === 'NO_TRAFFIC')) {
+    const search = { ...scope, ...time }
+    const elsewhere = { ...search, ...(project ? { project: project.handle } : {}) }
+    const failing = found === 'ERROR_RATE' ? { failed: true as const } : {}
+    const here = project && integration
+    looks.push({
+      name: words.looks.metrics,
+      link: here ? to.integrationMetrics(project.handle, integration.handle, search) : to.metrics(elsewhere),
+    })
+    if (found !== 'NO_TRAFFIC')
+      looks.push({
+        name: found === 'ERROR_RATE' ? words.looks.failedTraces : words.looks.traces,
+        link: here
+          ? to.integrationTraces(project.handle, integration.handle, { ...search, ...failing })
+          : to.traces({ ...elsewhere, ...failing }),
+      })
+  }
   if (may.logs && rule?.condition !== 'EXPIRING') {
     const failing = rule?.condition === 'ERROR_RATE'
     const search = {

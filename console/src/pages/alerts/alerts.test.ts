@@ -88,7 +88,9 @@ test('the time of an alert begins with what its rule looked at, and ends only wh
 test('an alert leads to what it is about, and nowhere where the viewer may not look', () => {
   const all = { logs: true, insights: true, secrets: true }
   const none = { logs: false, insights: false, secrets: false }
-  const [errors] = looksOf(alert(), rule(), all)
+  const [metrics, traces, errors] = looksOf(alert(), rule(), all)
+  expect(metrics).toMatchObject({ name: 'Metrics of that time', link: { search: { environment: 'prod' } } })
+  expect(traces).toMatchObject({ name: 'Failed traces of that time', link: { search: { failed: true } } })
   expect(errors).toMatchObject({
     name: 'Errors in the logs of that time',
     link: {
@@ -248,7 +250,13 @@ test('a rule says at its fields what is missing', () => {
 })
 
 test('a channel sends what its kind asks for, and nothing where what is stored stays', () => {
-  const mail = { ...newChannel(), name: 'Team', kind: 'EMAIL' as const, url: 'https://x', to: 'a@b.example; c@d.example' }
+  const mail = {
+    ...newChannel(),
+    name: 'Team',
+    kind: 'EMAIL' as const,
+    url: 'https://x',
+    to: 'a@b.example; c@d.example',
+  }
   expect(channelInput(mail, null)).toMatchObject({ url: null, to: ['a@b.example', 'c@d.example'], routingKey: null })
   const kept = newChannel({ name: 'Hook', kind: 'WEBHOOK', to: null })
   expect(channelInput(kept, 'c')).toMatchObject({ id: 'c', url: null, signingSecret: null, to: null })

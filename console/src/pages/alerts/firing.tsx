@@ -11,7 +11,8 @@ export function FiringCount() {
   const { data: count = 0 } = useQuery(firingQuery)
   if (count === 0) return null
   return (
-    <span className="nums ml-auto rounded-full bg-bad-solid px-1.5 text-[11px] font-semibold leading-[17px] text-white">
+    // Its own words stand within it: outside of it they would widen the page on narrow screens.
+    <span className="nums relative ml-auto rounded-full bg-bad-solid px-1.5 text-[11px] font-semibold leading-[17px] text-white">
       <span aria-hidden>{count}</span>
       <span className="sr-only">{words.firing(count)}</span>
     </span>

@@ -27,6 +27,9 @@ import { AlertItem } from './item'
 const AlertPanel = lazily(async () => (await import('./panel')).AlertPanel)
 const SilenceForm = lazily(async () => (await import('./silence-form')).SilenceForm)
 
+/** Of what has ended the screen shows less: the page is about what is wrong now. */
+const HISTORY = 20
+
 /** What is wrong now, then what may become so, then what was. */
 export function AlertsPage() {
   const search = useSearch({ from: `/shell${PATH.alerts}` })
@@ -37,7 +40,7 @@ export function AlertsPage() {
   const firing = useAlerts({ ...scope, states: ['FIRING'] })
   const pending = useAlerts({ ...scope, states: ['PENDING'] })
   const history = { ...scope, states: ['RESOLVED' as const], from: instant(search.from), to: instant(search.to) }
-  const resolved = useAlerts(history)
+  const resolved = useAlerts(history, HISTORY)
   const limits = useQuery(alertLimitsQuery)
   const ruleOf = (alert: AlertRowFragment | undefined) => limits.data?.find(({ id }) => id === alert?.rule.id)
   const opened = [...firing.rows, ...pending.rows, ...resolved.rows].find(({ id }) => id === search.alert)
@@ -141,8 +144,8 @@ export function AlertsPage() {
   )
 }
 
-function useAlerts(filter: AlertFilter) {
-  const query = useInfiniteQuery({ ...alertsQuery(filter), placeholderData: keepPreviousData })
+function useAlerts(filter: AlertFilter, first = PAGE_SIZE) {
+  const query = useInfiniteQuery({ ...alertsQuery(filter, first), placeholderData: keepPreviousData })
   const rows = query.data?.pages.flatMap(({ nodes }) => nodes) ?? []
   return { query, rows, total: query.data?.pages[0]?.totalCount ?? rows.length }
 }
