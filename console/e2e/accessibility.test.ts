@@ -189,18 +189,18 @@ const STOPS: Stop[] = [
   ],
   ['create channel', '/alerts/channels?create=true', 'Left empty one is made'],
   ['silences', '/alerts/silences?ended=true', 'Load test'],
-  ['metrics', '/metrics?table=succeeded', 'GET /orders/{id}/status'],
+  ['metrics', '/metrics?table=errors', 'Failed of all'],
   [
     'metrics of environments beside each other, with a moment that is looked at',
     '/projects/order-service/integrations/order-create/metrics?by=environment&span=6h',
-    'POST /orders',
+    'Latency of what failed',
     async (page) => {
       await page.locator('[data-charts] canvas').first().waitFor()
       await page.locator('.u-over').first().click()
       await page.getByRole('link', { name: 'Logs of this moment' }).waitFor()
     },
   ],
-  ['processes', '/metrics?view=processes', 'GC pause, most'],
+  ['processes', '/metrics?view=processes&project=billing', 'GC pause, most'],
   ['metrics of what counts nothing', '/projects/billing/integrations/dunning/metrics', 'OTEL_EXPORTER_OTLP_ENDPOINT'],
   ['profile', '/profile', 'nightly report'],
   ['device', '/device?userCode=BCDF-GHJK', 'on build-7'],

@@ -47,7 +47,7 @@ export const traces = {
   parties: (count: number) => `and ${count} more`,
   rootMissing: 'Its beginning is missing: what called it sent no span, or lies where you may not look.',
   partial: 'The whole trace could not be read in time: this is the span that was found.',
-  scale: (longest: string) => `The full bar is ${longest}, the longest shown.`,
+  scale: (full: string) => `A full bar is ${full}; one that is longer is broken.`,
   emptyTitle: 'No trace arrived in this time',
   emptyText:
     'A Python program with the bridge sends the traces of its requests by itself; any other sends them with OpenTelemetry to the runtimes’ port, path /v1/traces.',
@@ -73,13 +73,13 @@ export const traces = {
     failed: (count: number) => `${spans(count)} failed`,
     succeeded: 'No span failed',
     firstFailure: 'Go to where it failed',
-    left: (count: number) => `${spans(count)} are left out: the trace has more than can be shown.`,
+    left: (count: number) => `${spans(count)} left out: the trace has more than can be shown.`,
     orphans: (count: number) =>
-      `The parents of ${spans(count)} are missing: they were not sent, are still under way, or lie where you may not look. Each begins a branch of its own.`,
+      `${spans(count)} without the parent: it was not sent, is still under way, or lies where you may not look. What is beneath begins a branch of its own.`,
     incomplete: 'Some parents are missing: they were not sent, are still under way, or lie where you may not look.',
-    loops: (count: number) => `${spans(count)} name parents in a ring: their order is by time.`,
+    loops: (count: number) => `${spans(count)} with parents in a ring: shown in the order of time.`,
     skew: (count: number, most: string) =>
-      `${spans(count)} began before their parent, by up to ${most}: the clocks of those machines differ. Lengths are right, places are not.`,
+      `${spans(count)} began before the parent, by up to ${most}: the clocks of those machines differ. Lengths are right, places are not.`,
     waterfall: 'Waterfall',
     operation: 'Operation',
     keys: 'Arrows move, open and close; Enter shows the span.',
@@ -95,8 +95,7 @@ export const traces = {
       loop: 'parents in a ring',
       skew: 'began before its parent',
     },
-    row: (name: string, service: string, took: string, after: string) =>
-      `${name}, ${service}, ${took}, ${after} after the beginning`,
+    after: (offset: string) => `${offset} after the beginning`,
     legend: { answered: 'answers', asked: 'asks', inside: 'within', failed: 'failed' },
   },
 
@@ -114,7 +113,7 @@ export const traces = {
       CONSUMER: 'takes a message',
     } as const,
     at: 'Began',
-    after: (offset: string) => `${offset} after the trace`,
+    after: (offset: string) => `${offset} after the trace did`,
     took: 'Took',
     share: (percent: string) => `${percent} of the trace`,
     status: 'Status',
@@ -165,7 +164,6 @@ export const traces = {
     emptyTitle: 'Nobody called anybody in this time',
     emptyText:
       'The map is made of the spans of requests between programs. Choose a longer time, or see that programs send traces.',
-    open: (name: string) => `${name}: show its traces`,
   },
   toTrace: 'Follow the request',
 }

@@ -61,6 +61,11 @@ export function localInput(iso: string | undefined): string {
   return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}T${two(at.getHours())}:${two(at.getMinutes())}`
 }
 
+/** What such a field says, with its zone: a link means the same instant wherever it is opened. */
+export function instantOf(local: string | undefined): string | undefined {
+  return local && !Number.isNaN(Date.parse(local)) ? new Date(local).toISOString() : undefined
+}
+
 /** Seconds that a scope spans, counted to now where it has no end. */
 export function lengthS({ from, to }: TelemetryScope, now: number): number {
   return Math.max(1, ((to ? Date.parse(to) : now) - (from ? Date.parse(from) : now)) / 1000)

@@ -2,7 +2,9 @@ import { useQuery } from '@tanstack/react-query'
 import type { LinkProps } from '@tanstack/react-router'
 import { RotateCw, TriangleAlert } from 'lucide-react'
 import type { ReactNode } from 'react'
+import { environmentsQuery } from '@/api/queries'
 import { traceStoreQuery } from '@/api/trace-queries'
+import { access } from '@/strings/access'
 import { strings } from '@/strings/common'
 import { traces as words } from '@/strings/traces'
 import { Button } from '@/ui/button'
@@ -16,7 +18,7 @@ import { to } from '@/util/paths'
 import { type PlaceSearch, SPANS, type TracesSearch } from '@/util/search'
 import { useSearchState } from '@/util/use-search-state'
 import { PlacePicker } from '../access/place-picker'
-import { isNarrow, localInput, NO_FILTER } from './filter'
+import { instantOf, isNarrow, localInput, NO_FILTER } from './filter'
 
 type FrameProps = {
   title: string
@@ -78,13 +80,13 @@ function Filters({ search, picks, map, onAgain }: FiltersProps) {
         label={filters.from}
         type="datetime-local"
         value={localInput(search.from)}
-        onChange={(from) => change({ from, to: from ? search.to : undefined }, true)}
+        onChange={(from) => change({ from: instantOf(from), to: from ? search.to : undefined }, true)}
       />
       <FilterField
         label={filters.to}
         type="datetime-local"
         value={localInput(search.to)}
-        onChange={(end) => change({ to: end, from: search.from ?? hourBefore(end) }, true)}
+        onChange={(end) => change({ to: instantOf(end), from: search.from ?? hourBefore(end) }, true)}
       />
       {!map && (
         <>
@@ -124,14 +126,19 @@ function Filters({ search, picks, map, onAgain }: FiltersProps) {
 }
 
 const HOUR_MS = 3_600_000
-const hourBefore = (end: string | undefined) =>
-  end ? localInput(new Date(Date.parse(end) - HOUR_MS).toISOString()) : undefined
+/** An end without a begin: the hour before it. */
+const hourBefore = (end: string | undefined) => (end ? new Date(Date.parse(end) - HOUR_MS).toISOString() : undefined)
 
+/** On the pages of an integration only the environment is left open. */
 function EnvironmentPicker({ search, onChange }: { search: TracesSearch; onChange: (next: TracesSearch) => void }) {
+  const environments = useQuery(environmentsQuery)
   return (
-    <PlacePicker
-      place={{ environment: search.environment }}
-      onChange={({ environment }) => onChange({ environment })}
+    <Choose
+      label={access.place.environment}
+      all={access.place.allEnvironments}
+      value={search.environment}
+      onChange={(environment) => onChange({ environment })}
+      choices={(environments.data?.nodes ?? []).map(({ handle, displayName }) => [handle, displayName] as const)}
     />
   )
 }

@@ -107,7 +107,7 @@ function Box({ node, search, style }: BoxProps) {
       </div>
     )
   return (
-    <Link {...link} data-row className={look} style={style} aria-label={said.open(name)}>
+    <Link {...link} data-row className={look} style={style}>
       {inside}
     </Link>
   )

@@ -10,6 +10,8 @@ import { formatMs } from './axis'
 export type Found = TracesQuery['traces']['nodes'][number]
 type Party = NonNullable<Found['trace']>['parties'][number]
 const PARTIES = 3
+/** A bar that is longer than there is room for. */
+const torn = { clipPath: 'polygon(0 0, 88% 0, 82% 100%, 0 100%, 0 0, 91% 0, 100% 0, 100% 100%, 85% 100%, 91% 0)' }
 
 /** Names of those who took part, each once, in the order in which they began. */
 export function namesOf(parties: readonly Pick<Party, 'service' | 'origin'>[]): string[] {
@@ -40,10 +42,21 @@ function factsOf({ span, trace }: Found) {
   }
 }
 
+/** From where on the longest is an exception that the bars are not made for. */
+const OUTLIER = 4
+
+/** What a full bar stands for: the longest; where it would leave nothing of the others, what nine of ten do not exceed. */
+export function scaleOf(durations: readonly number[]): number {
+  const sorted = durations.toSorted((a, b) => a - b)
+  const longest = sorted.at(-1) ?? 0
+  const usual = sorted[Math.ceil(sorted.length * 0.9) - 1] ?? 0
+  return usual > 0 && longest > usual * OUTLIER ? usual : longest
+}
+
 /** Traces, each with its length beside the others'. */
 export function TraceTable({ found }: { found: Found[] }) {
   const rows = found.map((each) => ({ each, ...factsOf(each) }))
-  const longest = Math.max(...rows.map(({ durationMs }) => durationMs))
+  const full = scaleOf(rows.map(({ durationMs }) => durationMs))
   const now = new Date()
   return (
     <TableBox label={words.what}>
@@ -58,7 +71,7 @@ export function TraceTable({ found }: { found: Found[] }) {
             <th scope="col" className="text-right max-sm:hidden">
               {words.columns.spans}
             </th>
-            <th scope="col" data-tip={words.scale(formatMs(longest))}>
+            <th scope="col" data-tip={words.scale(formatMs(full))}>
               {words.columns.duration}
             </th>
             <th scope="col">{words.columns.errors}</th>
@@ -107,7 +120,10 @@ export function TraceTable({ found }: { found: Found[] }) {
                   <span className="h-2 w-28 shrink-0 overflow-hidden rounded-sm bg-sunken max-sm:hidden" aria-hidden>
                     <span
                       className={`block h-full rounded-sm ${failed ? 'bg-bad' : 'bg-faint'}`}
-                      style={{ width: `max(2px, ${(durationMs / Math.max(longest, 1e-9)) * 100}%)` }}
+                      style={{
+                        width: `max(2px, ${Math.min(1, durationMs / Math.max(full, 1e-9)) * 100}%)`,
+                        ...(durationMs > full ? torn : {}),
+                      }}
                     />
                   </span>
                   {formatMs(durationMs)}

@@ -1,16 +1,16 @@
 import { expect, test } from 'vitest'
 import { traces as read } from '@/util/search'
 import { barOf, formatMs, ticks } from './axis'
-import { around, isNarrow, lengthS, localInput, NO_FILTER, traceFilter } from './filter'
+import { around, instantOf, isNarrow, lengthS, localInput, NO_FILTER, traceFilter } from './filter'
 import { once } from './index'
 import { moveFor } from './keys'
 import { draw, NODE } from './layout'
 import { thickness } from './map-drawing'
 import { formatRate, formatShare, labelOf } from './map-facts'
-import { namesOf, startTime } from './table'
+import { namesOf, scaleOf, startTime } from './table'
 import { ancestors, doubtsOf, type Span, treeOf, unfolded } from './tree'
 import { rowsSeen } from './use-window'
-import { nameOf } from './waterfall-row'
+import { drawnAs } from './waterfall-row'
 
 const NOW = Date.parse('2026-11-21T12:00:00Z')
 const ORIGIN: Span['origin'] = {
@@ -91,8 +91,8 @@ test('of a failure that was passed on, its origin is the one beneath which nothi
     span('e', 'a', failed),
   ])
   expect(ids(rows.filter(({ origin }) => origin))).toBe('ce')
-  expect(nameOf(rows[2] as (typeof rows)[number])).toContain('failed first here')
-  expect(nameOf(rows[0] as (typeof rows)[number])).toMatch(/, failed$/)
+  expect(drawnAs(rows[2] as (typeof rows)[number])).toContain('failed first here')
+  expect(drawnAs(rows[0] as (typeof rows)[number])).toMatch(/, failed$/)
 })
 
 test('folding hides all that is beneath, and nothing beside it', () => {
@@ -203,6 +203,26 @@ test('the drawing is the same however its parts are ordered, and nothing lies up
   }
 })
 
+test('an arrow past a layer has a lane of its own there, and no label lies upon another', () => {
+  const nodes = named('a', 'b', 'c', 'd', 'e')
+  const { nodes: boxes, edges } = draw(nodes, ['ab', 'bc', 'ac', 'cd', 'ad', 'be', 'ae', 'ce'].map(edge))
+  for (const [place, { labelX, labelY, edge: drawn }] of edges.entries()) {
+    for (const { node, x, y } of boxes)
+      expect(
+        labelX > x && labelX < x + NODE.width && labelY > y && labelY < y + NODE.height,
+        `${drawn.from}${drawn.to} upon ${node.id}`,
+      ).toBe(false)
+    for (const other of edges.slice(place + 1))
+      expect(Math.abs(labelX - other.labelX) > 100 || Math.abs(labelY - other.labelY) > 25).toBe(true)
+  }
+})
+
+test('a full bar is the longest, unless that one would leave nothing of the others', () => {
+  expect(scaleOf([])).toBe(0)
+  expect(scaleOf([10, 20, 30])).toBe(30)
+  expect(scaleOf([...Array.from({ length: 19 }, () => 100), 94_000])).toBe(100)
+})
+
 test('a ring of callers ends, and an arrow to nobody is not drawn', () => {
   const { nodes, edges } = draw(named('a', 'b', 'c'), ['ab', 'bc', 'ca', 'ax'].map(edge))
   expect(nodes.map(({ layer }) => layer)).toEqual([0, 1, 2])
@@ -256,7 +276,8 @@ test('log lines are looked for a minute around a trace, and rates over the time 
   })
   expect(lengthS(traceFilter({ span: '1h' }, NOW).scope ?? {}, NOW)).toBe(3_600)
   const local = localInput('2026-11-21T11:00:00.000Z')
-  expect(new Date(local).toISOString()).toBe('2026-11-21T11:00:00.000Z')
+  expect(instantOf(local)).toBe('2026-11-21T11:00:00.000Z')
+  expect([instantOf(''), instantOf('soon'), localInput(undefined)]).toEqual([undefined, undefined, ''])
 })
 
 test('a trace that comes again on a later page is listed once, and parties by their integration', () => {

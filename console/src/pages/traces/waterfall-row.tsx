@@ -7,7 +7,7 @@ import type { Doubt, Row } from './tree'
 export const ROW_HEIGHT = 26
 /** Operation, time, length; the same for the head and the rows. */
 export const columns =
-  'grid grid-cols-[minmax(0,56%)_minmax(0,1fr)_68px] sm:grid-cols-[minmax(0,40%)_minmax(0,1fr)_88px]'
+  'grid grid-cols-[minmax(0,56%)_minmax(0,1fr)_76px] sm:grid-cols-[minmax(0,40%)_minmax(0,1fr)_88px]'
 
 const { one } = words
 const STEP_PX = 14
@@ -34,16 +34,11 @@ type RowProps = {
   onOpen: () => void
 }
 
-/** What a screen reader says of a row. */
-export function nameOf({ span, doubts, origin }: Row): string {
+/** What the drawing of a row shows, for those who do not see it. */
+export function drawnAs({ span, doubts, origin }: Row): string {
   const { marks } = one
   return [
-    one.row(
-      span.name || words.unnamed,
-      span.service ?? words.unclaimed,
-      formatMs(span.durationMs),
-      formatMs(span.offsetMs ?? 0),
-    ),
+    one.after(formatMs(span.offsetMs ?? 0)),
     ...(span.failed ? [origin ? marks.origin : marks.failed] : []),
     ...doubts.map((doubt) => marks[doubt]),
   ].join(', ')
@@ -60,7 +55,6 @@ function Drawn({ id, row, top, durationMs, marks, isFolded, isActive, isChosen, 
     <div
       role="treeitem"
       id={id}
-      aria-label={nameOf(row)}
       aria-level={depth + 1}
       aria-posinset={row.position}
       aria-setsize={row.siblings}
@@ -76,7 +70,7 @@ function Drawn({ id, row, top, durationMs, marks, isFolded, isActive, isChosen, 
       >
         <Fold row={row} isFolded={isFolded} onFold={onFold} />
         {span.failed && <Failure origin={row.origin} />}
-        <span className={`truncate ${span.failed ? 'text-bad' : ''} ${row.origin ? 'font-medium' : ''}`}>
+        <span data-operation className={`truncate ${span.failed ? 'text-bad' : ''} ${row.origin ? 'font-medium' : ''}`}>
           {span.name || words.unnamed}
         </span>
         {row.doubts.map((doubt) => {
@@ -93,7 +87,7 @@ function Drawn({ id, row, top, durationMs, marks, isFolded, isActive, isChosen, 
         <span className="min-w-0 flex-1 truncate text-[12px] text-faint max-sm:hidden">{span.service}</span>
       </span>
       <TimeBar row={row} durationMs={durationMs} marks={marks} />
-      <span className={`nums truncate px-3.5 text-right text-[12px] ${span.failed ? 'text-bad' : 'text-muted'}`}>
+      <span className={`nums truncate pl-2 pr-3.5 text-right text-[12px] ${span.failed ? 'text-bad' : 'text-muted'}`}>
         {formatMs(span.durationMs)}
       </span>
     </div>
@@ -130,7 +124,8 @@ function Failure({ origin }: { origin: boolean }) {
   )
 }
 
-function TimeBar({ row: { span }, durationMs, marks }: Pick<RowProps, 'row' | 'durationMs' | 'marks'>) {
+function TimeBar({ row, durationMs, marks }: Pick<RowProps, 'row' | 'durationMs' | 'marks'>) {
+  const { span } = row
   const { leftPercent, widthPercent } = barOf(span.offsetMs ?? 0, span.durationMs, durationMs)
   const asks = span.kind === 'CLIENT' || span.kind === 'PRODUCER'
   const tone = span.failed
@@ -143,7 +138,8 @@ function TimeBar({ row: { span }, durationMs, marks }: Pick<RowProps, 'row' | 'd
         ? 'bg-edge'
         : 'bg-muted'
   return (
-    <span className="relative h-full" aria-hidden>
+    <span className="relative h-full">
+      <span className="sr-only">{drawnAs(row)}</span>
       {marks.map((at) => (
         <span
           key={at}
