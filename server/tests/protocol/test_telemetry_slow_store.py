@@ -131,7 +131,7 @@ async def test_who_waits_for_a_store_that_does_not_open_waits_no_longer_for_thos
     began_s = time.perf_counter()
     told = await asyncio.gather(*(store.usage() for _ in range(20)), return_exceptions=True)
     assert {type(one) for one in told} == {StoreDown}
-    assert (attempts, time.perf_counter() - began_s < 1.0) == (1, True)
+    assert (attempts, time.perf_counter() - began_s < 20 * 0.2) == (1, True)
     asked = asyncio.create_task(store.usage())
     await asyncio.sleep(0.05)
     asked.cancel()  # who asked first and left takes nothing from the others
