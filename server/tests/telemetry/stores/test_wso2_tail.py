@@ -152,4 +152,6 @@ async def test_a_control_plane_that_starts_again_tells_nothing_of_what_was_befor
         resumed = await tails_of(again).open(ALL, LogFilter(), after=known)
         assert await followed(resumed, 1) == ["new"]
         assert newest > known
+        resumed.close()
+        await asyncio.sleep(1.0)  # who followed asks no more
         await again.close()

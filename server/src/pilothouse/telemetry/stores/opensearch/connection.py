@@ -83,6 +83,7 @@ class Connection:
         self._nodes = len(hosts)
         self._unanswered = 0
         self._silent_until_s = 0.0
+        self._is_closed = False
         self._client = opensearchpy.AsyncOpenSearch(hosts=hosts, **options)
 
     async def ask(
@@ -99,6 +100,8 @@ class Connection:
 
         Raises: StoreBusy, StoreDown, StorageFull, InvalidInput, Absent, Conflicted
         """
+        if self._is_closed:  # the client would connect anew, and nobody hang up
+            raise StoreDown("The control plane stops.")
         if time.monotonic() < self._silent_until_s:
             raise _timed_out()
         octets = body if isinstance(body, bytes) or body is None else msgspec.json.encode(body)
