@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parent.parent / "api"))
 
 from alert_helpers import Alerts, RecordingPostman, quick_passwords, sender_of
 from pilothouse.app.control_plane import ControlPlane, open_control_plane
