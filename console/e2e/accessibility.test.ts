@@ -155,10 +155,10 @@ const STOPS: Stop[] = [
   ['a long trace', '/traces/feedfacefeedfacefeedfacefeedface', 'import line 1'],
   ['no such trace', '/traces/00', 'No span of this trace'],
   ['alerts', '/alerts', 'above 5 %'],
-  ['one alert', '/alerts?alert=al-1', 'the mailbox is full'],
+  ['one alert', '/alerts?alert=al-1&from=2100-01-01T00:00', 'the mailbox is full'],
   [
     'an alert to silence',
-    '/alerts',
+    '/alerts?from=2100-01-01T00:00',
     'above 5 %',
     async (page) => {
       await page.getByRole('button', { name: 'Silence Orders fail' }).click()

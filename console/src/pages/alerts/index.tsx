@@ -104,7 +104,8 @@ export function AlertsPage() {
         item={item}
         empty={<Empty title={words.noHistory}>{words.noHistoryText}</Empty>}
         actions={
-          <>
+          // One below the other on narrow screens.
+          <span className="flex min-w-0 flex-wrap justify-end gap-1.5">
             <FilterField
               type="datetime-local"
               label={words.from}
@@ -117,7 +118,7 @@ export function AlertsPage() {
               value={search.to ?? ''}
               onChange={(until) => change({ to: until })}
             />
-          </>
+          </span>
         }
       />
       {search.alert && !silencing && (opened || loaded) && (
