@@ -46,6 +46,7 @@ stories('Traces', (story) => {
       await page.keyboard.press('Enter')
       await page.getByText('Nothing matches these filters').waitFor()
     },
+    { timeoutMs: 60_000 },
   )
 
   story('more traces come behind those that are there, each once', async ({ page }) => {
