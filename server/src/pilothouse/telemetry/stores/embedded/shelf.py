@@ -32,6 +32,8 @@ class Waiting(msgspec.Struct, frozen=True):
     batch: Batch
     oldest_ns: int
     newest_ns: int
+    hashes: frozenset[int] = frozenset()
+    """Of the words and ids in them, as the index has them; nothing where there is no index."""
 
 
 class View(msgspec.Struct, frozen=True):
@@ -128,11 +130,14 @@ class Shelf:
         batch = TABLES[self._sort].table.batch_of(columns)
         if TABLES[self._sort].merge is not None:
             self._merging += zip(*columns, strict=True)
-        tokens = TABLES[self._sort].tokens
-        if tokens is not None:
-            self._tokens.extend(tokens(columns))
+        index = TABLES[self._sort].tokens
+        hashes: frozenset[int] = frozenset()
+        if index is not None:
+            tokens = index(columns)
+            self._tokens.extend(tokens)
+            hashes = frozenset(entry >> 32 for entry in tokens)
         with self._lock:
-            self._waiting.append(Waiting(batch, oldest, newest))
+            self._waiting.append(Waiting(batch, oldest, newest, hashes))
 
     def view(self) -> View:
         """Look at it as it is now."""

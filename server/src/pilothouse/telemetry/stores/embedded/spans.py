@@ -20,7 +20,7 @@ from pilothouse.telemetry.questions import (
 )
 from pilothouse.telemetry.stores.embedded.asking import Asking, Conditions, sources
 from pilothouse.telemetry.stores.embedded.frames import Sort
-from pilothouse.telemetry.stores.embedded.lines import indexed
+from pilothouse.telemetry.stores.embedded.lines import hashes_of, indexed
 from pilothouse.telemetry.stores.embedded.shelf import Shelf
 from pilothouse.telemetry.stores.embedded.sorts import SPAN_KINDS, Label
 
@@ -112,9 +112,10 @@ def one_trace(asking: Asking, shelves: Sequence[Shelf], scope: Scope, trace_id: 
     if not wanted_id:
         return []
     spans: list[Span] = []
-    with sources(asking, scope, Sort.SPANS, shelves) as all_:
+    wanted = LogFilter(trace_id=wanted_id)
+    with sources(asking, scope, Sort.SPANS, shelves, hashes_of(wanted)) as all_:
         for source in all_:
-            narrow = indexed(asking, source, LogFilter(trace_id=wanted_id))
+            narrow = indexed(asking, source, wanted)
             if narrow is None:
                 continue
             both = source.conditions.with_also(narrow)
