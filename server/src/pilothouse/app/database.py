@@ -28,12 +28,12 @@ def seed(tx: Transaction, now: float) -> None:
         tenancy.add_environment(tx.connection, organization.id, environment)
 
 
-def bring_up_to_date(path: Path) -> None:
-    """Make the database, or migrate it; only its owner may read the file."""
+def bring_up_to_date(path: Path, to: str = "head") -> None:
+    """Make the database, or migrate it, to the newest schema or an older one; only its owner may read the file."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     engine = open_writer(path)
     try:
-        migrate.upgrade(engine)
+        migrate.upgrade(engine, to)
     finally:
         engine.dispose()
     path.chmod(0o600)

@@ -18,13 +18,27 @@ from pilothouse.storage.engine import translate
 _HERE = Path(__file__).parent / "migrations"
 
 
-def upgrade(engine: Engine) -> None:
-    """Bring the database to the newest schema.
+def newest() -> str:
+    """Return the name of this release's schema."""
+    return _scripts().get_current_head() or ""
+
+
+def is_known(revision: str) -> bool:
+    """Tell whether a schema is this release's or an older one's."""
+    return any(one.revision == revision for one in _scripts().walk_revisions())
+
+
+def revision_of(connection: Connection) -> str | None:
+    """Return the name of the schema that a database has; None of an empty one."""
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def upgrade(engine: Engine, to: str = "head") -> None:
+    """Bring the database to the newest schema, or to an older one that it is not beyond yet.
 
     Raises: CannotStart when the database is newer than this release; StorageUnavailable when it cannot be written
     """
-    config = Config()
-    config.set_main_option("script_location", str(_HERE))
+    config = _config()
     try:
         with engine.connect() as connection, _unchecked(connection), connection.begin():
             known = ScriptDirectory.from_config(config)
@@ -33,7 +47,7 @@ def upgrade(engine: Engine) -> None:
                 return
             config.attributes["connection"] = connection
             try:
-                command.upgrade(config, "head")
+                command.upgrade(config, to)
             except CommandError as error:
                 raise CannotStart(
                     f"The database's schema ({current}) is not known to this release.",
@@ -42,6 +56,16 @@ def upgrade(engine: Engine) -> None:
             _check_references(connection)
     except DBAPIError as error:
         raise translate(error) from error
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_HERE))
+    return config
+
+
+def _scripts() -> ScriptDirectory:
+    return ScriptDirectory.from_config(_config())
 
 
 @contextmanager
