@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 
 from pilothouse.base.errors import CannotStart
 from pilothouse.telemetry.errors import StoreDown
-from pilothouse.telemetry.model import Level, LogBatch, LogLine, MetricBatch, Position, Span, SpanBatch
+from pilothouse.telemetry.model import Level, LogBatch, LogLine, MetricBatch, Position, SpanBatch
 from pilothouse.telemetry.questions import (
     ArrivalQuestion,
     Arrivals,
@@ -19,6 +19,7 @@ from pilothouse.telemetry.questions import (
     SpanQuestion,
     TracePage,
     TraceQuestion,
+    TraceSpans,
     Usage,
 )
 from pilothouse.telemetry.store import TIMEOUT_S, Context, Retentions, TelemetryStore
@@ -124,7 +125,7 @@ class OpenedOnUse:
         """List traces."""
         return await (await self._opened()).traces(question, timeout_s=timeout_s)
 
-    async def trace(self, scope: Scope, trace_id: str, *, timeout_s: float = TIMEOUT_S) -> Sequence[Span]:
+    async def trace(self, scope: Scope, trace_id: str, *, timeout_s: float = TIMEOUT_S) -> TraceSpans:
         """Give the spans of a trace."""
         return await (await self._opened()).trace(scope, trace_id, timeout_s=timeout_s)
 

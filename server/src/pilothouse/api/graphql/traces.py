@@ -24,7 +24,7 @@ from pilothouse.domain.tenancy import list_name
 from pilothouse.operations.telemetry_scopes import span_of
 from pilothouse.telemetry.errors import QuestionTimeout
 from pilothouse.telemetry.model import Span, SpanKind
-from pilothouse.telemetry.questions import Scope, TraceFilter, TraceQuestion
+from pilothouse.telemetry.questions import Scope, TraceFilter, TraceQuestion, TraceSpans
 
 query = QueryType()
 found_type = ObjectType("TraceFound")
@@ -76,12 +76,13 @@ async def show_found(found: Row, info: Info) -> Row | None:
         return None
 
 
-async def _seen(info: Info, id_: str) -> Sequence[Span]:
+async def _seen(info: Info, id_: str) -> TraceSpans:
     scope = Scope.within(info.context.reach(_VIEW))
     return await info.context.services.telemetry.trace(scope, id_)
 
 
-def _trace_view(spans: Sequence[Span]) -> Row | None:
+def _trace_view(found: TraceSpans) -> Row | None:
+    spans = found.spans
     if not spans:
         return None
     begin_ns = min(span.record.at_ns for span in spans)
@@ -100,11 +101,11 @@ def _trace_view(spans: Sequence[Span]) -> Row | None:
         "duration_ms": (end_ns - begin_ns) / NS_A_MS,
         "failed": failed > 0,
         "root": span_view(root, begin_ns),
-        "span_count": len(spans),
+        "span_count": found.count,
         "failed_count": failed,
         "parties": parties_of(spans),
         "spans": shown,
-        "left": max(0, len(spans) - SPANS_MAX),
+        "left": max(0, found.count - SPANS_MAX),
         "complete": all(span.record.parent_id in there for span in spans if span.record.parent_id),
     }
 

@@ -10,7 +10,7 @@ import msgspec
 
 from pilothouse.base.errors import CannotStart
 from pilothouse.telemetry import composed
-from pilothouse.telemetry.model import Level, LogBatch, LogLine, MetricBatch, Position, Span, SpanBatch
+from pilothouse.telemetry.model import Level, LogBatch, LogLine, MetricBatch, Position, SpanBatch
 from pilothouse.telemetry.questions import (
     ArrivalQuestion,
     Arrivals,
@@ -25,6 +25,7 @@ from pilothouse.telemetry.questions import (
     SpanQuestion,
     TracePage,
     TraceQuestion,
+    TraceSpans,
     Usage,
 )
 from pilothouse.telemetry.store import TIMEOUT_S, Context, Retentions
@@ -163,9 +164,9 @@ class EmbeddedStore:
         """List traces."""
         return await self._ask(Traces(**msgspec.structs.asdict(question)), TracePage, timeout_s)
 
-    async def trace(self, scope: Scope, trace_id: str, *, timeout_s: float = TIMEOUT_S) -> Sequence[Span]:
+    async def trace(self, scope: Scope, trace_id: str, *, timeout_s: float = TIMEOUT_S) -> TraceSpans:
         """Give the spans of a trace."""
-        return await self._ask(OneTrace(scope=scope, trace_id=trace_id), list[Span], timeout_s)
+        return await self._ask(OneTrace(scope=scope, trace_id=trace_id), TraceSpans, timeout_s)
 
     async def spans(self, question: SpanQuestion, *, timeout_s: float = TIMEOUT_S) -> SpanPage:
         """List spans."""

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 
 from pilothouse.base.errors import PilothouseError
 from pilothouse.telemetry import composed
-from pilothouse.telemetry.model import Level, LogBatch, LogLine, MetricBatch, Origin, Position, Span, SpanBatch
+from pilothouse.telemetry.model import Level, LogBatch, LogLine, MetricBatch, Origin, Position, SpanBatch
 from pilothouse.telemetry.questions import (
     Admission,
     ArrivalQuestion,
@@ -21,6 +21,7 @@ from pilothouse.telemetry.questions import (
     SpanQuestion,
     TracePage,
     TraceQuestion,
+    TraceSpans,
     Usage,
 )
 from pilothouse.telemetry.store import TIMEOUT_S, Context, Retentions
@@ -186,7 +187,7 @@ class OpenSearchStore:
         async with within(timeout_s):
             return await spans.list_traces(self._search, question, timeout_s)
 
-    async def trace(self, scope: Scope, trace_id: str, *, timeout_s: float = TIMEOUT_S) -> Sequence[Span]:
+    async def trace(self, scope: Scope, trace_id: str, *, timeout_s: float = TIMEOUT_S) -> TraceSpans:
         """Give the spans of a trace."""
         async with within(timeout_s):
             return await spans.one_trace(self._search, scope, trace_id, timeout_s)
