@@ -189,7 +189,7 @@ const STOPS: Stop[] = [
   ],
   ['create channel', '/alerts/channels?create=true', 'Left empty one is made'],
   ['silences', '/alerts/silences?ended=true', 'Load test'],
-  ['metrics', '/metrics?table=errors', 'Failed of all'],
+  ['metrics', '/insights?table=errors', 'Failed of all'],
   [
     'metrics of environments beside each other, with a moment that is looked at',
     '/projects/order-service/integrations/order-create/metrics?by=environment&span=6h',
@@ -200,7 +200,7 @@ const STOPS: Stop[] = [
       await page.getByRole('link', { name: 'Logs of this moment' }).waitFor()
     },
   ],
-  ['processes', '/metrics?view=processes&project=billing', 'GC pause, most'],
+  ['processes', '/insights?view=processes&project=billing', 'GC pause, most'],
   ['metrics of what counts nothing', '/projects/billing/integrations/dunning/metrics', 'OTEL_EXPORTER_OTLP_ENDPOINT'],
   ['profile', '/profile', 'nightly report'],
   ['device', '/device?userCode=BCDF-GHJK', 'on build-7'],

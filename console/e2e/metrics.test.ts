@@ -58,7 +58,7 @@ stories('Metrics', (story) => {
   })
 
   story('a click at a moment tells what was then, and leads to its logs with the same filters', async ({ page }) => {
-    await open(page, '/metrics?project=order-service&integration=order-create&environment=prod')
+    await open(page, '/insights?project=order-service&integration=order-create&environment=prod')
     const { x, y } = await placeIn(page, 'Error rate', 0.8)
     await page.mouse.click(x, y)
     const moment = page.getByRole('region', { name: 'The moment that is looked at' })

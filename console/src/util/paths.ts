@@ -32,7 +32,7 @@ export const PATH = {
   traces: '/traces',
   traceMap: '/traces/map',
   trace: '/traces/$traceId',
-  metrics: '/metrics',
+  metrics: '/insights',
   alerts: '/alerts',
   alertRules: '/alerts/rules',
   alertChannels: '/alerts/channels',
