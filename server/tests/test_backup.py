@@ -28,7 +28,7 @@ from pilothouse.storage.alone import reading, writing
 from pilothouse.storage.archive import ArchiveBroken
 from pilothouse.storage.migrate import newest
 from pilothouse.storage.tables import events, metadata, organizations
-from sqlalchemy import insert, select, text
+from sqlalchemy import delete, insert, select, text
 
 pytestmark = pytest.mark.anyio
 
@@ -123,6 +123,22 @@ def test_a_backup_is_one_moment_however_much_is_written_meanwhile(settings, tmp_
         ]
         pairs = [kind for kind in kinds if kind.startswith("pair-")]
         assert all(pairs.count(kind) == 2 for kind in set(pairs))
+
+
+def test_no_number_is_given_twice_also_of_what_is_gone(settings, tmp_path) -> None:
+    row = {"at": 1.0, "kind": "k", "detail": "{}"}
+
+    def write(home: Path) -> int:
+        with writing(home / "pilothouse.db") as tx:
+            return tx.connection.execute(insert(events).values(row)).inserted_primary_key[0]
+
+    given = write(settings.home)
+    with writing(settings.database_path) as tx:
+        tx.connection.execute(delete(events))
+    back_up(settings, tmp_path / "backup")
+    other = another_home(tmp_path, settings.home)
+    restore(other, tmp_path / "backup")
+    assert write(other.home) == given + 1
 
 
 @pytest.fixture(scope="module")

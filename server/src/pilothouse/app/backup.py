@@ -91,6 +91,7 @@ def write_archive(settings: Settings, to: BinaryIO, clock: Clock | None = None) 
             at_ms=round(at * 1000),
             dialect=connection.dialect.name,
             key_number=number,
+            numbers=archive.numbers_given(connection),
         )
         written = archive.write(connection, to, header)
     return Backup(release=__version__, at=at, rows=written.rows, key_number=number)

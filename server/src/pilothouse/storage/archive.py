@@ -25,6 +25,7 @@ from sqlalchemy import (
     Table,
     Text,
     column,
+    delete,
     insert,
     select,
     table,
@@ -50,6 +51,7 @@ _TYPES: Final[dict[str, TypeEngine[Any]]] = {  # Any: columns of any type
     "text": Text(),
     "bytes": LargeBinary(),
 }
+_SEQUENCES: Final = table("sqlite_sequence", column("name", Text()), column("seq", BigInteger()))
 _DEFINED: Final = (alert_tables, ingest_tables, telemetry_origin_tables)
 """Modules whose tables are part of the whole: imported so that `metadata` has them."""
 
@@ -70,6 +72,8 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     dialect: str
     key_number: str
     """Names the key that secrets are sealed under, in hexadecimal; the key itself is never in it."""
+    numbers: dict[str, int] = {}
+    """The highest number that each growing table has ever given: none is given twice, also of rows that are gone."""
 
 
 class Piece(msgspec.Struct, frozen=True, array_like=True):
@@ -127,13 +131,22 @@ def check(path: Path) -> tuple[Header, Trailer]:
     raise ArchiveBroken(f"{path} has no beginning.", fix="Take another backup.")
 
 
+def numbers_given(connection: Connection) -> dict[str, int]:
+    """Read the highest number that each growing table has given."""
+    found = connection.execute(select(_SEQUENCES.c.name, _SEQUENCES.c.seq))
+    return {name: number for name, number in found if name not in LEFT_OUT}
+
+
 def load(connection: Connection, path: Path) -> dict[str, int]:
     """Put the rows of a checked archive into empty tables, within the caller's transaction; returns how many of each.
 
     Raises: ArchiveBroken, DBAPIError, OSError
     """
     counts: dict[str, int] = {}
+    numbers: dict[str, int] = {}
     for value in _read(path):
+        if isinstance(value, Header):
+            numbers = value.numbers
         if not isinstance(value, Piece):
             continue
         columns = [column(name, _type(kind)) for name, kind in value.columns]
@@ -141,7 +154,14 @@ def load(connection: Connection, path: Path) -> dict[str, int]:
         rows = [dict(zip(names, row, strict=True)) for row in value.rows]
         connection.execute(insert(table(value.table, *columns)), rows)
         counts[value.table] = counts.get(value.table, 0) + len(rows)
+    _go_on_behind(connection, numbers)
     return counts
+
+
+def _go_on_behind(connection: Connection, numbers: dict[str, int]) -> None:
+    connection.execute(delete(_SEQUENCES).where(_SEQUENCES.c.name.in_(list(numbers))))
+    if numbers:
+        connection.execute(insert(_SEQUENCES), [{"name": name, "seq": number} for name, number in numbers.items()])
 
 
 def kept_tables() -> Sequence[Table]:
