@@ -8,8 +8,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from stage import PASSWORD, TREE, Program, serve, until
-from test_telemetry import ask, trusted
+from stage import PASSWORD, TREE, Program, ask, serve, trusted, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
