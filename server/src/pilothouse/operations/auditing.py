@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
-from datetime import datetime
 from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -12,7 +11,7 @@ import msgspec
 
 from pilothouse.access.grants import Reach
 from pilothouse.base.errors import InvalidInput, NotFound, Refused
-from pilothouse.base.instants import Instant, to_rfc3339
+from pilothouse.base.instants import read_instant, to_rfc3339
 from pilothouse.domain.audit import BEGINNING, Link, Outcome, StoredRecord, Walk
 from pilothouse.storage import audit as records
 from pilothouse.storage import audit_rows
@@ -287,8 +286,8 @@ def audit_scope(wanted: Mapping[str, Any]) -> AuditScope:  # Any: values as they
     return AuditScope(
         **texts,
         outcome=_outcome(wanted.get("outcome")),
-        since=_instant(wanted.get("from"), "from"),
-        until=_instant(wanted.get("to"), "to"),
+        since=read_instant(wanted.get("from"), "from"),
+        until=read_instant(wanted.get("to"), "to"),
     )
 
 
@@ -301,19 +300,3 @@ def _outcome(value: object) -> Outcome | None:
         raise InvalidInput(
             f"'{str(value)[:40]}' is not an outcome.", field="outcome", fix="Write `done` or `refused`."
         ) from None
-
-
-def _instant(value: object, field: str) -> Instant | None:
-    if value is None:
-        return None
-    try:
-        read = datetime.fromisoformat(value) if isinstance(value, str) else None
-        if read is not None and read.tzinfo is not None:
-            return read.timestamp()
-    except (ValueError, OverflowError):
-        pass
-    raise InvalidInput(
-        f"'{str(value)[:40]}' is not an instant.",
-        field=field,
-        fix='Write RFC 3339 with an offset, such as "2030-01-31T12:00:00Z".',
-    )

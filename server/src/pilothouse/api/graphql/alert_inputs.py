@@ -1,10 +1,8 @@
 """Rules, channels and silences as they come from outside."""
 
-from datetime import datetime
-
 from pilothouse.api.graphql.views import Row
 from pilothouse.base.errors import InvalidInput
-from pilothouse.base.instants import Instant
+from pilothouse.base.instants import read_instant
 from pilothouse.operations.alert_channels import ChannelWish
 from pilothouse.operations.alert_rules import RuleWish
 from pilothouse.operations.alert_silences import SilenceWish
@@ -43,35 +41,15 @@ def silence_wish(given: Row) -> SilenceWish:
 
     Raises: InvalidInput
     """
-    to_at = instant(given["to"], "to")
+    to_at = read_instant(given["to"], "to")
     if to_at is None:
         raise InvalidInput("A silence ends.", field="to", fix="Name an instant.")
     return SilenceWish(
         rule_id=given.get("rule"),
         where=_where(given),
         reason=given["reason"],
-        from_at=instant(given.get("from"), "from"),
+        from_at=read_instant(given.get("from"), "from"),
         to_at=to_at,
-    )
-
-
-def instant(value: object, field: str) -> Instant | None:
-    """Read a DateTime.
-
-    Raises: InvalidInput
-    """
-    if value is None:
-        return None
-    try:
-        read = datetime.fromisoformat(value) if isinstance(value, str) else None
-        if read is not None and read.tzinfo is not None:
-            return read.timestamp()
-    except (ValueError, OverflowError):
-        pass
-    raise InvalidInput(
-        f"'{str(value)[:40]}' is not an instant.",
-        field=field,
-        fix='Write RFC 3339 with an offset, such as "2030-01-31T12:00:00Z".',
     )
 
 

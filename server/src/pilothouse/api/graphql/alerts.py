@@ -10,11 +10,12 @@ from ariadne import EnumType, MutationType, ObjectType, QueryType
 from pilothouse.access.grants import EVERYWHERE, Place
 from pilothouse.access.permissions import Permission
 from pilothouse.api.graphql import views
-from pilothouse.api.graphql.alert_inputs import channel_wish, instant, rule_wish, silence_wish
+from pilothouse.api.graphql.alert_inputs import channel_wish, rule_wish, silence_wish
 from pilothouse.api.graphql.places import batch_of
 from pilothouse.api.graphql.request import GraphQLRequest, Info
 from pilothouse.api.graphql.views import Row, RuntimeView
 from pilothouse.base.errors import NotFound
+from pilothouse.base.instants import read_instant
 from pilothouse.base.pages import Page, page_request
 from pilothouse.operations import alert_channels, alert_checks, alert_rules, alert_silences
 from pilothouse.operations.explaining import PlaceNames, find_scope
@@ -93,7 +94,7 @@ async def list_alerts(
 ) -> Row:
     """List alerts, newest first."""
     request, page, wanted = info.context, page_request("alerts", first, after), filter or {}
-    since, until = instant(wanted.get("from"), "from"), instant(wanted.get("to"), "to")
+    since, until = read_instant(wanted.get("from"), "from"), read_instant(wanted.get("to"), "to")
 
     def read(connection: Connection) -> Page[AlertRow]:
         place = _scope(connection, request, wanted)

@@ -1,7 +1,6 @@
 """Resolvers about what happened: pages of events, and the events as they happen."""
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -13,7 +12,7 @@ from pilothouse.api.graphql.request import GraphQLRequest, Info
 from pilothouse.api.graphql.subscriptions import CATCH_UP_MAX, GATHER_S
 from pilothouse.api.graphql.views import Row, RuntimeView
 from pilothouse.base.errors import InvalidInput
-from pilothouse.base.instants import Instant
+from pilothouse.base.instants import read_instant
 from pilothouse.base.pages import Page, page_request
 from pilothouse.domain.events import Event, EventKind, kinds_of, message_of
 from pilothouse.domain.runtime import RuntimeRow
@@ -200,8 +199,8 @@ def _scope(wanted: Row) -> EventScope:
     return EventScope(
         **{name: wanted.get(name) for name in ("project", "integration", "environment", "runtime")},
         kinds=tuple(EventKind) if asked is None else _kinds(asked),
-        since=_read_instant(wanted.get("from"), "from"),
-        until=_read_instant(wanted.get("to"), "to"),
+        since=read_instant(wanted.get("from"), "from"),
+        until=read_instant(wanted.get("to"), "to"),
     )
 
 
@@ -219,19 +218,3 @@ def _kinds(asked: Sequence[str]) -> tuple[EventKind, ...]:
             )
         chosen |= set(found)
     return tuple(kind for kind in EventKind if kind in chosen)
-
-
-def _read_instant(value: object, field: str) -> Instant | None:
-    if value is None:
-        return None
-    try:
-        read = datetime.fromisoformat(value) if isinstance(value, str) else None
-        if read is not None and read.tzinfo is not None:
-            return read.timestamp()
-    except (ValueError, OverflowError):
-        pass
-    raise InvalidInput(
-        f"'{str(value)[:40]}' is not an instant.",
-        field=field,
-        fix='Write RFC 3339 with an offset, such as "2030-01-31T12:00:00Z".',
-    )

@@ -1,6 +1,5 @@
 """Resolvers about the tokens of collectors."""
 
-from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -10,8 +9,7 @@ from pilothouse.access.secrets import secret_reach
 from pilothouse.api.graphql import views
 from pilothouse.api.graphql.request import GraphQLRequest, Info
 from pilothouse.api.graphql.views import Row
-from pilothouse.base.errors import InvalidInput
-from pilothouse.base.instants import Instant
+from pilothouse.base.instants import read_instant
 from pilothouse.base.pages import page_request
 from pilothouse.operations import ingest_tokens as operations
 from pilothouse.storage import ingest_tokens
@@ -50,7 +48,7 @@ async def list_ingest_tokens(
 @mutation.field("createIngestToken")
 async def create_ingest_token(_: Any, info: Info, input: Row) -> Row:
     """Make an ingest token."""
-    request, expires_at = info.context, _read_instant(input.get("expires_at"), "expiresAt")
+    request, expires_at = info.context, read_instant(input.get("expires_at"), "expiresAt")
     created = await request.services.store.write(
         lambda tx: operations.create(
             tx,
@@ -92,23 +90,3 @@ def _view(request: GraphQLRequest, row: PlacedIngestToken) -> Row:
 
 def _reference(handle: str | None, display_name: str | None) -> Row | None:
     return None if handle is None else {"handle": handle, "display_name": display_name}
-
-
-def _read_instant(value: object, field: str) -> Instant | None:
-    """Read a DateTime as it came from outside.
-
-    Raises: InvalidInput
-    """
-    if value is None:
-        return None
-    try:
-        read = datetime.fromisoformat(value) if isinstance(value, str) else None
-        if read is not None and read.tzinfo is not None:
-            return read.timestamp()
-    except (ValueError, OverflowError):
-        pass
-    raise InvalidInput(
-        f"'{str(value)[:40]}' is not an instant.",
-        field=field,
-        fix='Write RFC 3339 with an offset, such as "2030-01-31T12:00:00Z".',
-    )

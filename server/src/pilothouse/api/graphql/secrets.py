@@ -1,6 +1,5 @@
 """Resolvers about secrets: their list, their life, and the runtimes that hang on them."""
 
-from datetime import datetime
 from typing import Any
 
 from ariadne import MutationType, ObjectType, QueryType
@@ -11,8 +10,7 @@ from pilothouse.api.graphql.queries import scope_of
 from pilothouse.api.graphql.request import GraphQLRequest, Info
 from pilothouse.api.graphql.secret_runtimes import runtimes_of
 from pilothouse.api.graphql.views import Row
-from pilothouse.base.errors import InvalidInput
-from pilothouse.base.instants import Instant
+from pilothouse.base.instants import read_instant
 from pilothouse.base.pages import page_request
 from pilothouse.domain.secrets import SecretRow
 from pilothouse.operations import secrets as operations
@@ -68,7 +66,7 @@ async def runtimes_of_secret(row: Row, info: Info, first: int | None = None, aft
 @mutation.field("generateSecret")
 async def generate_secret(_: Any, info: Info, input: Row) -> GeneratedSecret:
     """Generate a secret."""
-    request, expires_at = info.context, _read_instant(input.get("expires_at"), "expiresAt")
+    request, expires_at = info.context, read_instant(input.get("expires_at"), "expiresAt")
     return await request.services.store.write(
         lambda tx: operations.generate(
             tx,
@@ -99,7 +97,7 @@ async def rotate_secret(_: Any, info: Info, key_id: str, overlap_seconds: int | 
 @mutation.field("setSecretExpiry")
 async def set_secret_expiry(_: Any, info: Info, key_id: str, expires_at: object = None) -> Row:
     """Set, move or remove a secret's end."""
-    request, instant = info.context, _read_instant(expires_at, "expiresAt")
+    request, instant = info.context, read_instant(expires_at, "expiresAt")
     row = await request.services.store.write(
         lambda tx: operations.set_expiry(tx, request.subject, key_id, instant, now=request.now)
     )
@@ -128,23 +126,3 @@ async def restore_secret(_: Any, info: Info, key_id: str) -> Row:
 def _view(request: GraphQLRequest, row: SecretRow) -> Row:
     """Show a secret as it is at the request's moment, never its material."""
     return {**views.secret(row), "state": row.life.state_at(request.now)}
-
-
-def _read_instant(value: object, field: str) -> Instant | None:
-    """Read a DateTime as it came from outside.
-
-    Raises: InvalidInput
-    """
-    if value is None:
-        return None
-    try:
-        read = datetime.fromisoformat(value) if isinstance(value, str) else None
-        if read is not None and read.tzinfo is not None:
-            return read.timestamp()
-    except (ValueError, OverflowError):
-        pass
-    raise InvalidInput(
-        f"'{str(value)[:40]}' is not an instant.",
-        field=field,
-        fix='Write RFC 3339 with an offset, such as "2030-01-31T12:00:00Z".',
-    )

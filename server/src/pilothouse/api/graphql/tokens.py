@@ -1,6 +1,5 @@
 """Resolvers about API tokens, sessions, and command lines that ask to be let in."""
 
-from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -9,8 +8,7 @@ from ariadne import EnumType, MutationType, QueryType
 from pilothouse.api.graphql import views
 from pilothouse.api.graphql.request import GraphQLRequest, Info
 from pilothouse.api.graphql.views import Row
-from pilothouse.base.errors import InvalidInput
-from pilothouse.base.instants import Instant
+from pilothouse.base.instants import read_instant
 from pilothouse.base.pages import page_request
 from pilothouse.operations import devices, tokens
 from pilothouse.operations import sessions as operations
@@ -75,7 +73,7 @@ async def device_request(_: Any, info: Info, user_code: str) -> Row | None:
 async def create_token(_: Any, info: Info, input: Row) -> Row:
     """Make an API token."""
     request = info.context
-    wanted, expires_at = input.get("permissions"), _read_instant(input.get("expires_at"), "expiresAt")
+    wanted, expires_at = input.get("permissions"), read_instant(input.get("expires_at"), "expiresAt")
     created = await request.services.store.write(
         lambda tx: tokens.create(
             tx,
@@ -155,23 +153,3 @@ def _device(row: DeviceRow) -> Row:
         "expires_at": row.expires_at,
         "allowed": None if row.decided_at is None else row.allowed,
     }
-
-
-def _read_instant(value: object, field: str) -> Instant | None:
-    """Read a DateTime as it came from outside.
-
-    Raises: InvalidInput
-    """
-    if value is None:
-        return None
-    try:
-        read = datetime.fromisoformat(value) if isinstance(value, str) else None
-        if read is not None and read.tzinfo is not None:
-            return read.timestamp()
-    except (ValueError, OverflowError):
-        pass
-    raise InvalidInput(
-        f"'{str(value)[:40]}' is not an instant.",
-        field=field,
-        fix='Write RFC 3339 with an offset, such as "2030-01-31T12:00:00Z".',
-    )
