@@ -162,7 +162,7 @@ stories('Who may do what', (story) => {
     await row.getByText('Project Admin').waitFor()
     await row.getByText('(by integration_mgt:manage)').waitFor()
     await page.getByRole('button', { name: 'Pick a person' }).click()
-    await page.getByRole('combobox').last().fill('dora')
+    await page.getByRole('dialog').getByRole('combobox').fill('dora')
     await page.getByRole('option', { name: /Dora Meyer/ }).click()
     await page.getByText('No, Dora Meyer may not').waitFor()
     await page.getByRole('region', { name: 'Held elsewhere' }).getByRole('link', { name: 'Order Service' }).waitFor()

@@ -3,7 +3,6 @@ import { Link, useSearch } from '@tanstack/react-router'
 import { useState } from 'react'
 import { type EnvironmentRowFragment, EnvironmentsDocument } from '@/api/generated/operations'
 import { environmentPagesQuery, PAGE_SIZE } from '@/api/queries'
-import { CreateEnvironment } from '@/forms/create-environment'
 import { changing } from '@/strings/changing'
 import { strings } from '@/strings/common'
 import { environments as words } from '@/strings/tenancy'
@@ -20,6 +19,7 @@ import { managing, mayNot, useBlocked } from '@/util/permissions'
 import type { ListSearch } from '@/util/search'
 import { useSearchState } from '@/util/use-search-state'
 
+const CreateEnvironment = lazily(async () => (await import('@/forms/create-environment')).CreateEnvironment)
 const EditDialog = lazily(async () => (await import('./changing/edit')).EditDialog)
 const RemoveDialog = lazily(async () => (await import('./changing/remove')).RemoveDialog)
 

@@ -3,7 +3,6 @@ import { Link, useParams, useSearch } from '@tanstack/react-router'
 import { useCallback } from 'react'
 import { type IntegrationRowFragment, IntegrationsDocument } from '@/api/generated/operations'
 import { integrationsQuery, PAGE_SIZE, projectQuery } from '@/api/queries'
-import { CreateIntegration } from '@/forms/create-integration'
 import { changing } from '@/strings/changing'
 import { strings, typeNames } from '@/strings/common'
 import { missing } from '@/strings/shell'
@@ -24,6 +23,7 @@ import { mayNot } from '@/util/permissions'
 import { type ListSearch, TYPES } from '@/util/search'
 import { useSearchState } from '@/util/use-search-state'
 
+const CreateIntegration = lazily(async () => (await import('@/forms/create-integration')).CreateIntegration)
 const EditDialog = lazily(async () => (await import('./changing/edit')).EditDialog)
 const DangerZone = lazily(async () => (await import('./changing/remove')).DangerZone)
 

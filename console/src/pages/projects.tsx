@@ -3,7 +3,6 @@ import { Link, useSearch } from '@tanstack/react-router'
 import { useCallback } from 'react'
 import { type ProjectRowFragment, ProjectsDocument } from '@/api/generated/operations'
 import { PAGE_SIZE, projectsQuery } from '@/api/queries'
-import { CreateProject } from '@/forms/create-project'
 import { projects as words } from '@/strings/tenancy'
 import { Age } from '@/ui/age'
 import { Button } from '@/ui/button'
@@ -14,10 +13,13 @@ import { SearchBox } from '@/ui/search-box'
 import { SortSelect } from '@/ui/sort-select'
 import { Empty } from '@/ui/states'
 import { Counts } from '@/ui/status'
+import { lazily } from '@/util/lazily'
 import { PATH, to } from '@/util/paths'
 import { useBlocked } from '@/util/permissions'
 import type { ListSearch } from '@/util/search'
 import { useSearchState } from '@/util/use-search-state'
+
+const CreateProject = lazily(async () => (await import('@/forms/create-project')).CreateProject)
 
 const columns: ListColumn<ProjectRowFragment>[] = [
   {

@@ -1,19 +1,19 @@
-import { Popover } from '@base-ui/react/popover'
-import { useQueryClient, useSuspenseQuery } from '@tanstack/react-query'
-import { Link, useNavigate } from '@tanstack/react-router'
-import { CircleUser, LogOut, Monitor, Moon, Search, Sun } from 'lucide-react'
-import { useState, useSyncExternalStore } from 'react'
-import { asProblem } from '@/api/problem'
-import { forget, viewerQuery } from '@/api/queries'
-import { signOut } from '@/api/session'
+import { useSuspenseQuery } from '@tanstack/react-query'
+import { Link } from '@tanstack/react-router'
+import { Monitor, Moon, Search, Sun } from 'lucide-react'
+import { useSyncExternalStore } from 'react'
+import { viewerQuery } from '@/api/queries'
 import { strings } from '@/strings/common'
 import { shell } from '@/strings/shell'
 import { Mark } from '@/ui/mark'
-import { notify } from '@/ui/notices'
-import { PATH, to } from '@/util/paths'
+import { lazily } from '@/util/lazily'
+import { to } from '@/util/paths'
 import { currentTheme, nextTheme, setTheme, watchTheme } from '@/util/theme'
 import { LiveMark } from './live-mark'
 import { ScopeSwitcher } from './scope-switcher'
+import { loadMenus, useMenu } from './use-menu'
+
+const AccountMenu = lazily(async () => (await loadMenus()).AccountMenu)
 
 const iconButton = 'size-8 shrink-0 place-items-center rounded-md text-muted hover:bg-hover hover:text-ink'
 
@@ -66,56 +66,16 @@ function ThemeButton() {
 }
 
 function UserMenu() {
-  const client = useQueryClient()
-  const navigate = useNavigate()
-  const [open, setOpen] = useState(false)
-  const { viewer, controlPlane } = useSuspenseQuery(viewerQuery).data
-  const leave = async () => {
-    try {
-      await signOut()
-      await navigate(to.signIn(PATH.home))
-      forget(client)
-    } catch (error) {
-      notify(asProblem(error).message, 'bad')
-    }
-  }
+  const { viewer } = useSuspenseQuery(viewerQuery).data
+  const { button, menu, asked } = useMenu()
   return (
-    <Popover.Root open={open} onOpenChange={setOpen}>
-      <Popover.Trigger aria-label={shell.user.menu} className={`${iconButton} grid`}>
+    <>
+      <button {...button} aria-label={shell.user.menu} className={`${iconButton} grid`}>
         <span className="grid size-6 place-items-center rounded-full border border-edge text-[11px] font-semibold uppercase text-ink">
           {(viewer.displayName || viewer.username).slice(0, 1)}
         </span>
-      </Popover.Trigger>
-      <Popover.Portal>
-        <Popover.Positioner sideOffset={6} align="end" className="z-40">
-          <Popover.Popup
-            aria-label={shell.user.menu}
-            className="min-w-52 rounded-lg border border-line bg-raised p-1 shadow-raised outline-none"
-          >
-            <div className="border-b border-line px-2.5 pb-2 pt-1.5">
-              <div className="font-medium">{viewer.displayName}</div>
-              <div className="text-muted">{viewer.username}</div>
-            </div>
-            <Link
-              {...to.profile()}
-              onClick={() => setOpen(false)}
-              className="mt-1 flex h-8 w-full items-center gap-2 rounded-md px-2.5 hover:bg-hover"
-            >
-              <CircleUser size={14} aria-hidden />
-              {shell.user.profile}
-            </Link>
-            <button
-              type="button"
-              onClick={leave}
-              className="flex h-8 w-full items-center gap-2 rounded-md px-2.5 hover:bg-hover"
-            >
-              <LogOut size={14} aria-hidden />
-              {shell.user.signOut}
-            </button>
-            <div className="px-2.5 py-1.5 text-[12px] text-faint">{shell.user.version(controlPlane.version)}</div>
-          </Popover.Popup>
-        </Popover.Positioner>
-      </Popover.Portal>
-    </Popover.Root>
+      </button>
+      {asked && <AccountMenu {...menu} />}
+    </>
   )
 }

@@ -6,12 +6,15 @@ import { useState } from 'react'
 import { environmentsQuery, integrationsQuery, projectsQuery } from '@/api/queries'
 import { access } from '@/strings/access'
 import { shell } from '@/strings/shell'
-import { type Choice, Picker } from '@/ui/picker'
+import { Picker } from '@/ui/picker'
+import type { Choice } from '@/ui/picking'
 import { to } from '@/util/paths'
 import { useBlocked } from '@/util/permissions'
 import { setTheme, THEMES } from '@/util/theme'
 
 const SHOWN = 8
+/** What is shown answers what was typed before. */
+const stale = (found: { isPending: boolean; isPlaceholderData: boolean }) => found.isPending || found.isPlaceholderData
 const icon = { size: 14, 'aria-hidden': true } as const
 
 type PaletteProps = { open: boolean; onOpenChange: (open: boolean) => void; onSheet: () => void }
@@ -53,7 +56,7 @@ function PaletteBody({ close, onSheet }: { close: () => void; onSheet: () => voi
     pick: go(target),
   })
   const action = (label: string, pick: () => void, mark = <Zap {...icon} />): Choice => ({
-    key: label,
+    key: `action ${label}`,
     label,
     icon: mark,
     pick,
@@ -115,9 +118,11 @@ function PaletteBody({ close, onSheet }: { close: () => void; onSheet: () => voi
     { title: shell.palette.pages, choices: pages.filter((choice) => has(choice.label)) },
     {
       title: shell.projects,
+      stale: stale(projects),
       choices: (projects.data?.pages[0]?.nodes ?? []).map((project) => ({
         key: `project ${project.handle}`,
         label: project.displayName,
+        alias: project.handle,
         hint: <code>{project.handle}</code>,
         icon: <FolderTree {...icon} />,
         pick: go(to.project(project.handle)),
@@ -125,9 +130,11 @@ function PaletteBody({ close, onSheet }: { close: () => void; onSheet: () => voi
     },
     {
       title: shell.integrations,
+      stale: stale(integrations),
       choices: (integrations.data?.pages[0]?.nodes ?? []).map((integration) => ({
         key: `integration ${integration.project.handle}/${integration.handle}`,
         label: integration.displayName,
+        alias: integration.handle,
         hint: integration.project.displayName,
         icon: <Workflow {...icon} />,
         pick: go(to.integration(integration.project.handle, integration.handle)),
@@ -135,11 +142,13 @@ function PaletteBody({ close, onSheet }: { close: () => void; onSheet: () => voi
     },
     {
       title: shell.palette.environments,
+      stale: environments.isPending,
       choices: (environments.data?.nodes ?? [])
         .filter((environment) => has(environment.displayName) || has(environment.handle))
         .map((environment) => ({
           key: `environment ${environment.handle}`,
           label: environment.displayName,
+          alias: environment.handle,
           hint: <code>{environment.handle}</code>,
           icon: <Layers {...icon} />,
           pick: go(to.runtimes(environment.handle)),

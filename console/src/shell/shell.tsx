@@ -11,13 +11,14 @@ import { PATH } from '@/util/paths'
 import { Header } from './header'
 import { useKeys } from './keys'
 import { Navigation } from './navigation'
+import { loadMenus } from './use-menu'
 
 const Stranger = lazily(async () => (await import('@/pages/account/stranger')).Stranger)
 const Sheet = lazily(async () => (await import('./sheet')).Sheet)
 const loadPalette = () => import('./palette')
 const Palette = lazily(async () => (await loadPalette()).Palette)
-/** Who presses the keys types on at once: by then the palette is there. */
-const PALETTE_AFTER_MS = 1_000
+/** Who presses the keys types on at once: by then the palette is there, and so are the menus of the header. */
+const REST_AFTER_MS = 1_000
 /** What is open to everybody who is signed in. */
 const OPEN: string[] = [PATH.profile, PATH.device]
 
@@ -37,7 +38,7 @@ export function Shell() {
   useFollowRights()
   useEffect(() => {
     // Where it cannot be loaded now, its first use tries again and says so.
-    const timer = setTimeout(() => void loadPalette().catch(() => undefined), PALETTE_AFTER_MS)
+    const timer = setTimeout(() => void Promise.all([loadPalette(), loadMenus()]).catch(() => undefined), REST_AFTER_MS)
     return () => clearTimeout(timer)
   }, [])
   return (

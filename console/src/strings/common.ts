@@ -9,6 +9,7 @@ export const strings = {
   httpFailure: (status: number) => `The control plane answered with status ${status}.`,
   couldNotLoad: (what: string) => `Could not load ${what}`,
   loading: 'Loading…',
+  looking: 'Looking…',
   retry: 'Try again',
   cancel: 'Cancel',
   close: 'Close',

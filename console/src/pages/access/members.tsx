@@ -1,8 +1,6 @@
-import { useInfiniteQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { useCallback, useState } from 'react'
-import { AddGroupMembersDocument, RemoveGroupMembersDocument } from '@/api/generated/people'
-import { usersQuery } from '@/api/people-queries'
+import { RemoveGroupMembersDocument } from '@/api/generated/people'
 import { asProblem } from '@/api/problem'
 import { graphql } from '@/api/request'
 import { groups as words } from '@/strings/access'
@@ -10,12 +8,11 @@ import { strings } from '@/strings/common'
 import { Age } from '@/ui/age'
 import { Badge } from '@/ui/badge'
 import { Button } from '@/ui/button'
-import { Dialog } from '@/ui/dialog'
 import { More } from '@/ui/more'
 import { notify } from '@/ui/notices'
 import { Card, TableBox } from '@/ui/page'
-import { Picker } from '@/ui/picker'
 import { SearchBox } from '@/ui/search-box'
+import { lazily } from '@/util/lazily'
 import { to } from '@/util/paths'
 import { useBlocked } from '@/util/permissions'
 import type { MembersSearch } from '@/util/search'
@@ -24,8 +21,7 @@ import { useSearchState } from '@/util/use-search-state'
 import type { GroupFacts } from './group'
 import { useAccessChanged } from './use-access-changed'
 
-/** So many are searched through by name before one may type more. */
-const FOUND = 20
+const AddMember = lazily(async () => (await import('./add-member')).AddMember)
 
 /** Who is in a group; hidden from those who may change neither users nor groups. */
 export function Members({ group, search, onMore }: { group: GroupFacts; search: string; onMore: () => void }) {
@@ -118,47 +114,5 @@ function Rows({ group, members, blocked }: RowsProps) {
         </tbody>
       </table>
     </TableBox>
-  )
-}
-
-function AddMember({ group, onClose }: { group: GroupFacts; onClose: () => void }) {
-  const changed = useAccessChanged()
-  const [search, setSearch] = useState('')
-  const found = useInfiniteQuery({
-    ...usersQuery({ search: search || null }, null, FOUND),
-    placeholderData: (before) => before,
-  })
-  const { run } = useAction(async (id: string, username: string) => {
-    try {
-      await graphql(AddGroupMembersDocument, { group: group.id, users: [id] })
-      notify(words.added(username, group.name))
-      changed()
-      onClose()
-    } catch (error) {
-      notify(asProblem(error).message, 'bad')
-    }
-  })
-  const known = new Set(group.members?.nodes.map((each) => each.user.id))
-  const choices = (found.data?.pages[0]?.nodes ?? [])
-    .filter((each) => !known.has(each.id))
-    .map(({ id, username, displayName }) => ({
-      key: id,
-      label: displayName,
-      hint: <code>{username}</code>,
-      pick: () => void run(id, username),
-    }))
-  return (
-    <Dialog open onOpenChange={(open) => !open && onClose()} title={`${words.addMember}: ${group.name}`}>
-      <div className="-mx-5 -mb-5 border-t border-line">
-        <Picker
-          label={words.findUser}
-          placeholder={words.findUser}
-          query={search}
-          onQuery={setSearch}
-          groups={[{ title: words.members, choices }]}
-          empty={found.isError ? strings.couldNotLoad(words.membersWhat) : words.nobodyFound}
-        />
-      </div>
-    </Dialog>
   )
 }

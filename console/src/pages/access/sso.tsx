@@ -15,7 +15,6 @@ import { Age } from '@/ui/age'
 import { Button } from '@/ui/button'
 import { CopyGraphql } from '@/ui/copy'
 import { Field, Select } from '@/ui/field'
-import { FormDialog } from '@/ui/form-dialog'
 import { List, type ListColumn } from '@/ui/list'
 import { notify } from '@/ui/notices'
 import { Empty } from '@/ui/states'
@@ -29,6 +28,7 @@ import { useSearchState } from '@/util/use-search-state'
 import { AccessFrame } from './frame'
 import { useAccessChanged } from './use-access-changed'
 
+const FormDialog = lazily(async () => (await import('@/ui/form-dialog')).FormDialog)
 const ConfirmDialog = lazily(async () => (await import('@/ui/confirm')).ConfirmDialog)
 
 type Row = SsoGroupMappingsQuery['ssoGroupMappings']['nodes'][number]

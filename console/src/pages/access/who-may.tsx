@@ -3,18 +3,17 @@ import { Link, useSearch } from '@tanstack/react-router'
 import { CircleCheck, CircleX } from 'lucide-react'
 import { useState } from 'react'
 import { AccessDocument, type DecisionFragment, type Permission, WhoMayDocument } from '@/api/generated/people'
-import { accessQuery, permissionsQuery, userQuery, usersQuery, whoMayQuery } from '@/api/people-queries'
+import { accessQuery, permissionsQuery, userQuery, whoMayQuery } from '@/api/people-queries'
 import { PAGE_SIZE } from '@/api/queries'
 import { access, users, whoMay as words } from '@/strings/access'
 import { Badge } from '@/ui/badge'
 import { Button } from '@/ui/button'
 import { Choose } from '@/ui/choose'
 import { CopyGraphql } from '@/ui/copy'
-import { Dialog } from '@/ui/dialog'
 import { List } from '@/ui/list'
 import { Card } from '@/ui/page'
-import { Picker } from '@/ui/picker'
 import { CouldNotLoad, Empty, Skeleton } from '@/ui/states'
+import { lazily } from '@/util/lazily'
 import { PATH, to } from '@/util/paths'
 import { useBlocked, wireName } from '@/util/permissions'
 import { PERMISSIONS, type WhoMaySearch } from '@/util/search'
@@ -22,6 +21,8 @@ import { useSearchState } from '@/util/use-search-state'
 import { AccessFrame } from './frame'
 import { PlacePicker, placeInput } from './place-picker'
 import { PlaceText } from './place-text'
+
+const PickPerson = lazily(async () => (await import('./pick-person')).PickPerson)
 
 const USUAL: Permission = 'INTEGRATION_MGT_EDIT'
 
@@ -200,33 +201,5 @@ function OnePerson({ permission, place, user }: Asked & { user: string }) {
         )}
       </div>
     </Card>
-  )
-}
-
-function PickPerson({ onPick, onClose }: { onPick: (user: string) => void; onClose: () => void }) {
-  const [search, setSearch] = useState('')
-  const found = useInfiniteQuery({
-    ...usersQuery({ search: search || null }, null, 20),
-    placeholderData: (before) => before,
-  })
-  const choices = (found.data?.pages[0]?.nodes ?? []).map(({ id, username, displayName }) => ({
-    key: id,
-    label: displayName,
-    hint: <code>{username}</code>,
-    pick: () => onPick(id),
-  }))
-  return (
-    <Dialog open onOpenChange={(open) => !open && onClose()} title={words.person}>
-      <div className="-mx-5 -mb-5 border-t border-line">
-        <Picker
-          label={users.search}
-          placeholder={users.search}
-          query={search}
-          onQuery={setSearch}
-          groups={[{ title: access.tabs.users, choices }]}
-          empty={users.emptyTitle}
-        />
-      </div>
-    </Dialog>
   )
 }

@@ -16,13 +16,15 @@ import { List, type ListColumn } from '@/ui/list'
 import { PageHead } from '@/ui/page'
 import { SearchBox } from '@/ui/search-box'
 import { Empty } from '@/ui/states'
+import { lazily } from '@/util/lazily'
 import { PATH } from '@/util/paths'
 import { type AuditSearch, OUTCOMES } from '@/util/search'
 import { useSearchState } from '@/util/use-search-state'
 import { PlacePicker } from '../access/place-picker'
 import { auditFilter, exportAddress, exportsMore } from './filter'
 import { Integrity } from './integrity'
-import { RecordPanel } from './record'
+
+const RecordPanel = lazily(async () => (await import('./record')).RecordPanel)
 
 export type AuditRow = AuditRecordsQuery['auditRecords']['nodes'][number]
 

@@ -17,15 +17,17 @@ import { SearchBox } from '@/ui/search-box'
 import { CouldNotLoad, Empty, Missing, Skeleton } from '@/ui/states'
 import { Switch } from '@/ui/switch'
 import { serverNow } from '@/util/clock'
+import { lazily } from '@/util/lazily'
 import { PATH } from '@/util/paths'
 import { type LogsSearch, type PlaceSearch, SEVERITIES, SPANS } from '@/util/search'
 import { useSearchState } from '@/util/use-search-state'
 import { PlacePicker } from '../access/place-picker'
-import { ContextDialog } from './context'
 import { downloadAddress, logFilter } from './filter'
 import { Histogram } from './histogram'
 import { LogLine } from './line'
 import { useTail } from './use-tail'
+
+const ContextDialog = lazily(async () => (await import('./context')).ContextDialog)
 
 /** What the programs say, of everything that the viewer may read. */
 export function LogsPage() {

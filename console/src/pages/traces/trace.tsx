@@ -11,6 +11,7 @@ import { Button, buttonClass } from '@/ui/button'
 import { CopyButton, CopyGraphql, CopyIconButton } from '@/ui/copy'
 import { PageHead } from '@/ui/page'
 import { CouldNotLoad, Skeleton } from '@/ui/states'
+import { lazily } from '@/util/lazily'
 import { PATH, to } from '@/util/paths'
 import { useBlocked } from '@/util/permissions'
 import type { TraceSearch } from '@/util/search'
@@ -18,10 +19,11 @@ import { exactTime } from '@/util/time'
 import { useSearchState } from '@/util/use-search-state'
 import { formatMs } from './axis'
 import { around } from './filter'
-import { SpanSheet } from './span-sheet'
 import { namesOf } from './table'
 import { type Doubts, doubtsOf, type Row, type Trace, treeOf } from './tree'
 import { Waterfall } from './waterfall'
+
+const SpanSheet = lazily(async () => (await import('./span-sheet')).SpanSheet)
 
 /** One request and all that it led to. */
 export function TracePage() {
