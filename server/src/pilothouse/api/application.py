@@ -14,15 +14,15 @@ from starlette.routing import Route, WebSocketRoute
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from pilothouse.api import graphiql
+from pilothouse.api.answering import ROUTE
 from pilothouse.api.console import Console
 from pilothouse.api.context import Services
 from pilothouse.api.graphql.endpoint import GraphQLEndpoint
 from pilothouse.api.graphql.websocket import GraphQLWebSockets
 from pilothouse.api.openapi import describe
-from pilothouse.api.problems import defect, problem_of, status_of
+from pilothouse.api.problems import defect, problem_of, status_of, with_request_id
 from pilothouse.api.rest import ROUTES, Handler, json_response
 from pilothouse.base.errors import NotFound, PilothouseError, TooManyAttempts
-from pilothouse.base.ids import new_id
 
 _log = structlog.get_logger(__name__)
 _RESERVED = ("/api/", "/auth/", "/icp/", "/graphql")
@@ -32,12 +32,14 @@ def build(services: Services, console: Console) -> Starlette:
     """Make the application."""
     description = json_response(describe())
 
-    async def openapi(_request: Request) -> Response:
+    async def openapi(request: Request) -> Response:
+        request.scope[ROUTE] = request.url.path
         return description
 
     async def anything_else(request: Request) -> Response:
         path = request.url.path
         if request.method in ("GET", "HEAD") and not path.startswith(_RESERVED):
+            request.scope[ROUTE] = "console"
             return console.answer(request)
         allowed = methods.get(path)
         if allowed is not None:
@@ -73,15 +75,14 @@ def _guarded(handler: Handler, services: Services):  # noqa: ANN202 - Starlette'
     """Turn every error into the one shape that errors have; a defect tells nothing of the inside but its request id."""
 
     async def endpoint(request: Request) -> Response:
+        request.scope[ROUTE] = request.url.path  # a route of ours has no part that varies
         try:
             response = await handler(request, services)
         except PilothouseError as error:
             response = _problem(error)
         except Exception:  # noqa: BLE001 - the edge
-            request_id = new_id()
-            _log.exception("request.defect", request_id=request_id, path=request.url.path)
+            _log.exception("request.defect", path=request.url.path)
             response = _problem(defect())
-            response.headers["x-request-id"] = request_id
         response.headers.setdefault("cache-control", "no-store")
         return response
 
@@ -93,7 +94,7 @@ async def _http_problem(_request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     problem = {"code": HTTPStatus(status).name, "message": f"{HTTPStatus(status).phrase}.", "fix": "See /openapi.json."}
     return Response(
-        msgspec.json.encode(problem),
+        msgspec.json.encode(with_request_id(problem)),
         status_code=status,
         headers=dict(getattr(error, "headers", None) or {}),
         media_type="application/json",

@@ -10,13 +10,14 @@ from pilothouse.api.rest_routes import Parameter
 _REF = "#/components/schemas/{name}"
 
 
-class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
+class Problem(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """What is wrong, why, and what to do."""
 
     code: str
     message: str
     fix: str
     field: str | None = None
+    request_id: str = msgspec.field(name="requestId")
 
 
 def describe() -> dict[str, Any]:  # Any: an OpenAPI document

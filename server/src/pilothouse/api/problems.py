@@ -1,8 +1,17 @@
 """Which answer people get for which error: the only place on this edge that knows."""
 
+from typing import Any, Final
+
+import structlog
+
 from pilothouse.base import errors
+from pilothouse.observe.often import Allowance
+from pilothouse.observe.requests import current_id
 from pilothouse.telemetry.errors import QuestionTimeout
 
+_log = structlog.get_logger(__name__)
+_lines: Final = Allowance(20)
+"""A reference that somebody reads out leads to a line of the log, unless strangers make us refuse more than this a second."""
 _STATUS: dict[type[errors.PilothouseError], int] = {
     errors.InvalidInput: 400,
     errors.NotSignedIn: 401,
@@ -37,11 +46,21 @@ def status_of(error: errors.PilothouseError) -> int:
 
 
 def problem_of(error: errors.PilothouseError) -> dict[str, str]:
-    """Describe an error for the outside: code, message, fix, and the field if there is one."""
+    """Describe an error for the outside: code, message, fix, the field if there is one, and the request's id."""
     problem = {"code": error.code, "message": error.message, "fix": error.fix}
     if error.field is not None:
         problem["field"] = error.field
-    return problem
+    left_out = _lines.take()
+    if left_out is not None:
+        more = {"left_out": left_out} if left_out else {}
+        _log.info("request.refused", code=error.code, field=error.field, **more)
+    return with_request_id(problem)
+
+
+def with_request_id(problem: dict[str, Any]) -> dict[str, Any]:  # Any: JSON values
+    """Name the request in the description of an error, so that it can be found in the log."""
+    request_id = current_id()
+    return problem if request_id is None else problem | {"requestId": request_id}
 
 
 def defect() -> errors.Unavailable:

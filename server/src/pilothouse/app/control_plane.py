@@ -7,8 +7,8 @@ from functools import partial
 
 import msgspec
 import structlog
-from starlette.applications import Starlette
 
+from pilothouse.api.answering import Answering
 from pilothouse.api.application import build
 from pilothouse.api.console import Console
 from pilothouse.api.rest_addresses import NoTokensInAddresses
@@ -187,11 +187,11 @@ class ControlPlane:
         """What answers on the runtimes' port."""
         return self.edge.handle
 
-    async def console_application(self) -> Starlette:
+    async def console_application(self) -> Answering:
         """Make what answers on the console's port."""
         application = build(services_of(self, await self.organization()), Console(bundled.console_folder()))
         application.add_middleware(NoTokensInAddresses)
-        return application
+        return Answering(application, self.figures.people)
 
     async def start(self) -> None:
         """Read what the last run knew, and begin the periodic work."""

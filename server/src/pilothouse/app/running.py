@@ -10,6 +10,7 @@ from pilothouse.app.lock import lock_home
 from pilothouse.app.people import ensure_administrator
 from pilothouse.config import Settings
 from pilothouse.protocol.exchange import Exchange, ExchangeSettings
+from pilothouse.protocol.routes import FIGURED
 from pilothouse.serving.carrier import Carrier, Listener
 from pilothouse.serving.certificates import CertificateSettings, ensure, fingerprint_sha256, present
 from pilothouse.serving.settings import CarrierSettings, TlsFiles
@@ -94,7 +95,13 @@ async def _carrier(plane: ControlPlane, settings: Settings, certificate: TlsFile
         (
             Listener(
                 name=RUNTIMES,
-                app=Exchange(plane.runtime_handler, ExchangeSettings(), plane.figures.count_refusal),
+                app=Exchange(
+                    plane.runtime_handler,
+                    ExchangeSettings(),
+                    plane.figures.count_refusal,
+                    plane.figures.runtimes,
+                    FIGURED,
+                ),
                 host=settings.host,
                 port=settings.runtime_port,
                 setting="PILOTHOUSE_RUNTIME_PORT",

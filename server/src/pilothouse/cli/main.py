@@ -33,7 +33,7 @@ from pilothouse.cli import (
 )
 from pilothouse.cli.output import clean, console_for
 from pilothouse.cli.remote import VARIABLES
-from pilothouse.client.errors import status_of
+from pilothouse.client.errors import ControlPlaneRefused, status_of
 from pilothouse.config import unknown_variables
 
 HERE = "On this machine"
@@ -137,4 +137,6 @@ def main() -> None:
         console.print(Text("error: ", style="bold red") + Text("\n".join(told)) + Text(f" ({clean(error.code)})"))
         if error.fix:
             console.print(Text("  fix: ", style="bold") + Text(clean(error.fix)))
+        if isinstance(error, ControlPlaneRefused) and error.request_id:
+            console.print(Text("  Reference: ", style="bold") + Text(clean(error.request_id)))
         sys.exit(status_of(error))

@@ -91,10 +91,13 @@ class ControlPlaneRefused(PilothouseError):
         field: str | None = None,
         status: int | None = None,
         retry_after_s: float | None = None,
+        request_id: str | None = None,
     ) -> None:
         self.code = code
         self.status = status
         self.retry_after_s = retry_after_s
+        self.request_id = request_id
+        """Under which the control plane's log tells of the request; None where a proxy or an older release answered."""
         super().__init__(message, fix=fix, field=field)
 
 

@@ -189,6 +189,7 @@ def _refusal(answer: Json, response: httpx2.Response) -> ControlPlaneRefused:
         field=answer.get("field"),
         status=response.status_code,
         retry_after_s=_retry_after_s(response),
+        request_id=_text(answer.get("requestId")) or response.headers.get("x-request-id"),
     )
 
 
@@ -201,4 +202,9 @@ def refusal_of(error: Json, status: int | None = None) -> ControlPlaneRefused:
         fix=str(more.get("fix") or ""),
         field=more.get("field"),
         status=status,
+        request_id=_text(more.get("requestId")),
     )
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None

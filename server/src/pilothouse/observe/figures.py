@@ -10,6 +10,8 @@ from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector,
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from pilothouse.observe.traffic import Durations, Traffic, histogram
+
 
 class Figures(Collector):
     """Counters and gauges of one process."""
@@ -31,6 +33,8 @@ class Figures(Collector):
         """Flushes of last-seen that failed; they are tried again."""
         self._counters: list[tuple[str, str, str, Callable[[], Mapping[str, int]]]] = []
         self._gauges: list[tuple[str, str, Callable[[], float]]] = []
+        self.runtimes = Traffic("runtimes")
+        self.people = Traffic("console")
         self._registry = CollectorRegistry()
         self._registry.register(self)
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
@@ -77,6 +81,7 @@ class Figures(Collector):
             ("pilothouse_presence_flush_failures", "Flushes of last-seen that failed.", self.flush_failures),
         ):
             yield CounterMetricFamily(name, meaning, value=count)
+        yield from self._traffic()
         for name, meaning, label, read_all in self._counters:
             family = CounterMetricFamily(name, meaning, labels=[label])
             for value, count in read_all().items():
@@ -84,3 +89,20 @@ class Figures(Collector):
             yield family
         for name, meaning, read in self._gauges:
             yield GaugeMetricFamily(name, meaning, value=read())
+
+    def _traffic(self) -> Iterable[Metric]:
+        answered = CounterMetricFamily(
+            "pilothouse_http_requests", "Requests answered.", labels=["port", "method", "route", "status"]
+        )
+        durations: dict[tuple[str, ...], Durations] = {}
+        for traffic in (self.runtimes, self.people):
+            for labels, count in traffic.answered():
+                answered.add_metric(labels, count)
+            durations |= traffic.durations
+        yield answered
+        yield histogram(
+            "pilothouse_http_request_seconds",
+            "Seconds until an answer began that was not given at once.",
+            ("port", "route"),
+            durations,
+        )

@@ -5,11 +5,14 @@ import sys
 
 import structlog
 
+from pilothouse.observe.requests import name_request
+
 
 def configure(level: str, form: str) -> None:
     """Set up the log of the whole process."""
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
+        name_request,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),

@@ -7,16 +7,18 @@ Source: contracts/README.md (statuses and refusals); reference/runtime-protocol.
 """
 
 import asyncio
-import secrets
+import time
 import typing
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, final
 
 import msgspec
 import structlog
 
 from pilothouse.observe.often import worth_a_line
+from pilothouse.observe.requests import current_or_new
+from pilothouse.observe.traffic import Traffic
 
 _log = structlog.get_logger(__name__)
 
@@ -135,8 +137,8 @@ STOPPING: Final = refusal(
 
 def _broken(request: Inbound) -> Outbound:
     """Say that the fault is ours and how to find it in our log; never what it was."""
-    request_id = secrets.token_hex(8)
-    _log.exception("request_failed", request_id=request_id, method=request.method, path=request.path)
+    request_id = current_or_new()
+    _log.exception("request_failed", method=request.method, path=request.path)
     return refusal(
         503,
         "UNAVAILABLE",
@@ -159,9 +161,17 @@ class Exchange:
     """A handler, and the limits around it."""
 
     def __init__(
-        self, handler: Handler, settings: ExchangeSettings, count: Callable[[str], None] | None = None
+        self,
+        handler: Handler,
+        settings: ExchangeSettings,
+        count: Callable[[str], None] | None = None,
+        traffic: Traffic | None = None,
+        routes: Mapping[str, str] | None = None,
     ) -> None:
         self._handler = handler
+        self._traffic = traffic or Traffic("runtimes")
+        self._routes = routes or {}
+        """What the figures call the paths that are known; all others are one."""
         self._count = count
         # Refusals by code; as many entries as there are codes.
         self._refused: Counter[str] = Counter()
@@ -183,8 +193,9 @@ class Exchange:
         try:
             answer = self._handler(request)
         except Exception:  # noqa: BLE001 -- this is the edge: the peer gets 503 and the log gets the rest
-            return _broken(request)
+            answer = _broken(request)
         if isinstance(answer, Outbound):
+            self._traffic.count(self._route(request.path), request.method, answer.status)
             return answer
         if len(self.running) >= self.settings.max_concurrent:
             _abandon(answer)
@@ -200,6 +211,7 @@ class Exchange:
         told = msgspec.json.decode(answer.body, type=_Told)
         self._refused[told.code] += 1
         times = self._refused[told.code]
+        self._traffic.count("unread", "OTHER", answer.status)
         if self._count is not None:
             self._count(told.code)
         if worth_a_line(times):
@@ -218,7 +230,16 @@ class Exchange:
         """Note that a body that was taken in is whole, or given up."""
         self._bodies_bytes -= size_bytes
 
+    def _route(self, path: str) -> str:
+        return self._routes.get(path) or self._routes.get(path[: path.rfind("/") + 1], "other")
+
     async def _slow(self, request: Inbound, answer: Awaitable[Outbound]) -> Outbound:
+        began_s = time.perf_counter()
+        found = await self._waited_for(request, answer)
+        self._traffic.note(self._route(request.path), request.method, found.status, began_s)
+        return found
+
+    async def _waited_for(self, request: Inbound, answer: Awaitable[Outbound]) -> Outbound:
         """Wait for an answer that takes time, not for ever."""
         deadline = asyncio.timeout(self.settings.handler_timeout_s)
         try:

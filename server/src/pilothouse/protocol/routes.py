@@ -5,7 +5,7 @@ Source: reference/runtime-protocol.md sections 1-6; contracts/README.md; contrac
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 
 import msgspec
@@ -38,6 +38,11 @@ FULL_PATH = "/icp/heartbeat"
 DELTA_PATH = "/icp/deltaHeartbeat"
 RESULT_PATH = "/icp/commandResult"
 CHANNEL_PATH = "/icp/channel/"
+FIGURED: Mapping[str, str] = {
+    **{path: path for path in (FULL_PATH, DELTA_PATH, RESULT_PATH, *TELEMETRY_PATHS)},
+    CHANNEL_PATH: "/icp/channel",
+}
+"""What the figures call each path, or each folder."""
 
 _KNOWN = Outbound(200, wire.ACKNOWLEDGED)
 _FULL_REQUIRED = Outbound(200, wire.ACKNOWLEDGED_FULL_REQUIRED)

@@ -4,6 +4,7 @@ from email.utils import formatdate
 from http import HTTPStatus
 from typing import Final, final
 
+from pilothouse.observe.requests import HEADER
 from pilothouse.protocol.exchange import Outbound, Stream
 
 _STATUS_LINES: Final = {
@@ -14,6 +15,8 @@ _BARE_STATUS_LINES: Final = {
     status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus
 }
 
+_ID: Final = HEADER + b": "
+
 
 @final
 class _Date:
@@ -23,11 +26,11 @@ class _Date:
     line = b""
 
 
-def render(answer: Outbound, now_s: float, *, lives: bool, head_only: bool) -> bytes:
+def render(answer: Outbound, now_s: float, request_id: bytes, *, lives: bool, head_only: bool) -> bytes:
     """Write out an answer; `now_s` is any clock that runs, and `lives` whether the connection goes on after it."""
     if int(now_s) != _Date.at_s:
         _Date.at_s = int(now_s)
-        _Date.line = f"date: {formatdate(usegmt=True)}\r\ncontent-length: ".encode()
+        _Date.line = f"\r\ndate: {formatdate(usegmt=True)}\r\ncontent-length: ".encode()
     extra = b"" if lives else b"connection: close\r\n"
     status_line = _STATUS_LINES[answer.status]
     for name, value in answer.headers:
@@ -35,10 +38,10 @@ def render(answer: Outbound, now_s: float, *, lives: bool, head_only: bool) -> b
             status_line = _BARE_STATUS_LINES[answer.status]
         extra += f"{name}: {value}\r\n".encode("latin-1")
     length = b"%d\r\n\r\n" % len(answer.body)
-    return b"".join((status_line, extra, _Date.line, length, b"" if head_only else answer.body))
+    return b"".join((status_line, extra, _ID, request_id, _Date.line, length, b"" if head_only else answer.body))
 
 
-def render_stream(answer: Stream) -> bytes:
+def render_stream(answer: Stream, request_id: bytes) -> bytes:
     """Write out the head and the beginning of an answer that ends with its connection."""
     head = (
         f"HTTP/1.1 {answer.status} {HTTPStatus(answer.status).phrase}\r\ncontent-type: {answer.media_type}\r\n"
@@ -47,5 +50,5 @@ def render_stream(answer: Stream) -> bytes:
     return (
         head.encode()
         + b"".join(f"{name}: {value}\r\n".encode("latin-1") for name, value in answer.headers)
-        + (b"\r\n" + answer.body)
+        + (_ID + request_id + b"\r\n\r\n" + answer.body)
     )

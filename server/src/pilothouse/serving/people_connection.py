@@ -11,6 +11,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
+from pilothouse.observe import requests
 from pilothouse.serving.door import Door, Guest
 from pilothouse.serving.settings import CarrierSettings
 from pilothouse.serving.web_socket import MESSAGE_MAX_BYTES, PING_EVERY_S, PONG_WITHIN_S, WebSocketConnection
@@ -144,6 +145,15 @@ class PeopleConnection(HttpToolsProtocol, Guest):
         super().on_response_complete()
         if self._in_head and not self.pipeline and not self.transport.is_closing():
             self._door.waiting(self)
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is no HTTP; this answer, too, has an id."""
+        body = msg.encode("ascii")
+        self.transport.write(
+            b"HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain; charset=utf-8\r\nconnection: close\r\n"
+            b"%b: %b\r\ncontent-length: %d\r\n\r\n%b" % (requests.HEADER, requests.begin().wire, len(body), body)
+        )
+        self.transport.close()
 
     @property
     def _becomes_a_web_socket(self) -> bool:

@@ -13,6 +13,8 @@ from typing import Final, cast, final
 
 import httptools
 
+from pilothouse.observe import requests
+from pilothouse.observe.requests import HEADER, Mark
 from pilothouse.protocol.exchange import (
     BODY_INCOMPLETE,
     HEAD_TOO_LARGE,
@@ -59,8 +61,8 @@ class RuntimeConnection(Guest):
         self._task: asyncio.Task[Outbound] | None = None
         self._stream_end: Callable[[], None] | None = None
         """Set while an answer that does not end by itself is open: whom to tell that the peer is gone."""
-        self._queue: deque[tuple[Inbound, bool]] = deque()
-        """Pipelined requests, each with whether the connection lives on. Cap: PIPELINE_LIMIT."""
+        self._queue: deque[tuple[Inbound, bool, bytes | None]] = deque()
+        """Pipelined requests, each with whether the connection lives on, and what the peer calls it. Cap: PIPELINE_LIMIT."""
         self._begin()
 
     def _begin(self) -> None:
@@ -69,6 +71,7 @@ class RuntimeConnection(Guest):
         self._content_type: str | None = None
         self._content_encoding: str | None = None
         self._length: bytes | None = None
+        self._told_id: bytes | None = None
         self._continue = False
         self._chunks: list[bytes] = []
         self._size_bytes = 0
@@ -185,6 +188,8 @@ class RuntimeConnection(Guest):
             self._length = value
         elif name == b"expect" and value.lower() == b"100-continue":
             self._continue = True
+        elif name == HEADER:
+            self._told_id = value
 
     def on_headers_complete(self) -> None:
         """Hear that the head is whole."""
@@ -239,36 +244,37 @@ class RuntimeConnection(Guest):
         )
         lives = self._parser.should_keep_alive()
         if self._task is None:
-            self._handle(request, lives)
+            self._handle(request, lives, self._told_id)
         elif len(self._queue) < PIPELINE_LIMIT:
-            self._queue.append((request, lives))
+            self._queue.append((request, lives, self._told_id))
         else:
             self.cut()
 
     # -- what goes out
 
-    def _handle(self, request: Inbound, lives: bool) -> None:
+    def _handle(self, request: Inbound, lives: bool, told_id: bytes | None) -> None:
+        mark = requests.begin(told_id)
         answer = self._exchange.answer(request)
         if isinstance(answer, Outbound):
-            self._send(answer, lives and not self._leaving, head_only=request.method == "HEAD")
+            self._send(answer, mark, lives and not self._leaving, head_only=request.method == "HEAD")
             if not self._ending:
                 self._door.waiting(self)
             return
         self._task = answer
         self._door.busy(self)
         self._transport.pause_reading()
-        answer.add_done_callback(self._answered(lives, head_only=request.method == "HEAD"))
+        answer.add_done_callback(self._answered(mark, lives, head_only=request.method == "HEAD"))
 
-    def _answered(self, lives: bool, *, head_only: bool) -> "Callable[[asyncio.Task[Outbound]], None]":
+    def _answered(self, mark: Mark, lives: bool, *, head_only: bool) -> "Callable[[asyncio.Task[Outbound]], None]":
         def answered(task: "asyncio.Task[Outbound]") -> None:
             self._task = None
             if self._ending:
                 return
             answer = STOPPING if task.cancelled() else task.result()
             if isinstance(answer, Stream):
-                self._open_stream(answer)
+                self._open_stream(answer, mark)
                 return
-            self._send(answer, lives and not self._leaving, head_only=head_only)
+            self._send(answer, mark, lives and not self._leaving, head_only=head_only)
             while self._queue and self._task is None and not self._ending:
                 self._handle(*self._queue.popleft())
             if self._task is None and not self._ending:
@@ -277,14 +283,14 @@ class RuntimeConnection(Guest):
 
         return answered
 
-    def _open_stream(self, answer: Stream) -> None:
+    def _open_stream(self, answer: Stream, mark: Mark) -> None:
         """Begin an answer that ends with its connection; what the parser held is let go."""
         self._transport.resume_reading()  # to hear that the peer is gone
         self._queue.clear()
         self._begin()
         self._parser = cast("httptools.HttpRequestParser", None)
         self._door.busy(self)
-        self._transport.write(render_stream(answer))
+        self._transport.write(render_stream(answer, mark.wire))
         self._stream_end = answer.opened(self)
         if self._leaving:
             self.hang_up()
@@ -309,12 +315,13 @@ class RuntimeConnection(Guest):
 
     def _refuse(self, answer: Outbound) -> None:
         """Answer without having read the request, and end."""
+        mark = requests.begin(self._told_id)
         self._exchange.note_refusal(answer, self._address)
-        self._send(answer, lives=False, head_only=False)
+        self._send(answer, mark, lives=False, head_only=False)
 
-    def _send(self, answer: Outbound, lives: bool, *, head_only: bool) -> None:
+    def _send(self, answer: Outbound, mark: Mark, lives: bool, *, head_only: bool) -> None:
         """Write an answer; end the connection when it does not live on."""
-        self._transport.write(render(answer, self._loop.time(), lives=lives, head_only=head_only))
+        self._transport.write(render(answer, self._loop.time(), mark.wire, lives=lives, head_only=head_only))
         if not lives:
             self._end()
 

@@ -7,9 +7,11 @@ refused takes nothing with it. Source: performance.md section 4, "group commit";
 
 import asyncio
 import contextlib
+import contextvars
 import queue
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -63,6 +65,8 @@ class _Job(msgspec.Struct, eq=False):
     operation: Callable[[Transaction], Any]  # Any: whatever the operation returns
     done: asyncio.Future[Any]
     loop: asyncio.AbstractEventLoop
+    context: contextvars.Context
+    """Of whoever asked: what is logged beside the loop names its request."""
 
 
 class Store:
@@ -74,6 +78,10 @@ class Store:
         self._publish = publish
         self.last_failure: str | None = None
         """What the database said when the last commit failed; None when it went through."""
+        self.asking = 0
+        """Questions that are being answered, or wait for a connection."""
+        self.committed_s: float | None = None
+        """When the last commit was told of, by `time.monotonic`; None before the first."""
         self._jobs: queue.Queue[_Job | None] = queue.Queue(QUEUE_MAX)
         self._readers = ThreadPoolExecutor(engines.READERS, thread_name_prefix="pilothouse-read")
         self._thread = threading.Thread(target=self._write_loop, name="pilothouse-write", daemon=True)
@@ -99,7 +107,12 @@ class Store:
 
         Raises: Unavailable
         """
-        return await asyncio.get_running_loop().run_in_executor(self._readers, self._ask, question)
+        context = contextvars.copy_context()
+        self.asking += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._readers, context.run, self._ask, question)
+        finally:
+            self.asking -= 1
 
     async def write(self, operation: Callable[[Transaction], T]) -> T:
         """Run an operation in a transaction; it is durable when this returns.
@@ -107,7 +120,7 @@ class Store:
         Raises: Unavailable, and whatever the operation raises (then nothing of it is kept)
         """
         loop = asyncio.get_running_loop()
-        job = _Job(operation, loop.create_future(), loop)
+        job = _Job(operation, loop.create_future(), loop, contextvars.copy_context())
         try:
             self._jobs.put_nowait(job)
         except queue.Full:
@@ -168,8 +181,8 @@ class Store:
         transaction = Transaction(connection)
         try:
             with connection.begin_nested():
-                result = job.operation(transaction)
-                stored = transaction.write_events()
+                result = job.context.run(job.operation, transaction)
+                stored = job.context.run(transaction.write_events)
         except PilothouseError as refusal:
             return refusal
         except OperationalError:
@@ -180,6 +193,8 @@ class Store:
         return result
 
     def _settle(self, jobs: Sequence[_Job], outcomes: Sequence[Any], happened: Sequence[Event]) -> None:
+        if self.last_failure is None:
+            self.committed_s = time.monotonic()
         for job, outcome in zip(jobs, outcomes, strict=True):
             if job.done.done():
                 continue

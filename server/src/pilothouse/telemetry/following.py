@@ -9,6 +9,7 @@ from weakref import WeakKeyDictionary, proxy
 import msgspec
 
 from pilothouse.base.errors import InvalidInput, PilothouseError, Refused, Unavailable
+from pilothouse.observe.requests import apart
 from pilothouse.telemetry.model import LogLine
 from pilothouse.telemetry.questions import ArrivalQuestion, Arrivals, LogFilter, Scope
 from pilothouse.telemetry.store import TelemetryStore
@@ -179,7 +180,7 @@ class _Topic:
         self.followers: set[Tail] = set()
         self._poked = asyncio.Event()
         self._failing_since_s: float | None = None
-        self._task = asyncio.create_task(self._run())
+        self._task = asyncio.create_task(self._run(), context=apart())
 
     def poke(self) -> None:
         """Say that there may be something new."""
@@ -289,7 +290,7 @@ class Tails:
             return False
         topic.followers.add(tail)
         if self._watcher is None or self._watcher.done():
-            self._watcher = asyncio.create_task(self._watch())
+            self._watcher = asyncio.create_task(self._watch(), context=apart())
         return True
 
     def leave(self, tail: Tail) -> None:

@@ -8,9 +8,9 @@ import structlog
 from graphql import ExecutionResult, GraphQLError
 from starlette.responses import Response
 
-from pilothouse.api.problems import defect, problem_of
+from pilothouse.api.problems import defect, problem_of, with_request_id
 from pilothouse.base.errors import PilothouseError
-from pilothouse.base.ids import new_id
+from pilothouse.observe.requests import current_or_new
 
 _log = structlog.get_logger(__name__)
 
@@ -43,12 +43,10 @@ def refusal(error: PilothouseError) -> Shaped:
 
 
 def defective(cause: BaseException) -> Shaped:
-    """Describe a defect of ours by a request id, under which the log tells the rest."""
-    request_id = new_id()
-    _log.error("graphql.defect", request_id=request_id, exc_info=cause)
-    described = refusal(defect())
-    described["extensions"] = {**described["extensions"], "requestId": request_id}
-    return described
+    """Describe a defect of ours by the request's id, under which the log tells the rest."""
+    current_or_new()
+    _log.error("graphql.defect", exc_info=cause)
+    return refusal(defect())
 
 
 def formatted(error: GraphQLError) -> Shaped:
@@ -58,11 +56,9 @@ def formatted(error: GraphQLError) -> Shaped:
     if isinstance(original, PilothouseError):
         described |= refusal(original)
     elif error.path is None or original is None:  # about the request itself: nothing of ours has run
-        described["extensions"] = {
-            "code": "INVALID_QUERY",
-            "fix": "See the schema for what can be asked.",
-            **(error.extensions or {}),
-        }
+        described["extensions"] = with_request_id(
+            {"code": "INVALID_QUERY", "fix": "See the schema for what can be asked."} | (error.extensions or {})
+        )
     else:
         described |= defective(original)
     return described

@@ -6,12 +6,14 @@ Source: the protocol of the graphql-ws project, PROTOCOL.md.
 import asyncio
 import contextlib
 from collections import Counter
+from contextvars import copy_context
 from typing import Any, Final
 
 import msgspec
 import structlog
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
+from pilothouse.api.answering import ROUTE
 from pilothouse.api.context import Caller, Services
 from pilothouse.api.graphql import streams
 from pilothouse.api.graphql.answers import QueryInvalid, Shaped, defective, json_answer, refusal, shaped
@@ -34,6 +36,7 @@ from pilothouse.api.problems import problem_of, status_of
 from pilothouse.api.sessions import still_open
 from pilothouse.base.errors import PilothouseError, Refused, Unavailable
 from pilothouse.domain.events import Event, EventKind
+from pilothouse.observe import requests
 
 RECHECK_S = 15.0
 """Unit: seconds. The session behind a connection is looked at anew this often."""
@@ -70,6 +73,7 @@ class GraphQLWebSockets:
 
     async def serve(self, socket: WebSocket) -> None:
         """Serve one connection to its end."""
+        socket.scope[ROUTE] = "/graphql"
         try:
             self._endpoint.refuse_at_the_door(request_of(socket))
         except PilothouseError as error:
@@ -106,6 +110,7 @@ class _Connection:
         self._socket = socket
         self._by_subject = by_subject
         self._request = request_of(socket)
+        self._told_id = next((value for name, value in socket.scope["headers"] if name == requests.HEADER), None)
         self._caller: Caller | None = None
         self._counted_as: str | None = None
         # Cap of both: operations_per_connection_max. An entry leaves when its operation ends.
@@ -129,7 +134,7 @@ class _Connection:
         except WebSocketDisconnect:
             pass
         except Exception as defect:  # noqa: BLE001 - the edge
-            request_id = defective(defect)["extensions"]["requestId"]
+            request_id = defective(defect)["extensions"]["requestId"]  # the connection's own
             await self._close(Closing(CloseCode.DEFECT, f"Something went wrong inside: {request_id}"))
         finally:
             await self._let_go(works)
@@ -251,7 +256,10 @@ class _Connection:
                 f"{most} operations are under way over this connection.",
                 fix="Complete some, or open another connection.",
             )
-            await self._say({"type": "error", "id": asked.id, "payload": [refusal(error)]})
+            context = copy_context()  # the refused operation has an id of its own, too
+            context.run(requests.begin, self._told_id)
+            payload = [context.run(refusal, error)]
+            await self._say({"type": "error", "id": asked.id, "payload": payload})
             return
         self._operations[asked.id] = asyncio.create_task(self._run(asked.id, asked.payload))
 
@@ -263,6 +271,7 @@ class _Connection:
 
     async def _run(self, id_: str, body: Body) -> None:
         """Run one operation and say what it comes to; whatever is said last frees its id."""
+        requests.begin(self._told_id)  # this task is the operation's own
         try:
             last = await self._results(id_, body)
         except QueryInvalid as invalid:
