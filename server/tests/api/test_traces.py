@@ -136,9 +136,29 @@ async def test_a_trace_that_cannot_be_read_in_time_does_not_cost_the_list(world,
     async def too_slow(*_: object) -> None:
         raise QuestionTimeout(timeout_s=1)
 
-    monkeypatch.setattr(world.plane.telemetry, "trace", too_slow)
+    monkeypatch.setattr(world.plane.telemetry, "spans_of", too_slow)
     (found,) = (await admin.ask(WHOLE))["traces"]["nodes"]
     assert (int(found["traceId"], 16), found["trace"]) == (7, None)
+
+
+@pytest.mark.anyio
+async def test_a_list_of_traces_reads_them_all_at_once_and_only_when_they_are_shown_whole(
+    world, admin, monkeypatch
+) -> None:
+    await world.spans("orders", *(span(60, number, number * 10 + part) for number in range(1, 26) for part in (1, 2)))
+    telemetry = world.plane.telemetry
+    reads: list[int] = []
+    read = telemetry.spans_of
+
+    async def counted(scope, trace_ids, **more):
+        reads.append(len(trace_ids))
+        return await read(scope, trace_ids, **more)
+
+    monkeypatch.setattr(telemetry, "spans_of", counted)
+    await admin.ask(LIST, n=25)
+    assert reads == []
+    nodes = (await admin.ask(WHOLE))["traces"]["nodes"]
+    assert (reads, [node["trace"]["spanCount"] for node in nodes]) == ([25], [2] * 25)
 
 
 @given(st.lists(st.tuples(st.integers(1, 6), st.integers(0, 6), st.integers(0, 3)), max_size=12))

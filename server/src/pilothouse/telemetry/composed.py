@@ -1,12 +1,12 @@
 """Questions that every store answers by asking simpler ones."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 
 import msgspec
 
 from pilothouse.base.errors import NotFound
 from pilothouse.telemetry.model import LogLine, Position
-from pilothouse.telemetry.questions import LogQuestion, Scope
+from pilothouse.telemetry.questions import TRACE_SPANS_MAX, LogQuestion, Scope, TraceSpans
 from pilothouse.telemetry.store import Context, TelemetryStore
 
 
@@ -50,3 +50,36 @@ async def context(
         on = LogQuestion(scope=near, newest_first=False, after=at, limit=after)
         later = (await store.logs(on, timeout_s=timeout_s)).lines
     return Context(before=list(reversed(earlier)), line=line, after=later)
+
+
+async def trace(store: TelemetryStore, scope: Scope, trace_id: str, *, timeout_s: float) -> TraceSpans:
+    """Give the spans of one trace."""
+    found = await store.spans_of(scope, [trace_id], timeout_s=timeout_s)
+    return next(iter(found.values()), TraceSpans())
+
+
+async def whole_traces(store: TelemetryStore, scope: Scope, trace_ids: Sequence[str]) -> Mapping[str, TraceSpans]:
+    """Give of each trace all that `TelemetryStore.trace` would.
+
+    One read does for all, unless they have more spans together than one answer may have: then there are more reads as there
+    are more spans, and not as there are more traces.
+    """
+    found = dict(await store.spans_of(scope, trace_ids))
+    cut = {id_: one.count for id_, one in found.items() if len(one.spans) < min(one.count, TRACE_SPANS_MAX)}
+    for together in _answers(cut):
+        found |= await store.spans_of(scope, together)
+    return found
+
+
+def _answers(counts: Mapping[str, int]) -> Iterator[list[str]]:
+    """Divide traces into as few answers as their spans need; one that fills an answer is there alone."""
+    together: list[str] = []
+    spans = 0
+    for trace_id, count in sorted(counts.items(), key=lambda item: item[1]):
+        if together and spans + count > TRACE_SPANS_MAX:
+            yield together
+            together, spans = [], 0
+        together.append(trace_id)
+        spans += count
+    if together:
+        yield together

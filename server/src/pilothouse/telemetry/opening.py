@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
 from pilothouse.base.errors import CannotStart
+from pilothouse.observe.requests import apart
 from pilothouse.telemetry.errors import StoreDown
 from pilothouse.telemetry.model import Level, LogBatch, LogLine, MetricBatch, Position, SpanBatch
 from pilothouse.telemetry.questions import (
@@ -49,7 +50,7 @@ class OpenedOnUse:
         if self._store is not None:
             return self._store
         if self._opening is None:
-            self._opening = asyncio.create_task(self._try(), name="telemetry-opening")
+            self._opening = asyncio.create_task(self._try(), name="telemetry-opening", context=apart())
             self._opening.add_done_callback(self._tried)
         try:
             return await asyncio.wait_for(asyncio.shield(self._opening), PATIENCE_S)
@@ -124,6 +125,12 @@ class OpenedOnUse:
     async def traces(self, question: TraceQuestion, *, timeout_s: float = TIMEOUT_S) -> TracePage:
         """List traces."""
         return await (await self._opened()).traces(question, timeout_s=timeout_s)
+
+    async def spans_of(
+        self, scope: Scope, trace_ids: Sequence[str], *, timeout_s: float = TIMEOUT_S
+    ) -> Mapping[str, TraceSpans]:
+        """Give the spans of traces."""
+        return await (await self._opened()).spans_of(scope, trace_ids, timeout_s=timeout_s)
 
     async def trace(self, scope: Scope, trace_id: str, *, timeout_s: float = TIMEOUT_S) -> TraceSpans:
         """Give the spans of a trace."""

@@ -8,6 +8,7 @@ import msgspec
 from pilothouse.access.places import Place, Reach
 from pilothouse.base.errors import InvalidInput
 from pilothouse.telemetry.histogram import Histogram
+from pilothouse.telemetry.limits import id_of
 from pilothouse.telemetry.model import Level, LogLine, Origin, Position, Span, SpanKind
 
 LIMIT_MAX = 10_000
@@ -17,6 +18,8 @@ STEPS_MAX = 5_000
 """Steps of one series or level histogram."""
 
 REGEX_CHARACTERS_MAX = 1_000
+
+_TRACE_DIGITS = 32
 
 METRIC_NAMES_MAX = 500
 """Names of metrics in one answer, the first ones of the alphabet."""
@@ -241,14 +244,27 @@ class SpanQuestion(msgspec.Struct, frozen=True, kw_only=True):
 
 
 TRACE_SPANS_MAX = 20_000
-"""Spans of one trace that a store gives."""
+"""Spans that a store gives in one answer about traces."""
 
 
 class TraceSpans(msgspec.Struct, frozen=True, kw_only=True):
-    """The spans of one trace by their begin, at most `TRACE_SPANS_MAX`, and how many there are."""
+    """Spans of one trace by their begin, the first ones, and how many there are."""
 
     spans: Sequence[Span] = ()
     count: int = 0
+
+
+def wanted_ids(trace_ids: Sequence[str]) -> list[str]:
+    """Write trace ids as they are kept, each once; what is none is left out."""
+    return [id_ for id_ in dict.fromkeys(id_of(one, _TRACE_DIGITS) for one in trace_ids) if id_]
+
+
+def by_trace(spans: Sequence[Span], counts: Mapping[str, int]) -> dict[str, TraceSpans]:
+    """Give each trace its own of some spans, in their order; `counts` says how many each has."""
+    parted: dict[str, list[Span]] = {trace_id: [] for trace_id in counts}
+    for span in spans:
+        parted[span.record.trace_id].append(span)
+    return {trace_id: TraceSpans(spans=parted[trace_id], count=count) for trace_id, count in counts.items()}
 
 
 class SpanPage(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,11 +1,13 @@
 """What every telemetry store keeps."""
 
 import asyncio
+from collections.abc import Mapping, Sequence
 
 import msgspec
 import pytest
 from pilothouse.access.places import EVERYTHING, NOTHING, Place, Reach
 from pilothouse.base.errors import InvalidInput, NotFound
+from pilothouse.telemetry.composed import whole_traces
 from pilothouse.telemetry.errors import QuestionTimeout
 from pilothouse.telemetry.histogram import PERCENTILE_ERROR, of_values
 from pilothouse.telemetry.model import (
@@ -33,8 +35,9 @@ from pilothouse.telemetry.questions import (
     SpanQuestion,
     TraceFilter,
     TraceQuestion,
+    TraceSpans,
 )
-from pilothouse.telemetry.store import Retention, Retentions
+from pilothouse.telemetry.store import Retention, Retentions, TelemetryStore
 
 pytestmark = pytest.mark.anyio
 
@@ -387,6 +390,51 @@ async def test_of_a_trace_that_is_too_large_the_first_spans_are_given_and_all_ar
     found = await store.trace(ALL, f"{9:032x}", timeout_s=30)
     assert found.count == len(every)
     assert [one.record for one in found.spans] == every[:TRACE_SPANS_MAX]
+
+
+async def test_traces_are_given_together_each_with_its_own_spans_within_reach(store):
+    spans = [span(at, at % 3 + 1) for at in range(9)]
+    await store.append_spans([SpanBatch(ORDERS, spans[::-1]), SpanBatch(BILLS, [span(20, 2), span(21, 5)])])
+    asked = [f"{number:032X}" for number in (1, 2, 5, 77, 2)] + ["not an id"]
+    found = await store.spans_of(ALL, asked)
+    names = {int(id_, 16): ([one.record.name for one in each.spans], each.count) for id_, each in found.items()}
+    assert names == {1: (["s0", "s3", "s6"], 3), 2: (["s1", "s4", "s7", "s20"], 4), 5: (["s21"], 1)}
+    part = await store.spans_of(Scope.within(Reach([Place(project_id="shop")])), asked)
+    assert {int(id_, 16): each.count for id_, each in part.items()} == {1: 3, 2: 3}
+    assert await store.spans_of(ALL, []) == await store.spans_of(ALL, ["not an id"]) == {}
+    assert await store.spans_of(Scope.within(NOTHING), asked) == {}
+
+
+class Counted:
+    """Counts how often a store is asked for spans."""
+
+    def __init__(self, store: TelemetryStore) -> None:
+        self._store, self.asked = store, []
+
+    async def spans_of(self, scope: Scope, trace_ids: Sequence[str]) -> Mapping[str, TraceSpans]:
+        self.asked.append(len(trace_ids))
+        return await self._store.spans_of(scope, trace_ids, timeout_s=30)
+
+
+async def test_a_page_of_whole_traces_is_one_read(store):
+    await store.append_spans([SpanBatch(ORDERS, [span(at, at % 25 + 1) for at in range(100)])])
+    ids, counted = [f"{number:032x}" for number in range(1, 26)], Counted(store)
+    found = await whole_traces(counted, ALL, ids)
+    assert counted.asked == [25]
+    assert {id_: (len(one.spans), one.count) for id_, one in found.items()} == dict.fromkeys(ids, (4, 4))
+
+
+@pytest.mark.slow
+async def test_traces_that_are_too_many_spans_for_one_answer_are_read_by_their_size(store):
+    long = TRACE_SPANS_MAX - 1_000
+    every = [span(at, 9) for at in range(long)] + [span(long + at, at % 6) for at in range(1, 2_400)]
+    for first in range(0, len(every), 2_000):
+        await store.append_spans([SpanBatch(ORDERS, every[first : first + 2_000])])
+    ids, counted = [f"{number:032x}" for number in (9, 1, 2, 3, 4, 5)], Counted(store)
+    found = await whole_traces(counted, ALL, ids)
+    assert counted.asked == [6, 5]
+    assert {int(id_, 16): len(one.spans) for id_, one in found.items()} == {9: long} | dict.fromkeys(range(1, 6), 400)
+    assert all(one.count == len(one.spans) for one in found.values())
 
 
 async def test_traces_are_found_by_any_of_their_spans_newest_first(store):

@@ -1,7 +1,8 @@
 """Resolvers about traces: lists, and one of them as a waterfall."""
 
+import asyncio
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ariadne import EnumType, ObjectType, QueryType
@@ -22,6 +23,7 @@ from pilothouse.base.errors import InvalidInput
 from pilothouse.base.pages import page_request
 from pilothouse.domain.tenancy import list_name
 from pilothouse.operations.telemetry_scopes import span_of
+from pilothouse.telemetry.composed import whole_traces
 from pilothouse.telemetry.errors import QuestionTimeout
 from pilothouse.telemetry.model import Span, SpanKind
 from pilothouse.telemetry.questions import Scope, TraceFilter, TraceQuestion, TraceSpans
@@ -57,28 +59,44 @@ async def list_traces(
     scope = await scope_of(request, _VIEW, asked, span)
     question = TraceQuestion(scope=scope, filter=filter_, after=place, limit=page.first)
     found = await request.services.telemetry.traces(question)
-    nodes = [{"trace_id": one.trace_id, "span": span_view(one.span)} for one in found.traces]
+    whole = _Whole(info, [one.trace_id for one in found.traces])
+    nodes = [{"trace_id": one.trace_id, "span": span_view(one.span), "whole": whole} for one in found.traces]
     return records_page(of, nodes, scope, found.end, more=found.more)
 
 
 @query.field("trace")
 async def show_trace(_: Any, info: Info, id: str) -> Row | None:
     """Show a trace as far as the caller sees it; null when they see nothing of it."""
-    return _trace_view(await _seen(info, id))
+    return _trace_view(await info.context.services.telemetry.trace(_visible(info), id))
 
 
 @found_type.field("trace")
-async def show_found(found: Row, info: Info) -> Row | None:
+async def show_found(found: Row, _: Info) -> Row | None:
     """Show a listed trace; null when it takes too long, for the list is worth having without it."""
+    whole: _Whole = found["whole"]
     try:
-        return _trace_view(await _seen(info, found["trace_id"]))
+        return _trace_view((await whole.read()).get(found["trace_id"], TraceSpans()))
     except QuestionTimeout:
         return None
 
 
-async def _seen(info: Info, id_: str) -> TraceSpans:
-    scope = Scope.within(info.context.reach(_VIEW))
-    return await info.context.services.telemetry.trace(scope, id_)
+class _Whole:
+    """The traces of a page, read together by the first of them that is to be shown whole."""
+
+    def __init__(self, info: Info, trace_ids: Sequence[str]) -> None:
+        self._info, self._trace_ids = info, trace_ids
+        self._reading: asyncio.Task[Mapping[str, TraceSpans]] | None = None
+
+    async def read(self) -> Mapping[str, TraceSpans]:
+        """Give the spans of all of them."""
+        if self._reading is None:
+            telemetry = self._info.context.services.telemetry
+            self._reading = asyncio.create_task(whole_traces(telemetry, _visible(self._info), self._trace_ids))
+        return await self._reading
+
+
+def _visible(info: Info) -> Scope:
+    return Scope.within(info.context.reach(_VIEW))
 
 
 def _trace_view(found: TraceSpans) -> Row | None:

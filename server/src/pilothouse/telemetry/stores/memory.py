@@ -1,7 +1,7 @@
 """A store that forgets everything when it ends: for tests, ours and our users', and judged by the same contract."""
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
@@ -11,7 +11,6 @@ import msgspec
 from pilothouse.base.errors import InvalidInput
 from pilothouse.telemetry import composed
 from pilothouse.telemetry.histogram import Histogram
-from pilothouse.telemetry.limits import id_of
 from pilothouse.telemetry.model import (
     NS_A_SECOND,
     AttributeValue,
@@ -48,8 +47,10 @@ from pilothouse.telemetry.questions import (
     TraceSpans,
     Usage,
     bounds_ns,
+    by_trace,
     check_limit,
     check_regex,
+    wanted_ids,
 )
 from pilothouse.telemetry.store import TIMEOUT_S, Context, RecordSort, Retentions
 
@@ -197,13 +198,19 @@ class MemoryStore:
             end = span.position
         return TracePage(traces=_found(found), end=end, more=False)
 
+    async def spans_of(
+        self, scope: Scope, trace_ids: Sequence[str], *, timeout_s: float = TIMEOUT_S
+    ) -> Mapping[str, TraceSpans]:
+        """Give the spans of traces."""
+        del timeout_s
+        wanted = wanted_ids(trace_ids)
+        spans = [span for span in _within(self._spans, scope) if span.record.trace_id in wanted]
+        spans.sort(key=lambda span: span.position)
+        return by_trace(spans[:TRACE_SPANS_MAX], Counter(span.record.trace_id for span in spans))
+
     async def trace(self, scope: Scope, trace_id: str, *, timeout_s: float = TIMEOUT_S) -> TraceSpans:
         """Give the spans of a trace."""
-        del timeout_s
-        wanted = id_of(trace_id, 32)
-        spans = [span for span in _within(self._spans, scope) if wanted and span.record.trace_id == wanted]
-        spans.sort(key=lambda span: span.position)
-        return TraceSpans(spans=spans[:TRACE_SPANS_MAX], count=len(spans))
+        return await composed.trace(self, scope, trace_id, timeout_s=timeout_s)
 
     async def spans(self, question: SpanQuestion, *, timeout_s: float = TIMEOUT_S) -> SpanPage:
         """List spans."""

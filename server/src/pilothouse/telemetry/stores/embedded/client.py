@@ -38,11 +38,11 @@ from pilothouse.telemetry.stores.embedded.frames import (
     Lines,
     Metrics,
     Names,
-    OneTrace,
     Question,
     Retain,
     Sort,
     SpanList,
+    SpansOf,
     Traces,
     UsageFigures,
 )
@@ -164,9 +164,16 @@ class EmbeddedStore:
         """List traces."""
         return await self._ask(Traces(**msgspec.structs.asdict(question)), TracePage, timeout_s)
 
+    async def spans_of(
+        self, scope: Scope, trace_ids: Sequence[str], *, timeout_s: float = TIMEOUT_S
+    ) -> Mapping[str, TraceSpans]:
+        """Give the spans of traces."""
+        question = SpansOf(scope=scope, trace_ids=tuple(trace_ids))
+        return await self._ask(question, dict[str, TraceSpans], timeout_s)
+
     async def trace(self, scope: Scope, trace_id: str, *, timeout_s: float = TIMEOUT_S) -> TraceSpans:
         """Give the spans of a trace."""
-        return await self._ask(OneTrace(scope=scope, trace_id=trace_id), TraceSpans, timeout_s)
+        return await composed.trace(self, scope, trace_id, timeout_s=timeout_s)
 
     async def spans(self, question: SpanQuestion, *, timeout_s: float = TIMEOUT_S) -> SpanPage:
         """List spans."""

@@ -69,11 +69,11 @@ class Traces(TraceQuestion, frozen=True, kw_only=True, tag="traces"):
     """`TelemetryStore.traces`."""
 
 
-class OneTrace(msgspec.Struct, frozen=True, kw_only=True, tag="trace"):
-    """`TelemetryStore.trace`."""
+class SpansOf(msgspec.Struct, frozen=True, kw_only=True, tag="spans_of"):
+    """`TelemetryStore.spans_of`."""
 
     scope: Scope
-    trace_id: str
+    trace_ids: tuple[str, ...]
 
 
 class AskUsage(msgspec.Struct, frozen=True, kw_only=True, tag="usage"):
@@ -88,7 +88,7 @@ class Retain(msgspec.Struct, frozen=True, kw_only=True, tag="retain"):
 
 
 Question: TypeAlias = (
-    Lines | Arrived | Count | Levels | Metrics | Names | Traces | OneTrace | SpanList | AskUsage | Retain
+    Lines | Arrived | Count | Levels | Metrics | Names | Traces | SpansOf | SpanList | AskUsage | Retain
 )
 
 

@@ -94,10 +94,15 @@ def hashes_of(filter_: LogFilter) -> list[frozenset[int]]:
 
 def indexed(asking: Asking, source: Source, filter_: LogFilter) -> Conditions | None:
     """Narrow a part to where its index says that a token is; None when it is nowhere in it."""
+    return narrowed(asking, source, hashes_of(filter_))
+
+
+def narrowed(asking: Asking, source: Source, tokens: Sequence[frozenset[int]]) -> Conditions | None:
+    """Narrow a part to where its index has one of each set; None when it has none of one of them."""
     narrow = Conditions()
     if source.part is None or not source.indexed:
         return narrow
-    for hashes in hashes_of(filter_):
+    for hashes in tokens:
         rows = asking.run(
             f"SELECT DISTINCT block FROM {source.part.schema}.tokens"
             f" WHERE hash IN ({', '.join(map(str, hashes))}) ORDER BY block"

@@ -39,11 +39,11 @@ from pilothouse.telemetry.stores.embedded.frames import (
     Lines,
     Metrics,
     Names,
-    OneTrace,
     Ready,
     Retain,
     Sort,
     SpanList,
+    SpansOf,
     Stop,
     ToProcess,
     Traces,
@@ -187,8 +187,8 @@ class Process:
                 return spans.list_spans(asking, keeper.shelves(Sort.SPANS), question)
             case Traces():
                 return spans.list_traces(asking, keeper.shelves(Sort.SPANS), question)
-            case OneTrace():
-                return spans.one_trace(asking, keeper.shelves(Sort.SPANS), question.scope, question.trace_id)
+            case SpansOf():
+                return spans.spans_of(asking, keeper.shelves(Sort.SPANS), question.scope, question.trace_ids)
             case AskUsage():
                 return keeper.usage()
             case Retain():

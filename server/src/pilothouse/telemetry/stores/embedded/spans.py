@@ -1,15 +1,14 @@
 """Questions about spans."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
-from pilothouse.telemetry.limits import id_of
 from pilothouse.telemetry.model import Attributes, Position, Span, SpanRecord
 from pilothouse.telemetry.questions import (
     TRACE_SPANS_MAX,
-    LogFilter,
     Scope,
     SpanPage,
     SpanQuestion,
@@ -18,16 +17,18 @@ from pilothouse.telemetry.questions import (
     TracePage,
     TraceQuestion,
     TraceSpans,
+    by_trace,
     check_limit,
+    wanted_ids,
 )
 from pilothouse.telemetry.stores.embedded.asking import Asking, Conditions, sources
 from pilothouse.telemetry.stores.embedded.frames import Sort
-from pilothouse.telemetry.stores.embedded.lines import hashes_of, indexed
+from pilothouse.telemetry.stores.embedded.index import hash_of
+from pilothouse.telemetry.stores.embedded.lines import narrowed
 from pilothouse.telemetry.stores.embedded.shelf import Shelf
 from pilothouse.telemetry.stores.embedded.sorts import SPAN_KINDS, Label
 
 _COLUMNS = "number, at_ns, label, duration_ns, trace_id, span_id, parent_id, name, kind, service, failed, attributes"
-_TRACE_DIGITS = 32
 _SPANS_A_TRACE = 4
 """Matching spans that are read for each trace asked for, at first."""
 _decode = msgspec.json.Decoder(Attributes).decode
@@ -106,29 +107,34 @@ def _newest_of(
     return sorted(spans, key=lambda span: span.position, reverse=True)[:limit]
 
 
-def one_trace(asking: Asking, shelves: Sequence[Shelf], scope: Scope, trace_id: str) -> TraceSpans:
-    """Answer `TelemetryStore.trace`."""
-    wanted_id = id_of(trace_id, _TRACE_DIGITS)
-    if not wanted_id:
-        return TraceSpans()
+def spans_of(asking: Asking, shelves: Sequence[Shelf], scope: Scope, trace_ids: Sequence[str]) -> dict[str, TraceSpans]:
+    """Answer `TelemetryStore.spans_of`: every source is read once for all traces."""
+    wanted = wanted_ids(trace_ids)
+    if not wanted:
+        return {}
     spans: list[Span] = []
-    count = 0
-    wanted = LogFilter(trace_id=wanted_id)
-    with sources(asking, scope, Sort.SPANS, shelves, hashes_of(wanted)) as all_:
+    counts: Counter[str] = Counter()
+    tokens = [frozenset(hash_of(bytes.fromhex(id_)) for id_ in wanted)]
+    among = f"trace_id IN ({', '.join('unhex(?)' for _ in wanted)})"
+    with sources(asking, scope, Sort.SPANS, shelves, tokens) as all_:
         for source in all_:
-            narrow = indexed(asking, source, wanted)
+            narrow = narrowed(asking, source, tokens)
             if narrow is None:
                 continue
             both = source.conditions.with_also(narrow)
-            both.add("trace_id = unhex(?)", wanted_id)
+            both.add(among, *wanted)
             found = f"FROM {source.table}{both.where}"
             begun_first = f"ORDER BY at_ns, number LIMIT {TRACE_SPANS_MAX}"
             rows = asking.run(f"SELECT {_COLUMNS} {found} {begun_first}", both.values)
-            spans += [_span(row, source.labels) for row in rows]
-            full = len(rows) == TRACE_SPANS_MAX
-            count += asking.run(f"SELECT count(*) {found}", both.values)[0][0] if full else len(rows)
+            read = [_span(row, source.labels) for row in rows]
+            spans += read
+            if len(rows) < TRACE_SPANS_MAX:
+                counts.update(span.record.trace_id for span in read)
+            else:
+                told = asking.run(f"SELECT trace_id, count(*) {found} GROUP BY trace_id", both.values)
+                counts.update({trace_id.hex(): count for trace_id, count in told})
     spans.sort(key=lambda span: span.position)
-    return TraceSpans(spans=spans[:TRACE_SPANS_MAX], count=count)
+    return by_trace(spans[:TRACE_SPANS_MAX], counts)
 
 
 def list_spans(asking: Asking, shelves: Sequence[Shelf], question: SpanQuestion) -> SpanPage:

@@ -187,10 +187,16 @@ class OpenSearchStore:
         async with within(timeout_s):
             return await spans.list_traces(self._search, question, timeout_s)
 
+    async def spans_of(
+        self, scope: Scope, trace_ids: Sequence[str], *, timeout_s: float = TIMEOUT_S
+    ) -> Mapping[str, TraceSpans]:
+        """Give the spans of traces."""
+        async with within(timeout_s):
+            return await spans.spans_of(self._search, scope, trace_ids, timeout_s)
+
     async def trace(self, scope: Scope, trace_id: str, *, timeout_s: float = TIMEOUT_S) -> TraceSpans:
         """Give the spans of a trace."""
-        async with within(timeout_s):
-            return await spans.one_trace(self._search, scope, trace_id, timeout_s)
+        return await composed.trace(self, scope, trace_id, timeout_s=timeout_s)
 
     async def metric_names(self, scope: Scope, *, timeout_s: float = TIMEOUT_S) -> Sequence[str]:
         """List the names of the metrics of a scope."""

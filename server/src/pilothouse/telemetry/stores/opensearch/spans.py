@@ -1,6 +1,9 @@
 """Questions about spans."""
 
-from pilothouse.telemetry.limits import id_of
+from collections.abc import Sequence
+
+import msgspec
+
 from pilothouse.telemetry.model import Position, Span
 from pilothouse.telemetry.questions import (
     TRACE_SPANS_MAX,
@@ -12,18 +15,37 @@ from pilothouse.telemetry.questions import (
     TracePage,
     TraceQuestion,
     TraceSpans,
+    by_trace,
     check_limit,
+    wanted_ids,
 )
 from pilothouse.telemetry.stores.opensearch.asking import containing, within
 from pilothouse.telemetry.stores.opensearch.documents import SpanDocument
-from pilothouse.telemetry.stores.opensearch.searching import Found, FoundOf, Search, filtered
+from pilothouse.telemetry.stores.opensearch.searching import Found, Hits, Search, filtered
 from pilothouse.telemetry.stores.opensearch.templates import ROWS_MAX, Json
 
-_TRACE_DIGITS = 32
 _SPANS_A_TRACE = 4
 """Matching spans that are read for each trace asked for."""
 _FOUND = Found[SpanDocument]
-_COUNTED = FoundOf[SpanDocument]
+
+
+class _Count(msgspec.Struct, frozen=True, kw_only=True):
+    doc_count: int
+
+
+class _Counts(msgspec.Struct, frozen=True, kw_only=True):
+    buckets: dict[str, _Count]
+
+
+class _Traces(msgspec.Struct, frozen=True, kw_only=True):
+    traces: _Counts
+
+
+class _Parted(msgspec.Struct, kw_only=True):
+    """The first spans of traces, and how many each has; no counts where there is no index yet."""
+
+    hits: Hits[SpanDocument]
+    aggregations: _Traces | None = None
 
 
 async def list_traces(search: Search, question: TraceQuestion, timeout_s: float) -> TracePage:
@@ -83,17 +105,20 @@ def _matching(filter_: TraceFilter) -> list[Json]:
     return conditions
 
 
-async def one_trace(search: Search, scope: Scope, trace_id: str, timeout_s: float) -> TraceSpans:
-    """Answer `TelemetryStore.trace`."""
-    wanted_id = id_of(trace_id, _TRACE_DIGITS)
-    if not wanted_id:
-        return TraceSpans()
+async def spans_of(search: Search, scope: Scope, trace_ids: Sequence[str], timeout_s: float) -> dict[str, TraceSpans]:
+    """Answer `TelemetryStore.spans_of`."""
+    wanted = wanted_ids(trace_ids)
+    if not wanted:
+        return {}
     await search.fresh.of("spans")
     body: Json = {
-        "query": filtered([*within(scope), {"term": {"trace_id": wanted_id}}]),
+        "query": filtered([*within(scope), {"terms": {"trace_id": wanted}}]),
         "sort": [{"at_ns": "asc"}, {"number": "asc"}],
-        "track_total_hits": True,
+        "track_total_hits": False,
         "size": TRACE_SPANS_MAX,
+        "aggs": {"traces": {"filters": {"filters": {id_: {"term": {"trace_id": id_}} for id_ in wanted}}}},
     }
-    answer = await search.ask("spans", _COUNTED, body, scope=scope, timeout_s=timeout_s)
-    return TraceSpans(spans=[hit.source.span() for hit in answer.hits.hits], count=answer.hits.total.value)
+    answer = await search.ask("spans", _Parted, body, scope=scope, timeout_s=timeout_s)
+    told = answer.aggregations.traces.buckets if answer.aggregations else {}
+    spans = [hit.source.span() for hit in answer.hits.hits]
+    return by_trace(spans, {id_: one.doc_count for id_, one in told.items() if one.doc_count})
