@@ -194,6 +194,33 @@ async def test_case_19_a_secret_of_another_environment_is_409(admin, plane, runt
     assert await listed(admin) == []
 
 
+async def test_an_environment_that_is_called_as_another_is_shown_stops_nobody(runtime, admin) -> None:
+    await admin.ask('mutation { createEnvironment(input: {displayName: "Development", critical: false}) { handle } }')
+    runtime.environment = "development"  # the handle of the new one, and how the secret's own is shown
+    assert (await runtime.full())[1]["acknowledged"] is True
+    assert [node["environment"]["handle"] for node in await listed(admin)] == ["dev"]
+
+
+@pytest.mark.parametrize("told", ["Pre-Prod (EU)", "pre-prod-eu", "PRE PROD EU"])
+async def test_an_environment_is_found_by_a_name_of_any_signs(runtime, admin, told: str) -> None:
+    await admin.ask('mutation { updateEnvironment(handle: "dev", input: {displayName: "Pre-Prod (EU)"}) { handle } }')
+    runtime.environment = told
+    assert (await runtime.full())[1]["acknowledged"] is True
+
+
+async def test_of_two_environments_that_are_shown_alike_each_secret_means_its_own(runtime, admin) -> None:
+    for handle in ("dev", "prod"):
+        await admin.ask(
+            'mutation ($h: String!) { updateEnvironment(handle: $h, input: {displayName: "Live"}) { handle } }',
+            h=handle,
+        )
+    runtime.environment = "live"
+    assert (await runtime.full())[1]["acknowledged"] is True
+    runtime.secret, runtime.runtime_id = await admin.secret("prod"), "6f1d2c9a-0b7e-4a55-9c1e-2f4b8f0f7a12"
+    assert (await runtime.full())[1]["acknowledged"] is True
+    assert sorted(node["environment"]["handle"] for node in await listed(admin)) == ["dev", "prod"]
+
+
 async def test_case_20_a_bound_secret_takes_one_runtime_type(runtime) -> None:
     await runtime.full()
     runtime.type = "MI"

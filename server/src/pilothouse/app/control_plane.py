@@ -178,6 +178,7 @@ class ControlPlane:
             "Runtimes with open commands, or with somebody who waits for them.",
             lambda: len(self.agenda),
         )
+            may_create=settings.heartbeats_create,
         self.figures.gauge(
             "pilothouse_writes_waiting", "Writes that wait for the database.", lambda: self.store.waiting
         )

@@ -22,6 +22,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     metrics_token: str | None = None
     offline_after_s: float = 30.0
     beats_per_s_max: float = 3_000.0
+    heartbeats_create: bool = True
     retry_waits_s: str = "0,0,60,120,240,480"
     write_deadline_s: float = 120.0
     mi_allow: str = ""

@@ -164,6 +164,15 @@ TABLE: tuple[Setting, ...] = (
         ),
     ),
     Setting(
+        variable="PILOTHOUSE_HEARTBEATS_CREATE",
+        field="heartbeats_create",
+        default="on",
+        meaning=(
+            "`off`: the first heartbeat of a secret that is not bound makes no project and no integration; it is not "
+            "acknowledged until somebody made them."
+        ),
+    ),
+    Setting(
         variable="PILOTHOUSE_RETRY_WAITS_S",
         field="retry_waits_s",
         default="0,0,60,120,240,480",

@@ -136,6 +136,18 @@ class IntegrationNameInvalid(RuntimeRefused):
         )
 
 
+class PlaceUnknown(RuntimeRefused):
+    """The project or the integration does not exist, and heartbeats make none here."""
+
+    code = "PLACE_UNKNOWN"
+
+    def __init__(self, project: str, integration: str) -> None:
+        super().__init__(
+            f"There is no integration '{project}/{integration}', and heartbeats make none here.",
+            fix="Create it in the console and generate its secret there, or correct `project` and `integration` in Config.toml.",
+        )
+
+
 class RuntimeNotRegistered(RuntimeRefused):
     """No full heartbeat of this runtime was acknowledged yet."""
 

@@ -84,12 +84,13 @@ def record_full(
     address: str | None,
     now: Instant,
     is_offline: Callable[[int], bool],
+    may_create: bool = True,
 ) -> Recorded:
     """Take in a full heartbeat whose token was verified.
 
     Raises: RuntimeRefused
     """
-    placement = place(tx, sender, heartbeat, now)
+    placement = place(tx, sender, heartbeat, now, may_create=may_create)
     report = _trust(placement, heartbeat, prepared, address=address, now=now)
     known = runtimes.find_known(tx.connection, report)
     report = msgspec.structs.replace(report, document=_keep_unsaid(known, heartbeat, report.document))

@@ -17,12 +17,13 @@ from pilothouse.domain.refusals import (
     EnvironmentUnknown,
     IntegrationNameInvalid,
     KeyUnknown,
+    PlaceUnknown,
     ProjectNameInvalid,
     TypeMismatch,
 )
 from pilothouse.domain.runtime import Notice, warn_of_names
 from pilothouse.domain.secrets import Binding, SecretFacts
-from pilothouse.domain.tenancy import Integration, Project
+from pilothouse.domain.tenancy import Environment, Integration, Project
 from pilothouse.storage import audit as records
 from pilothouse.storage import secrets, tenancy
 from pilothouse.storage.unit import Transaction
@@ -37,14 +38,16 @@ class Placement(msgspec.Struct, frozen=True, kw_only=True):
     notice: Notice | None
 
 
-def place(tx: Transaction, sender: SecretFacts, heartbeat: FullHeartbeat, now: Instant) -> Placement:
-    """Find or make the home of a heartbeat.
+def place(
+    tx: Transaction, sender: SecretFacts, heartbeat: FullHeartbeat, now: Instant, *, may_create: bool = True
+) -> Placement:
+    """Find the home of a heartbeat, or make it if heartbeats may.
 
     Raises: RuntimeRefused; then nothing was made
     """
     _check_environment(tx, sender, heartbeat.environment)
     facts = sender if sender.binding is not None else _read_again(tx, sender.key_id, now)
-    binding = facts.binding if facts.binding is not None else _bind(tx, facts, heartbeat, now)
+    binding = facts.binding if facts.binding is not None else _bind(tx, facts, heartbeat, now, may_create)
     place_name = f"{binding.project_handle}/{binding.integration_handle}"
     if binding.runtime_type is not heartbeat.runtime_type:
         raise TypeMismatch(heartbeat.runtime_type, binding.runtime_type, place_name)
@@ -60,14 +63,23 @@ def place(tx: Transaction, sender: SecretFacts, heartbeat: FullHeartbeat, now: I
 
 
 def _check_environment(tx: Transaction, sender: SecretFacts, told: str) -> None:
+    """Refuse a heartbeat that means another environment than its secret: by handle, or by its display name turned into one.
+
+    The secret's own comes first: a new environment that is called as this one is shown must not stop a fleet.
+    """
     handle = handle_from_name(told)
     if handle == sender.environment_handle:
         return
-    environment = tenancy.match_environment(tx.connection, handle) if handle is not None else None
-    if environment is None:
-        raise EnvironmentUnknown(told[:80], sender.environment_handle)
-    if environment.id != sender.environment_id:
+    meant = [row for row in tenancy.all_environments(tx.connection) if handle in _names(row)] if handle else []
+    if any(row.id == sender.environment_id for row in meant):
+        return
+    if len(meant) == 1 or any(row.handle == handle for row in meant):
         raise EnvironmentMismatch(told[:80], sender.environment_handle)
+    raise EnvironmentUnknown(told[:80], sender.environment_handle)
+
+
+def _names(environment: Environment) -> tuple[str | None, ...]:
+    return environment.handle, handle_from_name(environment.display_name)
 
 
 def _read_again(tx: Transaction, key_id: str, now: Instant) -> SecretFacts:
@@ -78,7 +90,7 @@ def _read_again(tx: Transaction, key_id: str, now: Instant) -> SecretFacts:
     return found[0]
 
 
-def _bind(tx: Transaction, sender: SecretFacts, heartbeat: FullHeartbeat, now: Instant) -> Binding:
+def _bind(tx: Transaction, sender: SecretFacts, heartbeat: FullHeartbeat, now: Instant, may_create: bool) -> Binding:
     project_handle = handle_from_name(heartbeat.project)
     if project_handle is None:
         raise ProjectNameInvalid(heartbeat.project)
@@ -87,6 +99,8 @@ def _bind(tx: Transaction, sender: SecretFacts, heartbeat: FullHeartbeat, now: I
         raise IntegrationNameInvalid(heartbeat.integration)
     integration = tenancy.find_integration(tx.connection, project_handle, integration_handle)
     if integration is None:
+        if not may_create:
+            raise PlaceUnknown(project_handle, integration_handle)
         project = tenancy.find_project(tx.connection, project_handle) or _announce_project(
             tx, sender, project_handle, now
         )

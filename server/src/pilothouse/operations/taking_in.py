@@ -35,12 +35,15 @@ def take_in(
     is_offline: Callable[[int], bool],
     running_since: Callable[[int], Instant],
     rules: CommandRules = STANDARD_RULES,
+    may_create: bool = True,
 ) -> TakenIn:
     """Record a full heartbeat, and look at what is asked of its runtime.
 
     Raises: RuntimeRefused
     """
-    recorded = record_full(tx, sender, heartbeat, prepared, address=address, now=now, is_offline=is_offline)
+    recorded = record_full(
+        tx, sender, heartbeat, prepared, address=address, now=now, is_offline=is_offline, may_create=may_create
+    )
     key = recorded.presence.runtime_key
     place = Place(recorded.presence.integration_id, recorded.presence.environment_id)
     is_mi = heartbeat.runtime_type is RuntimeType.MI

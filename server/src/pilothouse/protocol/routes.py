@@ -76,6 +76,8 @@ class RuntimeEdge(msgspec.Struct, kw_only=True, eq=False):
     announce: Callable[[Sequence[Turn]], None]
     """Tells everybody that runtimes are back."""
     command_rules: CommandRules
+    may_create: bool
+    """Whether heartbeats make projects and integrations."""
     is_anything_desired: Callable[[Entry], bool]
     """Whether anything is desired where a runtime lives."""
 
@@ -161,6 +163,7 @@ class RuntimeEdge(msgspec.Struct, kw_only=True, eq=False):
                     is_offline=partial(self.board.is_offline, now=now),
                     running_since=partial(self._running_since, now=now),
                     rules=self.command_rules,
+                    may_create=self.may_create,
                 )
             )
         except PilothouseError as error:

@@ -24,6 +24,7 @@ _STATUS: dict[type[PilothouseError], int] = {
     refusals.KeyRevoking: UNAVAILABLE,  # not our trouble, but a Micro Integrator must outlive a mistaken revocation
     refusals.KeyExpired: 400,
     refusals.EnvironmentUnknown: ACKNOWLEDGED_FALSE,
+    refusals.PlaceUnknown: ACKNOWLEDGED_FALSE,
     refusals.EnvironmentMismatch: 409,
     refusals.TypeMismatch: 409,
     refusals.ProjectNameInvalid: 400,

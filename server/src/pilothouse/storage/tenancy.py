@@ -76,16 +76,6 @@ def find_environment(connection: Connection, handle: str, reach: Reach = EVERYTH
     return Environment(**row) if row else None
 
 
-def match_environment(connection: Connection, handle: str) -> Environment | None:
-    """Find the environment that a runtime means: by handle, or by its display name turned into one."""
-    found = find_environment(connection, handle)
-    if found is not None:
-        return found
-    lowered = func.lower(environments.c.display_name)
-    rows = connection.execute(_environments().where(lowered == handle.replace("-", " "))).mappings().all()
-    return Environment(**rows[0]) if len(rows) == 1 else None
-
-
 def all_environments(connection: Connection) -> list[Environment]:
     """List every environment: there are few."""
     return [Environment(**row) for row in connection.execute(_environments()).mappings()]
