@@ -164,6 +164,7 @@ class ControlPlane:
             telemetry=telemetry_edge,
             announce=self.announce,
             command_rules=self.command_rules,
+            may_create=settings.heartbeats_create,
             is_anything_desired=lambda entry: (entry.integration_id, entry.environment_id) in self._places,
         )
         self.figures.gauge("pilothouse_runtimes", "Runtimes on the board.", lambda: len(self.board))
@@ -178,7 +179,6 @@ class ControlPlane:
             "Runtimes with open commands, or with somebody who waits for them.",
             lambda: len(self.agenda),
         )
-            may_create=settings.heartbeats_create,
         self.figures.gauge(
             "pilothouse_writes_waiting", "Writes that wait for the database.", lambda: self.store.waiting
         )
