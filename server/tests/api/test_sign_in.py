@@ -112,12 +112,20 @@ async def test_every_attempt_is_audited_and_no_password_is(stranger, plane) -> N
 
 @pytest.mark.parametrize(
     ("body", "field"),
-    [(b"{", None), (b'{"username": 5, "password": "x"}', None), (b'{"username": "a"}', None), (b"\xff", None)],
+    [
+        (b"{", None),
+        (b"[]", None),
+        (b'{"username": 5, "password": "x"}', "username"),
+        (b'{"username": "a"}', "password"),
+        (b'{"username": "a", "password": "b", "remember": true}', "remember"),
+        (b"\xff", None),
+    ],
 )
 async def test_a_body_that_does_not_fit_is_400_and_says_why(stranger, body: bytes, field: str | None) -> None:
     answer = await stranger.client.post("/auth/sign-in", content=body, headers={"Content-Type": "application/json"})
     assert answer.status_code == 400
     assert answer.json()["code"] == "INVALID_INPUT"
+    assert answer.json().get("field") == field
     assert answer.json()["fix"]
 
 

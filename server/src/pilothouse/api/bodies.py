@@ -1,5 +1,6 @@
 """Reading a request's body, within its limit."""
 
+import re
 from typing import TypeVar
 
 import msgspec
@@ -9,6 +10,9 @@ from pilothouse.api.problems import BodyTooLarge
 from pilothouse.base.errors import InvalidInput
 
 T = TypeVar("T")
+
+_AT = re.compile(r"at `\$\.([^`]+)`")
+_MEMBER = re.compile(r"(?:unknown|required) field `([^`]+)`")
 
 
 async def read_json(request: Request, shape: type[T], limit_bytes: int) -> T:
@@ -34,6 +38,14 @@ async def read_json(request: Request, shape: type[T], limit_bytes: int) -> T:
     try:
         return msgspec.json.decode(bytes(body), type=shape)
     except msgspec.ValidationError as error:
-        raise InvalidInput(f"The body does not fit: {error}.", fix="See /openapi.json for the shape.") from None
+        raise InvalidInput(
+            f"The body does not fit: {error}.", field=_field(str(error)), fix="See /openapi.json for the shape."
+        ) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidInput(f"The body is not JSON: {error}.", fix="Send valid JSON in UTF-8.") from None
+
+
+def _field(complaint: str) -> str | None:
+    """Find the member that the decoder complains of; none when it is the body itself."""
+    at, member = _AT.search(complaint), _MEMBER.search(complaint)
+    return ".".join(found[1] for found in (at, member) if found) or None
