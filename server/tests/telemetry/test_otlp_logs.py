@@ -4,6 +4,7 @@ import base64
 from typing import Any
 
 import msgspec
+import pytest
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import DecodeError
 from hypothesis import given, settings
@@ -16,6 +17,7 @@ from pilothouse.telemetry.otlp.errors import OtlpUnreadable
 from pilothouse.telemetry.otlp.logs import LogReader
 from pilothouse.telemetry.otlp.logs_json import read_json
 from pilothouse.telemetry.otlp.naming import RUNTIME_IDS
+from pilothouse.telemetry.otlp.usual import BODY_MAX
 
 NOW_NS = 1_790_000_000_000_000_000
 PLAIN = st.one_of(
@@ -179,3 +181,93 @@ def test_a_line_matched_as_a_whole_is_read_as_one_read_field_by_field(record, se
     line = record.SerializeToString()
     field_by_field = b"\xf8\x01\x07" + line  # a field that is not known comes first
     assert read(in_a_request(line)) == read(in_a_request(field_by_field))
+
+
+def usual(number: int, message: str) -> Told:
+    return Told(
+        time_unix_nano=NOW_NS - number,
+        observed_time_unix_nano=NOW_NS,
+        severity_number=1 + number % 24,
+        severity_text="INFO",
+        body=AnyValue(string_value=message),
+        attributes=[KeyValue(key="thread", value=AnyValue(string_value=f"worker-{number % 3}"))],
+        trace_id=bytes([number % 7]) * 16,
+        span_id=bytes([number % 5]) * 8 if number % 2 else b"",
+    )
+
+
+def request_with(lines: list[bytes], before: bytes = b"\x0a\x08\x0a\x06orders", after: bytes = b"") -> bytes:
+    scope = before + b"".join(b"\x12" + length_of(line) + line for line in lines) + after
+    of_resource = b"\x12" + length_of(scope) + scope
+    return b"\x0a" + length_of(of_resource) + of_resource
+
+
+def test_lines_read_many_at_once_are_those_read_field_by_field_in_their_order():
+    told = [usual(number, f"line {number} " + "é" * (number % 90)) for number in range(1500)]
+    told[40].ClearField("body")
+    told[41].attributes.add(key="stack").value.string_value = "at …\n" * 200
+    told[700].time_unix_nano = 7
+    told[900].attributes.add(key=RUNTIME_IDS[0]).value.string_value = "another"
+    lines = [line.SerializeToString() for line in told]
+    lines[1200] = lines[1200].replace(b"line 1200", b"li\xff\xc3 1200")
+    at_once = read(request_with(lines))
+    assert at_once == read(request_with([b"\xf8\x01\x07" + line for line in lines]))
+    assert len(at_once) == 1500
+    assert {record.logger for record in at_once} == {"orders"}
+
+
+def test_texts_and_attributes_of_every_length_are_read_many_at_once():
+    told = [usual(size, "x" * size) for size in range(BODY_MAX + 20)]
+    for size in range(300):
+        told[size].attributes[0].value.string_value = "y" * size
+    lines = [line.SerializeToString() for line in told]
+    at_once = read(request_with(lines))
+    assert [len(record.message) for record in at_once] == list(range(BODY_MAX + 20))
+    assert [len(str(record.attributes["thread"])) for record in at_once[:300]] == list(range(300))
+    assert at_once == read(request_with([b"\xf8\x01\x07" + line for line in lines]))
+
+
+def test_the_time_of_observation_may_come_second_as_java_writes_it():
+    line = usual(5, "hello").SerializeToString()
+    observed = line[-9:]
+    assert observed[:1] == b"\x59"
+    told = read(request_with([line[:9] + observed + line[9:-9]] * 3))
+    assert told == read(request_with([line] * 3))
+    assert told[0].message == "hello"
+
+
+def test_ids_of_zeros_are_none():
+    (record,) = read(request_with([usual(35, "x").SerializeToString()]))
+    assert (record.trace_id, record.span_id) == ("", "")
+
+
+def test_who_said_the_lines_may_be_told_behind_them():
+    lines = [usual(number, "x").SerializeToString() for number in range(300)]
+    told = read(request_with(lines, before=b"", after=b"\x0a\x08\x0a\x06orders"))
+    assert {record.logger for record in told} == {"orders"}
+
+
+def test_a_line_that_says_a_wrong_length_is_refused():
+    line = usual(5, "hello").SerializeToString()
+    scope = b"\x12" + length_of(line[:-1]) + line + b"\x12" + length_of(line) + line
+    of_resource = b"\x12" + length_of(scope) + scope
+    with pytest.raises(OtlpUnreadable):
+        read(b"\x0a" + length_of(of_resource) + of_resource)
+
+
+def test_lines_side_by_side_are_records_to_who_looks_at_them():
+    reader = LogReader(NOW_NS)
+    for _ in reader.protobuf(
+        request_with([usual(number, f"line {number}").SerializeToString() for number in range(450)])
+    ):
+        pass
+    (told,) = reader.told
+    records = list(told.records)
+    assert [record.message for record in records] == [f"line {number}" for number in range(450)]
+    assert told.records[7] == records[7]
+    assert told.records[-1] == records[-1]
+    assert told.records[190:260] == records[190:260]
+    assert told.records[::100] == records[::100]
+    assert (records[8].trace_id, records[9].span_id) == ("01" * 16, "04" * 8)
+    with pytest.raises(IndexError):
+        _ = told.records[450]

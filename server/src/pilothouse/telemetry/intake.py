@@ -88,7 +88,7 @@ class Intake:
         Raises: StoreBusy, StorageFull, StoreDown; then none of them is kept
         """
         owned, refusals = self._with_origins(sender, told)
-        await self._keep([LogBatch(origin, list(records)) for origin, records in owned], self._store.append_logs)
+        await self._keep([LogBatch(origin, records) for origin, records in owned], self._store.append_logs)
         return refusals
 
     async def take_metrics(self, sender: Sender, told: Sequence[Told[MetricPoint]]) -> Refusals:

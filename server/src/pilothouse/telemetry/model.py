@@ -1,5 +1,6 @@
 """What is recorded: log lines, metric points, spans, and where each of them came from."""
 
+from collections.abc import Sequence
 from enum import Enum, IntEnum
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -82,7 +83,7 @@ class LogBatch(msgspec.Struct, frozen=True, array_like=True):
     """Lines of one origin."""
 
     origin: Origin
-    records: list[LogRecord]
+    records: Sequence[LogRecord]
 
 
 class MetricKind(Enum):

@@ -1,6 +1,7 @@
 """Lines as columns, from the journal to their file, and the index of their words."""
 
 import re
+from collections.abc import Sequence
 
 import msgspec
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from pilothouse.access.places import EVERYTHING
 from pilothouse.telemetry.model import LogBatch, LogRecord, Origin
 from pilothouse.telemetry.questions import LogFilter, LogQuestion, Scope
+from pilothouse.telemetry.side_by_side import Lines
 from pilothouse.telemetry.stores.embedded.client import EmbeddedStore
 from pilothouse.telemetry.stores.embedded.columns import Octets
 from pilothouse.telemetry.stores.embedded.frames import Sort
@@ -81,6 +83,29 @@ def expected(batches: list[LogBatch], first: int) -> list[tuple]:
 @given(BATCHES, st.integers(0, 2**40))
 def test_what_is_packed_is_unpacked_as_it_was(batches, first):
     assert rows(list(unpack(pack(batches), first))) == expected(batches, first)
+
+
+def side_by_side(records: Sequence[LogRecord]) -> Lines:
+    lines = Lines()
+    for one in records:
+        lines.add(
+            one.at_ns,
+            one.severity,
+            one.message.encode(),
+            one.logger.encode(),
+            bytes.fromhex(one.trace_id),
+            bytes.fromhex(one.span_id),
+            msgspec.json.encode(one.attributes) if one.attributes else b"",
+        )
+    return lines
+
+
+@settings(deadline=None)
+@given(BATCHES)
+def test_lines_side_by_side_are_packed_as_records_are(batches):
+    lines = [LogBatch(batch.origin, side_by_side(batch.records)) for batch in batches]
+    mixed = [*lines[:1], *batches[1:]]
+    assert pack(lines) == pack(mixed) == pack(batches)
 
 
 @settings(deadline=None)

@@ -3,10 +3,12 @@
 Source: opentelemetry-proto, `logs/v1/logs.proto` (field numbers).
 """
 
-import re
 import struct
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
+from functools import lru_cache
 from typing import Final
+
+import msgspec
 
 from pilothouse.telemetry.limits import (
     CUT,
@@ -22,39 +24,61 @@ from pilothouse.telemetry.limits import (
 from pilothouse.telemetry.model import NS_A_SECOND, Attributes, AttributeValue, LogRecord
 from pilothouse.telemetry.otlp.errors import OtlpUnreadable
 from pilothouse.telemetry.otlp.naming import RUNTIME_IDS, runtime_id_of, severity_of, who
+from pilothouse.telemetry.otlp.usual import BODY_MAX, Groups, find, pattern, side_by_side
 from pilothouse.telemetry.otlp.values import as_text
 from pilothouse.telemetry.otlp.wire import LENGTH, any_value, fields, key_value, text, varint
 from pilothouse.telemetry.senders import Told
+from pilothouse.telemetry.side_by_side import Lines
 
 SLICE_RECORDS: Final = 200
 """Records between two breaks in which others may work, about a millisecond."""
 KNOWN_MAX: Final = 20_000
 """Attributes that are known by their octets, about 400 octets each; when it is full it is emptied."""
 _KNOWN_OCTETS_MAX: Final = 128
+_TOGETHER_OCTETS_MAX: Final = 256
+_NAMES_MAX: Final = 4_000
+"""Resources and scopes that are known by their octets."""
+_NAMES_OCTETS_MAX: Final = 1024
 _OCTET: Final = 0x80
 _STRING: Final = 0x0A
+_LINE: Final = 0x12
 _TIME: Final = struct.Struct("<Q").unpack_from
 _ICP, _ICP_PLAIN = RUNTIME_IDS
+_json: Final = msgspec.json.Encoder().encode
 
-_ATTRIBUTE: Final = 0x32
-_LENGTH: Final = rb"([\x00-\x7f]|[\x80-\xff][\x01-\x7f])"
-_BEGIN: Final = re.compile(
-    rb"\x09.{8}"  # time_unix_nano
-    rb"\x10[\x01-\x18]"  # severity_number, which makes the text superfluous
-    rb"(?:\x1a(?:\x04.{4}|\x05.{5}|\x07.{7}|\x06.{6}|\x03.{3}|\x00))?" + rb"\x2a" + _LENGTH + rb"\x0a" + _LENGTH,
-    re.DOTALL,
-).match
-"""How nearly all lines begin, since writers keep to the order of the fields' numbers: up to the text of the body."""
-_END: Final = re.compile(
-    rb"(?:\x38[\x00-\x7f])?(?:\x45.{4})?"  # dropped_attributes_count, flags
-    rb"(?:\x4a(?:\x10(.{16})|\x00))?(?:\x52(?:\x08(.{8})|\x00))?"  # trace_id, span_id
-    rb"(?:\x59.{8})?",  # observed_time_unix_nano
-    re.DOTALL,
-).fullmatch
-"""How they end, after the attributes."""
-
+_Resource = tuple[str | None, Attributes]
+"""The runtime that it names, and what of it is written on its lines."""
 _Pair = tuple[str, AttributeValue]
 _known: dict[bytes, _Pair] = {}
+
+
+class _Together:
+    """Attributes of lines, with those of their resource, as JSON."""
+
+    def __init__(self) -> None:
+        self._of: dict[bytes, dict[bytes, bytes]] = {}
+        self._count = 0
+
+    def of(self, common: Attributes) -> dict[bytes, bytes]:
+        """Return those of a resource, by the octets of a line's."""
+        written = _json(common) if common else b""
+        known = self._of.get(written)
+        if known is None:
+            known = self._of[written] = {}
+            self.learn(known, b"", written)
+        return known
+
+    def learn(self, known: dict[bytes, bytes], octets: bytes, written: bytes) -> None:
+        """Remember what octets say."""
+        if self._count >= KNOWN_MAX:
+            self._of.clear()
+            self._count = 0
+            known.clear()
+        self._count += 1
+        known[octets] = written
+
+
+_known_together = _Together()
 
 
 class LogReader:
@@ -65,11 +89,16 @@ class LogReader:
         self._earliest_ns = observed_ns - int(limits.behind_s_max * NS_A_SECOND)
         self._latest_ns = observed_ns + int(limits.ahead_s_max * NS_A_SECOND)
         self._limits = limits
-        self._by_runtime: dict[str | None, list[LogRecord]] = {}
+        self._usual = limits.message_characters_max > BODY_MAX
+        self._by_runtime: dict[str | None, Lines] = {}
+        self._held: list[Groups] = []
+        self._places: list[tuple[int, int, str]] = []
+        """Where the lines lie that are held back, and who said them."""
+        self._loggers: list[tuple[bytes, int]] = []
 
     @property
     def told(self) -> list[Told[LogRecord]]:
-        """The lines of each runtime."""
+        """The lines of each runtime, side by side."""
         return [Told(runtime_id, records) for runtime_id, records in self._by_runtime.items() if records]
 
     def protobuf(self, raw: bytes) -> Generator[None]:
@@ -82,16 +111,17 @@ class LogReader:
             for number, kind, begin, end in fields(raw, 0, len(raw)):
                 if number != 1 or kind != LENGTH:
                     continue
-                runtime_id, common, scopes = _resource_logs(raw, begin, end)
+                resource, scopes = _resource_logs(raw, begin, end)
                 for scope_begin, scope_end in scopes:
-                    logger, lines = _scope_logs(raw, scope_begin, scope_end)
-                    for first in range(0, len(lines), SLICE_RECORDS):
-                        some = lines[first : first + SLICE_RECORDS]
-                        self._lines(raw, some, logger, runtime_id, common)
-                        count += len(some)
+                    logger = _logger(raw, scope_begin, scope_end)
+                    at = scope_begin
+                    while at < scope_end:
+                        at, some = self._some_lines(raw, at, scope_end, logger, resource)
+                        count += some
                         if count >= SLICE_RECORDS:
                             count = 0
                             yield
+                self._take(raw, resource)
         except (IndexError, struct.error):
             raise OtlpUnreadable("it ends too early") from None
 
@@ -122,65 +152,91 @@ class LogReader:
             runtime_id,
         )
 
-    def _lines(
-        self, raw: bytes, lines: list[tuple[int, int]], logger: str, runtime_id: str | None, common: Attributes
-    ) -> None:
-        """Read lines. Those written in the usual order are matched as a whole; `_line` reads all others."""
-        begun, ended = _BEGIN, _END
-        earliest_ns, latest_ns = self._earliest_ns, self._latest_ns
-        characters_max, attributes_max = self._limits.message_characters_max, self._limits.attributes_max
-        append = self._by_runtime.setdefault(runtime_id, []).append
-        for begin, end in lines:
-            head = begun(raw, begin, end)
-            if head is not None:
-                outer, inner = head.groups()
-                size = inner[0] if len(inner) == 1 else inner[0] & 0x7F | inner[1] << 7
-                around = outer[0] if len(outer) == 1 else outer[0] & 0x7F | outer[1] << 7
-                at = head.end()
-                until = at + size
-                if around == size + 1 + len(inner) and until <= end:
-                    attributes = common.copy()
-                    after = (
-                        until if until == end or raw[until] != _ATTRIBUTE else self._some(raw, until, end, attributes)
-                    )
-                    tail = ended(raw, after, end)
-                    (at_ns,) = _TIME(raw, begin + 1)
-                    if (
-                        tail is not None
-                        and earliest_ns <= at_ns <= latest_ns
-                        and size <= characters_max
-                        and len(attributes) <= attributes_max
-                        and _ICP not in attributes
-                        and _ICP_PLAIN not in attributes
-                    ):
-                        trace_id, span_id = tail.groups(b"")
-                        append(
-                            LogRecord(
-                                at_ns=at_ns,
-                                message=raw[at:until].decode("utf-8", "replace"),
-                                severity=raw[begin + 10],
-                                logger=logger,
-                                trace_id=trace_id.hex() if trace_id != _NO_TRACE_OCTETS else "",
-                                span_id=span_id.hex() if span_id != _NO_SPAN_OCTETS else "",
-                                attributes=attributes,
-                            )
-                        )
-                        continue
-            self._line(raw, begin, end, logger, runtime_id, common)
+    def _some_lines(self, raw: bytes, at: int, end: int, logger: str, resource: _Resource) -> tuple[int, int]:
+        """Read some lines of a scope; tell where they end and how many they are."""
+        if raw[at] != _LINE:
+            return _skip(raw, at, end), 0
+        found, until = find(raw, at, end) if self._usual else ([], at)
+        if found:
+            self._hold(raw, found, at, until, logger, resource)
+            return until, len(found)
+        lines, until = _lines(raw, at, end)
+        matches = pattern().fullmatch
+        for tag, begin, line_end in lines:
+            match = matches(raw, tag, line_end) if self._usual else None
+            if match is not None:
+                self._hold(raw, [match.groups(b"")], tag, line_end, logger, resource)
+            else:
+                self._take(raw, resource)
+                self._line(raw, begin, line_end, logger, *resource)
+        return until, len(lines)
 
-    def _some(self, raw: bytes, at: int, end: int, attributes: Attributes) -> int:
-        """Read the attributes that follow one another; return where they end, or a place after `end`."""
-        known = _known
-        while at < end and raw[at] == _ATTRIBUTE:
-            size = raw[at + 1]
-            begin = at + 2
-            if size >= _OCTET:
-                size, begin = varint(raw, at + 1)
+    def _hold(self, raw: bytes, found: list[Groups], at: int, until: int, logger: str, resource: _Resource) -> None:
+        """Keep lines back until they are worth being turned into columns together."""
+        self._held += found
+        self._places.append((at, until, logger))
+        self._loggers.append((logger.encode(), len(found)))
+        if len(self._held) >= SLICE_RECORDS:
+            self._take(raw, resource)
+
+    def _take(self, raw: bytes, resource: _Resource) -> None:
+        """Take what was kept back. Where one line says more than usual, all of them are looked at by themselves."""
+        if not self._held:
+            return
+        held, self._held = self._held, []
+        places, self._places = self._places, []
+        loggers, self._loggers = self._loggers, []
+        lines = side_by_side(held)
+        runtime_id, common = resource
+        attributes = self._written(lines.attributes, common)
+        if attributes is None or min(lines.at_ns) < self._earliest_ns or max(lines.at_ns) > self._latest_ns:
+            for begin, until, logger in places:
+                at = begin
+                while at < until:
+                    some, at = _lines(raw, at, until)
+                    for _, content, end in some:
+                        self._line(raw, content, end, logger, runtime_id, common)
+            return
+        taken = self._by_runtime.get(runtime_id)
+        if taken is None:
+            taken = self._by_runtime[runtime_id] = Lines()
+        taken.extend(
+            lines.at_ns, lines.severities, lines.messages, loggers, lines.trace_ids, lines.span_ids, attributes
+        )
+
+    def _written(self, attributes: Sequence[bytes], common: Attributes) -> Sequence[bytes] | None:
+        """Write the attributes of lines as JSON; None where they say something of a line."""
+        known = _known_together.of(common)
+        try:
+            return [known[octets] for octets in attributes]
+        except KeyError:
+            pass
+        found: list[bytes] = []
+        for octets in attributes:
+            written = known.get(octets)
+            if written is None:
+                written = self._learn(known, octets, common)
+                if written is None:
+                    return None
+            found.append(written)
+        return found
+
+    def _learn(self, known: dict[bytes, bytes], octets: bytes, common: Attributes) -> bytes | None:
+        """Write attributes as JSON; None for those that say something of their line."""
+        attributes = common.copy()
+        at, known_one = 0, _known
+        while at < len(octets):
+            size, begin = varint(octets, at + 1)
             at = begin + size
-            octets = raw[begin:at]
-            key, value = known.get(octets) or self._attribute(octets)
+            one = octets[begin:at]
+            key, value = known_one.get(one) or self._attribute(one)
             attributes[key] = value
-        return at
+        if _ICP in attributes or _ICP_PLAIN in attributes or len(attributes) > self._limits.attributes_max:
+            return None
+        written = _json(attributes) if attributes else b""
+        if len(octets) <= _TOGETHER_OCTETS_MAX:
+            _known_together.learn(known, octets, written)
+        return written
 
     def _line(  # noqa: C901, PLR0912, PLR0915 - one loop over the fields: a call each would cost as much as all of it
         self, raw: bytes, at: int, end: int, logger: str, runtime_id: str | None, common: Attributes
@@ -271,19 +327,18 @@ class LogReader:
             if at_ns:
                 attributes[TOLD_TIME] = str(at_ns)
             at_ns = self._observed_ns
-        record = LogRecord(
-            at_ns=at_ns,
-            message=message,
-            severity=severity,
-            logger=logger,
-            trace_id=trace_id,
-            span_id=span_id,
-            attributes=attributes,
+        lines = self._by_runtime.get(runtime_id)
+        if lines is None:
+            lines = self._by_runtime[runtime_id] = Lines()
+        lines.add(
+            at_ns,
+            severity,
+            message.encode(),
+            logger.encode(),
+            bytes.fromhex(trace_id),
+            bytes.fromhex(span_id),
+            _json(attributes) if attributes else b"",
         )
-        records = self._by_runtime.get(runtime_id)
-        if records is None:
-            records = self._by_runtime[runtime_id] = []
-        records.append(record)
 
     def _attribute(self, octets: bytes) -> _Pair:
         key, value = key_value(octets, 0, len(octets))
@@ -308,8 +363,6 @@ class LogReader:
 
 _NO_TRACE: Final = "0" * 32
 _NO_SPAN: Final = "0" * 16
-_NO_TRACE_OCTETS: Final = bytes(16)
-_NO_SPAN_OCTETS: Final = bytes(8)
 
 
 def _skip(raw: bytes, at: int, end: int) -> int:
@@ -317,18 +370,26 @@ def _skip(raw: bytes, at: int, end: int) -> int:
     return next(fields(raw, at, end))[3]
 
 
-def _resource_logs(raw: bytes, at: int, end: int) -> tuple[str | None, Attributes, list[tuple[int, int]]]:
+def _resource_logs(raw: bytes, at: int, end: int) -> tuple[_Resource, list[tuple[int, int]]]:
     """Read what all lines of a resource have in common, and find where its scopes are."""
-    resource: Attributes = {}
+    octets = b""
     scopes: list[tuple[int, int]] = []
     for number, kind, begin, until in fields(raw, at, end):
         if kind != LENGTH:
             continue
         if number == 1:
-            resource = attributes_of(raw, begin, until)
+            octets = raw[begin:until]
         elif number == 2:  # noqa: PLR2004 - scope_logs
             scopes.append((begin, until))
-    return runtime_id_of(resource), tidy_attributes(who(resource), {}), scopes
+    return _resource(octets) if len(octets) <= _NAMES_OCTETS_MAX else _read_resource(octets), scopes
+
+
+def _read_resource(octets: bytes) -> _Resource:
+    resource = attributes_of(octets, 0, len(octets))
+    return runtime_id_of(resource), tidy_attributes(who(resource), {})
+
+
+_resource = lru_cache(_NAMES_MAX)(_read_resource)
 
 
 def attributes_of(raw: bytes, at: int, end: int) -> Attributes:
@@ -340,32 +401,50 @@ def attributes_of(raw: bytes, at: int, end: int) -> Attributes:
     )
 
 
-def _scope_logs(raw: bytes, at: int, end: int) -> tuple[str, list[tuple[int, int]]]:
-    logger = ""
-    lines: list[tuple[int, int]] = []
-    while at < end:
-        if raw[at] == 0x12:  # noqa: PLR2004 - log_records: read here, since there are so many
-            size = raw[at + 1]
-            begin = at + 2
-            if size >= _OCTET:
-                if raw[begin] < _OCTET:  # nearly all lines
-                    size += (raw[begin] - 1) << 7
-                    begin += 1
-                else:
-                    size, begin = varint(raw, at + 1)
-            at = begin + size
-            lines.append((begin, at))
-            continue
-        number, kind, begin, at = next(fields(raw, at, end))
+def _logger(raw: bytes, at: int, end: int) -> str:
+    """Find who said the lines of a scope: what comes before them, or behind them."""
+    if at < end and raw[at] != _LINE:
+        number, kind, begin, until = next(fields(raw, at, end))
         if number == 1 and kind == LENGTH:
-            logger = _name(raw, begin, at)
+            return _name(raw, begin, until)
+    logger = ""
+    while at < end:
+        lines, at = _lines(raw, at, end)
+        if not lines:
+            number, kind, begin, at = next(fields(raw, at, end))
+            if number == 1 and kind == LENGTH:
+                logger = _name(raw, begin, at)
+    return logger
+
+
+def _lines(raw: bytes, at: int, end: int) -> tuple[list[tuple[int, int, int]], int]:
+    """Find some lines that follow one another: where their tag is, their content, and its end. Tell where the last ends."""
+    lines: list[tuple[int, int, int]] = []
+    while at < end and raw[at] == _LINE and len(lines) < SLICE_RECORDS:
+        size = raw[at + 1]
+        begin = at + 2
+        if size >= _OCTET:
+            if raw[begin] < _OCTET:  # nearly all lines
+                size += (raw[begin] - 1) << 7
+                begin += 1
+            else:
+                size, begin = varint(raw, at + 1)
+        lines.append((at, begin, begin + size))
+        at = begin + size
     if at > end:
         raise OtlpUnreadable("a field is longer than what it is in")
-    return logger, lines
+    return lines, at
 
 
 def _name(raw: bytes, at: int, end: int) -> str:
-    for number, kind, begin, until in fields(raw, at, end):
+    return _scope(raw[at:end]) if end - at <= _NAMES_OCTETS_MAX else _read_scope(raw[at:end])
+
+
+def _read_scope(octets: bytes) -> str:
+    for number, kind, begin, until in fields(octets, 0, len(octets)):
         if number == 1 and kind == LENGTH:
-            return text(raw[begin:until])[: DEFAULT_LIMITS.key_characters_max]
+            return text(octets[begin:until])[: DEFAULT_LIMITS.key_characters_max]
     return ""
+
+
+_scope = lru_cache(_NAMES_MAX)(_read_scope)

@@ -6,12 +6,13 @@ them to DuckDB as they are. Numbers are written in the machine's own order: a jo
 
 from array import array
 from collections.abc import Iterator, Sequence
-from itertools import groupby
+from itertools import chain, groupby
 from typing import Any, Final
 
 import msgspec
 
 from pilothouse.telemetry.model import LogBatch, LogRecord, Origin
+from pilothouse.telemetry.side_by_side import Lines
 from pilothouse.telemetry.stores.embedded.columns import Octets
 from pilothouse.telemetry.stores.embedded.sorts import Columns, Label, LabelOf
 
@@ -77,9 +78,34 @@ def pack(batches: Sequence[LogBatch]) -> bytes:
 
     Raises: OverflowError, ValueError, UnicodeEncodeError for what can be no line
     """
-    records = [record for batch in batches for record in batch.records]
-    packed = PackedLogs(
-        [(batch.origin, len(batch.records)) for batch in batches],
+    origins = [(batch.origin, len(batch.records)) for batch in batches]
+    if all(isinstance(batch.records, Lines) for batch in batches):
+        packed = _pack_lines(origins, [batch.records for batch in batches if isinstance(batch.records, Lines)])
+    else:
+        packed = _pack_records(origins, [record for batch in batches for record in batch.records])
+    return MARK + _encode(packed)
+
+
+def _pack_lines(origins: list[tuple[Origin, int]], batches: Sequence[Lines]) -> PackedLogs:
+    loggers = [pair for lines in batches for pair in lines.loggers]
+    lengths = array("I")
+    for logger, count in loggers:
+        lengths.extend(array("I", [len(logger)]) * count)
+    return PackedLogs(
+        origins,
+        b"".join([lines.at_ns for lines in batches]),
+        b"".join([lines.severities for lines in batches]),
+        _octets([lines.messages for lines in batches]),
+        (lengths.tobytes(), b"".join([logger * count for logger, count in loggers])),
+        _octets([lines.trace_ids for lines in batches]),
+        _octets([lines.span_ids for lines in batches]),
+        _octets([lines.attributes for lines in batches]),
+    )
+
+
+def _pack_records(origins: list[tuple[Origin, int]], records: Sequence[LogRecord]) -> PackedLogs:
+    return PackedLogs(
+        origins,
         array("q", [one.at_ns for one in records]).tobytes(),
         bytes([one.severity for one in records]),
         _texts([one.message for one in records]),
@@ -88,7 +114,6 @@ def pack(batches: Sequence[LogBatch]) -> bytes:
         _ids([one.span_id for one in records], _SPAN_DIGITS),
         _attributes(records),
     )
-    return MARK + _encode(packed)
 
 
 def unpack(payload: bytes, first: int) -> Iterator[Run]:
@@ -109,6 +134,11 @@ def unpack(payload: bytes, first: int) -> Iterator[Run]:
 
 def _cut(column: "Octets | array[int]", begin: int, end: int) -> "Octets | array[int]":
     return column.cut(begin, end) if isinstance(column, Octets) else column[begin:end]
+
+
+def _octets(values: Sequence[Sequence[bytes]]) -> Texts:
+    flat = values[0] if len(values) == 1 else list(chain.from_iterable(values))
+    return array("I", map(len, flat)).tobytes(), b"".join(flat)
 
 
 def _texts(values: Sequence[str]) -> Texts:
