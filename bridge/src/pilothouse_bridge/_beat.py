@@ -1,12 +1,11 @@
 """The loop: a full heartbeat, then deltas, full again when asked or when something changed; it never gives up."""
 
 import random
-import threading
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, final
 
-from pilothouse_bridge import _say
+from pilothouse_bridge import _native, _say
 from pilothouse_bridge._config import Settings
 from pilothouse_bridge._rhythm import Reminder, Rhythm
 from pilothouse_bridge._status import State, Status
@@ -39,15 +38,15 @@ class Beat:
         self._rhythm = Rhythm(settings.heartbeat_interval_s, random.random)
         self._reminder = Reminder()
         self._recheck = _Recheck()
-        self._wake = threading.Event()
-        self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._wake = _native.Event()
+        self._stop = _native.Event()
+        self._thread: _native.Thread | None = None
         self._identity: Identity | None = None
         self._session: Session | None = None
         self._acknowledged_hash: str | None = None
         self._full_due = True
         self._asked = _Asked()
-        self._lock = threading.Lock()
+        self._lock = _native.lock()
         self._commands: Commands | None = None
         self._channel: Channel | None = None
         self._state = State.CONNECTING
@@ -68,7 +67,7 @@ class Beat:
 
     def start(self) -> None:
         """Begin to beat."""
-        self._thread = threading.Thread(target=self._run, name="pilothouse-bridge", daemon=True)
+        self._thread = _native.Thread(self._run, "pilothouse-bridge")
         try:
             self._thread.start()
         except RuntimeError as error:
@@ -95,7 +94,7 @@ class Beat:
         if commands is not None:
             commands.close()
         thread = self._thread
-        if thread is not None and thread is not threading.current_thread() and thread.is_alive():
+        if thread is not None and not thread.is_current and thread.is_alive():
             thread.join(patience_s)
         if channel is not None:
             # Last: a heartbeat after the goodbye would be a sign of life.
@@ -269,7 +268,8 @@ class _Asked:
     def __init__(self) -> None:
         self.asked = 0
         self._answered = 0
-        self._changed = threading.Condition()
+        self._lock = _native.lock()
+        self._waiting: list[tuple[int, _native.Event]] = []
 
     @property
     def is_open(self) -> bool:
@@ -277,19 +277,30 @@ class _Asked:
         return self.asked > self._answered
 
     def ask(self) -> int:
-        with self._changed:
+        with self._lock:
             self.asked += 1
             return self.asked
 
     def answer(self, ticket: int) -> None:
         """Whoever asked up to this ticket has been heard."""
-        with self._changed:
+        with self._lock:
             self._answered = max(self._answered, ticket)
-            self._changed.notify_all()
+            heard = [event for waited_for, event in self._waiting if waited_for <= self._answered]
+            self._waiting = [one for one in self._waiting if one[0] > self._answered]
+        for event in heard:
+            event.set()
 
     def wait_for(self, ticket: int, patience_s: float) -> bool:
-        with self._changed:
-            return self._changed.wait_for(lambda: self._answered >= ticket, patience_s)
+        waits = ticket, _native.Event()
+        with self._lock:
+            if self._answered >= ticket:
+                return True
+            self._waiting.append(waits)
+        came = waits[1].wait(patience_s)
+        with self._lock:
+            if waits in self._waiting:
+                self._waiting.remove(waits)
+        return came
 
 
 @final

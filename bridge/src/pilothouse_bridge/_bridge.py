@@ -3,11 +3,10 @@
 import atexit
 import os
 import sys
-import threading
 from pathlib import Path
 from typing import Any, Final, Literal, final
 
-from pilothouse_bridge import _config, _origin, _say, _sources
+from pilothouse_bridge import _config, _native, _origin, _say, _sources
 from pilothouse_bridge._beat import Beat
 from pilothouse_bridge._config import Settings
 from pilothouse_bridge._status import State, Status
@@ -27,6 +26,7 @@ _LISTENERS: Final = (
     ("hypercorn", "pilothouse_bridge.discover.hypercorn:Hypercorn", "hypercorn.asyncio.run"),
     ("waitress", "pilothouse_bridge.discover.waitress:Waitress", "waitress.server"),
     ("http.server", "pilothouse_bridge.discover.httpserver:HttpServer", "http.server"),
+    ("gevent", "pilothouse_bridge.discover.gevent:Gevent", "gevent.server"),
 )
 _SERVICES: Final = (("flask", "pilothouse_bridge.discover.flask:Flask", "flask.app"),)
 _CONSUMERS: Final = (
@@ -102,7 +102,7 @@ class _Process:
     """What this process has at most one of."""
 
     def __init__(self) -> None:
-        self.lock = threading.Lock()
+        self.lock = _native.lock()
         self.current: Bridge | None = None
         self._discovery: Discovery | None = None
         self._leaves_in_order = False
@@ -153,7 +153,7 @@ class _Process:
 
     def after_fork_in_child(self) -> None:
         self._held = None
-        self.lock = threading.Lock()
+        self.lock = _native.lock()
         _say.after_fork()
         if self._discovery is not None:
             self._discovery.after_fork()

@@ -7,13 +7,12 @@ import contextlib
 import http.client
 import json
 import socket
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, cast, final
 
-from pilothouse_bridge import _say, _wire
+from pilothouse_bridge import _native, _say, _wire
 from pilothouse_bridge._answers import retry_after_s
 from pilothouse_bridge._line import READ_TIMEOUT_S, Line, hang_up, let_go
 from pilothouse_bridge._order import CHANNEL_PATH, Command, read_command
@@ -87,8 +86,8 @@ class Channel:
         self._runtime_id = runtime_id
         self._listening = listening
         self._patience = Patience(random)
-        self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._stop = _native.Event()
+        self._thread: _native.Thread | None = None
         self._socket: socket.socket | None = None
         self._connection: http.client.HTTPConnection | None = None
         self._address: tuple[str, int] | None = None
@@ -100,7 +99,7 @@ class Channel:
 
     def start(self) -> None:
         """Open it from a thread of its own."""
-        self._thread = threading.Thread(target=self._run, name="pilothouse-channel", daemon=True)
+        self._thread = _native.Thread(self._run, "pilothouse-channel")
         try:
             self._thread.start()
         except RuntimeError as error:  # no threads any more: the interpreter is going down

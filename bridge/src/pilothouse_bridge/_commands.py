@@ -4,15 +4,12 @@ They come in the answers to heartbeats and over the channel; ``offer`` takes bot
 their own, which is made by the first one, never on the program's.
 """
 
-import contextlib
-import queue
-import threading
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from typing import Final, final
 
-from pilothouse_bridge import _say
+from pilothouse_bridge import _native, _say
 from pilothouse_bridge._actions import Actions, Done
 from pilothouse_bridge._order import Command, Result, is_genuine, printable
 from pilothouse_bridge._outbox import Outbox
@@ -43,11 +40,11 @@ class Commands:
         self._actions = actions
         self._outbox = outbox
         self._tell = tell
-        self._lock = threading.Lock()
-        self._queue: queue.Queue[Command | Result | None] = queue.Queue(QUEUE_LIMIT)
+        self._lock = _native.lock()
+        self._queue: _native.SimpleQueue[Command | Result | None] = _native.SimpleQueue()
         self._results: OrderedDict[str, Result | None] = OrderedDict()
         self._forged: deque[str] = deque(maxlen=QUEUE_LIMIT)
-        self._thread: threading.Thread | None = None
+        self._thread: _native.Thread | None = None
         self._closed = False
 
     def offer(self, command: Command) -> None:
@@ -86,8 +83,7 @@ class Commands:
         """No more commands; the one in hand is finished in its own time."""
         self._closed = True
         self._outbox.abort()
-        with contextlib.suppress(queue.Full):  # the thread looks at `_closed` after each command
-            self._queue.put_nowait(None)
+        self._queue.put(None)  # the thread looks at `_closed` after each command
 
     def abandon_in_child(self) -> None:
         """In a forked child: let go of the parent's connection."""
@@ -104,13 +100,12 @@ class Commands:
             self._outbox.add(result)
 
     def _put(self, item: Command | Result) -> bool:
-        try:
-            self._queue.put_nowait(item)
-        except queue.Full:
+        if self._queue.qsize() >= QUEUE_LIMIT:
             return False
+        self._queue.put(item)
         with self._lock:
             if self._thread is None and not self._closed:
-                self._thread = threading.Thread(target=self._run, name="pilothouse-commands", daemon=True)
+                self._thread = _native.Thread(self._run, "pilothouse-commands")
                 try:
                     self._thread.start()
                 except RuntimeError as error:  # no threads any more: the interpreter is going down
@@ -127,7 +122,7 @@ class Commands:
     def _take_next(self) -> None:
         try:
             item = self._queue.get(timeout=self._outbox.due_in(time.monotonic()))
-        except queue.Empty:
+        except _native.Empty:
             item = None
         if isinstance(item, Result):
             self._outbox.add(item)

@@ -10,9 +10,11 @@ import os
 import socket
 import ssl
 from pathlib import Path
-from typing import Final, final
+from typing import Final, cast, final
 
+from pilothouse_bridge import _native
 from pilothouse_bridge._config import Endpoint
+from pilothouse_bridge._sealed import Sealed
 from pilothouse_bridge.errors import (
     AnswerNotUnderstoodError,
     CertificateRefusedError,
@@ -47,7 +49,10 @@ class Line:
         Raises: DeliveryError.
         """
         try:
-            connection.connect()
+            if _native.are_threads_patched():
+                connection.sock = self._opened((self.server.host, self.server.port), CONNECT_TIMEOUT_S)
+            else:
+                connection.connect()
         except TimeoutError:
             connection.close()
             raise self._unreachable(f"no connection within {CONNECT_TIMEOUT_S:g} s") from None
@@ -65,13 +70,7 @@ class Line:
         Raises: OSError.
         """
         connection = self._new(patience_s)
-        opened = socket.create_connection(address, patience_s)
-        try:
-            sealed = opened if self._context is None else self._sealed(opened)
-        except BaseException:
-            opened.close()
-            raise
-        connection.sock = sealed
+        connection.sock = self._opened(address, patience_s)
         return connection
 
     def translated(self, error: Exception) -> DeliveryError:
@@ -93,10 +92,18 @@ class Line:
             return http.client.HTTPConnection(self.server.host, self.server.port, timeout=timeout_s)
         return http.client.HTTPSConnection(self.server.host, self.server.port, timeout=timeout_s, context=self._context)
 
-    def _sealed(self, opened: socket.socket) -> socket.socket:
+    def _opened(self, address: tuple[str, int], timeout_s: float) -> socket.socket:
+        is_patched = _native.are_threads_patched()
+        opened = (_native.open_connection if is_patched else socket.create_connection)(address, timeout_s)
         if self._context is None:
             return opened
-        return self._context.wrap_socket(opened, server_hostname=self.server.host)
+        try:
+            if is_patched:
+                return cast("socket.socket", Sealed(opened, self._context, self.server.host))
+            return self._context.wrap_socket(opened, server_hostname=self.server.host)
+        except BaseException:
+            opened.close()
+            raise
 
 
 def hang_up(opened: socket.socket | None) -> None:

@@ -1,12 +1,11 @@
 """Results on their way to the control plane: kept in memory while it is away, bounded, the oldest dropped first."""
 
-import threading
 import time
 from collections import deque
 from collections.abc import Callable
 from typing import Final, final
 
-from pilothouse_bridge import _say
+from pilothouse_bridge import _native, _say
 from pilothouse_bridge._answers import retry_after_s
 from pilothouse_bridge._order import RESULT_PATH, Result, encode_result
 from pilothouse_bridge._rhythm import Rhythm
@@ -29,7 +28,7 @@ class Outbox:
         self._transport = transport
         self._token = token
         self._runtime_id = runtime_id
-        self._lock = threading.Lock()
+        self._lock = _native.lock()
         self._waiting: deque[Result] = deque()
         self._rhythm = Rhythm(1.0, random)
         self._next_at_s = 0.0
@@ -65,7 +64,7 @@ class Outbox:
             pause_s = self._next_at_s - time.monotonic()
             if time.monotonic() + pause_s > until_s:
                 return False
-            time.sleep(max(0.0, pause_s))
+            _native.sleep(max(0.0, pause_s))
         return True
 
     def abort(self) -> None:

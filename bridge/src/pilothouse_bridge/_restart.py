@@ -6,16 +6,16 @@ was forked can do neither: its command line is its parent's.
 """
 
 import contextlib
+import functools
 import os
 import sys
-import threading
 import time
 from collections.abc import Callable, Sequence
 from enum import StrEnum, unique
 from pathlib import Path
 from typing import Final, final
 
-from pilothouse_bridge import _say
+from pilothouse_bridge import _native, _say
 from pilothouse_bridge._origin import STARTED_IN
 from pilothouse_bridge._steering import Steerable, SteeringError
 
@@ -107,7 +107,7 @@ def _drain(steerables: Sequence[Steerable], until_s: float) -> None:
         except Exception as error:  # noqa: BLE001 - whatever a framework does, the restart goes on
             _say.warning("%s %s was not drained: %r", one.kind.value, one.name, error)
 
-    threads = [threading.Thread(target=stop, args=(one,), daemon=True) for one in steerables]
+    threads = [_native.Thread(functools.partial(stop, one), "pilothouse-drain") for one in steerables]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -121,7 +121,7 @@ def _run_exit_functions() -> None:
 
     run: Callable[[], None] | None = getattr(atexit, "_run_exitfuncs", None)
     if run is not None:
-        thread = threading.Thread(target=run, daemon=True)
+        thread = _native.Thread(run, "pilothouse-exit")
         thread.start()
         thread.join(_EXIT_FUNCTIONS_PATIENCE_S)
     for stream in (sys.stdout, sys.stderr):

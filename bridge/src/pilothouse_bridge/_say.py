@@ -3,8 +3,9 @@
 import atexit
 import logging
 import sys
-import threading
 from typing import Final, final
+
+from pilothouse_bridge import _native
 
 _logger: Final = logging.getLogger("pilothouse_bridge")
 
@@ -20,7 +21,7 @@ class _Gate:
     PATIENCE_S: Final = 0.2
 
     def __init__(self) -> None:
-        self.lock = threading.RLock()
+        self.lock = _native.rlock()
         self.closed = False
 
     def close(self) -> None:
@@ -104,7 +105,7 @@ def error(message: str, *arguments: object) -> None:
 
 def after_fork() -> None:
     """In a forked child: the parent's thread may have been speaking."""
-    _gate.lock = threading.RLock()
+    _gate.lock = _native.rlock()
 
 
 def _say(level: int, message: str, arguments: tuple[object, ...]) -> None:

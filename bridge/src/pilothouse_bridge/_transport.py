@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, final
 
+from pilothouse_bridge import _native
 from pilothouse_bridge._line import Line, hang_up, let_go
 from pilothouse_bridge.errors import AnswerNotUnderstoodError, ServerUnreachableError
 
@@ -133,8 +134,8 @@ def _is_idle(connection: http.client.HTTPConnection) -> bool:
     if opened is None:
         return False
     try:
-        if hasattr(select, "poll"):  # select() knows no descriptor above 1023
-            poller = select.poll()
+        if _native.poll is not None:  # select() knows no descriptor above 1023
+            poller = _native.poll()
             poller.register(opened, select.POLLIN)
             return not poller.poll(0)
         return not select.select([opened], [], [], 0)[0]

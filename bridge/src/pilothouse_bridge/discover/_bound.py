@@ -10,6 +10,8 @@ import sys
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
+from pilothouse_bridge import _native
+
 _PROBE_PATIENCE_S: Final = 0.5
 _SO_ATTACH_FILTER: Final = 26  # asm-generic/socket.h
 #: Drop what has the SYN flag, let everything else pass: code, jump if true, jump if false, operand.
@@ -48,7 +50,7 @@ class Bound:
 
         Raises: OSError.
         """
-        fresh = socket.socket(self.family, socket.SOCK_STREAM)
+        fresh = _native.new_socket(self.family)
         try:
             if self.is_inet and os.name == "posix":
                 fresh.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -80,7 +82,7 @@ class Bound:
         """A connection to it, or a socket that is not connected when nobody listens."""
         host = self.address[0] if self.is_inet else ""
         target = (_ANY.get(host, host), *self.address[1:]) if self.is_inet else self.address
-        probe = socket.socket(self.family, socket.SOCK_STREAM)
+        probe = _native.new_socket(self.family)
         probe.settimeout(_PROBE_PATIENCE_S)
         with contextlib.suppress(OSError):
             probe.connect(target)
@@ -102,7 +104,7 @@ def bound(listening: Any) -> Bound:
 
 def duplicate(listening: Any) -> socket.socket:
     """Another descriptor of the same socket: it stays open while the server closes its own."""
-    return socket.socket(fileno=os.dup(listening.fileno()))
+    return _native.new_socket(-1, -1, os.dup(listening.fileno()))
 
 
 def hold_off_newcomers(listening: Any) -> bool:
@@ -150,9 +152,9 @@ def is_readable(descriptor: int) -> bool:
     import select
 
     try:
-        if hasattr(select, "poll"):  # select() knows no descriptor above 1023
+        if _native.poll is not None:  # select() knows no descriptor above 1023
             gone = getattr(select, "POLLRDHUP", 0) | select.POLLHUP | select.POLLERR | select.POLLNVAL
-            poller = select.poll()
+            poller = _native.poll()
             poller.register(descriptor, select.POLLIN | gone)
             return any(not events & gone for _, events in poller.poll(0))
         return bool(select.select([descriptor], [], [], 0)[0])
@@ -182,7 +184,7 @@ def _remove_stale(path: str) -> None:
     """Remove a Unix socket's file that nobody listens at, so that the path can be bound again."""
     with contextlib.suppress(OSError):
         if stat.S_ISSOCK(os.stat(path).st_mode):  # noqa: PTH116 - the address is a text
-            with socket.socket(cast("int", getattr(socket, "AF_UNIX", 0)), socket.SOCK_STREAM) as probe:
+            with _native.new_socket(cast("int", getattr(socket, "AF_UNIX", 0))) as probe:
                 try:
                     probe.connect(path)
                 except OSError:

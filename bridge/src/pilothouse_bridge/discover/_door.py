@@ -1,11 +1,11 @@
 """Stopping and starting a listener: the same words, the same looks from outside, whatever server it is."""
 
 import errno
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, NoReturn, Protocol, final
 
+from pilothouse_bridge import _native
 from pilothouse_bridge._inventory import Listener, ListenerState
 from pilothouse_bridge._steering import Change, Kind, Outcome, SteeringError
 from pilothouse_bridge.discover._bound import Bound
@@ -60,7 +60,7 @@ class Memory:
     state: ListenerState = ListenerState.ENABLED
     reason: str | None = None
     bounds: list[Bound] = field(default_factory=list[Bound])
-    lock: threading.Lock = field(default_factory=threading.Lock)
+    lock: _native.Lock = field(default_factory=_native.lock)
 
     def change(self, state: ListenerState, reason: str | None = None) -> None:
         """Remember what is the case from now on."""

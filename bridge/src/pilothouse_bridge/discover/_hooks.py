@@ -14,6 +14,8 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final, final
 
+from pilothouse_bridge import _native
+
 if TYPE_CHECKING:  # importlib.abc costs 2 ms, and nothing but its names is wanted
     from importlib.abc import Loader
 
@@ -60,7 +62,7 @@ class Watch:
         self._on_class = on_class
         self._hooked: type[Any] | None = None
         self._scan_due = False
-        self._lock = threading.Lock()
+        self._lock = _native.lock()
 
     def install(self) -> None:
         """Hook the class now when its module is loaded, else when it will be."""
@@ -76,7 +78,7 @@ class Watch:
 
     def renew_lock(self) -> None:
         """In a forked child: the lock may have been held by a thread that is not here."""
-        self._lock = threading.Lock()
+        self._lock = _native.lock()
 
     def _hook_when_loaded(self) -> bool:
         module = sys.modules.get(self._module_name)

@@ -9,13 +9,12 @@ import functools
 import os
 import socket
 import sys
-import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
 from typing import Any, Final, final
 
+from pilothouse_bridge import _native
 from pilothouse_bridge._steering import SteeringError
 from pilothouse_bridge.discover import _threaded
 from pilothouse_bridge.discover._bound import (
@@ -103,7 +102,7 @@ class HttpServerEngine:
         self._server.RequestHandlerClass = closing
         try:
             work.announce(closing)
-            time.sleep(QUIESCE_S)
+            _native.sleep(QUIESCE_S)
             self._switch.original = self._server.__dict__.get("get_request")
             where, knocks = bound(self._server.socket), list[socket.socket]()
             try:
@@ -159,9 +158,9 @@ class HttpServerEngine:
 
     def _on_server_thread(self, work: Callable[[], None], wake: Callable[[], object]) -> None:
         """Do it when the server asks for its next connection; here, when it does not ask."""
-        done = threading.Event()
+        done = _native.Event()
         failure: list[OSError] = []
-        lock = threading.Lock()
+        lock = _native.lock()
 
         def do() -> None:
             with lock:
@@ -189,7 +188,7 @@ class HttpServerEngine:
         near, far = socket.socketpair()
         near.setblocking(False)
         if hold_off_newcomers(self._server.socket):
-            time.sleep(QUEUE_S)
+            _native.sleep(QUEUE_S)
         copy = duplicate(self._server.socket)
         self._replace(near)
         near.close()

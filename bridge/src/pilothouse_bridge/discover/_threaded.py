@@ -4,6 +4,7 @@ import time
 from collections.abc import Sequence
 from typing import Final, Protocol
 
+from pilothouse_bridge import _native
 from pilothouse_bridge.discover._bound import is_readable
 from pilothouse_bridge.discover._door import Drained
 from pilothouse_bridge.discover._drain import IDLE_LIMIT_S, QUIET_S, Connection
@@ -45,14 +46,14 @@ def see_off(server: ThreadServer, grace_s: float) -> Drained:
             return Drained(server.finished())
         if now_s >= until_s and not (idle and now_s < began_s + IDLE_LIMIT_S and not busy):
             break
-        time.sleep(_STEP_S)
+        _native.sleep(_STEP_S)
     cut = server.busy()
     finished = server.finished()
     if cut:
         server.cut()
         give_up_s = time.monotonic() + _CUT_PATIENCE_S
         while server.busy() and time.monotonic() < give_up_s:
-            time.sleep(_STEP_S)
+            _native.sleep(_STEP_S)
     return Drained(finished, cut)
 
 
@@ -60,7 +61,7 @@ def see_busy_off(server: ThreadServer, grace_s: float) -> Drained:
     """Behind a gate: wait for the requests in hand, and leave the connections open."""
     until_s = time.monotonic() + grace_s
     while server.busy() and time.monotonic() < until_s:
-        time.sleep(_STEP_S)
+        _native.sleep(_STEP_S)
     return Drained(server.finished())
 
 

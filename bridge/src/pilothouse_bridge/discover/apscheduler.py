@@ -6,7 +6,6 @@ Source: APScheduler 3.11; version 4 has other modules and is not touched.
 import functools
 import re
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
@@ -15,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, TypeVar, cast
 
-from pilothouse_bridge import _say
+from pilothouse_bridge import _native, _say
 from pilothouse_bridge._inventory import ListenerState, Schedule
 from pilothouse_bridge._steering import Change, Kind, Outcome, Steerable, SteeringError
 from pilothouse_bridge.discover._hooks import Watch
@@ -53,7 +52,7 @@ class APScheduler:
         """Nothing is hooked yet."""
         self._watch = Watch("apscheduler.schedulers.base", "BaseScheduler", self._wrap)
         self._wake: Callable[[], None] = _nobody
-        self._lock = threading.Lock()
+        self._lock = _native.lock()
         # A name once given stays with its job, so that a command reaches the job that was shown.
         self._names: dict[tuple[int, str], str] = {}
 
@@ -72,7 +71,7 @@ class APScheduler:
 
     def after_fork(self) -> None:
         """Renew the locks."""
-        self._lock = threading.Lock()
+        self._lock = _native.lock()
         self._watch.renew_lock()
 
     def _jobs(self) -> "list[_Job]":
@@ -172,7 +171,7 @@ class _Job:
         in_hand = max(in_hand, self._runs())  # one may have begun just before
         deadline = time.monotonic() + grace_s
         while self._runs() and time.monotonic() < deadline:
-            time.sleep(_POLL_S)
+            _native.sleep(_POLL_S)
         left = self._runs()
         if not _is_paused(self._current(default=job)):
             raise _failed(f"{self.name} was resumed by the program while it was being stopped.", "Stop it again.")

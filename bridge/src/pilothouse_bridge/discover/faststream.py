@@ -5,13 +5,12 @@ Source: FastStream 0.7.8; what differs between brokers is in the modules ``_brok
 
 import asyncio
 import sys
-import threading
 import weakref
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar, cast, final
 
-from pilothouse_bridge import _say
+from pilothouse_bridge import _native, _say
 from pilothouse_bridge._inventory import Consumer, ListenerState
 from pilothouse_bridge._steering import Change, Kind, Outcome, Steerable, SteeringError
 from pilothouse_bridge.discover import _broker_base, _broker_hand, _broker_kafka, _broker_redis
@@ -64,7 +63,7 @@ class FastStream:
             _Wrapping(base, "SubscriberUsecase", self._watch_subscribers),
             *(_Wrapping(*one) for one in _WRAPPED),
         ]
-        self._lock = threading.Lock()
+        self._lock = _native.lock()
         # A name once given stays with its subscriber, so that a command reaches what was shown.
         self._names: weakref.WeakKeyDictionary[Any, str] = weakref.WeakKeyDictionary()
 
@@ -85,7 +84,7 @@ class FastStream:
 
     def after_fork(self) -> None:
         """Renew the locks."""
-        self._lock = threading.Lock()
+        self._lock = _native.lock()
         self._brokers.renew_lock()
 
     def _watch_subscribers(self, module: Any) -> None:

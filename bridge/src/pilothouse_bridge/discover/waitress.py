@@ -4,12 +4,12 @@ Source: waitress 3.0. Its loop runs what is handed to it through a "trigger"; ev
 """
 
 import socket
-import threading
 import time
 import weakref
 from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar, cast, final
 
+from pilothouse_bridge import _native
 from pilothouse_bridge._inventory import Listener, ListenerState
 from pilothouse_bridge._steering import Steerable, SteeringError
 from pilothouse_bridge.discover import Serving, _threaded
@@ -130,9 +130,9 @@ class _Engine:
         channels = _Channels(self._server, self._on_loop)
         self._on_loop(lambda: _announce(self._server, closing=True))
         try:
-            time.sleep(QUIESCE_S)
+            _native.sleep(QUIESCE_S)
             if hold_off_newcomers(self._server.socket):
-                time.sleep(QUEUE_S)
+                _native.sleep(QUEUE_S)
             self._on_loop(self._shut)
             draining()
             return _threaded.see_off(channels, grace_s)
@@ -176,7 +176,7 @@ class _Engine:
 
         Raises: SteeringError when the loop does not answer, and what the work raises.
         """
-        done = threading.Event()
+        done = _native.Event()
         outcome: list[_T | BaseException] = []
 
         def run() -> None:

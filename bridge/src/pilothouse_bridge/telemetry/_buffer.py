@@ -1,8 +1,9 @@
 """What waits to be sent: bounded in records and bytes; when it is full the oldest goes, and is counted."""
 
-import threading
 from collections import deque
 from typing import Any, Final, Generic, TypeVar, final
+
+from pilothouse_bridge import _native
 
 BATCH_RECORDS: Final = 512
 BATCH_BYTES: Final = 1_000_000
@@ -16,7 +17,7 @@ class Drops:
     def __init__(self) -> None:
         """Nothing is lost."""
         # Re-entrant: a record may be made within another, by a finalizer or a signal handler.
-        self._lock = threading.RLock()
+        self._lock = _native.rlock()
         self._fresh: dict[tuple[str, str], int] = {}
         self._total: dict[tuple[str, str], int] = {}
 
@@ -55,7 +56,7 @@ class Buffer(Generic[_T]):
         self._records_max = records_max
         self._bytes_max = bytes_max
         self._drops = drops
-        self._lock = threading.RLock()
+        self._lock = _native.rlock()
         self._items: deque[tuple[_T, int]] = deque()
         self._bytes = 0
 

@@ -1,9 +1,9 @@
 """Begins telemetry with next to nothing: the rest is loaded by the first record, framework or heartbeat that needs it."""
 
 import sys
-import threading
 from typing import TYPE_CHECKING, Final, final
 
+from pilothouse_bridge import _native
 from pilothouse_bridge._config_telemetry import TelemetrySettings
 from pilothouse_bridge.telemetry import _instrument, _tap
 
@@ -20,7 +20,7 @@ class _Ignition:
     """What is asked for, and whether it has begun."""
 
     def __init__(self) -> None:
-        self.lock = threading.RLock()
+        self.lock = _native.rlock()
         self.settings: TelemetrySettings | None = None
         self.is_lit = False
 
@@ -72,7 +72,7 @@ def after_fork_in_parent() -> None:
 
 def after_fork() -> None:
     """In a forked child: nothing of what waits is ours."""
-    _state.lock = threading.RLock()
+    _state.lock = _native.rlock()
     if _state.is_lit:
         sys.modules[_HUB].hub.after_fork()
 

@@ -1,10 +1,10 @@
 """Durations of requests, by what they were; counted in place, taken as differences."""
 
-import threading
 import time
 from dataclasses import dataclass, field
 from typing import Final, final
 
+from pilothouse_bridge import _native
 from pilothouse_bridge.telemetry._histogram import Histogram
 
 SERVER_DURATION: Final = "http.server.request.duration"
@@ -31,7 +31,7 @@ class Meter:
 
     def __init__(self) -> None:
         """Nothing was counted yet."""
-        self._lock = threading.RLock()  # re-entrant: see Drops
+        self._lock = _native.rlock()  # re-entrant: see Drops
         self._since_ns = time.time_ns()
         self._fresh: dict[tuple[str, Labels], Histogram] = {}
         self._total: dict[tuple[str, Labels], Histogram] = {}

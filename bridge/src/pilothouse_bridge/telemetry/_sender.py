@@ -1,16 +1,14 @@
 """The one thread that sends: batches by size and by time, what was refused for now again later, never in anybody's way."""
 
 import json
-import queue
 import random
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, cast, final
 
-from pilothouse_bridge import _say
+from pilothouse_bridge import _native, _say
 from pilothouse_bridge._answers import retry_after_s
 from pilothouse_bridge._rhythm import Reminder, Rhythm
 from pilothouse_bridge._transport import Reply, Transport
@@ -79,21 +77,21 @@ class Sender:
         self._rhythm = Rhythm(1.0, random.random)
         self._reminder = Reminder()
         # Not an Event: its lock is not re-entrant, and a finalizer that logs may ring in the middle of a ring.
-        self._bell: queue.SimpleQueue[bool] = queue.SimpleQueue()
+        self._bell: _native.SimpleQueue[bool] = _native.SimpleQueue()
         self._has_rung = False
         self._has_rung_full = False
         self._ending = False
-        self._flushed = threading.Event()
+        self._flushed = _native.Event()
         self._wants_flush = False
         self._waiting: deque[_Request] = deque()
         self._not_before_s = 0.0
         self._metrics_due_s = time.monotonic() + self._interval_s
         self._probe_due_s = 0.0
-        self._thread: threading.Thread | None = None
+        self._thread: _native.Thread | None = None
 
     def start(self) -> None:
         """Begin."""
-        self._thread = threading.Thread(target=self._run, name="pilothouse-telemetry", daemon=True)
+        self._thread = _native.Thread(self._run, "pilothouse-telemetry")
         try:
             self._thread.start()
         except RuntimeError as error:  # no threads any more: the interpreter is going down
@@ -114,14 +112,14 @@ class Sender:
         self._flushed.clear()
         self._wants_flush = True
         self._bell.put(True)
-        return self._flushed.wait(patience_s)
+        return self._flushed.wait_politely(patience_s)
 
     def end(self, patience_s: float) -> None:
         """Send what waits, unless the server is away, and stop within the patience."""
         self._ending = True
         self._bell.put(True)
         thread = self._thread
-        if thread is not None and thread is not threading.current_thread() and thread.is_alive():
+        if thread is not None and not thread.is_current and thread.is_alive():
             thread.join(patience_s)
             if thread.is_alive():
                 self._destination.transport.abort()
@@ -161,7 +159,7 @@ class Sender:
         """Whether somebody rang, and with a full batch; None when the time has come."""
         try:
             return self._bell.get(timeout=max(0.0, until_s - time.monotonic()))
-        except queue.Empty:
+        except _native.Empty:
             return None
 
     def _next_due_s(self) -> float:
