@@ -138,14 +138,16 @@ def list_by_keys(
     return {row["key"]: _row(row) for row in connection.execute(statement).mappings()}
 
 
-def list_elsewhere(connection: Connection, rows: Sequence[RuntimeRow]) -> list[Elsewhere]:
-    """List the runtimes that share a runtimeId with one of these but live elsewhere."""
+def list_elsewhere(connection: Connection, reach: Reach, rows: Sequence[RuntimeRow]) -> list[Elsewhere]:
+    """List the runtimes that share a runtimeId with one of these but live elsewhere, as far as somebody sees."""
     if not rows:
         return []
     c = runtimes.c
     place = projects.c.handle + " / " + integrations.c.handle + " in " + environments.c.handle
     statement = _joined(select(c.key, c.runtime_id, c.registered_at, place.label("place"))).where(
-        c.runtime_id.in_({row.runtime_id for row in rows}), c.retired_at.is_(None)
+        c.runtime_id.in_({row.runtime_id for row in rows}),
+        c.retired_at.is_(None),
+        within(reach, project=projects.c.id, integration=c.integration_id, environment=c.environment_id),
     )
     return [Elsewhere(**row) for row in connection.execute(statement).mappings()]
 

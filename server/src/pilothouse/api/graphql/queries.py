@@ -164,7 +164,7 @@ async def list_runtimes(
     def read(connection: Connection) -> tuple[Page[RuntimeRow], list[Elsewhere], int]:
         _, newest = events.bounds(connection)
         found = runtime_rows.list_rows(connection, reach, listing, judge, page)
-        return found, runtime_rows.list_elsewhere(connection, found.nodes), newest
+        return found, runtime_rows.list_elsewhere(connection, reach, found.nodes), newest
 
     found, elsewhere, newest = await request.services.store.read(read)
     return views.connection(found.map(lambda row: RuntimeView(request, row, elsewhere)), sequence=newest)
@@ -178,7 +178,7 @@ async def find_runtime(_: Any, info: Info, id: str) -> RuntimeView | None:
 
     def read(connection: Connection) -> tuple[RuntimeRow | None, list[Elsewhere]]:
         found = runtime_rows.find_row(connection, reach, id)
-        return found, [] if found is None else runtime_rows.list_elsewhere(connection, [found])
+        return found, [] if found is None else runtime_rows.list_elsewhere(connection, reach, [found])
 
     found, elsewhere = await request.services.store.read(read)
     return None if found is None else RuntimeView(request, found, elsewhere)

@@ -93,7 +93,7 @@ def _read_rows(
     elsewhere: list[Elsewhere] = []
     for start in range(0, len(keys), _AT_ONCE):
         part = runtime_rows.list_by_keys(connection, reach, keys[start : start + _AT_ONCE], RuntimeScope())
-        elsewhere += runtime_rows.list_elsewhere(connection, list(part.values()))
+        elsewhere += runtime_rows.list_elsewhere(connection, reach, list(part.values()))
         rows |= part
     return rows, elsewhere, newest
 

@@ -113,7 +113,7 @@ async def _changes(request: GraphQLRequest, scope: RuntimeScope, happened: Itera
         found = runtime_rows.list_by_keys(connection, reach, keys, scope)
         return (
             found,
-            runtime_rows.list_elsewhere(connection, list(found.values())),
+            runtime_rows.list_elsewhere(connection, reach, list(found.values())),
             _inside(connection, reach, scope, gone),
         )
 
