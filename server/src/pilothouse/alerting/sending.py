@@ -6,6 +6,7 @@ with the same id, by which receivers know it.
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from typing import Final, Protocol
@@ -70,6 +71,8 @@ class Sender:
         self._link = link
         self._owner = new_id()
         self._under_way: set[asyncio.Task[None]] = set()
+        self.attempts: Counter[tuple[str, str]] = Counter()
+        """Attempts by kind of channel and by outcome: `sent`, `again` (it is tried later), `given_up`."""
 
     async def send_due(self) -> int:
         """Send every message whose time has come; tells how many were tried.
@@ -132,6 +135,8 @@ class Sender:
         await self._store.write(
             lambda tx: _settle(tx, to_send, self._owner, failure and failure[:_REASON_MAX], next_at, now)
         )
+        outcome = "sent" if failure is None else "given_up" if next_at is None else "again"
+        self.attempts["none" if row is None else row.kind, outcome] += 1
         if failure is not None:
             _log.warning(
                 "alert.not_delivered", notification=to_send.notification.id, cause=failure, again=bool(next_at)

@@ -15,6 +15,7 @@ from pilothouse.base.clock import Clock
 from pilothouse.base.errors import PilothouseError
 from pilothouse.base.instants import Instant
 from pilothouse.domain.events import Event, EventKind
+from pilothouse.observe.works import Works
 from pilothouse.operations import alert_judging
 from pilothouse.operations.alert_judging import Found, Known
 from pilothouse.presence.board import Board
@@ -83,6 +84,8 @@ class Alerting:
         # By rule: when it was judged last, when that was written last, and its trouble then. Bounded by the number of rules.
         self._judged: dict[str, Instant] = {}
         self._noted: dict[str, tuple[Instant, str | None]] = {}
+        self.works = Works()
+        """How judging, sending and forgetting go."""
 
     def follow(self, event: Event) -> None:
         """Judge soon when something happened that a rule may be about."""
@@ -97,10 +100,10 @@ class Alerting:
     async def run(self) -> None:
         """Judge, send and forget until cancelled."""
         await asyncio.gather(
-            self._repeat(partial(self.judge, QUICK), JUDGE_EVERY_S, self._wake, settle_s=SETTLE_S),
-            self._repeat(partial(self.judge, ON_TELEMETRY), JUDGE_EVERY_S, None),
-            self._repeat(self.sender.send_due, SEND_EVERY_S, self._send_soon, settle_s=GATHER_S),
-            self._repeat(self.tidy, TIDY_EVERY_S, None),
+            self._repeat("judge", partial(self.judge, QUICK), JUDGE_EVERY_S, self._wake, settle_s=SETTLE_S),
+            self._repeat("judge_telemetry", partial(self.judge, ON_TELEMETRY), JUDGE_EVERY_S, None),
+            self._repeat("send_due", self.sender.send_due, SEND_EVERY_S, self._send_soon, settle_s=GATHER_S),
+            self._repeat("tidy", self.tidy, TIDY_EVERY_S, None),
         )
 
     async def judge(self, conditions: frozenset[AlertCondition]) -> None:
@@ -206,9 +209,14 @@ class Alerting:
             await self._store.write(lambda tx: alert_rules.note_judged(tx.connection, judged, now))
             self._noted |= {rule_id: (now, trouble) for rule_id, trouble in judged}
 
-    @staticmethod
     async def _repeat(
-        job: Callable[[], Awaitable[object]], every_s: float, wake: asyncio.Event | None, *, settle_s: float = 0.0
+        self,
+        name: str,
+        job: Callable[[], Awaitable[object]],
+        every_s: float,
+        wake: asyncio.Event | None,
+        *,
+        settle_s: float = 0.0,
     ) -> None:
         """Do a job again and again, sooner when it is woken; a failure is logged and does not end it."""
         while True:
@@ -224,7 +232,10 @@ class Alerting:
                 pass
             try:
                 await job()
+                self.works.done(name)
             except PilothouseError as error:
+                self.works.failed(name, error.message)
                 _log.error("alerts.failed", cause=error.message, fix=error.fix)
-            except Exception:  # noqa: BLE001 - an edge: the work goes on
+            except Exception as error:  # noqa: BLE001 - an edge: the work goes on
+                self.works.failed(name, type(error).__name__)
                 _log.exception("alerts.failed")

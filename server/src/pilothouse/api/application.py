@@ -79,9 +79,11 @@ def _guarded(handler: Handler, services: Services):  # noqa: ANN202 - Starlette'
         try:
             response = await handler(request, services)
         except PilothouseError as error:
+            services.figures.problems[error.code] += 1
             response = _problem(error)
         except Exception:  # noqa: BLE001 - the edge
             _log.exception("request.defect", path=request.url.path)
+            services.figures.problems["DEFECT"] += 1
             response = _problem(defect())
         response.headers.setdefault("cache-control", "no-store")
         return response

@@ -14,6 +14,7 @@ from pilothouse.domain.tenancy import Organization
 from pilothouse.identity.passwords import Passwords
 from pilothouse.identity.throttle import Throttle
 from pilothouse.observe.figures import Figures
+from pilothouse.observe.health import Health
 from pilothouse.observe.refusals import RefusalBook
 from pilothouse.operations.access_book import AccessBook
 from pilothouse.operations.bus import Bus
@@ -88,6 +89,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     superseded: Superseded
     refusals: RefusalBook
     figures: Figures
+    health: Health
     clock: Clock
     organization: Organization
     settings: ApiSettings

@@ -6,14 +6,15 @@ import shutil
 import tempfile
 from collections.abc import Generator
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO
 
 import msgspec
 
 from pilothouse import __version__
-from pilothouse.app.database import bring_up_to_date
+from pilothouse.app.database import bring_up_to_date, require_database
 from pilothouse.app.lock import lock_home
 from pilothouse.app.people import local_subject
+from pilothouse.app.restoring import fresh_of, is_cut_off, put_in_place, remove_fresh, settle
 from pilothouse.base.clock import Clock, SystemClock
 from pilothouse.base.errors import CannotStart, Conflict, NotFound
 from pilothouse.config import Settings
@@ -25,9 +26,6 @@ from pilothouse.storage.alone import reading, writing
 from pilothouse.storage.archive import ArchiveBroken
 from pilothouse.storage.sealing import Vault, key_number, load_key
 from pilothouse.storage.unit import Transaction
-
-_BESIDE: Final = ("-wal", "-shm")
-"""What SQLite keeps beside its file while it is open, and after a crash."""
 
 
 class WrongKey(CannotStart):
@@ -55,7 +53,7 @@ def back_up(settings: Settings, to: Path, clock: Clock | None = None) -> Backup:
     The file appears when it is whole, and only its owner may read it.
     Raises: NotFound, CannotStart, StorageUnavailable
     """
-    _require_home(settings)
+    require_database(settings)
     beside = to.with_name(f".{to.name}.{os.getpid()}")
     try:
         with _private(beside) as file:
@@ -75,7 +73,7 @@ def write_archive(settings: Settings, to: BinaryIO, clock: Clock | None = None) 
 
     Raises: NotFound, CannotStart, StorageUnavailable, OSError
     """
-    _require_home(settings)
+    require_database(settings)
     at = (clock or SystemClock()).now()
     number = key_number(load_key(settings.secret_key_path))
     with reading(settings.database_path) as connection:
@@ -102,7 +100,8 @@ def restore(
 ) -> Backup:
     """Put a backup back, whole or not at all; no control plane may run here.
 
-    Whoever was signed in is not any more. What was here before is kept beside, with `replace`.
+    Whoever was signed in is not any more. What was here before is kept beside, with `replace`. Who is killed has lost nothing: the
+    next start, or the next restore, ends it or takes away what it left.
     Raises: NotFound, ArchiveBroken, HomeInUse, Conflict, WrongKey, CannotUnseal, StorageUnavailable
     """
     try:
@@ -117,6 +116,7 @@ def restore(
     now = (clock or SystemClock()).now()
     held = lock_home(settings.home)
     try:
+        settle(settings.database_path)
         there = settings.database_path.is_file()
         if there and not replace:
             raise Conflict(
@@ -124,14 +124,12 @@ def restore(
                 fix="Name another home directory, or say --replace: it is kept beside, under another name.",
             )
         vault = None if without_key else _vault(settings, header)
-        fresh = settings.database_path.with_suffix(".restoring")
         try:
-            _fill(fresh, path, header, vault, now)
-            replaced = _set_aside(settings.database_path, now) if there else None
-            fresh.replace(settings.database_path)
+            _fill(fresh_of(settings.database_path), path, header, vault, now)
+            aside = put_in_place(settings.database_path, now)
         finally:
-            for end in ("", *_BESIDE):
-                fresh.with_name(fresh.name + end).unlink(missing_ok=True)
+            if not is_cut_off(settings.database_path):  # else the next start ends it
+                remove_fresh(settings.database_path)
     finally:
         os.close(held)
     return Backup(
@@ -139,7 +137,7 @@ def restore(
         at=header.at_ms / 1000,
         rows=trailer.rows,
         key_number=header.key_number,
-        replaced=replaced,
+        replaced=aside if there else None,
     )
 
 
@@ -152,7 +150,6 @@ def spooled(source: BinaryIO, home: Path) -> Path:
 
 
 def _fill(fresh: Path, path: Path, header: archive.Header, vault: Vault | None, now: float) -> None:
-    fresh.unlink(missing_ok=True)
     bring_up_to_date(fresh, header.revision)
     with writing(fresh) as tx:
         archive.load(tx.connection, path)
@@ -182,25 +179,8 @@ def _vault(settings: Settings, header: archive.Header) -> Vault:
     return Vault(keys)
 
 
-def _set_aside(database: Path, now: float) -> Path:
-    aside = database.with_name(f"{database.stem}.before-{int(now)}.db")
-    for end in _BESIDE:
-        with contextlib.suppress(FileNotFoundError):  # where it ended in order there are none
-            database.with_name(database.name + end).replace(aside.with_name(aside.name + end))
-    database.replace(aside)
-    return aside
-
-
 @contextlib.contextmanager
 def _private(path: Path) -> Generator[BinaryIO]:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         yield file
-
-
-def _require_home(settings: Settings) -> None:
-    if not settings.database_path.is_file():
-        raise NotFound(
-            f"There is no control plane in {settings.home}.",
-            fix="Name its home directory with --home, or in PILOTHOUSE_HOME.",
-        )

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
@@ -15,6 +16,8 @@ from pilothouse.api.rest_addresses import NoTokensInAddresses
 from pilothouse.app import bundled
 from pilothouse.app.alerting import alerting
 from pilothouse.app.database import bring_up_to_date, seed
+from pilothouse.app.health import LOOK_EVERY_S, health_of
+from pilothouse.app.own_figures import OwnFigures
 from pilothouse.app.services import services_of
 from pilothouse.app.telemetry import RETAIN_EVERY_S, Telemetry
 from pilothouse.app.user_stores import user_stores
@@ -33,6 +36,7 @@ from pilothouse.management.rules import ManagementRules
 from pilothouse.management.worker import ManagementWorker
 from pilothouse.observe.figures import Figures
 from pilothouse.observe.refusals import RefusalBook
+from pilothouse.observe.works import Works
 from pilothouse.operations import housekeeping, liveness, outcomes, steering
 from pilothouse.operations.bus import Bus
 from pilothouse.operations.following import Following
@@ -49,6 +53,7 @@ from pilothouse.protocol.telemetry_routes import TelemetryEdge
 from pilothouse.protocol.token import TokenReader, TokenRules
 from pilothouse.storage import commands, desired, presence, tenancy
 from pilothouse.storage.sealing import Vault, load_or_create_key
+from pilothouse.storage.slow import Statements
 from pilothouse.storage.unit import Store
 
 WATCH_EVERY_S = 0.5
@@ -75,6 +80,13 @@ class ControlPlane:
         self.bus = Bus(self._count_lost)
         self.following = Following(self.bus, settings.follow_events_s)
         self.store = Store(settings.database_path, self.following.committed)
+        self.statements = Statements.of(settings.slow_statement_ms, self.store.reader_engine, self.store.writer_engine)
+        self.works = Works()
+        """How the periodic work goes."""
+        self.late_s = 0.0
+        """How much later than wanted the last look at the runtimes came."""
+        self.happened: Counter[str] = Counter()
+        """Events by kind."""
         self.vault = vault
         self.board = Board(
             LivenessRules(offline_after_s=settings.offline_after_s, beats_per_s_max=settings.beats_per_s_max),
@@ -167,21 +179,8 @@ class ControlPlane:
             may_create=settings.heartbeats_create,
             is_anything_desired=lambda entry: (entry.integration_id, entry.environment_id) in self._places,
         )
-        self.figures.gauge("pilothouse_runtimes", "Runtimes on the board.", lambda: len(self.board))
-        self.figures.gauge(
-            "pilothouse_verdicts_held",
-            "1 while so many runtimes are silent at once that nobody is called offline.",
-            lambda: self.board.hold is not None,
-        )
-        self.figures.gauge("pilothouse_channels", "Runtimes that hold a channel.", lambda: len(self.desk))
-        self.figures.gauge(
-            "pilothouse_runtimes_to_look_at",
-            "Runtimes with open commands, or with somebody who waits for them.",
-            lambda: len(self.agenda),
-        )
-        self.figures.gauge(
-            "pilothouse_writes_waiting", "Writes that wait for the database.", lambda: self.store.waiting
-        )
+        self.health = health_of(self)
+        OwnFigures(self).show()
 
     @property
     def runtime_handler(self) -> Handler:
@@ -210,8 +209,9 @@ class ControlPlane:
             (self.flush, FLUSH_EVERY_S),
             (self.tidy, HOUSEKEEPING_EVERY_S),
             (self.telemetry_parts.retain, RETAIN_EVERY_S),
+            (self.health.look, LOOK_EVERY_S),
         ):
-            self._work.append(asyncio.create_task(_repeat(job, every_s), name=f"pilothouse-{job.__name__}"))
+            self._work.append(asyncio.create_task(self._repeat(job, every_s), name=f"pilothouse-{job.__name__}"))
         self._work.append(asyncio.create_task(self.handing_over.push_wanted(), name="pilothouse-push"))
         self._work.append(asyncio.create_task(self.management.run(), name="pilothouse-management"))
         self._work.append(asyncio.create_task(self.following.run(self.store), name="pilothouse-following"))
@@ -269,6 +269,7 @@ class ControlPlane:
 
     def _follow(self, event: Event) -> None:
         """Keep what memory holds in step with what was committed."""
+        self.happened[event.kind.value] += 1
         now = self.clock.now()
         if event.kind is EventKind.COMMAND_QUEUED and event.runtime_key is not None:
             self.agenda.look_at(event.runtime_key, now)
@@ -390,6 +391,24 @@ class ControlPlane:
     def _count_lost(self) -> None:
         self.figures.events_lost += 1
 
+    async def _repeat(self, job: Callable[[], Awaitable[object]], every_s: float) -> None:
+        """Do a job again and again; a failure is logged and does not end it."""
+        name = job.__name__
+        while True:
+            wanted_s = self.works.clock_s() + every_s
+            await asyncio.sleep(every_s)
+            if name == "watch":
+                self.late_s = max(0.0, self.works.clock_s() - wanted_s)
+            try:
+                await job()
+                self.works.done(name)
+            except PilothouseError as error:
+                self.works.failed(name, error.message)
+                _log.error("work.failed", work=name, cause=error.message, fix=error.fix)
+            except Exception as error:  # noqa: BLE001 - an edge: the work goes on
+                self.works.failed(name, type(error).__name__)
+                _log.exception("work.failed", work=name)
+
     async def organization(self) -> Organization:
         """Find the organization; there is one by default."""
         found = await self.store.read(
@@ -413,15 +432,3 @@ async def open_control_plane(
     plane = ControlPlane(settings, clock, vault, passwords or Passwords())
     await plane.store.write(partial(seed, now=clock.now()))
     return plane
-
-
-async def _repeat(job: Callable[[], Awaitable[None]], every_s: float) -> None:
-    """Do a job again and again; a failure is logged and does not end it."""
-    while True:
-        await asyncio.sleep(every_s)
-        try:
-            await job()
-        except PilothouseError as error:
-            _log.error("work.failed", work=job.__name__, cause=error.message, fix=error.fix)
-        except Exception:  # noqa: BLE001 - an edge: the work goes on
-            _log.exception("work.failed", work=job.__name__)

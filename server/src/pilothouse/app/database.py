@@ -1,8 +1,13 @@
 """The database at a start: brought to this release's schema, and seeded where it is empty."""
 
+import os
 from pathlib import Path
 
+from pilothouse.app.lock import lock_home
+from pilothouse.app.restoring import is_cut_off, settle
+from pilothouse.base.errors import NotFound
 from pilothouse.base.ids import new_id
+from pilothouse.config import Settings
 from pilothouse.domain.tenancy import DEFAULT_ORGANIZATION_HANDLE, Environment, Organization
 from pilothouse.storage import alert_rules_begun, built_in, migrate, project_admins, tenancy
 from pilothouse.storage.engine import open_writer
@@ -37,3 +42,21 @@ def bring_up_to_date(path: Path, to: str = "head") -> None:
     finally:
         engine.dispose()
     path.chmod(0o600)
+
+
+def require_database(settings: Settings) -> None:
+    """Check that there is a control plane whose database may be worked on from here.
+
+    Raises: NotFound, HomeInUse while a restore is under way, RestoreCutOff
+    """
+    if is_cut_off(settings.database_path):
+        held = lock_home(settings.home)
+        try:
+            settle(settings.database_path)
+        finally:
+            os.close(held)
+    if not settings.database_path.is_file():
+        raise NotFound(
+            f"There is no control plane in {settings.home}.",
+            fix="Name its home directory with --home, or in PILOTHOUSE_HOME.",
+        )

@@ -8,6 +8,7 @@ import msgspec
 from pilothouse.app.control_plane import ControlPlane, open_control_plane
 from pilothouse.app.lock import lock_home
 from pilothouse.app.people import ensure_administrator
+from pilothouse.app.restoring import settle
 from pilothouse.config import Settings
 from pilothouse.protocol.exchange import Exchange, ExchangeSettings
 from pilothouse.protocol.routes import FIGURED
@@ -45,6 +46,7 @@ async def run(
     Raises: CannotStart
     """
     lock_home(settings.home)
+    settle(settings.database_path)
     certificate = tls_files(settings)
     plane = await open_control_plane(settings)
     try:
@@ -122,6 +124,9 @@ async def _carrier(plane: ControlPlane, settings: Settings, certificate: TlsFile
         plane.figures.gauge(
             f"pilothouse_{name}_connections", f"Connections on the port for {name}.", _reading(carrier, name)
         )
+    plane.figures.counter(
+        "pilothouse_connections_evicted", "Connections that had to make room for others.", "port", carrier.evicted
+    )
     return carrier
 
 

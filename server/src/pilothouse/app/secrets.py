@@ -10,10 +10,10 @@ import msgspec
 
 from pilothouse.access.grants import EVERYTHING
 from pilothouse.access.secrets import SecretReach
+from pilothouse.app.database import require_database
 from pilothouse.app.lock import HomeInUse, lock_home
 from pilothouse.app.people import local_subject
 from pilothouse.base.clock import Clock, SystemClock
-from pilothouse.base.errors import NotFound
 from pilothouse.base.pages import PAGE_MAX, page_request
 from pilothouse.config import Settings
 from pilothouse.domain.secrets import SecretRow
@@ -85,7 +85,7 @@ async def rotate_key(settings: Settings, clock: Clock | None = None) -> KeyRotat
 @contextmanager
 def _alone_in(settings: Settings) -> Generator[None]:
     """Keep a control plane from starting meanwhile."""
-    _require_home(settings)
+    require_database(settings)
     try:
         descriptor = lock_home(settings.home)
     except HomeInUse as error:
@@ -101,17 +101,9 @@ def _alone_in(settings: Settings) -> Generator[None]:
 
 @contextmanager
 def _store_of(settings: Settings) -> Generator[Store]:
-    _require_home(settings)
+    require_database(settings)
     store = Store(settings.database_path, lambda _: None)
     try:
         yield store
     finally:
         store.close()
-
-
-def _require_home(settings: Settings) -> None:
-    if not settings.database_path.is_file():
-        raise NotFound(
-            f"There is no control plane in {settings.home}.",
-            fix="Name its home directory with --home, or in PILOTHOUSE_HOME.",
-        )

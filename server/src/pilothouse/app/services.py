@@ -46,6 +46,7 @@ def services_of(plane: "ControlPlane", organization: Organization) -> Services:
         superseded=Superseded(),
         refusals=plane.refusals,
         figures=plane.figures,
+        health=plane.health,
         clock=plane.clock,
         organization=organization,
         settings=ApiSettings(

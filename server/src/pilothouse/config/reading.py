@@ -30,6 +30,7 @@ _RANGES: dict[str, tuple[int, int, str]] = {
     "beats_per_s_max": (1, 1_000_000, ""),
     "write_deadline_s": (1, 3_600, " seconds"),
     "token_skew_s": (0, 3_600, " seconds"),
+    "slow_statement_ms": (0, 3_600_000, " milliseconds"),
     "audit_retention_days": (0, 36_500, " days"),
     "telemetry_disk_mb": (256, 1_048_576, " MiB"),
     "telemetry_memory_mb": (128, 65_536, " MiB"),

@@ -77,6 +77,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     notify_ca_file: Path | None = None
     smtp_url: str | None = None
     smtp_from: str = ""
+    slow_statement_ms: int = 200
     log_level: str = "INFO"
     log_format: str = "text"
 

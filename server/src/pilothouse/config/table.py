@@ -347,6 +347,15 @@ TABLE: tuple[Setting, ...] = (
         meaning="The address that alerts come from; needed with `PILOTHOUSE_SMTP_URL`.",
     ),
     Setting(
+        variable="PILOTHOUSE_SLOW_STATEMENT_MS",
+        field="slow_statement_ms",
+        default="200",
+        meaning=(
+            "Milliseconds from which on a statement of the database is slow: it is counted, and written to the log by its text "
+            "(never its values). 0: none is."
+        ),
+    ),
+    Setting(
         variable="PILOTHOUSE_LOG_LEVEL", field="log_level", default="INFO", meaning="DEBUG, INFO, WARNING or ERROR."
     ),
     Setting(

@@ -4,13 +4,21 @@ The hot path adds to plain integers; Prometheus' own library turns them into tex
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from pilothouse.observe.traffic import Durations, Traffic, histogram
+
+
+def _filled(
+    family: CounterMetricFamily | GaugeMetricFamily, values: Mapping[tuple[str, ...], float]
+) -> CounterMetricFamily | GaugeMetricFamily:
+    for labels, value in list(values.items()):
+        family.add_metric(labels, value)
+    return family
 
 
 class Figures(Collector):
@@ -31,8 +39,11 @@ class Figures(Collector):
         """Changes that a slow subscriber was not told one by one (it was told to read again)."""
         self.flush_failures = 0
         """Flushes of last-seen that failed; they are tried again."""
-        self._counters: list[tuple[str, str, str, Callable[[], Mapping[str, int]]]] = []
-        self._gauges: list[tuple[str, str, Callable[[], float]]] = []
+        self._families: list[Callable[[], Metric]] = []
+        self.refresh: Callable[[], Awaitable[None]] | None = None
+        """Brings up to date what cannot be read at once."""
+        self.problems: Counter[str] = Counter()
+        """Errors that people were told, by code."""
         self.runtimes = Traffic("runtimes")
         self.people = Traffic("console")
         self._registry = CollectorRegistry()
@@ -46,11 +57,27 @@ class Figures(Collector):
 
     def counter(self, name: str, meaning: str, label: str, read: Callable[[], Mapping[str, int]]) -> None:
         """Show counts that are read when somebody asks, each by the value of a label; there are few values."""
-        self._counters.append((name, meaning, label, read))
+        self.counters(name, meaning, (label,), lambda: {(value,): count for value, count in read().items()})
+
+    def counters(
+        self, name: str, meaning: str, labels: tuple[str, ...], read: Callable[[], Mapping[tuple[str, ...], int]]
+    ) -> None:
+        """Show counts by the values of several labels."""
+        self.family(lambda: _filled(CounterMetricFamily(name, meaning, labels=labels), read()))
+
+    def labelled(
+        self, name: str, meaning: str, labels: tuple[str, ...], read: Callable[[], Mapping[tuple[str, ...], float]]
+    ) -> None:
+        """Show values that are read when somebody asks, by the values of labels."""
+        self.family(lambda: _filled(GaugeMetricFamily(name, meaning, labels=labels), read()))
+
+    def family(self, read: Callable[[], Metric]) -> None:
+        """Show whatever family is made when somebody asks."""
+        self._families.append(read)
 
     def gauge(self, name: str, meaning: str, read: Callable[[], float]) -> None:
         """Show a value that is read when somebody asks."""
-        self._gauges.append((name, meaning, read))
+        self.family(lambda: GaugeMetricFamily(name, meaning, value=read()))
 
     def render(self) -> bytes:
         """Write everything as Prometheus text."""
@@ -82,13 +109,10 @@ class Figures(Collector):
         ):
             yield CounterMetricFamily(name, meaning, value=count)
         yield from self._traffic()
-        for name, meaning, label, read_all in self._counters:
-            family = CounterMetricFamily(name, meaning, labels=[label])
-            for value, count in read_all().items():
-                family.add_metric([value], count)
-            yield family
-        for name, meaning, read in self._gauges:
-            yield GaugeMetricFamily(name, meaning, value=read())
+        problems = {(code,): count for code, count in self.problems.items()}
+        yield _filled(CounterMetricFamily("pilothouse_problems", "Errors told to people.", labels=["code"]), problems)
+        for read in self._families:
+            yield read()
 
     def _traffic(self) -> Iterable[Metric]:
         answered = CounterMetricFamily(

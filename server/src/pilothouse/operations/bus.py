@@ -19,6 +19,11 @@ class Subscription:
         self.closed = False
         """True once the control plane stops: there is nothing more to wait for."""
 
+    @property
+    def waiting(self) -> int:
+        """Events in the queue."""
+        return self._queue.qsize()
+
     def close(self) -> None:
         """End the wait."""
         self.closed = True
@@ -61,6 +66,11 @@ class Bus:
 
     def __len__(self) -> int:
         return len(self._subscriptions)
+
+    @property
+    def waiting(self) -> int:
+        """Events that wait for the slowest subscription."""
+        return max((subscription.waiting for subscription in self._subscriptions), default=0)
 
     @property
     def closed(self) -> bool:

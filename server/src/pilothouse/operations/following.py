@@ -22,6 +22,7 @@ import structlog
 
 from pilothouse.base.errors import PilothouseError
 from pilothouse.domain.events import Event
+from pilothouse.observe.works import Works
 from pilothouse.operations.bus import Bus
 from pilothouse.storage import events
 from pilothouse.storage.unit import Store
@@ -40,6 +41,7 @@ HELD_MAX: Final = 20_000
 """Events that wait for a missing number; with more, it is given up."""
 GAPS_MAX: Final = 100
 """Gaps that are still looked for; the oldest goes first."""
+_LOOK: Final = "look"
 
 
 class _Gap(msgspec.Struct, frozen=True):
@@ -67,6 +69,27 @@ class Following:
         self._gap_since_s: float | None = None
         self._given_up: list[_Gap] = []
         self._wake = asyncio.Event()
+        self._works = Works()
+        self.handed_on = 0
+        """Events of other processes that were handed on."""
+
+    @property
+    def held(self) -> int:
+        """Events that wait for a missing number."""
+        return len(self._held)
+
+    @property
+    def failure(self) -> str:
+        """Why the last look failed; empty when it went well."""
+        return self._works.of(_LOOK).cause
+
+    def failing_s(self) -> float:
+        """Tell for how long nothing could be read; 0 while all is well."""
+        return self._works.failing_s(_LOOK)
+
+    def age_s(self) -> float | None:
+        """Tell how long ago the last look was that went well; None before the first."""
+        return self._works.age_s(_LOOK)
 
     @property
     def position(self) -> int | None:
@@ -106,7 +129,9 @@ class Following:
         while self._every_s > 0:
             try:
                 await self.look(store)
+                self._works.done(_LOOK)
             except PilothouseError as error:
+                self._works.failed(_LOOK, error.message)
                 _log.error("events.not_followed", cause=error.message, fix=error.fix)
             wait_s = min(self._every_s, GAP_LOOK_S) if self._held else self._every_s
             try:
@@ -146,6 +171,7 @@ class Following:
             self._own.discard(self._position)
             if event is not None:
                 if not is_own:
+                    self.handed_on += 1
                     self._bus.tell_followers([event])
                 self._bus.tell_subscriptions([event])
             self._gap_since_s = None

@@ -22,6 +22,7 @@ import structlog
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.pool import QueuePool
 
 from pilothouse.base.errors import PilothouseError, Unavailable
 from pilothouse.domain.events import Event, NewEvent
@@ -37,7 +38,7 @@ QUEUE_MAX = 10_000
 """Operations that may wait for the writer; more are refused with 503. Emptied by the writer thread."""
 
 
-__all__ = ["Connection", "NotUnique", "Store", "Transaction"]
+__all__ = ["Connection", "NotUnique", "Store", "Transaction", "connections"]
 
 NotUnique = IntegrityError
 """What the database raises when a row is there already that may be there once."""
@@ -57,6 +58,12 @@ class Transaction:
     def write_events(self) -> list[Event]:
         """Store what was emitted, in order, and give each its number."""
         return [events.append(self.connection, event) for event in self._events]
+
+
+def connections(engine: Engine) -> tuple[int, int]:
+    """Tell how many connections of an engine are in use, and how many there may be."""
+    pool = engine.pool
+    return (pool.checkedout(), pool.size()) if isinstance(pool, QueuePool) else (0, 0)
 
 
 class _Job(msgspec.Struct, eq=False):
@@ -102,6 +109,11 @@ class Store:
         """Operations that wait for the writer."""
         return self._jobs.qsize()
 
+    @property
+    def waiting_reads(self) -> int:
+        """Questions that wait for a connection."""
+        return max(0, self.asking - connections(self._reader_engine)[0])
+
     async def read(self, question: Callable[[Connection], T]) -> T:
         """Ask the database, outside of the event loop.
 
@@ -110,7 +122,8 @@ class Store:
         context = contextvars.copy_context()
         self.asking += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._readers, context.run, self._ask, question)
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._readers, lambda: context.run(self._ask, question))
         finally:
             self.asking -= 1
 

@@ -82,6 +82,12 @@ class GraphQLEndpoint:
         """
         return self._preparation.prepare(body)
 
+    def noted(self, services: Services, answer: Shaped) -> Shaped:
+        """Count the errors of an answer that is about to leave; gives it back."""
+        for error in answer.get("errors", ()):
+            services.figures.problems[error["extensions"]["code"]] += 1
+        return answer
+
     @contextlib.contextmanager
     def one_stream(self, services: Services) -> Generator[None]:
         """Count a subscription for as long as it is open.
@@ -115,11 +121,11 @@ class GraphQLEndpoint:
         try:
             prepared = self.prepare(body)
         except QueryInvalid as invalid:
-            return json_answer({"errors": invalid.errors}, 400)
+            return json_answer(self.noted(services, {"errors": invalid.errors}), 400)
         except PilothouseError as error:
             # By the convention of persisted queries the client hears "not found" in an answer that is well.
             status = 200 if isinstance(error, PersistedQueryNotFound) else status_of(error)
-            return json_answer({"errors": [refusal(error)]}, status)
+            return json_answer(self.noted(services, {"errors": [refusal(error)]}), status)
         context = self.context(services, caller)
         if "text/event-stream" in request.headers.get("accept", ""):
             self.refuse_more_streams(services)
@@ -137,7 +143,7 @@ class GraphQLEndpoint:
             result = await (streams.unless_left(request.receive, work) if prepared.is_query else work)
         except streams.AskerLeft:
             return Response(status_code=LEFT)
-        return json_answer(shaped(result, self._extensions(request, services, prepared)))
+        return json_answer(self.noted(services, shaped(result, self._extensions(request, services, prepared))))
 
     def _extensions(self, request: Request, services: Services, prepared: Prepared) -> Shaped | None:
         if COST_HEADER not in request.headers:
@@ -167,5 +173,9 @@ class GraphQLEndpoint:
                             break
                         context.subject = looked_at.subject
                         looked_at_s = time.monotonic()
-                    yield streams.STILL_HERE if result is None else streams.server_sent(shaped(result))
+                    yield (
+                        streams.STILL_HERE
+                        if result is None
+                        else streams.server_sent(self.noted(services, shaped(result)))
+                    )
             yield streams.COMPLETE

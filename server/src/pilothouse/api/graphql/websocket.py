@@ -286,6 +286,7 @@ class _Connection:
             del self._operations[id_]
             self._contexts.pop(id_, None)
         if last is not None:
+            self._endpoint.noted(self._services, {"errors": last.get("payload", ())})
             with contextlib.suppress(WebSocketDisconnect):
                 await self._say(last)
 
@@ -300,7 +301,9 @@ class _Connection:
                 return await self._follow(id_, prepared, context)
         async with self._turn:
             result = await streams.run_once(self._endpoint.schema, prepared, context)
-            await self._say({"type": "next", "id": id_, "payload": shaped(result)})
+            await self._say(
+                {"type": "next", "id": id_, "payload": self._endpoint.noted(self._services, shaped(result))}
+            )
         return {"type": "complete", "id": id_}
 
     async def _follow(self, id_: str, prepared: Prepared, context: GraphQLRequest) -> Shaped | None:
