@@ -91,13 +91,17 @@ class Staff:
         )
         handle = made["createProject"]["handle"]
         for integration in integrations:
-            await self.admin.ask(
-                """mutation ($p: String!, $n: String!) {
-                createIntegration(input: {project: $p, displayName: $n, runtimeType: BI}) { handle } }""",
-                p=handle,
-                n=integration,
-            )
+            await self.integration(handle, integration)
         return handle
+
+    async def integration(self, project: str, name: str, runtime_type: str = "BI") -> None:
+        await self.admin.ask(
+            """mutation ($p: String!, $n: String!, $t: RuntimeType!) {
+            createIntegration(input: {project: $p, displayName: $n, runtimeType: $t}) { handle } }""",
+            p=project,
+            n=name,
+            t=runtime_type,
+        )
 
     async def audit(self) -> list[dict[str, Any]]:
         """Read the audit records, oldest first."""

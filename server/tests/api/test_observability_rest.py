@@ -305,6 +305,28 @@ async def test_calls_that_an_integration_makes_are_apart(admin, plane, shop) -> 
     assert {"url", "src_object_name"}.isdisjoint(entry["tags"])
 
 
+async def test_an_entry_of_the_micro_integrator_has_the_tags_that_it_had(admin, staff, plane, shop) -> None:
+    await staff.integration("shop", "Gateway", "MI")
+    gateway = await origin_of(plane, "shop", "gateway", "dev", runtime_id="gateway-1")
+    await requests(plane, gateway, "POST /orders", [0.1], service="OrdersAPI", status="")
+    await requests(plane, gateway, "? ?", [0.1], service="BareAPI", status="", failed=True)
+    bare, orders = (await post(admin, METRICS, componentId="shop/gateway", **HOUR))["inboundMetrics"]
+    told = {
+        "project": "shop", "integration": "gateway", "environment": "dev", "icp_runtimeId": "gateway-1",
+        "service_type": "MI", "product": "Micro Integrator", "protocol": "http",
+    }  # fmt: skip
+    assert orders["tags"] == told | {
+        "api": "OrdersAPI", "sublevel": "OrdersAPI", "src_object_name": "OrdersAPI", "apiContext": "/orders",
+        "url": "/orders", "method": "POST", "http_method": "POST", "status": "successful",
+    }  # fmt: skip
+    assert bare["tags"] == told | {
+        "api": "BareAPI", "sublevel": "BareAPI", "src_object_name": "BareAPI", "status": "failed",
+    }  # fmt: skip
+    await requests(plane, shop["till"], "GET /a", [0.1])
+    (other,) = (await post(admin, METRICS, componentId="shop/till", **HOUR))["inboundMetrics"]
+    assert {"api", "sublevel", "apiContext"}.isdisjoint(other["tags"])
+
+
 async def test_integrations_and_environments_choose_the_metrics(admin, plane, shop) -> None:
     for origin in shop.values():
         await requests(plane, origin, "GET /a", [0.1])

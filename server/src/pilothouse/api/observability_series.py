@@ -11,6 +11,7 @@ import msgspec
 
 from pilothouse.api.observability_rows import PRODUCTS, SERVICE_TYPES
 from pilothouse.base.errors import InvalidInput
+from pilothouse.domain.runtime_type import RuntimeType
 from pilothouse.storage.telemetry_names import NamedIntegration
 from pilothouse.telemetry.histogram import Histogram
 from pilothouse.telemetry.questions import Dimension, Series
@@ -29,6 +30,8 @@ PERCENTILES: Final = (33, 50, 66, 95, 99)
 _AT_ONCE: Final = 500
 _LATENCY = "response_time_seconds"
 _STATUS_DIGITS = 3
+_NOT_TOLD = "?"
+"""Part of a resource of which its sender said nothing."""
 
 Measure: TypeAlias = Callable[[Histogram], float | None]
 Tags: TypeAlias = tuple[tuple[str, str], ...]
@@ -102,7 +105,8 @@ def _by_tags(found: Sequence[Series], names: Names, *, outbound: bool) -> dict[T
 def _tags(key: Mapping[Dimension, str | None], names: Names, *, status: str, outbound: bool) -> Tags:
     """Name what an entry is about; what is unknown or empty has no tag."""
     integration = names.integrations.get(key[Dimension.INTEGRATION])
-    method, _, url = (key[Dimension.RESOURCE] or "").partition(" ")
+    told_method, _, told_url = (key[Dimension.RESOURCE] or "").partition(" ")
+    method, url = ("" if told == _NOT_TOLD else told for told in (told_method, told_url))
     group = _group_of(key[Dimension.STATUS] or "")
     kind = None if integration is None else integration.runtime_type
     tags = {
@@ -116,12 +120,14 @@ def _tags(key: Mapping[Dimension, str | None], names: Names, *, status: str, out
         "src_object_name": key[Dimension.SERVICE],
         "method": method,
         "http_method": method,
-        "url": "" if url == "?" else url,
+        "url": url,
         "status_code_group": group,
         "http_status_code_group": group,
         "src_client_remote": "true" if outbound else None,
         "status": status,
     }
+    if kind is RuntimeType.MI:
+        tags |= {"api": key[Dimension.SERVICE], "sublevel": key[Dimension.SERVICE], "apiContext": url}
     return tuple(sorted((name, value) for name, value in tags.items() if value))
 
 
