@@ -200,7 +200,7 @@ stories('Alerts', (story) => {
       await page.getByRole('row', { name: /Orders fail/ }).waitFor()
       expect(await page.getByRole('dialog').count()).toBe(0)
       await page.goto('/alerts/channels')
-      await page.getByText('Could not load the channels').waitFor()
+      await page.getByRole('heading', { name: 'Channels are not open to you' }).waitFor()
       expect(await page.evaluate(() => globalThis.mock?.refusedChanges())).toEqual([])
     },
     { as: 'vera' },

@@ -60,6 +60,111 @@ stories('Keyboard only', (story) => {
     await page.getByRole('heading', { level: 1, name: 'Runtimes' }).waitFor()
   })
 
+  story(
+    'every page of the navigation has a key, and the map of the keyboard shows it',
+    async ({ page }) => {
+      const home = '/projects/order-service/integrations/order-create'
+      for (const address of ['/', '/projects/order-service', home]) {
+        await page.goto(address)
+        const entries = page.getByRole('navigation', { name: 'Pages' }).getByRole('link')
+        await entries.first().waitFor()
+        await page.keyboard.press('?')
+        const map = page
+          .getByRole('dialog', { name: 'Keyboard shortcuts' })
+          .getByRole('region', { name: 'Go to a page' })
+        await map.waitFor()
+        const shown = await map.locator('kbd').allTextContents()
+        await page.keyboard.press('Escape')
+        await map.waitFor({ state: 'detached' })
+        const there = await entries.count()
+        expect(shown.length).toBeGreaterThanOrEqual(there)
+        for (let index = 0; index < there; index++) {
+          const target = new URL((await entries.nth(index).getAttribute('href')) ?? '?', page.url()).pathname
+          await page.locator('#content').focus()
+          for (const key of (shown[index] ?? '').split(' ')) await page.keyboard.press(key)
+          await expect.poll(() => new URL(page.url()).pathname, { message: target }).toBe(target)
+          await page.locator('#content').focus()
+        }
+      }
+      await page.keyboard.press('g')
+      await page.keyboard.press('b')
+      await page.getByRole('heading', { level: 1, name: 'Alerts' }).waitFor()
+    },
+    { timeoutMs: 90_000 },
+  )
+
+  story(
+    'an Enter that comes before the list waits for it, and picks what was named and nothing else',
+    async ({ page }) => {
+      await page.goto('/access/who-may?permission=INTEGRATION_MGT_EDIT&project=billing')
+      await page.getByRole('button', { name: 'Pick a person' }).click()
+      const box = page.getByRole('dialog').getByRole('combobox')
+      await page.getByRole('option', { name: /Administrator/ }).waitFor()
+      await page.evaluate(() => globalThis.mock?.hold('Users'))
+      await box.fill('dora meyer')
+      expect(await page.getByRole('dialog').getByRole('option', { selected: true }).count()).toBe(0)
+      await page.keyboard.press('Enter')
+      await page
+        .getByRole('listbox', { name: 'Search users' })
+        .and(page.locator('[aria-busy=true]'))
+        .waitFor({ state: 'attached' })
+      expect(new URL(page.url()).searchParams.get('user')).toBeNull()
+      await page.evaluate(() => globalThis.mock?.answer())
+      await page.getByText('No, Dora Meyer may not').waitFor()
+    },
+  )
+
+  story('an early Enter that could mean several picks none of them, and to type on takes it back', async ({ page }) => {
+    await page.goto('/projects')
+    await page.getByRole('link', { name: 'Billing' }).waitFor()
+    await page.getByRole('button', { name: /Switch project/ }).click()
+    const menu = page.getByRole('dialog', { name: 'Switch project' })
+    const box = menu.getByRole('combobox')
+    await page.getByRole('option', { name: /Billing/ }).waitFor()
+    await page.evaluate(() => globalThis.mock?.hold('Projects'))
+    await box.fill('i')
+    await page.keyboard.press('Enter')
+    await page.evaluate(() => globalThis.mock?.answer())
+    await menu.getByRole('option', { selected: true }).waitFor()
+    expect(new URL(page.url()).pathname).toBe('/projects')
+    await page.evaluate(() => globalThis.mock?.hold('Projects'))
+    await box.fill('billing')
+    await page.keyboard.press('Enter')
+    await box.fill('warehouse')
+    await page.evaluate(() => globalThis.mock?.answer())
+    await page.getByRole('option', { name: /Warehouse/, selected: true }).waitFor()
+    expect(new URL(page.url()).pathname).toBe('/projects')
+    await page.keyboard.press('Enter')
+    await page.getByRole('heading', { level: 1, name: 'Warehouse' }).waitFor()
+  })
+
+  story(
+    'the menus of the header take the focus, are left by Escape, and a second press closes them',
+    async ({ page }) => {
+      await page.goto('/')
+      await page.getByRole('heading', { name: 'What is not well' }).waitFor()
+      const button = page.getByRole('button', { name: 'Your account' })
+      const menu = page.getByRole('dialog', { name: 'Your account' })
+      const holds = () => menu.evaluate((box) => box.contains(document.activeElement))
+      await button.focus()
+      await page.keyboard.press('Enter')
+      await menu.waitFor()
+      await expect.poll(holds).toBe(true)
+      expect(await button.getAttribute('aria-expanded')).toBe('true')
+      await page.keyboard.press('Escape')
+      await menu.waitFor({ state: 'detached' })
+      await expect.poll(() => button.evaluate((box) => box === document.activeElement)).toBe(true)
+      await button.click()
+      await menu.waitFor()
+      await button.click()
+      await menu.waitFor({ state: 'detached' })
+      await button.click()
+      await menu.waitFor()
+      await page.locator('#content').click({ position: { x: 5, y: 5 } })
+      await menu.waitFor({ state: 'detached' })
+    },
+  )
+
   story('a dialog takes the focus to its first field and gives it back', async ({ page }) => {
     await page.goto('/projects')
     const button = page.getByRole('button', { name: 'Create project' })

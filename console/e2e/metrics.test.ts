@@ -77,6 +77,53 @@ stories('Metrics', (story) => {
     })
   })
 
+  story(
+    'what was answered: by code and by class, in numbers too, and from a code to the traces that failed',
+    async ({ page }) => {
+      await open(page, HOME)
+      const codes = chart(page, 'Status codes')
+      await codes
+        .getByText(/^5xx [\d.]+ % · 4xx .* · 2xx 9\d(\.\d+)? %\. Nothing is known of \d of 60 steps\.$/)
+        .waitFor()
+      const names = () => codes.getByRole('listitem').locator('.truncate').allTextContents()
+      expect(await names()).toEqual(['503', '500', '502', '404', '400', '409', '304', '200', '201', '204'])
+      await codes.getByLabel('Tell apart', { exact: true }).selectOption({ label: 'Classes' })
+      await expect.poll(names).toEqual(['5xx', '4xx', '3xx', '2xx'])
+      expect(asked(page).get('classes')).toBe('true')
+      await codes.getByLabel('Tell apart', { exact: true }).selectOption({ label: 'Codes' })
+      await codes.getByText('As a table').click()
+      const table = codes.getByRole('table', { name: 'Status codes, as a table' })
+      await table.getByRole('cell', { name: 'unknown' }).first().waitFor()
+      await table
+        .getByRole('button', { name: /^503: / })
+        .first()
+        .click()
+      await expect.poll(() => asked(page).get('status')).toBe('"503"')
+      const at = asked(page).get('at') ?? ''
+      const moment = page.getByRole('region', { name: 'The moment that is looked at' })
+      await moment.getByText('503', { exact: true }).waitFor()
+      await moment.getByRole('link', { name: 'Logs of this moment' }).waitFor()
+      await moment.getByRole('link', { name: 'Traces that failed then' }).click()
+      await page.getByRole('heading', { level: 1, name: 'Traces of Order Create' }).waitFor()
+      expect(Object.fromEntries(asked(page))).toEqual({
+        failed: 'true',
+        from: at,
+        to: new Date(Date.parse(at) + 60_000).toISOString(),
+      })
+    },
+  )
+
+  story('a press into an area looks at that code of that moment', async ({ page }) => {
+    await open(page, HOME)
+    const over = canvas(page, 'Status codes')
+    await over.scrollIntoViewIfNeeded()
+    const box = await over.boundingBox()
+    if (!box) throw new Error('It is not drawn.')
+    await page.mouse.click(box.x + box.width * 0.3, box.y + box.height * 0.6)
+    await expect.poll(() => asked(page).get('status')).toBe('"200"')
+    await page.getByRole('link', { name: 'Traces of this moment' }).waitFor()
+  })
+
   story('all charts tell the moment that is pointed at in one of them', async ({ page }) => {
     await open(page, HOME)
     await chart(page, 'Latency of what failed').getByText('at most', { exact: true }).waitFor()

@@ -26,6 +26,10 @@ declare global {
         expire: (whole?: boolean) => void
         refreshes: () => number
         refusedChanges: () => string[]
+        refusedQueries: () => string[]
+        /** Answers whose document names this wait until `answer` lets them go. */
+        hold: (operation: string) => void
+        answer: () => void
         tamper: (record: number) => void
         say: (message: string, level: Severity) => void
         /** Lets a rule find something more. */
@@ -38,7 +42,7 @@ declare global {
 
 export async function startMock(): Promise<void> {
   const db = new Db()
-  const { handlers, cutLines, state } = makeMock(db, session)
+  const { handlers, cutLines, state, hold, answer } = makeMock(db, session)
   if (globalThis.mockMethods) state.methods = globalThis.mockMethods
   await setupWorker(...handlers).start({ quiet: true, onUnhandledRequest: 'bypass' })
   if (!globalThis.mockQuiet) liveOn(db)
@@ -72,6 +76,9 @@ export async function startMock(): Promise<void> {
     },
     fire: (message) => db.alerts.fire(message),
     refusedChanges: () => db.refusedChanges,
+    refusedQueries: () => db.refusedQueries,
+    hold,
+    answer,
     tamper: (record) => {
       db.tampered = record
     },

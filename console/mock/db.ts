@@ -71,6 +71,7 @@ export class Db {
   tampered: number | null = null
   /** Changes that somebody asked for and may not make: a console that tells the truth makes none. */
   readonly refusedChanges: string[] = []
+  readonly refusedQueries: string[] = []
   sequence = 1_000
   readonly changes: api.RuntimeChange[] = []
   private readonly listeners = new Set<(change: api.RuntimeChange) => void>()

@@ -57,6 +57,7 @@ export function guarded(db: Db, schema: GraphQLSchema, root: Record<string, unkn
       if (held) return resolve(args, ...rest)
       const missing = (anyOf[0] ?? 'SIGNED_IN').toLowerCase().replace('_mgt_', '_mgt:')
       if (isChange) db.refusedChanges.push(name)
+      else db.refusedQueries.push(name)
       return refuse('NOT_PERMITTED', `You need the permission ${missing} here.`, { fix: 'Ask a Super Admin.' })
     }
   }

@@ -17,7 +17,14 @@ import { wantsLine } from './telemetry'
 
 export { PASSWORD, type Session } from './auth'
 
-export type Mock = { handlers: ReturnType<typeof http.post>[]; cutLines: (forMs?: number) => void; state: Levers }
+/** Levers of a server that is slow to answer. */
+type Holding = { hold: (operation: string) => void; answer: () => void }
+
+export type Mock = {
+  handlers: ReturnType<typeof http.post>[]
+  cutLines: (forMs?: number) => void
+  state: Levers
+} & Holding
 
 /** The documents of this build by their digests, as the control plane reads them from beside the console. */
 async function learn(known: Map<string, string>): Promise<void> {
@@ -43,6 +50,8 @@ export function makeMock(db: Db, session: Session): Mock {
   const manifest = learn(known)
   const lines = new Set<() => void>()
   let downUntil = 0
+  let held: string | undefined
+  let letGo: (() => void)[] = []
 
   const notSignedIn = () =>
     HttpResponse.json({ code: 'NOT_SIGNED_IN', message: 'Nobody is signed in.', fix: 'Sign in.' }, { status: 401 })
@@ -130,6 +139,7 @@ export function makeMock(db: Db, session: Session): Mock {
       const document = parse(query)
       const errors = validate(schema, document)
       if (errors.length > 0) return HttpResponse.json({ errors }, { status: 400 })
+      if (held && query.includes(`query ${held}(`)) await new Promise<void>((resolve) => letGo.push(resolve))
       if (request.headers.get('Accept') === 'text/event-stream') {
         return stream(document, variables)
       }
@@ -140,6 +150,14 @@ export function makeMock(db: Db, session: Session): Mock {
   return {
     handlers,
     state,
+    hold: (operation) => {
+      held = operation
+    },
+    answer: () => {
+      held = undefined
+      for (const each of letGo) each()
+      letGo = []
+    },
     cutLines: (forMs = 0) => {
       downUntil = Date.now() + forMs
       for (const cut of [...lines]) cut()

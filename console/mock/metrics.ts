@@ -36,6 +36,17 @@ const CALLED: Record<string, Resource[]> = {
   'invoice-sync': [{ name: 'PUT erp.example.com', perS: 0.6, p50: 0.4, failing: 0.02 }],
   'stock-level': [{ name: 'GET erp.example.com', perS: 0.9, p50: 0.15, failing: 0.004 }],
 }
+/** Shares of what succeeds and of what fails, by status. */
+type Statuses = Record<string, [number, number]>
+const FAILING: Statuses = { '500': [0, 0.7], '502': [0, 0.3] }
+const BURST_STATUSES: Statuses = { '201': [0.95, 0], '400': [0.05, 0], '503': [0, 0.9], '500': [0, 0.1] }
+const STATUSES: Record<string, Statuses> = {
+  GET: { '200': [0.91, 0], '304': [0.06, 0], '404': [0.03, 0], ...FAILING },
+  POST: { '201': [0.96, 0], '400': [0.03, 0], '409': [0.01, 0], ...FAILING },
+  PUT: { '204': [0.98, 0], '412': [0.02, 0], ...FAILING },
+  DELETE: { '204': [0.9, 0], '404': [0.1, 0], ...FAILING },
+}
+const statusesOf = ({ name }: Resource) => STATUSES[name.split(' ')[0] ?? ''] ?? FAILING
 const MINUTE_S = 60
 const DAY_S = 86_400
 /** The store was away; nothing arrived. Units: s before the demo began. */
@@ -104,7 +115,7 @@ type Asked = {
   stepS?: number | null
   percentiles?: number[] | null
 }
-type Source = { runtime: RuntimeRecord; resource: Resource | null }
+type Source = { runtime: RuntimeRecord; resource: Resource | null; status?: string }
 type Time = { fromS: number; toS: number; stepS: number }
 
 const PROCESS_NAMES = [
@@ -153,6 +164,11 @@ class Figures {
         count * failing * (0.6 + 0.8 * chance(runtime.id, beginS)) + chance(beginS, resource.name, runtime.id) * 0.9,
       ),
     )
+    if (source.status !== undefined) {
+      const [good = 0, bad = 0] = (isBurst ? BURST_STATUSES : statusesOf(resource))[source.status] ?? []
+      const own = { count: (count - failed) * good + failed * bad, failed: failed * bad }
+      return own.count > 0 ? { ...own, p50: resource.p50 } : null
+    }
     const p50 = resource.p50 * (0.85 + 0.3 * chance(beginS, runtime.id)) * (isBurst ? BURST.slower : 1)
     return { count, failed, p50 }
   }
@@ -181,7 +197,7 @@ function timeOf({ filter, stepS }: Asked): Time {
   return { fromS, toS, stepS: stepS ?? Math.max(MINUTE_S, Math.ceil((toS - fromS) / 24 / MINUTE_S) * MINUTE_S) }
 }
 
-function sourcesOf({ runtimes, people }: Db, { filter, name }: Asked): Source[] {
+function sourcesOf({ runtimes, people }: Db, { filter, name, by }: Asked): Source[] {
   const { scope, services, resources, outbound } = filter ?? {}
   const isProcess = PROCESS_NAMES.includes(name ?? '')
   const seen = runtimes.filter(
@@ -201,16 +217,21 @@ function sourcesOf({ runtimes, people }: Db, { filter, name }: Asked): Source[] 
     ((outbound ? CALLED : ANSWERED)[runtime.integration.handle] ?? [])
       .filter(() => !services?.length || services.includes(runtime.integration.handle))
       .filter((resource) => !resources?.length || resources.includes(resource.name))
-      .map((resource) => ({ runtime, resource })),
+      .flatMap((resource): Source[] =>
+        by?.includes('STATUS')
+          ? Object.keys({ ...statusesOf(resource), ...BURST_STATUSES }).map((status) => ({ runtime, resource, status }))
+          : [{ runtime, resource }],
+      ),
   )
 }
 
-function keyOf({ runtime, resource }: Source, dimension: api.MetricDimension): string | null {
+function keyOf({ runtime, resource, status }: Source, dimension: api.MetricDimension): string | null {
   if (dimension === 'PROJECT') return runtime.project.handle
   if (dimension === 'INTEGRATION') return `${runtime.project.handle}/${runtime.integration.handle}`
   if (dimension === 'ENVIRONMENT') return runtime.environment.handle
   if (dimension === 'RUNTIME') return runtime.runtimeId
   if (dimension === 'SERVICE') return runtime.integration.handle
+  if (dimension === 'STATUS') return status ?? null
   return dimension === 'RESOURCE' ? (resource?.name ?? null) : null
 }
 

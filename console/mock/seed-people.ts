@@ -15,6 +15,8 @@ const USERS: [string, string, string[], Partial<UserRecord>?][] = [
   ['emil', 'Emil Novak', ['g-devs', 'g-billing']],
   ['vera', 'Vera Lind', ['g-readers']],
   ['stan', 'Stan Ode', []],
+  ['lars', 'Lars Moe', ['g-support']],
+  ['mina', 'Mina Sato', ['g-capacity']],
   ['otto', 'Otto First', ['g-readers'], { state: 'MUST_CHANGE_PASSWORD', lastSignInAt: null }],
   ['lena', 'Lena Roth', ['g-devs'], { state: 'DISABLED' }],
   ['ci-deploy', 'CI deploy', ['g-devs'], { kind: 'SERVICE', issuer: null, lastSignInAt: null }],
@@ -27,6 +29,8 @@ const GROUPS: [string, string, string, boolean, string | null][] = [
   ['g-orders', 'Order Team', 'Everything around orders.', false, null],
   ['g-billing', 'Billing Admins', '', false, 'billing'],
   ['g-readers', 'Readers', 'See everything, change nothing.', false, null],
+  ['g-support', 'Support', 'Read what programs say.', false, null],
+  ['g-capacity', 'Capacity', 'Watch how much is used.', false, null],
 ]
 
 const ROLES: [string, string, string, api.Permission[]][] = [
@@ -78,6 +82,8 @@ const ROLES: [string, string, string, api.Permission[]][] = [
       'WORKFLOW_MGT_VIEW_HUMAN_TASKS',
     ],
   ],
+  ['r-logs', 'Log reader', '', ['INTEGRATION_MGT_VIEW', 'PROJECT_MGT_VIEW', 'OBSERVABILITY_MGT_VIEW_LOGS']],
+  ['r-figures', 'Figures', '', ['INTEGRATION_MGT_VIEW', 'PROJECT_MGT_VIEW', 'OBSERVABILITY_MGT_VIEW_INSIGHTS']],
   ['r-night', 'Night shift', 'Restarts what stands still.', ['INTEGRATION_MGT_EDIT', 'PROJECT_MGT_VIEW']],
 ]
 
@@ -89,6 +95,8 @@ const MAPPINGS: [string, string, MappingRecord['scope']][] = [
   ['g-orders', 'r-dev', { project: 'order-service' }],
   ['g-billing', 'r-project', { project: 'billing' }],
   ['g-readers', 'r-viewer', {}],
+  ['g-support', 'r-logs', {}],
+  ['g-capacity', 'r-figures', {}],
 ]
 
 export function seedPeople() {
@@ -124,7 +132,7 @@ export function seedPeople() {
     name,
     description,
     permissions,
-    builtIn: id !== 'r-night',
+    builtIn: !['r-logs', 'r-figures', 'r-night'].includes(id),
     ...made,
   }))
   const mappings: MappingRecord[] = MAPPINGS.map(([group, role, scope], index) => ({

@@ -10,6 +10,14 @@ export const metricStepsQuery = (variables: doc.MetricStepsQueryVariables) =>
     staleTime: 60_000,
   })
 
+/** How often each status was answered, or was the answer. */
+export const metricStatusesQuery = (variables: doc.MetricStatusesQueryVariables) =>
+  queryOptions({
+    queryKey: ['metric-statuses', variables],
+    queryFn: async ({ signal }) => (await graphql(doc.MetricStatusesDocument, variables, signal)).metrics,
+    staleTime: 60_000,
+  })
+
 export const metricTableQuery = (variables: doc.MetricTableQueryVariables) =>
   queryOptions({
     queryKey: ['metric-table', variables],

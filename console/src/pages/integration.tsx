@@ -8,6 +8,7 @@ import { missing, shell } from '@/strings/shell'
 import { integration as words } from '@/strings/tenancy'
 import { Age } from '@/ui/age'
 import { Button, buttonClass } from '@/ui/button'
+import { LinkButton } from '@/ui/link-button'
 import { Card, Facts, PageHead } from '@/ui/page'
 import { CouldNotLoad, Missing, Skeleton } from '@/ui/states'
 import { Counts } from '@/ui/status'
@@ -45,11 +46,12 @@ export function IntegrationPage() {
             <Button blocked={mayNotEdit} onClick={() => change({ edit: handle })}>
               {changing.edit.INTEGRATION}
             </Button>
-            {!mayNot(query.data.permissions, 'OBSERVABILITY_MGT_VIEW_INSIGHTS') && (
-              <Link {...to.integrationMetrics(project, integration)} className={buttonClass()}>
-                {shell.nav.metrics}
-              </Link>
-            )}
+            <LinkButton
+              link={to.integrationMetrics(project, integration)}
+              blocked={mayNot(query.data.permissions, 'OBSERVABILITY_MGT_VIEW_INSIGHTS')}
+            >
+              {shell.nav.metrics}
+            </LinkButton>
             <Link {...to.steering(project, integration)} className={buttonClass()}>
               {words.steering}
             </Link>

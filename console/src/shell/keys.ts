@@ -1,16 +1,8 @@
 import { useNavigate } from '@tanstack/react-router'
 import { useEffect, useEffectEvent } from 'react'
-import { to } from '@/util/paths'
+import { notify } from '@/ui/notices'
+import type { Entry } from './entries'
 
-const GO = {
-  o: to.home,
-  r: to.runtimes,
-  p: to.projects,
-  e: to.environments,
-  s: to.secrets,
-  a: to.groups,
-  v: to.events,
-} as const
 /** The second key of `g r` must follow within this time. */
 const CHORD_MS = 1_000
 
@@ -26,13 +18,24 @@ export function moveRow(step: 1 | -1): void {
   rows[next]?.focus()
 }
 
-type Actions = { onPalette: () => void; onSheet: () => void }
+type Actions = {
+  onPalette: () => void
+  onSheet: () => void
+  /** Where the second key of `g …` leads. */
+  entryFor: (letter: string) => Entry | undefined
+}
 
 /** The page-wide keys; they rest while one types or a dialog is open. */
-export function useKeys({ onPalette, onSheet }: Actions): void {
+export function useKeys({ onPalette, onSheet, entryFor }: Actions): void {
   const navigate = useNavigate()
   const palette = useEffectEvent(onPalette)
   const sheet = useEffectEvent(onSheet)
+  const go = useEffectEvent((letter: string) => {
+    const entry = entryFor(letter)
+    if (entry?.blocked) notify(entry.blocked)
+    else if (entry) void navigate(entry.link)
+    return entry !== undefined
+  })
   useEffect(() => {
     let chordAt = 0
     const onKey = (event: KeyboardEvent) => {
@@ -43,7 +46,9 @@ export function useKeys({ onPalette, onSheet }: Actions): void {
       }
       if (event.metaKey || event.ctrlKey || event.altKey || typing(event.target)) return
       if (document.querySelector('[role=dialog], [role=alertdialog]')) return
-      if (Date.now() - chordAt < CHORD_MS && event.key in GO) void navigate(GO[event.key as keyof typeof GO]())
+      const isChord = Date.now() - chordAt < CHORD_MS
+      chordAt = 0
+      if (isChord && go(event.key)) event.preventDefault()
       else if (event.key === 'g') chordAt = Date.now()
       else if (event.key === 'j') moveRow(1)
       else if (event.key === 'k') moveRow(-1)
@@ -56,5 +61,5 @@ export function useKeys({ onPalette, onSheet }: Actions): void {
     }
     document.addEventListener('keydown', onKey)
     return () => document.removeEventListener('keydown', onKey)
-  }, [navigate])
+  }, [])
 }

@@ -8,9 +8,11 @@ import { useFollowRights } from '@/live/use-rights'
 import { shell } from '@/strings/shell'
 import { lazily } from '@/util/lazily'
 import { PATH } from '@/util/paths'
+import { entryFor } from './entries'
 import { Header } from './header'
 import { useKeys } from './keys'
 import { Navigation } from './navigation'
+import { useScope } from './scope'
 import { loadMenus } from './use-menu'
 
 const Stranger = lazily(async () => (await import('@/pages/account/stranger')).Stranger)
@@ -28,8 +30,13 @@ export function Shell() {
   const [asked, setAsked] = useState(false)
   if (palette && !asked) setAsked(true)
   const [sheet, setSheet] = useState(false)
-  useKeys({ onPalette: () => setPalette(true), onSheet: () => setSheet(true) })
+  const scope = useScope()
   const { permissions } = useSuspenseQuery(viewerQuery).data.viewer
+  useKeys({
+    onPalette: () => setPalette(true),
+    onSheet: () => setSheet(true),
+    entryFor: (letter) => entryFor(letter, scope, permissions),
+  })
   const known = permissions.some((each) => each !== 'SIGNED_IN')
   const isOpen = useRouterState({ select: (state) => OPEN.includes(state.location.pathname) })
   const sees = permissions.includes('INTEGRATION_MGT_VIEW')

@@ -149,6 +149,6 @@ export const stranger = {
   lead: (name: string) => `You are signed in as ${name}, but no role leads you anywhere.`,
   ask: 'Ask a Super Admin of this control plane (a member of the group Super Admins) to put you into a group. Send them this:',
   request: (username: string, url: string) => `Please put the user ${username} into a group at ${url}`,
-  copy: 'Copy the request',
+  copy: 'What to send',
   again: 'Look again',
 }

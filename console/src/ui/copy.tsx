@@ -71,15 +71,25 @@ export function CopyGraphql<R, V>({ document, variables }: { document: Document<
   )
 }
 
-export function CodeBlock({ code, label, onCopied }: { code: string; label: string; onCopied?: () => void }) {
+type CodeBlockProps = {
+  code: string
+  label: string
+  /** Sentences, which take the lines that they need. */
+  prose?: boolean
+  onCopied?: () => void
+}
+
+const preClass = 'overflow-x-auto px-3 py-2.5 text-[12.5px] leading-[1.6]'
+
+export function CodeBlock({ code, label, prose, onCopied }: CodeBlockProps) {
   return (
     <figure className="relative rounded-md border border-line bg-sunken" aria-label={label} onCopy={onCopied}>
       <figcaption className="flex items-center justify-between border-b border-line py-1 pl-3 pr-1.5 text-[12px] text-muted">
-        <code>{label}</code>
+        {prose ? label : <code>{label}</code>}
         <CopyButton text={code} {...(onCopied ? { onCopied } : {})} />
       </figcaption>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keyboard */}
-      <pre className="overflow-x-auto px-3 py-2.5 text-[12.5px] leading-[1.6]" tabIndex={0}>
+      <pre className={prose ? `${preClass} whitespace-pre-wrap break-words` : preClass} tabIndex={0}>
         <code className="text-[12px]">{code}</code>
       </pre>
     </figure>

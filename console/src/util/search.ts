@@ -193,6 +193,10 @@ export type MetricsSearch = PlaceSearch & {
   to?: string | undefined
   /** The begin of the step that is looked at. */
   at?: string | undefined
+  /** Of that step the status that is looked at. */
+  status?: string | undefined
+  /** Statuses are told apart by their class alone. */
+  classes?: true | undefined
   order?: (typeof METRIC_ORDERS)[number] | undefined
   /** The least first. */
   up?: true | undefined
@@ -334,6 +338,8 @@ export const alertSilences = (raw: Raw): AlertSilencesSearch => ({
   create: flag(raw, 'create'),
   ended: flag(raw, 'ended'),
 })
+/** A number in the address is the text that it was. */
+const code = (raw: Raw, name: string) => (typeof raw[name] === 'number' ? String(raw[name]) : filled(raw, name))
 export const metrics = (raw: Raw): MetricsSearch => ({
   ...place(raw),
   runtime: filled(raw, 'runtime'),
@@ -346,6 +352,8 @@ export const metrics = (raw: Raw): MetricsSearch => ({
   from: moment(raw, 'from'),
   to: moment(raw, 'to'),
   at: moment(raw, 'at'),
+  status: code(raw, 'status'),
+  classes: flag(raw, 'classes'),
   order: oneOf(raw, 'order', METRIC_ORDERS),
   up: flag(raw, 'up'),
   search: filled(raw, 'search'),

@@ -178,6 +178,14 @@ export type MetricStepsQueryVariables = Exact<{
 
 export type MetricStepsQuery = { metrics: { stepS: number | null, from: string, to: string, left: number, series: Array<{ key: Array<string | null>, steps: Array<{ at: string, errorRate: number | null, all: { rate: number } | null, succeeded: { rate: number, percentiles: Array<{ of: number, value: number | null }> } | null, failed: { rate: number, percentiles: Array<{ of: number, value: number | null }> } | null }>, total: { errorRate: number | null, all: { count: number, rate: number, percentiles: Array<{ of: number, value: number | null }> } | null, failed: { count: number } | null }, project: { handle: string, displayName: string } | null, integration: { handle: string, displayName: string } | null, environment: { handle: string, displayName: string, critical: boolean } | null, runtime: { id: string, runtimeId: string, name: string | null } | null }> } };
 
+export type MetricStatusesQueryVariables = Exact<{
+  filter?: MetricFilter | null | undefined;
+  stepS: number;
+}>;
+
+
+export type MetricStatusesQuery = { metrics: { stepS: number | null, from: string, to: string, left: number, series: Array<{ key: Array<string | null>, total: { all: { count: number } | null }, steps: Array<{ at: string, all: { rate: number } | null }> }> } };
+
 export type ProcessStepsQueryVariables = Exact<{
   filter?: MetricFilter | null | undefined;
   name: string;
@@ -717,6 +725,30 @@ fragment MetricLine on MetricSeries {
     errorRate
   }
 }`) as unknown as TypedDocumentString<MetricStepsQuery, MetricStepsQueryVariables>;
+export const MetricStatusesDocument = new TypedDocumentString(`
+    query MetricStatuses($filter: MetricFilter, $stepS: Int!) {
+  metrics(filter: $filter, by: [STATUS], stepS: $stepS) {
+    stepS
+    from
+    to
+    left
+    series {
+      key
+      total {
+        all {
+          count
+        }
+      }
+      steps {
+        at
+        all {
+          rate
+        }
+      }
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<MetricStatusesQuery, MetricStatusesQueryVariables>;
 export const ProcessStepsDocument = new TypedDocumentString(`
     query ProcessSteps($filter: MetricFilter, $name: String!, $stepS: Int!) {
   metrics(

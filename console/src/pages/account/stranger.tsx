@@ -15,7 +15,7 @@ export function Stranger() {
       <PageHead title={words.title} />
       <p>{words.lead(viewer.displayName || viewer.username)}</p>
       <p className="mb-3 mt-2">{words.ask}</p>
-      <CodeBlock code={request} label={words.copy} />
+      <CodeBlock code={request} label={words.copy} prose />
       <Button
         look="solid"
         className="mt-4"

@@ -17,6 +17,7 @@ import { alerts, channels as words } from '@/strings/alerts'
 import { strings } from '@/strings/common'
 import { Age } from '@/ui/age'
 import { Button } from '@/ui/button'
+import { OpenTo } from '@/ui/closed'
 import { CopyCli, CopyGraphql } from '@/ui/copy'
 import { List, type ListColumn } from '@/ui/list'
 import { notify } from '@/ui/notices'
@@ -41,6 +42,14 @@ const EVERYWHERE = { project: null, integration: null, environment: null }
 
 /** By which ways people are told, and how that went last. */
 export function AlertChannelsPage() {
+  return (
+    <OpenTo permission="ALERT_MGT_MANAGE" title={alerts.tabs.channels} what={alerts.tabs.channels}>
+      <Channels />
+    </OpenTo>
+  )
+}
+
+function Channels() {
   const { create, edit } = useSearch({ from: `/shell${PATH.alertChannels}` })
   const change = useSearchState<AlertChannelsSearch>()
   const [removing, setRemoving] = useState<AlertChannelRowFragment>()

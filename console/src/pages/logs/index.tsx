@@ -10,6 +10,7 @@ import { logs as words } from '@/strings/logs'
 import { missing } from '@/strings/shell'
 import { Button, buttonClass } from '@/ui/button'
 import { Choose } from '@/ui/choose'
+import { OpenTo } from '@/ui/closed'
 import { CopyGraphql } from '@/ui/copy'
 import { FilterField } from '@/ui/filter-field'
 import { PageHead } from '@/ui/page'
@@ -31,14 +32,24 @@ const ContextDialog = lazily(async () => (await import('./context')).ContextDial
 
 /** What the programs say, of everything that the viewer may read. */
 export function LogsPage() {
-  return <LogsOf title={words.title} place={{}} picks />
+  return (
+    <OpenTo permission="OBSERVABILITY_MGT_VIEW_LOGS" title={words.title} what={words.title}>
+      <LogsOf title={words.title} place={{}} picks />
+    </OpenTo>
+  )
 }
 
 export function IntegrationLogsPage() {
   const { project, integration } = useParams({ from: `/shell${PATH.integrationLogs}` })
   const query = useQuery(integrationQuery(project, integration))
   if (query.data === null) return <Missing what={missing.kinds.integration} />
-  return <LogsOf title={words.of(query.data?.displayName ?? integration)} place={{ project, integration }} />
+  const name = query.data?.displayName ?? integration
+  const place = query.data && { name, permissions: query.data.permissions }
+  return (
+    <OpenTo permission="OBSERVABILITY_MGT_VIEW_LOGS" title={words.of(name)} what={words.title} place={place}>
+      <LogsOf title={words.of(name)} place={{ project, integration }} />
+    </OpenTo>
+  )
 }
 
 function LogsOf({ title, place, picks = false }: { title: string; place: PlaceSearch; picks?: boolean }) {

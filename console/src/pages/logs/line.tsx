@@ -4,8 +4,9 @@ import { useState } from 'react'
 import type { LogLineRowFragment, Severity } from '@/api/generated/telemetry'
 import { logs as words } from '@/strings/logs'
 import { traces } from '@/strings/traces'
-import { Button, buttonClass } from '@/ui/button'
+import { Button } from '@/ui/button'
 import { CopyButton } from '@/ui/copy'
+import { LinkButton } from '@/ui/link-button'
 import { Facts } from '@/ui/page'
 import { to } from '@/util/paths'
 import { useBlocked } from '@/util/permissions'
@@ -73,7 +74,7 @@ export function LogLine({ line, onTrace, onContext, marked = false }: LineProps)
 
 function Opened({ line, onTrace, onContext }: Omit<LineProps, 'marked'>) {
   const { at, logger, traceId, spanId, attributes, origin } = line
-  const seesTraces = !useBlocked()('OBSERVABILITY_MGT_VIEW_INSIGHTS')
+  const noTraces = useBlocked()('OBSERVABILITY_MGT_VIEW_INSIGHTS')
   const { project, integration, environment, runtime, runtimeId } = origin
   const facts: [string, React.ReactNode][] = [[words.facts.at, exactTime(at)]]
   if (logger) facts.push([words.facts.logger, <code key="logger">{logger}</code>])
@@ -118,10 +119,10 @@ function Opened({ line, onTrace, onContext }: Omit<LineProps, 'marked'>) {
             {words.sameTrace}
           </Button>
         )}
-        {traceId && seesTraces && (
-          <Link {...to.trace(traceId, spanId ? { selected: spanId } : {})} className={buttonClass('plain', true)}>
+        {traceId && (
+          <LinkButton small link={to.trace(traceId, spanId ? { selected: spanId } : {})} blocked={noTraces}>
             {traces.toTrace}
-          </Link>
+          </LinkButton>
         )}
         {onContext && (
           <Button small onClick={() => onContext(line)}>

@@ -4,7 +4,7 @@ import { TableBox } from '@/ui/page'
 import { lazily } from '@/util/lazily'
 import { exactTime } from '@/util/time'
 import { type Chart, type ChartLine, type Frame, peakOf, summaryOf } from './charts'
-import { moment as clockOf, format, UNKNOWN, type Unit } from './format'
+import { moment as clockOf, format, type Unit } from './format'
 import { dashOf } from './paint'
 import { usePointed } from './pointed'
 import { instant } from './window'
@@ -14,21 +14,29 @@ const Plot = lazily(async () => (await import('./plot')).Plot)
 
 export type ChartActions = {
   onZoom: (fromS: number, toS: number) => void
-  onMoment: (step: number) => void
+  /** `line` is the area of a stack that was meant. */
+  onMoment: (step: number, line?: string) => void
   /** The chart whose table is open. */
   table: string | undefined
   onTable: (key: string | undefined) => void
 }
-type ChartCardProps = ChartActions & { chart: Chart; frame: Frame; at: number | undefined; note?: string | undefined }
+type ChartCardProps = ChartActions & {
+  chart: Chart
+  frame: Frame
+  at: number | undefined
+  note?: string | undefined
+  actions?: ReactNode
+}
 
 /** A chart: what it is in a sentence, its drawing, what the lines are worth, and all of it as a table. */
-export function ChartCard({ chart, frame, at, note, onZoom, onMoment, table, onTable }: ChartCardProps) {
+export function ChartCard({ chart, frame, at, note, actions, onZoom, onMoment, table, onTable }: ChartCardProps) {
   const id = useId()
   const title = words.charts[chart.key]
   const isOpen = table === chart.key
   return (
     <section aria-labelledby={id} className="flex min-w-0 flex-col rounded-lg border border-line bg-surface">
-      <header className="px-3.5 pt-2.5">
+      <header className="relative px-3.5 pt-2.5">
+        {actions && <div className="float-right -mr-1.5 pb-1 pl-2">{actions}</div>}
         <h2 className="text-[13.5px] leading-5">
           <span id={id}>{title}</span>
           {note && <span className="ml-2 text-[12px] font-normal text-faint">{note}</span>}
@@ -61,8 +69,25 @@ export function ChartCard({ chart, frame, at, note, onZoom, onMoment, table, onT
   )
 }
 
-function Marker({ line: { look, filled } }: { line: ChartLine }) {
+function Marker({ line: { look, filled, strength } }: { line: ChartLine }) {
   const colour = `var(--${look})`
+  if (strength !== undefined) {
+    return (
+      <svg width="12" height="10" aria-hidden className="shrink-0">
+        <rect
+          x="0.75"
+          y="0.75"
+          width="10.5"
+          height="8.5"
+          rx="1.5"
+          fill={colour}
+          fillOpacity={strength}
+          stroke={colour}
+          strokeWidth="1.5"
+        />
+      </svg>
+    )
+  }
   return (
     <svg width="18" height="8" aria-hidden className="shrink-0">
       {filled && <rect x="0" y="4" width="18" height="4" fill={colour} opacity="0.18" />}
@@ -104,10 +129,10 @@ function Legend({ chart: { unit, lines }, frame }: { chart: Chart; frame: Frame 
   )
 }
 
-type ValuesProps = { chart: Chart; frame: Frame; title: string; onMoment: (step: number) => void }
+type ValuesProps = { chart: Chart; frame: Frame; title: string; onMoment: ChartActions['onMoment'] }
 
 /** The same as numbers, each with its moment; the newest first. */
-function Values({ chart: { unit, lines }, frame, title, onMoment }: ValuesProps) {
+function Values({ chart: { unit, lines, stacked }, frame, title, onMoment }: ValuesProps) {
   const name = words.tableOf(title)
   return (
     <div className="max-h-80 overflow-y-auto border-t border-line">
@@ -139,7 +164,14 @@ function Values({ chart: { unit, lines }, frame, title, onMoment }: ValuesProps)
                       {clockOf(begin, frame.toS - frame.fromS)}
                     </button>
                   </td>
-                  <Cells unit={unit} lines={lines} at={at} known={frame.known[at] ?? false} />
+                  <Cells
+                    unit={unit}
+                    lines={lines}
+                    at={at}
+                    known={frame.known[at] ?? false}
+                    onPick={stacked && ((line) => onMoment(at, line))}
+                    clock={clockOf(begin, frame.toS - frame.fromS)}
+                  />
                 </tr>
               ))
               .toReversed()}
@@ -150,7 +182,17 @@ function Values({ chart: { unit, lines }, frame, title, onMoment }: ValuesProps)
   )
 }
 
-function Cells({ unit, lines, at, known }: { unit: Unit; lines: ChartLine[]; at: number; known: boolean }) {
+type CellsProps = {
+  unit: Unit
+  lines: ChartLine[]
+  at: number
+  known: boolean
+  clock: string
+  /** Where an area of a moment can be chosen alone. */
+  onPick: ((line: string) => void) | undefined
+}
+
+function Cells({ unit, lines, at, known, clock, onPick }: CellsProps) {
   if (!known)
     return (
       <td colSpan={lines.length} className="text-right text-faint">
@@ -161,7 +203,18 @@ function Cells({ unit, lines, at, known }: { unit: Unit; lines: ChartLine[]; at:
     <Fragment>
       {lines.map(({ name, values }) => (
         <td key={name} className={`nums text-right ${values[at] == null ? 'text-faint' : 'text-ink'}`}>
-          {values[at] == null ? UNKNOWN : format(unit, values[at])}
+          {onPick && values[at] ? (
+            <button
+              type="button"
+              className="link"
+              aria-label={words.statuses.pick(name, format(unit, values[at]), clock)}
+              onClick={() => onPick(name)}
+            >
+              {format(unit, values[at])}
+            </button>
+          ) : (
+            format(unit, values[at])
+          )}
         </td>
       ))}
     </Fragment>

@@ -3,6 +3,7 @@ import { metrics as words } from '@/strings/metrics'
 import { runtimeLabel } from '@/util/runtime-label'
 import { METRIC_SHARES, type MetricsSearch } from '@/util/search'
 import { format, moment, type Unit } from './format'
+import type { StatusClass } from './statuses'
 import type { Window } from './window'
 
 /** Lines of one chart: more cannot be told apart. */
@@ -10,10 +11,26 @@ export const DRAWN = 6
 
 export type Value = number | null
 /** `look` is the place in the palette; percentiles have shades of their own, failures the colour of failures. */
-export type Look = `part-${number}` | `share-${number}` | 'bad' | 'plain'
-export type ChartLine = { name: string; values: Value[]; look: Look; filled?: boolean }
+export type Look = `part-${number}` | `share-${number}` | `status-${StatusClass}` | 'bad' | 'plain'
+export type ChartLine = {
+  name: string
+  values: Value[]
+  look: Look
+  filled?: boolean
+  /** Of a stack: how much of its colour an area has, so that those of one colour differ. 0 to 1. */
+  strength?: number
+}
 export type ChartKey = keyof typeof words.charts
-export type Chart = { key: ChartKey; unit: Unit; lines: ChartLine[]; undrawn: number }
+export type Chart = {
+  key: ChartKey
+  unit: Unit
+  lines: ChartLine[]
+  undrawn: number
+  /** The lines are areas, each on top of the one before it. */
+  stacked?: true
+  /** What is said above the drawing in place of the highest value. */
+  summary?: string
+}
 /** The steps that all charts of a page share. Units: s since the epoch. */
 export type Frame = Omit<Window, 'open'> & { begins: number[]; middles: number[]; known: boolean[] }
 
@@ -46,8 +63,18 @@ export function frameOf(told: Told, series: readonly { steps: { at: string; all:
   }
 }
 
+/** Areas as they are drawn, each from the sum of those below it. */
+export function heaped(lines: readonly ChartLine[]): Value[][] {
+  const sums: Value[][] = []
+  for (const { values } of lines) {
+    const below = sums.at(-1)
+    sums.push(values.map((value, at) => (value === null ? null : value + (below?.[at] ?? 0))))
+  }
+  return sums
+}
+
 /** Values by the steps of the frame; a step that the answer does not have is unknown. */
-function along<Step extends { at: string }>(
+export function along<Step extends { at: string }>(
   frame: Frame,
   steps: readonly Step[],
   read: (step: Step) => Value,
@@ -153,7 +180,7 @@ export function peakOf(values: readonly Value[]): { at: number; value: number } 
 }
 
 /** A chart in a sentence or two: its highest value and what is unknown. */
-export function summaryOf({ unit, lines }: Chart, frame: Frame): string {
+export function summaryOf({ unit, lines, summary }: Chart, frame: Frame): string {
   const peaks = lines.flatMap(({ name, values }) => {
     const peak = peakOf(values)
     return peak ? [{ name, ...peak }] : []
@@ -165,6 +192,7 @@ export function summaryOf({ unit, lines }: Chart, frame: Frame): string {
   )
   const unknown = frame.known.filter((each) => !each).length
   const gaps = words.gaps(unknown, frame.known.length)
+  if (summary) return [summary, gaps].filter(Boolean).join(' ')
   if (!highest) return [words.nothing, gaps].filter(Boolean).join(' ')
   const clock = moment(frame.begins[highest.at] ?? 0, frame.toS - frame.fromS)
   const value = format(unit, highest.value)

@@ -6,6 +6,7 @@ import { metricTableQuery, telemetryStoreQuery } from '@/api/metrics-queries'
 import { integrationQuery } from '@/api/queries'
 import { metrics as words } from '@/strings/metrics'
 import { missing } from '@/strings/shell'
+import { OpenTo } from '@/ui/closed'
 import { CopyCli, CopyGraphql } from '@/ui/copy'
 import { PageHead } from '@/ui/page'
 import { Said } from '@/ui/said'
@@ -27,14 +28,24 @@ import { instant, type Window, zoomed } from './window'
 
 /** What the programs did, of everything that the viewer may see. */
 export function MetricsPage() {
-  return <MetricsOf title={words.title} place={{}} picks />
+  return (
+    <OpenTo permission="OBSERVABILITY_MGT_VIEW_INSIGHTS" title={words.title} what={words.title}>
+      <MetricsOf title={words.title} place={{}} picks />
+    </OpenTo>
+  )
 }
 
 export function IntegrationMetricsPage() {
   const { project, integration } = useParams({ from: `/shell${PATH.integrationMetrics}` })
   const query = useQuery(integrationQuery(project, integration))
   if (query.data === null) return <Missing what={missing.kinds.integration} />
-  return <MetricsOf title={words.of(query.data?.displayName ?? integration)} place={{ project, integration }} />
+  const name = query.data?.displayName ?? integration
+  const place = query.data && { name, permissions: query.data.permissions }
+  return (
+    <OpenTo permission="OBSERVABILITY_MGT_VIEW_INSIGHTS" title={words.of(name)} what={words.title} place={place}>
+      <MetricsOf title={words.of(name)} place={{ project, integration }} />
+    </OpenTo>
+  )
 }
 
 const NOTHING_CHOSEN = {
@@ -44,6 +55,7 @@ const NOTHING_CHOSEN = {
   resource: undefined,
   search: undefined,
   at: undefined,
+  status: undefined,
 }
 
 function MetricsOf({ title, place, picks = false }: { title: string; place: PlaceSearch; picks?: boolean }) {
@@ -71,7 +83,7 @@ function MetricsOf({ title, place, picks = false }: { title: string; place: Plac
   const clear = () => change(picks ? { ...NOTHING_CHOSEN, project: undefined, integration: undefined } : NOTHING_CHOSEN)
   const chosen = [own.environment, own.runtime, own.service, own.resource, picks && (own.project || own.integration)]
   const filtered = chosen.some(Boolean)
-  const zoom = (fromS: number, toS: number) => change({ ...zoomed(fromS, toS), at: undefined })
+  const zoom = (fromS: number, toS: number) => change({ ...zoomed(fromS, toS), at: undefined, status: undefined })
   const alone = (row: Row | undefined) =>
     change({
       service: row?.service ?? undefined,
@@ -144,6 +156,7 @@ function Views({ view }: { view: MetricsSearch['view'] }) {
             service: undefined,
             resource: undefined,
             at: undefined,
+            status: undefined,
           })}
           // The router's own mark looks at the whole search; here the view alone says which one it is.
           activeProps={{}}

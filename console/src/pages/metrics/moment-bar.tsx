@@ -1,15 +1,16 @@
-import { Link } from '@tanstack/react-router'
-import { Logs, X, ZoomIn } from 'lucide-react'
+import { Logs, Waypoints, X, ZoomIn } from 'lucide-react'
 import { useEffect, useRef } from 'react'
 import { metrics as words } from '@/strings/metrics'
-import { Button, buttonClass } from '@/ui/button'
+import { Button } from '@/ui/button'
+import { LinkButton } from '@/ui/link-button'
 import { to } from '@/util/paths'
 import { useBlocked } from '@/util/permissions'
 import type { MetricsSearch, PlaceSearch } from '@/util/search'
 import { exactTime } from '@/util/time'
 import type { Chart, Frame } from './charts'
-import { logsThen } from './filter'
+import { logsThen, tracesThen } from './filter'
 import { moment as clockOf, format } from './format'
+import { fails } from './statuses'
 import { instant } from './window'
 
 type MomentBarProps = {
@@ -29,7 +30,7 @@ const AROUND = 5
 
 /** What was at one moment, and the way to its logs; it covers nothing that one points at and moves nothing. */
 export function MomentBar({ at, picked, charts, frame, search, place, onZoom, onClose }: MomentBarProps) {
-  const mayLogs = !useBlocked()('OBSERVABILITY_MGT_VIEW_LOGS')
+  const noLogs = useBlocked()('OBSERVABILITY_MGT_VIEW_LOGS')
   const way = useRef<HTMLElement>(null)
   const beginS = frame.begins[at]
   useEffect(() => {
@@ -41,8 +42,12 @@ export function MomentBar({ at, picked, charts, frame, search, place, onZoom, on
   const lengthS = frame.toS - frame.fromS
   const { project, integration } = place
   const logs = logsThen({ ...search, ...place }, beginS, endS)
-  const { project: _project, integration: _integration, ...narrower } = logs
-  const target = project && integration ? to.integrationLogs(project, integration, narrower) : to.logs(logs)
+  const failed = search.status !== undefined && fails(search.status, search.view === 'calls')
+  const traces = tracesThen({ ...search, ...place }, beginS, endS, failed)
+  const narrower = { project: undefined, integration: undefined }
+  const isOne = project !== undefined && integration !== undefined
+  const toLogs = isOne ? to.integrationLogs(project, integration, { ...logs, ...narrower }) : to.logs(logs)
+  const toTraces = isOne ? to.integrationTraces(project, integration, { ...traces, ...narrower }) : to.traces(traces)
   const worth = charts.flatMap(({ key, unit, lines }) => {
     const shown = lines.find(({ values }) => values[at] != null)
     return shown
@@ -58,16 +63,19 @@ export function MomentBar({ at, picked, charts, frame, search, place, onZoom, on
       <div className="nums min-w-0">
         <p className="font-medium" data-tip={exactTime(instant(beginS))}>
           {clockOf(beginS, lengthS)} – {clockOf(endS, lengthS)}
+          {search.status && <span className="ml-2">{search.status}</span>}
         </p>
         <p className="text-[12px] text-muted">{worth.length > 0 ? worth.join(' · ') : words.unknownKey}</p>
       </div>
       <span className="flex flex-wrap items-center gap-2">
-        {mayLogs && (
-          <Link {...target} className={buttonClass('solid')}>
-            <Logs size={14} aria-hidden />
-            {words.logsThen}
-          </Link>
-        )}
+        <LinkButton link={toLogs} look="solid" blocked={noLogs}>
+          <Logs size={14} aria-hidden />
+          {words.logsThen}
+        </LinkButton>
+        <LinkButton link={toTraces} tip={failed ? words.failedTip : words.tracesTip}>
+          <Waypoints size={14} aria-hidden />
+          {failed ? words.failedThen : words.tracesThen}
+        </LinkButton>
         <Button onClick={() => onZoom(beginS - AROUND * frame.stepS, endS + AROUND * frame.stepS)}>
           <ZoomIn size={14} aria-hidden />
           {words.zoomThen}

@@ -1,5 +1,6 @@
 import type uPlot from 'uplot'
 import type { Look } from './charts'
+import { CLASSES } from './statuses'
 
 /** What a canvas needs of the style sheet, resolved for the theme that is on. */
 export type Paint = {
@@ -8,6 +9,8 @@ export type Paint = {
   text: string
   hatch: string
   mark: string
+  /** What lies behind the drawing. */
+  ground: string
   font: string
 }
 
@@ -35,6 +38,7 @@ export function readPaint(host: HTMLElement): Paint {
     text: read('color-faint'),
     hatch: read('color-edge'),
     mark: read('color-ink'),
+    ground: read('color-surface'),
     font: `11px ${getComputedStyle(host).fontFamily}`,
   }
   const all = [
@@ -42,6 +46,7 @@ export function readPaint(host: HTMLElement): Paint {
     'bad',
     ...[0, 1, 2, 3, 4, 5].map((n) => `part-${n}` as const),
     ...[0, 1, 2, 3].map((n) => `share-${n}` as const),
+    ...CLASSES.map((each) => `status-${each}` as const),
   ] as const
   for (const look of all) looks.set(look, read(look))
   probe.remove()

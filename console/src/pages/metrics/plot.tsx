@@ -1,7 +1,7 @@
 import { useEffect, useEffectEvent, useRef } from 'react'
 import uPlot from 'uplot'
 import { watchTheme } from '@/util/theme'
-import type { Chart, Frame } from './charts'
+import { type Chart, type Look as ChartLook, type Frame, heaped } from './charts'
 import { axisTimes, format } from './format'
 import 'uplot/dist/uPlot.min.css'
 import { dashOf, hatch, lonely, markMoment, type Paint, readPaint, unknownRuns } from './paint'
@@ -20,7 +20,7 @@ type PlotProps = {
   /** The middle of the step that is looked at. */
   moment: number | undefined
   onZoom: (fromS: number, toS: number) => void
-  onMoment: (step: number) => void
+  onMoment: (step: number, line?: string) => void
 }
 
 /** The drawing of a chart; what it shows stands in the legend and the table, for those who do not see it. */
@@ -35,7 +35,7 @@ export function Plot({ chart, frame, moment, onZoom, onMoment }: PlotProps) {
   useEffect(() => {
     const host = box.current
     if (!host) return
-    const look: Look = { paint: readPaint(host), frame, moment }
+    const look: Look = { paint: readPaint(host), chart, frame, moment }
     const plot = new uPlot(optionsOf({ chart, look, width: host.clientWidth, zoom, pick }), dataOf(chart, frame), host)
     drawn.current = { plot, look }
     const repaint = () => {
@@ -63,26 +63,29 @@ export function Plot({ chart, frame, moment, onZoom, onMoment }: PlotProps) {
   useEffect(() => {
     const { plot, look } = drawn.current ?? {}
     if (!plot || !look) return
-    Object.assign(look, { frame, moment })
+    Object.assign(look, { chart, frame, moment })
     plot.setData(dataOf(chart, frame))
   }, [chart, frame, moment, shape])
 
   return <div ref={box} className="plot h-[176px] overflow-hidden" aria-hidden />
 }
 
+/** The highest area of a stack is drawn first: the others cover what of it is theirs. */
+const drawnOf = ({ lines, stacked }: Chart) => (stacked ? lines.toReversed() : lines)
+
 const dataOf = (chart: Chart, { middles }: Frame): uPlot.AlignedData => [
   middles,
-  ...chart.lines.map(({ values }) => values),
+  ...(chart.stacked ? heaped(chart.lines).toReversed() : chart.lines.map(({ values }) => values)),
 ]
 
 /** What the drawing reads anew each time. */
-type Look = { paint: Paint; frame: Frame; moment: number | undefined }
+type Look = { paint: Paint; chart: Chart; frame: Frame; moment: number | undefined }
 type Making = {
   chart: Chart
   look: Look
   width: number
   zoom: (fromS: number, toS: number) => void
-  pick: (step: number) => void
+  pick: (step: number, line?: string) => void
 }
 
 function optionsOf({ chart, look, width, zoom, pick }: Making): uPlot.Options {
@@ -92,7 +95,7 @@ function optionsOf({ chart, look, width, zoom, pick }: Making): uPlot.Options {
   return {
     width,
     height: HEIGHT_PX,
-    padding: [10, 14, 0, 0],
+    padding: [10, 20, 0, 0],
     legend: { show: false },
     scales: {
       x: { time: true, range: () => [look.frame.fromS, look.frame.toS] },
@@ -111,7 +114,7 @@ function optionsOf({ chart, look, width, zoom, pick }: Making): uPlot.Options {
     },
     series: [
       {},
-      ...chart.lines.map(({ look: own, filled }, number): uPlot.Series => {
+      ...drawnOf(chart).map(({ look: own, filled, strength }, number): uPlot.Series => {
         const colour = () => look.paint.of(own)
         return {
           stroke: colour,
@@ -125,7 +128,8 @@ function optionsOf({ chart, look, width, zoom, pick }: Making): uPlot.Options {
             fill: colour,
             filter: (plot) => lonely((plot.data[number + 1] ?? []) as (number | null)[]),
           },
-          ...(filled ? { fill: () => translucent(look.paint.of(own)) } : {}),
+          ...(filled ? { fill: () => translucent(look.paint.of(own), FAINT) } : {}),
+          ...(strength === undefined ? {} : { fill: () => over(look.paint, own, strength), width: 1 }),
         }
       }),
     ],
@@ -168,16 +172,36 @@ function optionsOf({ chart, look, width, zoom, pick }: Making): uPlot.Options {
       ready: [
         (plot) =>
           plot.over.addEventListener('click', () => {
-            if (plot.cursor.idx != null) pick(plot.cursor.idx)
+            const { idx, top = 0 } = plot.cursor
+            if (idx != null) pick(idx, areaAt(look.chart, idx, plot.posToVal(top, 'y')))
           }),
       ],
     },
   }
 }
 
+/** How much of its colour the area below a line has. */
+const FAINT = 0.12
+
 /** The area below a line is the line's colour, thinned. */
-function translucent(colour: string): string {
-  return colour.startsWith('rgb(') ? colour.replace('rgb(', 'rgba(').replace(')', ', 0.12)') : colour
+function translucent(colour: string, alpha: number): string {
+  return colour.startsWith('rgb(') ? colour.replace('rgb(', 'rgba(').replace(')', `, ${alpha})`) : colour
+}
+
+const channels = (colour: string) => (colour.match(/[\d.]+/g) ?? []).slice(0, 3).map(Number)
+
+/** An area of a stack covers those behind it: its colour, thinned by the ground and not by what lies below. */
+function over(paint: Paint, own: ChartLook, strength: number): string {
+  const ground = channels(paint.ground)
+  const mixed = channels(paint.of(own)).map((value, at) => value * strength + (ground[at] ?? 0) * (1 - strength))
+  return `rgb(${mixed.map(Math.round).join(', ')})`
+}
+
+/** The area of a stack that stands at a height. */
+function areaAt(chart: Chart, step: number, height: number): string | undefined {
+  if (!chart.stacked) return undefined
+  const at = heaped(chart.lines).findIndex((sums) => (sums[step] ?? 0) >= height)
+  return chart.lines[at]?.name
 }
 
 /** Where nothing is known. Units: s since the epoch. */

@@ -13,6 +13,7 @@ import { format, formatCount } from './format'
 import type { Shared } from './index'
 import { MomentBar } from './moment-bar'
 import type { Row } from './rows'
+import { StatusCard } from './status-card'
 import { ResourceTable } from './table'
 import { instant } from './window'
 
@@ -78,12 +79,28 @@ export function Traffic({ search, place, window, filtered, rows, left, table, ..
             onZoom={onZoom}
             onMoment={(step) => {
               setPicked(true)
-              onChange({ at: instant(frame.begins[step] ?? 0) }, true)
+              onChange({ at: instant(frame.begins[step] ?? 0), status: undefined }, true)
             }}
             table={search.table}
             onTable={(key) => onChange({ table: key }, true)}
           />
         ))}
+        <div className="min-w-0 lg:col-span-2">
+          <StatusCard
+            search={search}
+            window={window}
+            frame={frame}
+            at={at}
+            onZoom={onZoom}
+            onMoment={(beginS, status) => {
+              setPicked(true)
+              onChange({ at: instant(beginS), status }, true)
+            }}
+            onChange={onChange}
+            table={search.table}
+            onTable={(key) => onChange({ table: key }, true)}
+          />
+        </div>
       </div>
       {table.isError && rows.length === 0 ? (
         <CouldNotLoad what={words.services} error={table.error} onRetry={() => void table.refetch()} />
@@ -101,7 +118,7 @@ export function Traffic({ search, place, window, filtered, rows, left, table, ..
           search={search}
           place={place}
           onZoom={onZoom}
-          onClose={() => onChange({ at: undefined }, true)}
+          onClose={() => onChange({ at: undefined, status: undefined }, true)}
         />
       )}
     </div>

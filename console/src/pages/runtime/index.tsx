@@ -12,6 +12,7 @@ import { Age } from '@/ui/age'
 import { buttonClass } from '@/ui/button'
 import { ChangeMark } from '@/ui/change'
 import { CopyGraphql } from '@/ui/copy'
+import { LinkButton } from '@/ui/link-button'
 import { PageHead } from '@/ui/page'
 import { Said } from '@/ui/said'
 import { CouldNotLoad, Missing, Skeleton } from '@/ui/states'
@@ -63,16 +64,14 @@ export function RuntimePage() {
         actions={
           <>
             <CopyGraphql document={RuntimePageDocument} variables={{ id: runtimeId, first }} />
-            {!mayNot(runtime.permissions, 'OBSERVABILITY_MGT_VIEW_INSIGHTS') && (
-              <Link
-                {...to.integrationMetrics(runtime.project.handle, runtime.integration.handle, {
-                  runtime: runtime.runtimeId,
-                })}
-                className={buttonClass()}
-              >
-                {shell.nav.metrics}
-              </Link>
-            )}
+            <LinkButton
+              link={to.integrationMetrics(runtime.project.handle, runtime.integration.handle, {
+                runtime: runtime.runtimeId,
+              })}
+              blocked={mayNot(runtime.permissions, 'OBSERVABILITY_MGT_VIEW_INSIGHTS')}
+            >
+              {shell.nav.metrics}
+            </LinkButton>
             <Actions runtime={runtime} onAsk={setQuestion} />
           </>
         }

@@ -8,6 +8,7 @@ import { strings } from '@/strings/common'
 import { missing } from '@/strings/shell'
 import { traces as words } from '@/strings/traces'
 import { Button, buttonClass } from '@/ui/button'
+import { OpenTo } from '@/ui/closed'
 import { CopyGraphql } from '@/ui/copy'
 import { CouldNotLoad, Empty, Missing, Skeleton } from '@/ui/states'
 import { serverNow } from '@/util/clock'
@@ -20,14 +21,24 @@ import { TraceTable } from './table'
 
 /** What requests led to, of everything that the viewer may see. */
 export function TracesPage() {
-  return <TracesOf title={words.title} place={{}} />
+  return (
+    <OpenTo permission="OBSERVABILITY_MGT_VIEW_INSIGHTS" title={words.title} what={words.title}>
+      <TracesOf title={words.title} place={{}} />
+    </OpenTo>
+  )
 }
 
 export function IntegrationTracesPage() {
   const { project, integration } = useParams({ from: `/shell${PATH.integrationTraces}` })
   const query = useQuery(integrationQuery(project, integration))
   if (query.data === null) return <Missing what={missing.kinds.integration} />
-  return <TracesOf title={words.of(query.data?.displayName ?? integration)} place={{ project, integration }} />
+  const name = query.data?.displayName ?? integration
+  const place = query.data && { name, permissions: query.data.permissions }
+  return (
+    <OpenTo permission="OBSERVABILITY_MGT_VIEW_INSIGHTS" title={words.of(name)} what={words.title} place={place}>
+      <TracesOf title={words.of(name)} place={{ project, integration }} />
+    </OpenTo>
+  )
 }
 
 /** A trace whose older spans match too comes again on a later page. */

@@ -8,6 +8,7 @@ import { serviceMapQuery } from '@/api/trace-queries'
 import { missing } from '@/strings/shell'
 import { traces as words } from '@/strings/traces'
 import { Button } from '@/ui/button'
+import { OpenTo } from '@/ui/closed'
 import { CopyGraphql } from '@/ui/copy'
 import { CouldNotLoad, Empty, Missing, Skeleton } from '@/ui/states'
 import { serverNow } from '@/util/clock'
@@ -23,14 +24,24 @@ const { map: said } = words
 
 /** Who calls whom, of everything that the viewer may see. */
 export function TraceMapPage() {
-  return <MapOf title={said.title} place={{}} />
+  return (
+    <OpenTo permission="OBSERVABILITY_MGT_VIEW_INSIGHTS" title={said.title} what={words.title}>
+      <MapOf title={said.title} place={{}} />
+    </OpenTo>
+  )
 }
 
 export function IntegrationTraceMapPage() {
   const { project, integration } = useParams({ from: `/shell${PATH.integrationTraceMap}` })
   const query = useQuery(integrationQuery(project, integration))
   if (query.data === null) return <Missing what={missing.kinds.integration} />
-  return <MapOf title={said.of(query.data?.displayName ?? integration)} place={{ project, integration }} />
+  const name = query.data?.displayName ?? integration
+  const place = query.data && { name, permissions: query.data.permissions }
+  return (
+    <OpenTo permission="OBSERVABILITY_MGT_VIEW_INSIGHTS" title={said.of(name)} what={words.title} place={place}>
+      <MapOf title={said.of(name)} place={{ project, integration }} />
+    </OpenTo>
+  )
 }
 
 function MapOf({ title, place }: { title: string; place: PlaceSearch }) {

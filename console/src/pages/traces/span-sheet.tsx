@@ -3,9 +3,9 @@ import { CircleX, TriangleAlert } from 'lucide-react'
 import type { ReactNode } from 'react'
 import { strings } from '@/strings/common'
 import { traces as words } from '@/strings/traces'
-import { buttonClass } from '@/ui/button'
 import { CopyIconButton } from '@/ui/copy'
 import { Panel } from '@/ui/dialog'
+import { LinkButton } from '@/ui/link-button'
 import { Facts } from '@/ui/page'
 import { to } from '@/util/paths'
 import { exactTime } from '@/util/time'
@@ -17,10 +17,10 @@ const said = words.span
 const EXCEPTION = { type: 'exception.type', message: 'exception.message', stack: 'exception.stacktrace' } as const
 const OF_EXCEPTION: string[] = [...Object.values(EXCEPTION), 'exception.escaped']
 
-type SheetProps = { trace: Trace; row: Row | undefined; onClose: () => void; readsLogs: boolean }
+type SheetProps = { trace: Trace; row: Row | undefined; onClose: () => void; noLogs: string | undefined }
 
 /** All that a span told, beside the waterfall. */
-export function SpanSheet({ trace, row, onClose, readsLogs }: SheetProps) {
+export function SpanSheet({ trace, row, onClose, noLogs }: SheetProps) {
   const span = row?.span
   return (
     <Panel
@@ -35,21 +35,19 @@ export function SpanSheet({ trace, row, onClose, readsLogs }: SheetProps) {
           <Facts facts={factsOf(trace, row)} />
           <Exception span={span} />
           <Attributes span={span} />
-          {readsLogs && (
-            <div className="flex flex-wrap gap-2 px-3.5 pb-4 pt-1">
-              <Link {...to.logs({ trace: trace.id, ...around(trace.at, trace.durationMs) })} className={buttonClass()}>
-                {said.logs}
-              </Link>
-              {span.origin.runtimeId && (
-                <Link
-                  {...to.logs({ runtime: span.origin.runtimeId, ...around(span.at, span.durationMs) })}
-                  className={buttonClass()}
-                >
-                  {said.spanLogs}
-                </Link>
-              )}
-            </div>
-          )}
+          <div className="flex flex-wrap gap-2 px-3.5 pb-4 pt-1">
+            <LinkButton link={to.logs({ trace: trace.id, ...around(trace.at, trace.durationMs) })} blocked={noLogs}>
+              {said.logs}
+            </LinkButton>
+            {span.origin.runtimeId && (
+              <LinkButton
+                link={to.logs({ runtime: span.origin.runtimeId, ...around(span.at, span.durationMs) })}
+                blocked={noLogs}
+              >
+                {said.spanLogs}
+              </LinkButton>
+            )}
+          </div>
         </>
       )}
     </Panel>

@@ -8,7 +8,9 @@ import { strings } from '@/strings/common'
 import { traces as words } from '@/strings/traces'
 import { useAnnounced } from '@/ui/announcer'
 import { Button, buttonClass } from '@/ui/button'
+import { OpenTo } from '@/ui/closed'
 import { CopyButton, CopyGraphql, CopyIconButton } from '@/ui/copy'
+import { LinkButton } from '@/ui/link-button'
 import { PageHead } from '@/ui/page'
 import { CouldNotLoad, Skeleton } from '@/ui/states'
 import { lazily } from '@/util/lazily'
@@ -27,6 +29,14 @@ const SpanSheet = lazily(async () => (await import('./span-sheet')).SpanSheet)
 
 /** One request and all that it led to. */
 export function TracePage() {
+  return (
+    <OpenTo permission="OBSERVABILITY_MGT_VIEW_INSIGHTS" title={words.one.title} what={words.title}>
+      <OneTrace />
+    </OpenTo>
+  )
+}
+
+function OneTrace() {
   const { traceId } = useParams({ from: `/shell${PATH.trace}` })
   const query = useQuery(traceQuery(traceId))
   if (query.data) return <Whole trace={query.data} onAgain={() => query.refetch()} />
@@ -48,7 +58,7 @@ export function TracePage() {
 
 function Nothing({ traceId, onAgain }: { traceId: string; onAgain: () => void }) {
   useAnnounced(words.one.missing)
-  const readsLogs = !useBlocked()('OBSERVABILITY_MGT_VIEW_LOGS')
+  const noLogs = useBlocked()('OBSERVABILITY_MGT_VIEW_LOGS')
   return (
     <div className="mx-auto max-w-lg px-4 py-20">
       <title>{strings.title(words.one.missing)}</title>
@@ -63,11 +73,9 @@ function Nothing({ traceId, onAgain }: { traceId: string; onAgain: () => void })
           <RotateCw size={14} aria-hidden />
           {words.filters.again}
         </Button>
-        {readsLogs && (
-          <Link {...to.logs({ trace: traceId, span: '30d' })} className={buttonClass()}>
-            {words.one.logs}
-          </Link>
-        )}
+        <LinkButton link={to.logs({ trace: traceId, span: '30d' })} blocked={noLogs}>
+          {words.one.logs}
+        </LinkButton>
         <Link {...to.traces()} className={buttonClass()}>
           {words.one.all}
         </Link>
@@ -79,7 +87,7 @@ function Nothing({ traceId, onAgain }: { traceId: string; onAgain: () => void })
 function Whole({ trace, onAgain }: { trace: Trace; onAgain: () => void }) {
   const search: TraceSearch = useSearch({ strict: false })
   const change = useSearchState<TraceSearch>()
-  const readsLogs = !useBlocked()('OBSERVABILITY_MGT_VIEW_LOGS')
+  const noLogs = useBlocked()('OBSERVABILITY_MGT_VIEW_LOGS')
   const rows = useMemo(() => treeOf(trace.spans), [trace])
   const doubts = useMemo(() => doubtsOf(rows), [rows])
   const origins = rows.filter(({ origin }) => origin)
@@ -103,11 +111,9 @@ function Whole({ trace, onAgain }: { trace: Trace; onAgain: () => void }) {
             <Button onClick={onAgain} aria-label={words.filters.again}>
               <RotateCw size={14} aria-hidden />
             </Button>
-            {readsLogs && (
-              <Link {...to.logs({ trace: trace.id, ...around(trace.at, trace.durationMs) })} className={buttonClass()}>
-                {words.one.logs}
-              </Link>
-            )}
+            <LinkButton link={to.logs({ trace: trace.id, ...around(trace.at, trace.durationMs) })} blocked={noLogs}>
+              {words.one.logs}
+            </LinkButton>
             <Link {...to.traces()} className={buttonClass()}>
               {words.one.all}
             </Link>
@@ -132,7 +138,7 @@ function Whole({ trace, onAgain }: { trace: Trace; onAgain: () => void }) {
         }
       />
       {search.selected && (
-        <SpanSheet trace={trace} row={chosen} onClose={() => change({ selected: undefined })} readsLogs={readsLogs} />
+        <SpanSheet trace={trace} row={chosen} onClose={() => change({ selected: undefined })} noLogs={noLogs} />
       )}
     </>
   )

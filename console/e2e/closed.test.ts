@@ -1,0 +1,137 @@
+import type { Page } from 'playwright-core'
+import { expect } from 'vitest'
+import { stories } from './story'
+
+const refused = (page: Page) => page.evaluate(() => globalThis.mock?.refusedQueries())
+const pages = (page: Page) => page.getByRole('navigation', { name: 'Pages' })
+const HOME = '/projects/order-service/integrations/order-create'
+
+/** A page that is not open: whose permission is missing, whom to ask with which words; and nothing was asked in vain. */
+async function isClosed(page: Page, address: string, what: string, permission: string, username: string) {
+  await page.goto(address)
+  await page.getByRole('heading', { level: 2, name: `${what} are not open to you` }).waitFor()
+  await page.getByText(`Nothing is broken: ${username} does not hold the permission ${permission}`).waitFor()
+  await page.getByText('a member of the group Super Admins').waitFor()
+  await page
+    .getByText(`Please map a role with ${permission}`)
+    .getByText(new RegExp(`I am ${username}: http.*/access/users/u-${username}`))
+    .waitFor()
+  // What is asked again by itself would have been by then: the rights are.
+  await page.clock.runFor(61_000)
+  expect(await refused(page), address).toEqual([])
+  expect(await page.getByText('Could not load').count(), address).toBe(0)
+}
+
+/** It says why, to the keyboard too, and leads nowhere. */
+async function rests(page: Page, link: ReturnType<Page['getByRole']>, permission: string) {
+  await link.waitFor()
+  expect(await link.getAttribute('aria-disabled')).toBe('true')
+  expect(await link.getAttribute('data-tip')).toBe(`You need the permission ${permission} here.`)
+  const before = page.url()
+  await link.focus()
+  await page.keyboard.press('Enter')
+  expect(page.url()).toBe(before)
+}
+
+stories('What is not open', (story) => {
+  const insights = 'observability_mgt:view_insights'
+  const logs = 'observability_mgt:view_logs'
+
+  story(
+    'without insights: metrics and traces tell whom to ask, and links to them rest with a reason',
+    async ({ page }) => {
+      await page.clock.install()
+      for (const [address, what] of [
+        ['/insights', 'Metrics'],
+        [`${HOME}/metrics`, 'Metrics'],
+        ['/traces', 'Traces'],
+        ['/traces/map', 'Traces'],
+        [`${HOME}/traces`, 'Traces'],
+        ['/traces/4bf92f3577b34da6a3ce929d0e0e4736', 'Traces'],
+      ] as const)
+        await isClosed(page, address, what, insights, 'lars')
+      await rests(page, pages(page).getByRole('link', { name: 'Metrics', exact: true }), insights)
+      await rests(page, pages(page).getByRole('link', { name: 'Traces', exact: true }), insights)
+      await page.goto(HOME)
+      await rests(page, page.getByRole('main').getByRole('link', { name: 'Metrics', exact: true }), insights)
+      await page.goto('/runtimes/rt-order-create-prod-1')
+      await rests(page, page.getByRole('main').getByRole('link', { name: 'Metrics', exact: true }), insights)
+      await page.goto('/logs')
+      await page.getByRole('list', { name: 'Logs' }).getByRole('button').first().waitFor()
+      expect(await refused(page)).toEqual([])
+    },
+    { as: 'lars', timeoutMs: 90_000 },
+  )
+
+  story(
+    'without insights the keys say why, and neither the palette nor the map offers what is closed',
+    async ({ page }) => {
+      await page.goto('/')
+      await page.getByRole('heading', { name: 'What is not well' }).waitFor()
+      await page.keyboard.press('g')
+      await page.keyboard.press('m')
+      await page.getByText(`You need the permission ${insights} here.`).waitFor()
+      expect(new URL(page.url()).pathname).toBe('/')
+      await page.keyboard.press('?')
+      const map = page.getByRole('dialog', { name: 'Keyboard shortcuts' })
+      await map.getByText('g l', { exact: true }).waitFor()
+      expect(await map.getByText('g m', { exact: true }).count()).toBe(0)
+      await page.keyboard.press('Escape')
+      await map.waitFor({ state: 'detached' })
+      await page.keyboard.press('Control+k')
+      await page.getByRole('combobox').fill('metrics')
+      await page.getByText('Nothing found.').waitFor()
+    },
+    { as: 'lars' },
+  )
+
+  story(
+    'without logs: the page tells whom to ask, and what leads to logs rests with a reason',
+    async ({ page }) => {
+      await page.clock.install()
+      await isClosed(page, '/logs', 'Logs', logs, 'mina')
+      await isClosed(page, `${HOME}/logs`, 'Logs', logs, 'mina')
+      await rests(page, pages(page).getByRole('link', { name: 'Logs', exact: true }), logs)
+      await page.goto(`${HOME}/metrics`)
+      await page.locator('[data-charts] canvas').first().waitFor()
+      const errors = page.getByRole('region', { name: 'Error rate', exact: true })
+      await errors.getByText('As a table').click()
+      await errors
+        .getByRole('button', { name: /^Look at / })
+        .first()
+        .click()
+      const moment = page.getByRole('region', { name: 'The moment that is looked at' })
+      await rests(page, moment.getByRole('link', { name: 'Logs of this moment' }), logs)
+      await moment.getByRole('link', { name: 'Traces of this moment' }).waitFor()
+      await page.goto('/traces')
+      await page.getByRole('link', { name: 'POST /orders' }).first().click()
+      await page.getByRole('tree', { name: 'Waterfall' }).waitFor()
+      await rests(page, page.getByRole('main').getByRole('link', { name: /logs/i }).first(), logs)
+      expect(await refused(page)).toEqual([])
+    },
+    { as: 'mina', timeoutMs: 60_000 },
+  )
+
+  story(
+    'who may only look at alerts reads everything, and each thing that changes says why it rests',
+    async ({ page }) => {
+      const why = 'You need the permission alert_mgt:manage here.'
+      await page.goto('/alerts')
+      const first = page.getByRole('list', { name: 'Firing', exact: true }).getByRole('link').first()
+      await first.click()
+      const panel = page.getByRole('dialog')
+      const silence = panel.getByRole('button', { name: 'Silence', exact: true })
+      await silence.waitFor()
+      expect(await silence.getAttribute('data-tip')).toBe(why)
+      await page.goto('/alerts/silences')
+      const begin = page.getByRole('button', { name: 'Begin a silence' }).first()
+      await begin.waitFor()
+      expect(await begin.getAttribute('data-tip')).toBe(why)
+      await page.goto('/alerts/channels')
+      await page.getByRole('heading', { level: 2, name: 'Channels are not open to you' }).waitFor()
+      expect(await refused(page)).toEqual([])
+      expect(await page.evaluate(() => globalThis.mock?.refusedChanges())).toEqual([])
+    },
+    { as: 'vera' },
+  )
+})
