@@ -52,10 +52,29 @@ async def test_each_is_acknowledged_and_asked_for_all_it_has_and_the_last_word_c
         (node,) = (await admin.ask("{ runtimes { nodes { runtimeId status } } }"))["runtimes"]["nodes"]
         assert node == {"runtimeId": runtime.runtime_id, "status": "RUNNING"}
     assert full_beats == 24  # every beat: each finds the other's hash
+    (node,) = (await admin.ask("{ runtimes { nodes { warnings { code message } } } }"))["runtimes"]["nodes"]
+    assert [warning["code"] for warning in node["warnings"]] == ["SAME_ID_TWICE"]
+    assert "10.0.3.8" in node["warnings"][0]["message"]
     kept = await plane.store.read(lambda c: c.exec_driver_sql("select count(*) from artifact_sets").scalar_one())
     assert kept == 2
     changed = "select count(*) from events where kind not in ('secret.generated')"
     assert await plane.store.read(lambda c: c.exec_driver_sql(changed).scalar_one()) < 60
+
+
+async def test_two_that_report_the_same_are_told_by_where_they_come_from(runtime, admin, clock: FakeClock) -> None:
+    one = runtime
+    other = replace(runtime, address="10.0.3.8")
+    await one.full()
+    for number in range(24):
+        clock.advance(5)
+        status, answer = await (other, one)[number % 2].delta()
+        assert (status, answer["fullHeartbeatRequired"]) == (200, False)
+    asked = "{ runtimes { nodes { warnings { code } } } }"
+    assert (await admin.ask(asked))["runtimes"]["nodes"] == [{"warnings": [{"code": "SAME_ID_TWICE"}]}]
+    for _ in range(2):  # the other one was stopped
+        clock.advance(10)
+        await one.delta()
+    assert (await admin.ask(asked))["runtimes"]["nodes"] == [{"warnings": []}]
 
 
 async def test_a_command_for_what_only_one_of_them_hosts_is_carried_out_and_never_called_more_than_was_seen(

@@ -8,6 +8,7 @@ import msgspec
 
 from pilothouse.access.places import EVERYTHING, Reach
 from pilothouse.base.instants import Instant
+from pilothouse.domain import twins
 from pilothouse.domain.liveness import (
     Departure,
     Hold,
@@ -22,13 +23,16 @@ from pilothouse.domain.liveness import (
     offline_after_s,
 )
 from pilothouse.domain.presence import PresenceRow
+from pilothouse.domain.runtime import Notice
 from pilothouse.domain.runtime_type import RuntimeType
+from pilothouse.domain.twins import Face, Faces
 
 _SHARE_LEFT = 0.1
 """However many others there are, Python runtimes share at least so much of what the server bears."""
 _PACE_S_MAX = 300
 _HEED = 1.001
 """A fleet that asks for no more than this above what is borne keeps its own pace: it is the rounding of sums."""
+_CHANGED_FACES_MAX = 10_000
 _BETWEEN_HOLDS_S = 60.0
 """After a hold ran out, verdicts are given for so long before another one may begin."""
 
@@ -109,6 +113,8 @@ class Board:
         self._no_hold_before: Instant = 0.0
         self._settled = 0
         self._pace = 1.0
+        self._faces: dict[int, Faces] = {}
+        """Of runtimes whose latest beats differ; above the limit no more are looked at."""
 
     def __len__(self) -> int:
         return len(self._by_key)
@@ -137,6 +143,7 @@ class Board:
         """Forget a runtime that was retired or deleted."""
         entry = self._by_key.pop(runtime_key, None)
         if entry is not None:
+            self._faces.pop(runtime_key, None)
             del self._by_identity[entry.integration_id, entry.environment_id, entry.runtime_id]
             if self._by_runtime_id is not None:
                 left = tuple(key for key in self._by_runtime_id.pop(entry.runtime_id) if key != runtime_key)
@@ -164,6 +171,28 @@ class Board:
     def find_key(self, runtime_key: int) -> Entry | None:
         """Find a runtime by its key."""
         return self._by_key.get(runtime_key)
+
+    def see(self, entry: Entry, runtime_hash: str, address: str | None, now: Instant) -> None:
+        """Look whether a beat is like the one before it, before it is noted."""
+        is_like = runtime_hash == entry.runtime_hash and address == entry.address
+        if is_like and entry.runtime_key not in self._faces:
+            return
+        face = Face(address, runtime_hash)
+        faces = self._faces.get(entry.runtime_key)
+        if faces is None:
+            if len(self._faces) >= _CHANGED_FACES_MAX:
+                return
+            faces = twins.begin(Face(entry.address, entry.runtime_hash), entry.seen_at)
+        faces = twins.note(faces, face, now)
+        if len(faces.seen) > 1:
+            self._faces[entry.runtime_key] = faces
+        else:
+            self._faces.pop(entry.runtime_key, None)
+
+    def twins_of(self, runtime_key: int, now: Instant) -> Notice | None:
+        """Warn when beats of two processes come under one id."""
+        faces = self._faces.get(runtime_key)
+        return None if faces is None else twins.notice_of(faces, now)
 
     def touch(self, entry: Entry, now: Instant, address: str | None) -> bool:
         """Note a beat. True when the runtime was not RUNNING as far as anyone was told: that must be announced."""

@@ -121,6 +121,7 @@ class RuntimeEdge(msgspec.Struct, kw_only=True, eq=False):
         if entry is None:
             self.figures.full_required += 1
             return _FULL_REQUIRED
+        self.board.see(entry, heartbeat.runtime_hash, request.address, now)
         if self.board.touch(entry, now, request.address):
             self._returned(entry, now)
         is_known = entry.runtime_hash == heartbeat.runtime_hash
@@ -231,6 +232,7 @@ class RuntimeEdge(msgspec.Struct, kw_only=True, eq=False):
         item = self.agenda.find(entry.runtime_key)
         if item is not None and item.due_at is not None:
             return None  # it may confirm a command, or not
+        self.board.see(entry, heartbeat.runtime_hash, address, now)
         if self.board.touch(entry, now, address):
             self._returned(entry, now)
         self.refuser.refusals.settle(key.facts.key_id, heartbeat.runtime_id)
@@ -251,6 +253,7 @@ class RuntimeEdge(msgspec.Struct, kw_only=True, eq=False):
             own_interval_s=row.interval_s if recorded.interval_is_reported else None,
         )
         if before is not None:
+            self.board.see(before, row.runtime_hash, row.address, row.seen_at)
             entry.channel_since = before.channel_since
             if before.departure is not None and before.departure.at > row.seen_at:
                 entry.departure = before.departure  # it left while this was being stored

@@ -140,7 +140,11 @@ class RuntimeView:
         self.warnings = [
             *row.document.warnings,
             *_warn_of_elsewhere(request, row, verdict, elsewhere),
-            *([] if expiry is None else [expiry]),
+            *(
+                notice
+                for notice in (expiry, request.services.board.twins_of(row.key, request.now))
+                if notice is not None
+            ),
         ]
 
 
