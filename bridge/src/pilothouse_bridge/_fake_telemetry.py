@@ -39,6 +39,8 @@ class ReceivedSpan:
     attributes: dict[str, Any]  # JSON, as above
     failed: bool
     events: list[str]
+    """Their names; what they say is in ``event_attributes``."""
+    event_attributes: list[dict[str, Any]]  # JSON, as above
     resource: dict[str, Any]  # JSON, as above
     at_s: float
 
@@ -95,6 +97,7 @@ def spans(message: Json, at_s: float) -> Iterator[ReceivedSpan]:
             _attributes(one),
             one.get("status", {}).get("code") == 2,  # noqa: PLR2004 - OTLP's number of a failure
             [event["name"] for event in one.get("events", [])],
+            [_attributes(event) for event in one.get("events", [])],
             resource,
             at_s,
         )

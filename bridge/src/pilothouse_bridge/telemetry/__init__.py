@@ -3,6 +3,7 @@
 from pilothouse_bridge import telemetry
 
 telemetry.makers()  # {"logs": "bridge", "metrics": "bridge", "traces": "program"}
+telemetry.event("order accepted", sku="rope")  # within the request that is being served
 app.mount("/metrics", telemetry.prometheus_asgi)  # Starlette, FastAPI
 OTLPSpanExporter(endpoint=telemetry.otlp_endpoint("traces"), session=telemetry.otlp_session())
 """
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     import requests
 
 __all__ = [
+    "event",
     "flush",
     "makers",
     "otlp_endpoint",
@@ -30,6 +32,17 @@ def makers() -> dict[str, str]:
     from pilothouse_bridge.telemetry import _ignition
 
     return _ignition.ignite().makers()
+
+
+def event(name: str, /, **attributes: object) -> bool:
+    """Note that something happened within the request that is being served; answers whether there is one to note it on.
+
+    It is sent with the request's span, if that is: one that is not sampled and does not fail is forgotten, events and all.
+    The first 64 of a request are kept. Where the program's own OpenTelemetry makes the spans, it is that one's. Never raises.
+    """
+    from pilothouse_bridge.telemetry import _ignition
+
+    return _ignition.ignite().note_event(name, attributes)
 
 
 def flush(timeout_s: float = 5.0) -> bool:

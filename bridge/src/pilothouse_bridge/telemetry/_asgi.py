@@ -15,6 +15,7 @@ from pilothouse_bridge.telemetry._hub import hub
 from pilothouse_bridge.telemetry._served import Served
 
 _MARK: Final = "pilothouse.telemetry"
+_KINDS: Final = ("http", "websocket")
 _WRAPPED: Final = "__pilothouse_telemetry__"
 Scope = dict[str, Any]  # ASGI's own type
 App = Callable[[Any, Scope, Any, Any], Awaitable[None]]
@@ -29,12 +30,17 @@ def watch(class_name: str, module: ModuleType) -> None:
 
     @functools.wraps(original)
     async def __call__(self: Any, scope: Scope, receive: Any, send: Any) -> None:  # noqa: N807 - it takes its place
-        wish = None if _MARK in scope or scope["type"] != "http" else _served.wanted()
-        if wish is None:
+        kind = scope["type"]
+        wish = None if _MARK in scope or kind not in _KINDS else _served.wanted()
+        if wish is None or (kind == "websocket" and not wish[1]):
             await original(self, scope, receive, send)
             return
         scope[_MARK] = True
-        await _measured(wish, functools.partial(original, self), scope, receive, send)
+        app = functools.partial(original, self)
+        if kind == "http":
+            await _measured(wish, app, scope, receive, send)
+        else:
+            await _followed(app, scope, receive, send)
 
     setattr(__call__, _WRAPPED, True)
     found.__call__ = __call__
@@ -66,6 +72,32 @@ async def _measured(
         request.leave()
         request.route = route_of(scope)
         request.end()
+
+
+async def _followed(app: Callable[[Scope, Any, Any], Awaitable[None]], scope: Scope, receive: Any, send: Any) -> None:
+    """A WebSocket, until its end."""
+    from pilothouse_bridge.telemetry._conversed import Conversed
+
+    hub.process.loops.meet(asyncio.get_running_loop())
+    connection = Conversed(scope["path"], *_trace_headers(scope))
+
+    async def hearing() -> dict[str, Any]:
+        message: dict[str, Any] = await receive()
+        connection.heard(message)
+        return message
+
+    async def saying(message: dict[str, Any]) -> None:
+        await send(message)
+        connection.said(message)
+
+    try:
+        await app(scope, hearing, saying)
+    except BaseException as error:
+        if not isinstance(error, asyncio.CancelledError):  # the server ends
+            connection.note(error)
+        raise
+    finally:
+        connection.end(route_of(scope))
 
 
 def _trace_headers(scope: Scope) -> tuple[str, str]:

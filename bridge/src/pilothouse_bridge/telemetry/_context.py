@@ -7,6 +7,7 @@ import random
 import re
 import time
 from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Final, final
 
 from pilothouse_bridge.telemetry._thrown import Thrown
@@ -14,6 +15,7 @@ from pilothouse_bridge.telemetry._thrown import Thrown
 SERVER: Final = 2
 CLIENT: Final = 3
 KEPT_CHILDREN_LIMIT: Final = 32
+EVENTS_LIMIT: Final = 64
 _TRACEPARENT: Final = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
 _TRACESTATE_LIMIT: Final = 512
 _NO_TRACE: Final = "0" * 32
@@ -54,6 +56,15 @@ def parent_of(traceparent: str, tracestate: str = "") -> Parent | None:
     return Parent(trace_id, span_id, state, is_sampled=bool(int(flags, 16) & 1))
 
 
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """An event within a span, taken down."""
+
+    name: str
+    at_ns: int
+    attributes: dict[str, object]
+
+
 @final
 class Span:
     """One request, served or made; it is recorded when it is sampled, kept or failed."""
@@ -64,6 +75,7 @@ class Span:
         "children",
         "ended_ns",
         "error_type",
+        "events",
         "is_kept",
         "is_sampled",
         "kind",
@@ -95,10 +107,18 @@ class Span:
         self.attributes: dict[str, object] = {}
         self.thrown: Thrown | None = None
         self.error_type: str | None = None
+        self.events: list[Happened] | None = None
 
     def keep(self) -> None:
         """Something happened here that people will want to see: record it, sampled or not."""
         (self.root or self).is_kept = True
+
+    def add_event(self, event: "Happened") -> None:
+        """Something happened within it; beyond ``EVENTS_LIMIT`` the first ones are kept."""
+        if self.events is None:
+            self.events = []
+        if len(self.events) < EVENTS_LIMIT:
+            self.events.append(event)
 
     def traceparent(self) -> str:
         """What to tell a server that is asked within this span."""
@@ -107,6 +127,24 @@ class Span:
 
 #: The request that the running code serves or, within a client library, makes.
 current: Final[ContextVar[Span | None]] = ContextVar("pilothouse_span", default=None)
+
+
+@final
+class Entered:
+    """The running code belongs to a span, until ``leave``."""
+
+    __slots__ = ("_token",)
+
+    def __init__(self, span: Span) -> None:
+        """From now on."""
+        self._token = current.set(span)
+
+    def leave(self) -> None:
+        """What runs next does not belong to it."""
+        try:
+            current.reset(self._token)
+        except ValueError:  # it ends elsewhere than it began: another context, which ends with it
+            current.set(None)
 
 
 def new_trace_id() -> str:

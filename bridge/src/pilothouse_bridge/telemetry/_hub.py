@@ -2,18 +2,19 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final, final
 
 from pilothouse_bridge import _say
 from pilothouse_bridge._config_telemetry import TelemetrySettings
 from pilothouse_bridge.telemetry import _context, _logs, _own_otel, _tap
 from pilothouse_bridge.telemetry._buffer import Buffer, Drops
-from pilothouse_bridge.telemetry._context import CLIENT, KEPT_CHILDREN_LIMIT, SERVER, Parent, Span, current
+from pilothouse_bridge.telemetry._context import CLIENT, KEPT_CHILDREN_LIMIT, SERVER, Happened, Parent, Span, current
 from pilothouse_bridge.telemetry._logs import Line
 from pilothouse_bridge.telemetry._meter import Labels, Meter
 from pilothouse_bridge.telemetry._process import ProcessFigures
 from pilothouse_bridge.telemetry._sampling import Sampler
+from pilothouse_bridge.telemetry._values import ITEM_LIMIT, TEXT_LIMIT, cut, size_of, taken_down
 
 if TYPE_CHECKING:
     from pilothouse_bridge.telemetry._sender import Destination, Sender
@@ -152,6 +153,15 @@ class Telemetry:
                 root.children.append(span)
         span.children = None
 
+    def note_event(self, name: str, attributes: Mapping[str, object]) -> bool:
+        """Something happened; answers whether it happened within a span, ours or the program's own."""
+        span = current.get()
+        if span is None:
+            return _own_otel.add_event(name, attributes)
+        taken = {key: taken_down(value) for key, value in list(attributes.items())[:ITEM_LIMIT]}
+        span.add_event(Happened(cut(str(name), TEXT_LIMIT), time.time_ns(), taken))
+        return True
+
     def observe(self, metric: str, labels: Labels, duration_s: float) -> None:
         """Count a request."""
         self.meter.observe(metric, labels, duration_s)
@@ -167,7 +177,8 @@ class Telemetry:
         self.began_ns = time.time_ns()
 
     def _record(self, span: Span) -> None:
-        is_full = self.spans.add(span, _SPAN_BYTES)
+        size_bytes = _SPAN_BYTES + sum(len(one.name) + size_of(one.attributes) for one in span.events or ())
+        is_full = self.spans.add(span, size_bytes)
         self._ring(is_full=is_full)
 
     def hear(self, record: logging.LogRecord) -> None:

@@ -165,12 +165,18 @@ def _span(span: Span) -> Json:
         members["traceState"] = span.state
     if span.error_type is not None:
         members["status"] = {"code": _STATUS_ERROR}
+    events = [_event(one.name, one.at_ns, one.attributes) for one in span.events or ()]
     if span.thrown is not None:
         words = span.thrown
         members["status"] = {"code": _STATUS_ERROR, "message": text_without_secrets(words.message)}
-        event = {"name": "exception", "timeUnixNano": str(span.ended_ns), "attributes": _attributes(_thrown(words))}
-        members["events"] = [event]
+        events.append(_event("exception", span.ended_ns, _thrown(words)))
+    if events:
+        members["events"] = events
     return members
+
+
+def _event(name: str, at_ns: int, attributes: Attributes) -> Json:
+    return {"name": name, "timeUnixNano": str(at_ns), "attributes": _attributes(attributes)}
 
 
 def _distribution(labels: Labels, histogram: Histogram, since: str, until: str) -> Json:

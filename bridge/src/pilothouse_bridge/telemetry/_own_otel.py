@@ -5,6 +5,7 @@ provider counts when it is the SDK's; the API's own stand-ins do nothing.
 """
 
 import sys
+from collections.abc import Mapping
 from typing import Final
 
 _HOLDERS: Final = {
@@ -34,3 +35,16 @@ def current_ids() -> tuple[str, str, bool] | None:
     if not context.is_valid:
         return None
     return f"{context.trace_id:032x}", f"{context.span_id:016x}", bool(context.trace_flags & 1)
+
+
+def add_event(name: str, attributes: Mapping[str, object]) -> bool:
+    """Note it on the program's own current span; answers whether there is one that is recorded."""
+    trace = sys.modules.get("opentelemetry.trace")
+    get_current_span = getattr(trace, "get_current_span", None)
+    if get_current_span is None:
+        return False
+    span = get_current_span()
+    if not span.is_recording():
+        return False
+    span.add_event(name, dict(attributes))
+    return True

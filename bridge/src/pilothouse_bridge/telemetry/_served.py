@@ -11,7 +11,7 @@ from pilothouse_bridge.telemetry._meter import SERVER_DURATION
 from pilothouse_bridge.telemetry._thrown import name_of, thrown
 
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "QUERY"})
-_FAILED_FROM: Final = 500
+FAILED_FROM: Final = 500
 _FAILED: Final = 500
 
 
@@ -109,9 +109,9 @@ class Served:
 
     def _error_type(self, status: int) -> str | None:
         error = self._error
-        if error is not None and (status >= _FAILED_FROM or not status):
+        if error is not None and (status >= FAILED_FROM or not status):
             return name_of(type(error))
-        return str(status) if status >= _FAILED_FROM else None
+        return str(status) if status >= FAILED_FROM else None
 
     def _end_span(self, span: Span, route: str | None, status: int, error_type: str | None, duration_s: float) -> None:
         span.name = self._method if route is None else f"{self._method} {route}"
