@@ -11,7 +11,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,9 +50,14 @@ class RunningOpenSearch:
 
 @contextlib.contextmanager
 def running_opensearch(
-    folder: Path, *, user: str = "pilothouse", password: str = "opensearch-password", heap_mb: int = 512
+    folder: Path,
+    *,
+    user: str = "pilothouse",
+    password: str = "opensearch-password",
+    heap_mb: int = 512,
+    options: Sequence[str] = (),
 ) -> Generator[RunningOpenSearch]:
-    """Run a server out of an empty folder until the block ends."""
+    """Run a server out of an empty folder until the block ends; `options` are the Java's, and count more than ours."""
     java = _java()
     home = folder / "opensearch"
     ca_file = lay_out(home, user=user, password=password)
@@ -60,7 +65,7 @@ def running_opensearch(
     began = time.monotonic()
     with log.open("wb") as output:
         process = subprocess.Popen(  # noqa: S603 - our own command
-            _command(java, home, heap_mb),
+            _command(java, home, heap_mb, options),
             cwd=home,
             env={"PATH": os.environ["PATH"], "HOME": str(home), "LANG": "C.UTF-8"},
             stdin=subprocess.DEVNULL,
@@ -79,7 +84,7 @@ def running_opensearch(
         _stop(process)
 
 
-def _command(java: str, home: Path, heap_mb: int) -> list[str]:
+def _command(java: str, home: Path, heap_mb: int, options: Sequence[str]) -> list[str]:
     return [
         java,
         "-Xms128m",
@@ -103,6 +108,7 @@ def _command(java: str, home: Path, heap_mb: int) -> list[str]:
         "-Dopensearch.distribution.type=tar",
         f"-Dopensearch.path.home={home}",
         f"-Dopensearch.path.conf={home}/config",
+        *options,
         "-cp",
         f"{home}/lib/*",
         "org.opensearch.bootstrap.OpenSearch",

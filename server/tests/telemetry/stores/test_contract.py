@@ -108,6 +108,13 @@ async def test_paging_neither_skips_nor_repeats_at_equal_times_while_more_arrive
         ({"phrase": "ORDER"}, []),
         ({"phrase": "TOOK Order", "ignore_case": True}, ["took order ord-77aab now"]),
         ({"phrase": "100%_[x"}, ["is 100%_[x] done"]),
+        ({"phrase": "_[X] D", "ignore_case": True}, ["is 100%_[x] done"]),
+        ({"phrase": "%"}, ["is 100%_[x] done"]),
+        ({"phrase": "ar"}, ["careful"]),
+        ({"phrase": "aref"}, ["careful"]),
+        ({"phrase": "took  order"}, []),
+        ({"phrase": "took now"}, []),
+        ({"phrase": "order took"}, []),
         ({"token": "ord-77aab"}, ["took order ord-77aab now"]),
         ({"token": "ord-77aa"}, []),
         ({"token": TRACE}, ["with trace", f"says {TRACE}."]),
@@ -137,6 +144,69 @@ async def test_a_filter_keeps_what_it_names(store, wanted, expected):
     ])  # fmt: skip
     assert await messages(store, **wanted) == expected
     assert await store.count_logs(ALL, LogFilter(**wanted)) == len(expected)
+
+
+LONG = "ab" * 200
+SAID = [
+    'failed to connect: no route (10.0.0.1) said <nginx> \\o/ "x"',
+    "unfailed to connecting: nothing",
+    "Größe 12,5 m² überschritten",
+    "first line\n  second\tline",
+    f"token={LONG}; {LONG[:9]}",
+    "... " + "-" * 3 + "=" * 250 + ">",
+]
+
+
+@pytest.mark.parametrize(
+    ("phrase", "ignore_case", "expected"),
+    [
+        ("failed to connect", False, [0, 1]),
+        ("FAILED TO CONNECT", True, [0, 1]),
+        ("FAILED TO CONNECT", False, []),
+        ("ed to con", False, [0, 1]),
+        ("d to connect:", False, [0]),
+        (": no", False, [0, 1]),
+        ("(10.0.0.1) said <nginx>", False, [0]),
+        ('NGINX> \\O/ "X', True, [0]),
+        (" ", False, [0, 1, 2, 3, 4, 5]),
+        ("öß", False, [2]),
+        ("GRÖSSE", True, []),
+        ("RöSSe", True, []),
+        ("gröSSe", True, []),
+        ("rÖßE 12,5 M² ÜBER", True, [2]),
+        ("line\n  sec", False, [3]),
+        ("bab", False, [4]),
+        (LONG, False, [4]),
+        (f"token={LONG[:100]}", False, [4]),
+        (f"{LONG[-20:]}; aba", False, [4]),
+        ("===>", False, [5]),
+        (" ---=", False, [5]),
+    ],
+)
+async def test_a_phrase_is_found_wherever_it_stands_and_counted(store, phrase, ignore_case, expected):
+    await store.append_logs([LogBatch(ORDERS, [line(at, message) for at, message in enumerate(SAID)])])
+    assert await messages(store, phrase=phrase, ignore_case=ignore_case) == [SAID[at] for at in expected]
+    wanted = LogFilter(phrase=phrase, ignore_case=ignore_case)
+    assert await store.count_logs(ALL, wanted) == len(expected)
+    hour = msgspec.structs.replace(ALL, from_ns=T0, to_ns=T0 + HOUR_NS)
+    levels = await store.levels(hour, wanted, 3_600)
+    assert sum(number for step in levels.values() for number in step.values()) == len(expected)
+    arrived = await store.arrivals(ArrivalQuestion(scope=ALL, filter=wanted, after=-1))
+    assert [one.record.message for one in arrived.lines] == [SAID[at] for at in expected]
+
+
+async def test_a_word_is_found_however_long_it_is(store):
+    await store.append_logs([LogBatch(ORDERS, [line(at, message) for at, message in enumerate(SAID)])])
+    for token, expected in ((LONG, [4]), (LONG[:9], [4]), (LONG[:200], []), ("connect", [0]), ("connecting", [1])):
+        assert await messages(store, token=token) == [SAID[at] for at in expected]
+
+
+async def test_a_phrase_that_begins_and_ends_like_thousands_of_words_is_counted_too(store):
+    said = [f"took id{number:05d} id{number:05d} away" for number in range(1_500)]
+    await store.append_logs([LogBatch(ORDERS, [line(at, message) for at, message in enumerate(said)])])
+    assert await store.count_logs(ALL, LogFilter(phrase="took id0"), timeout_s=30) == 1_500
+    assert await store.count_logs(ALL, LogFilter(phrase="0 id0"), timeout_s=30) == 150
+    assert len(await messages(store, phrase="7 id0100")) == 1
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,10 @@
 """What the OpenSearch store keeps beyond the contract."""
 
+import asyncio
+import contextlib
+import copy
 import re
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import msgspec
@@ -15,11 +19,12 @@ from pilothouse.telemetry.errors import StoreBusy, StoreDown
 from pilothouse.telemetry.model import NS_A_SECOND, Level, LogBatch, LogRecord, Origin
 from pilothouse.telemetry.questions import ArrivalQuestion, Dimension, LogFilter, LogQuestion, MetricQuestion, Scope
 from pilothouse.telemetry.store import Retention, Retentions
+from pilothouse.telemetry.stores.opensearch import connection as opensearch_connection
 from pilothouse.telemetry.stores.opensearch.client import OpenSearchStore
 from pilothouse.telemetry.stores.opensearch.connection import Connection, failure
 from pilothouse.telemetry.stores.opensearch.regex import literals
 from pilothouse.telemetry.stores.opensearch.settings import OpenSearchSettings, read_urls
-from pilothouse.telemetry.stores.opensearch.templates import SORTS, policy, stream_of, template
+from pilothouse.telemetry.stores.opensearch.templates import SORTS, Json, policy, stream_of, template
 
 pytestmark = pytest.mark.anyio
 REAL = [pytest.mark.slow, pytest.mark.xdist_group("opensearch"), pytest.mark.timeout(900)]
@@ -115,6 +120,78 @@ async def test_nodes_that_are_away_are_hung_up_too():
     assert [session.closed for session in sessions] == [True, True]
 
 
+class Slow:
+    """A node that answers when it is told to, or never."""
+
+    def __init__(self, *, answers: bool) -> None:
+        self._answers = answers
+        self.asked, self.may_answer, self.left = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self.url = ""
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator["Slow"]:
+        server = await asyncio.start_server(self._talk, "127.0.0.1", 0)
+        self.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        async with server:
+            yield self
+
+    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        self.asked.set()
+        if self._answers:
+            await self.may_answer.wait()
+            writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 1\r\n\r\n7")
+            await writer.drain()
+        await reader.read(1)
+        self.left.set()
+        writer.close()
+
+
+async def test_closing_waits_for_what_is_under_way():
+    async with Slow(answers=True).running() as node:
+        connection = Connection(OpenSearchSettings(urls=(node.url,)))
+        asking = asyncio.create_task(connection.ask("GET", "/", int))
+        await node.asked.wait()
+        settling = asyncio.create_task(connection.settle())
+        await asyncio.sleep(0)
+        assert not settling.done()
+        node.may_answer.set()
+        await settling
+        assert await asking == 7
+        await connection.close()
+        with pytest.raises(StoreDown, match="stops"):
+            await connection.ask("GET", "/", int)
+
+
+async def test_what_does_not_end_in_time_is_given_up_and_says_so(monkeypatch, caplog):
+    monkeypatch.setattr(opensearch_connection, "CLOSE_S", 0.05)
+    async with Slow(answers=False).running() as node:
+        connection = Connection(OpenSearchSettings(urls=(node.url,)))
+        asking = asyncio.create_task(connection.ask("GET", "/", int, timeout_s=600))
+        await node.asked.wait()
+        await connection.settle()
+        assert not asking.done()
+        await connection.close()
+        assert asking.done()
+        with pytest.raises(StoreDown, match="stops"):
+            await asking
+        async with asyncio.timeout(30):
+            await node.left.wait()
+        assert caplog.records == []
+
+
+async def test_who_gives_up_asking_is_not_told_anything_else():
+    async with Slow(answers=False).running() as node:
+        connection = Connection(OpenSearchSettings(urls=(node.url,)))
+        asking = asyncio.create_task(connection.ask("GET", "/", int, timeout_s=600))
+        await node.asked.wait()
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+        await connection.settle()
+        await connection.close()
+
+
 # With the real server
 
 
@@ -134,6 +211,65 @@ async def test_two_control_planes_write_at_once_and_give_no_number_twice(opensea
             assert len({line.number for line in page.lines}) == len(page.lines) == 2 * (at + 1)
         await one.close()
         await other.close()
+
+
+BEFORE: Json = {
+    "settings": {
+        "analysis": {
+            "char_filter": {"pad": {"type": "pattern_replace", "pattern": r"(?s)\z", "replacement": "\x03\x03"}},
+            "tokenizer": {
+                "three": {"type": "ngram", "min_gram": 3, "max_gram": 3},
+                "word": {"type": "simple_pattern", "pattern": "[A-Za-z0-9_\\-]+"},
+            },
+            "analyzer": {
+                "grams": {"type": "custom", "tokenizer": "three", "char_filter": ["pad"]},
+                "asked": {"type": "custom", "tokenizer": "three"},
+                "words": {"type": "custom", "tokenizer": "word"},
+            },
+        }
+    },
+    "message": {
+        "type": "text",
+        "analyzer": "words",
+        "norms": False,
+        "index_options": "docs",
+        "fields": {"grams": {"type": "text", "analyzer": "grams", "search_analyzer": "asked", "norms": False}},
+    },
+}
+"""How version 1 of the template indexed messages."""
+
+
+@real
+async def test_lines_in_indices_of_the_template_before_are_found_with_the_others(opensearch: RunningOpenSearch):
+    async with corner(opensearch) as settings, client_of(opensearch) as client:
+        prefix = settings.prefix
+        store = await OpenSearchStore.open(settings)
+        made = copy.deepcopy(template(prefix, "logs"))
+        made |= {"index_patterns": [f"{prefix}-logs-env-prod"], "priority": 301}
+        made["template"]["settings"]["index"].pop("analysis")
+        made["template"]["settings"] |= BEFORE["settings"]
+        fields = made["template"]["mappings"]["properties"]
+        fields.pop("overlong")
+        fields["message"] = BEFORE["message"]
+        before = f"/_index_template/{prefix}-logs-before"
+        (await client.put(before, json=made)).raise_for_status()
+        await store.append_logs([said(1, "took order ord-77aab, Customer 7"), said(2, "else")])
+        (await client.delete(before)).raise_for_status()
+        (await client.post(f"/{prefix}-logs-env-prod/_rollover")).raise_for_status()
+        await store.append_logs([said(3, "took order ord-77aab, Customer 8"), said(4, "else")])
+        for wanted in (
+            LogFilter(phrase="k order ord-77"),
+            LogFilter(phrase="der"),
+            LogFilter(phrase="CUSTOMER", ignore_case=True),
+            LogFilter(phrase="RD-77AAB, c", ignore_case=True),
+            LogFilter(token="ord-77aab"),
+            LogFilter(token="ord-77aab, Customer"),
+            LogFilter(regex="order .*Customer [78]"),
+        ):
+            page = await store.logs(LogQuestion(scope=ALL, filter=wanted))
+            assert [line.record.message[-1] for line in page.lines] == ["8", "7"], wanted
+            assert await store.count_logs(ALL, wanted) == 2
+        await store.close()
 
 
 @real

@@ -1,9 +1,8 @@
 """Scopes and filters in OpenSearch's language, and what of them is decided here."""
 
-import itertools
 import re
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import msgspec
 
@@ -11,12 +10,10 @@ from pilothouse.access.places import Place, Reach
 from pilothouse.telemetry.model import LogLine
 from pilothouse.telemetry.questions import LogFilter, Scope, check_regex
 from pilothouse.telemetry.stores.opensearch.documents import pair
-from pilothouse.telemetry.stores.opensearch.regex import LITERAL_MIN, literals
+from pilothouse.telemetry.stores.opensearch.phrases import PHRASE_MAX, perhaps_said, said, token_said
+from pilothouse.telemetry.stores.opensearch.regex import literals
 from pilothouse.telemetry.stores.opensearch.templates import WORD_CHARACTERS_MAX, Json
 
-_GRAM = 3
-_PHRASE_MAX = 120
-"""Letters of a phrase that the cluster looks for; the rest is looked at here."""
 _WORD = re.compile(r"[A-Za-z0-9_-]+\Z")
 _TRACE_DIGITS = 32
 NOTHING: Json = {"match_none": {}}
@@ -97,8 +94,8 @@ def _named(place: Place) -> list[tuple[str, str]]:
     return [(field, value) for field, value in ids if value is not None]
 
 
-def matching(filter_: LogFilter) -> Wanted:
-    """Write a filter of lines.
+def matching(filter_: LogFilter, *, there: bool = False) -> Wanted:
+    """Write a filter of lines; with `there` the cluster decides of phrases, as far as it can, and may find that too much.
 
     Raises: InvalidInput
     """
@@ -114,11 +111,11 @@ def matching(filter_: LogFilter) -> Wanted:
     if filter_.token:
         _token(filter_.token, conditions, tests)
     if filter_.phrase:
-        conditions += containing(filter_.phrase, "message.grams", ignore_case=filter_.ignore_case)
-        if len(filter_.phrase) > _PHRASE_MAX or (filter_.ignore_case and not filter_.phrase.isascii()):
+        phrase, ignore_case = filter_.phrase, filter_.ignore_case
+        conditions.append((said if there else perhaps_said)(phrase, ignore_case=ignore_case))
+        if not there or len(phrase) > PHRASE_MAX or (ignore_case and not phrase.isascii()):
             tests.append(_contains(filter_.phrase, ignore_case=filter_.ignore_case))
-    for literal in literals(filter_.regex):
-        conditions += containing(literal, "message.grams")
+    conditions += [perhaps_said(literal) for literal in literals(filter_.regex)]
     conditions += [{"term": {"attribute": pair(key, value)}} for key, value in filter_.attributes]
     return Wanted(conditions=conditions, tests=tuple(tests), regex=filter_.regex)
 
@@ -134,9 +131,9 @@ def _token(token: str, conditions: list[Json], tests: list[Callable[[LogLine], b
     trace_id = token.lower() if len(token) == _TRACE_DIGITS else ""
     either: list[Json] = [{"term": {"trace_id": trace_id}}] if trace_id else []
     if _WORD.match(token) and len(token) <= WORD_CHARACTERS_MAX:
-        either.append({"term": {"message": token}})
+        either.append(token_said(token))
     else:
-        either.append({"bool": {"filter": containing(token, "message.grams")}})
+        either.append(perhaps_said(token))
         whole = re.compile(rf"(^|[^A-Za-z0-9_-]){re.escape(token)}($|[^A-Za-z0-9_-])")
         tests.append(
             lambda line: (
@@ -144,36 +141,3 @@ def _token(token: str, conditions: list[Json], tests: list[Callable[[LogLine], b
             )
         )
     conditions.append({"bool": {"should": either, "minimum_should_match": 1}})
-
-
-def containing(phrase: str, field: str, *, ignore_case: bool = False) -> list[Json]:
-    """Write that a text has a phrase anywhere in it, by its groups of three letters, one behind the other."""
-    if not phrase:
-        return []
-    told = phrase[:_PHRASE_MAX]
-    if len(told) < _GRAM:
-        return [{"bool": {"should": [{"prefix": {field: each}} for each in _spellings(told, ignore_case=ignore_case)]}}]
-    if not ignore_case:
-        return [{"match_phrase": {field: told}}]
-    groups = [told[at : at + _GRAM] for at in range(len(told) - _GRAM + 1)]
-    intervals: list[Json] = [
-        {
-            "any_of": {
-                "intervals": [
-                    {"match": {"query": spelt, "analyzer": "keyword"}} for spelt in _spellings(group, ignore_case=True)
-                ]
-            }
-        }
-        for group in groups
-    ]
-    return [{"intervals": {field: {"all_of": {"intervals": intervals, "ordered": True, "max_gaps": 0}}}}]
-
-
-def _spellings(letters: str, *, ignore_case: bool) -> Sequence[str]:
-    if not ignore_case:
-        return [letters]
-    each = [sorted({one for one in (letter, letter.lower(), letter.upper()) if len(one) == 1}) for letter in letters]
-    return ["".join(spelt) for spelt in itertools.product(*each)]
-
-
-assert LITERAL_MIN >= _GRAM  # noqa: S101 - shorter ones would be asked for by prefix

@@ -217,9 +217,10 @@ class OpenSearchStore:
         return await self._upkeep.usage()
 
     async def close(self) -> None:
-        """Give the writer's number back, and hang up."""
-        await self._fresh.close()
+        """Let what is under way end, give the writer's number back, and hang up."""
+        await self._connection.settle()
         with contextlib.suppress(PilothouseError):
             await self._numbers.give_back()
         await self._connection.close()
+        await self._fresh.close()
         self._expressions.close()

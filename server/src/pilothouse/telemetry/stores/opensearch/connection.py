@@ -1,10 +1,10 @@
 """The line to the cluster: opensearch-py's client, its failures in our words, its answers as typed values."""
 
 import asyncio
+import contextlib
 import ssl
 import time
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Generator, Mapping
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -30,10 +30,14 @@ WRITE_S = 8.0
 """A write that takes longer is given up: senders wait 10 s by default, and send again what they heard nothing of."""
 SILENT_S = 3.0
 """After a cluster left so many requests without an answer as it has nodes, it is not asked for so long."""
+CLOSE_S = 5.0
+"""How long what is under way may take when the control plane stops; a write that takes longer is sent again by its sender."""
+_GIVEN_UP_S = 2.0
 _BUSY_WAIT_S = 2.0
 _TOO_MANY, _FORBIDDEN, _NOT_FOUND, _CONFLICT = 429, 403, 404, 409
 _DOWN = frozenset({500, 502, 503, 504})
 _REFUSED = frozenset({401, 403})
+_MANY_TERMS = "too many terms"
 
 
 class Conflicted(PilothouseError):
@@ -48,6 +52,12 @@ class Absent(PilothouseError):
     code = "TELEMETRY_ABSENT"
 
 
+class TooManyTerms(PilothouseError):
+    """A part of a phrase stands for more words than the cluster looks for in a row."""
+
+    code = "TELEMETRY_TOO_MANY_TERMS"
+
+
 class _Raw:
     """Lets octets through both ways: what is asked and answered is typed by us."""
 
@@ -60,6 +70,16 @@ class _Raw:
     def dumps(self, data: object) -> object:
         """Give a question on."""
         return data
+
+
+class _Cause(msgspec.Struct, kw_only=True):
+    reason: str | None = None
+
+
+class _Fault(_Cause, kw_only=True):
+    """Why the cluster did not do something."""
+
+    root_cause: list[_Cause] = []
 
 
 class Connection:
@@ -84,6 +104,10 @@ class Connection:
         self._unanswered = 0
         self._silent_until_s = 0.0
         self._is_closed = False
+        self._under_way: set[asyncio.Task[bytes | None]] = set()
+        self._operations = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
         self._client = opensearchpy.AsyncOpenSearch(hosts=hosts, **options)
 
     async def ask(
@@ -100,16 +124,37 @@ class Connection:
 
         Raises: StoreBusy, StoreDown, StorageFull, InvalidInput, Absent, Conflicted
         """
+        with self.operation():
+            return await self._ask(method, path, type_, body, parameters or {}, timeout_s)
+
+    @contextlib.contextmanager
+    def operation(self) -> Generator[None]:
+        """Have `settle` wait for all that is asked within.
+
+        Raises: StoreDown
+        """
         if self._is_closed:  # the client would connect anew, and nobody hang up
-            raise StoreDown("The control plane stops.")
+            raise _stopped()
+        self._operations += 1
+        self._idle.clear()
+        try:
+            yield
+        finally:
+            self._operations -= 1
+            if not self._operations:
+                self._idle.set()
+
+    async def _ask(
+        self, method: str, path: str, type_: type[T], body: object, parameters: Mapping[str, str], timeout_s: float
+    ) -> T:
         if time.monotonic() < self._silent_until_s:
             raise _timed_out()
         octets = body if isinstance(body, bytes) or body is None else msgspec.json.encode(body)
         headers = {"content-type": "application/x-ndjson" if isinstance(body, bytes) else "application/json"}
         for attempt in range(self._nodes):
             try:
-                answer = await self._client.transport.perform_request(
-                    method, path, params=dict(parameters or {}), body=octets, timeout=timeout_s, headers=headers
+                answer = await self._request(
+                    method, path, params=dict(parameters), body=octets, timeout=timeout_s, headers=headers
                 )
             except TransportError as error:
                 self._note(error)
@@ -120,6 +165,19 @@ class Connection:
             return msgspec.json.decode(answer or b"null", type=type_)
         raise StoreDown("No node of the OpenSearch cluster can be reached.")
 
+    async def _request(self, method: str, path: str, **more: Any) -> bytes | None:  # Any: the client's own options
+        if self._is_closed:
+            raise _stopped()
+        request = asyncio.create_task(self._client.transport.perform_request(method, path, **more))
+        self._under_way.add(request)
+        request.add_done_callback(self._under_way.discard)
+        try:
+            return await request
+        except asyncio.CancelledError:
+            if self._is_closed and not _is_asker_cancelled():
+                raise _stopped() from None
+            raise
+
     def _note(self, error: TransportError) -> None:
         """Count what found no answer: whoever asks next need not wait for that again."""
         if not isinstance(error, ConnectionTimeout):
@@ -129,8 +187,18 @@ class Connection:
         if self._unanswered >= self._nodes:
             self._silent_until_s = time.monotonic() + SILENT_S
 
+    async def settle(self) -> None:
+        """Let what is under way end, for `CLOSE_S` at most."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._idle.wait(), CLOSE_S)
+
     async def close(self) -> None:
-        """Hang up."""
+        """Give up what is still under way, and hang up; whoever asks later hears that the control plane stops."""
+        self._is_closed = True
+        for request in tuple(self._under_way):
+            request.cancel()
+        with contextlib.suppress(TimeoutError):  # what was given up says so to those who wait for it
+            await asyncio.wait_for(self._idle.wait(), _GIVEN_UP_S)
         pool = self._client.transport.connection_pool
         await self._client.close()
         # The client forgets the nodes that did not answer lately.
@@ -138,7 +206,17 @@ class Connection:
             await node.close()
 
 
-@asynccontextmanager
+def _is_asker_cancelled() -> bool:
+    """Tell whether it is the asker who gave up, and not their request that was."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def _stopped() -> StoreDown:
+    return StoreDown("The control plane stops.")
+
+
+@contextlib.asynccontextmanager
 async def within(timeout_s: float) -> AsyncGenerator[None]:
     """Give a question its time; when it is over, or when the asker goes, the cluster stops working on it.
 
@@ -205,6 +283,8 @@ def failure(status: int, kind: str, reason: str) -> PilothouseError:
         return StoreDown(
             "OpenSearch refuses the control plane.", fix="Check its name and password or API key, and its permissions."
         )
+    if _MANY_TERMS in reason:
+        return TooManyTerms(reason)
     if status in _DOWN:
         return StoreDown(f"OpenSearch cannot answer now: {reason or kind or status}.")
     if status == _TOO_MANY:
@@ -218,5 +298,7 @@ def _reason(info: object) -> str:
         found: Mapping[str, object] = info  # pyright: ignore[reportUnknownVariableType] - the client's JSON
         error = found.get("error")
         if isinstance(error, Mapping):
-            return str(error.get("reason", ""))  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
+            told = msgspec.convert(error, _Fault, strict=False)
+            causes = [cause.reason for cause in told.root_cause if cause.reason not in (None, told.reason)]
+            return ": ".join(filter(None, [told.reason, *causes[:1]]))
     return ""

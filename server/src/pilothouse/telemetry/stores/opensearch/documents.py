@@ -1,6 +1,7 @@
 """Records as documents and back."""
 
 import hashlib
+import re
 from collections.abc import Iterator
 
 import msgspec
@@ -18,11 +19,16 @@ from pilothouse.telemetry.model import (
     SpanKind,
     SpanRecord,
 )
-from pilothouse.telemetry.stores.opensearch.templates import Json
+from pilothouse.telemetry.stores.opensearch.templates import WORD_CHARACTERS_MAX, Json
 
 NS_A_MS = 1_000_000
 MINUTE_S = 60
 _VALUE_BYTES_MAX = 1_000
+_OVERLONG_MIN = WORD_CHARACTERS_MAX // 2
+# The cluster counts in UTF-16: a letter of what is no word may be two there.
+_OVERLONG = re.compile(
+    rf"[A-Za-z0-9_-]{{{WORD_CHARACTERS_MAX + 1}}}|[^A-Za-z0-9_-]{{{_OVERLONG_MIN + 1}}}",
+)
 
 
 class LogDocument(msgspec.Struct, kw_only=True):
@@ -113,6 +119,8 @@ def log_document(record: LogRecord, number: int) -> Json:
         "level": record.level.name,
         "message": record.message,
     }
+    if len(record.message) > _OVERLONG_MIN and _OVERLONG.search(record.message):
+        document["overlong"] = record.message
     if record.logger:
         document["logger"] = record.logger
     if record.trace_id:

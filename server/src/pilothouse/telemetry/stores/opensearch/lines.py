@@ -1,6 +1,7 @@
 """Questions about log lines."""
 
 import asyncio
+import contextlib
 from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping, Sequence
 
@@ -18,6 +19,7 @@ from pilothouse.telemetry.questions import (
     check_limit,
 )
 from pilothouse.telemetry.stores.opensearch.asking import Wanted, matching, within
+from pilothouse.telemetry.stores.opensearch.connection import TooManyTerms
 from pilothouse.telemetry.stores.opensearch.documents import LogDocument
 from pilothouse.telemetry.stores.opensearch.regex import Expressions
 from pilothouse.telemetry.stores.opensearch.searching import Counted, Found, Grouped, Search, filtered
@@ -26,7 +28,7 @@ from pilothouse.telemetry.stores.opensearch.templates import Json
 LevelCounts = dict[int, dict[Level, int]]
 _PAGES = (500, 2_000, 10_000)
 """Lines that are read at once when they are judged here: more and more of them."""
-_SOURCE: Json = {"excludes": ["@timestamp", "attribute", "level"]}
+_SOURCE: Json = {"excludes": ["@timestamp", "attribute", "level", "overlong"]}
 _FOUND = Found[LogDocument]
 
 
@@ -58,12 +60,12 @@ class Lines:
     def __init__(self, search: Search, expressions: Expressions) -> None:
         self._search, self._expressions = search, expressions
 
-    async def wanted(self, filter_: LogFilter) -> Wanted:
-        """Write a filter, its expression tried.
+    async def wanted(self, filter_: LogFilter, *, there: bool = False) -> Wanted:
+        """Write a filter, its expression tried; with `there` as much as possible is decided by the cluster.
 
         Raises: InvalidInput
         """
-        wanted = matching(filter_)
+        wanted = matching(filter_, there=there)
         if wanted.regex:
             await asyncio.to_thread(self._expressions.check, wanted.regex)
         return wanted
@@ -94,7 +96,8 @@ class Lines:
         after = question.after
         turn = 0
         while True:
-            size = first if wanted.exact else max(first, _PAGES[min(turn, len(_PAGES) - 1)])
+            likely = wanted.exact or (not turn and not wanted.regex)
+            size = first if likely else max(first, _PAGES[min(turn, len(_PAGES) - 1)])
             if after is not None:
                 body["search_after"] = [after.at_ns, after.number]
             answer = await self._search.ask(
@@ -145,10 +148,15 @@ class Lines:
 
     async def count(self, scope: Scope, filter_: LogFilter, timeout_s: float) -> int:
         """Answer `TelemetryStore.count_logs`."""
-        wanted = await self.wanted(filter_)
+        wanted = await self.wanted(filter_, there=True)
         await self._search.fresh.of("logs")
-        if not wanted.exact:
-            return sum([len(lines) async for lines in self._all(scope, wanted, timeout_s)])
+        if wanted.exact:
+            with contextlib.suppress(TooManyTerms):
+                return await self._counted(scope, wanted, timeout_s)
+        wanted = await self.wanted(filter_)
+        return sum([len(lines) async for lines in self._all(scope, wanted, timeout_s)])
+
+    async def _counted(self, scope: Scope, wanted: Wanted, timeout_s: float) -> int:
         body: Json = {"query": filtered([*within(scope), *wanted.conditions]), "size": 0, "track_total_hits": True}
         return (await self._search.ask("logs", Counted, body, scope=scope, timeout_s=timeout_s)).hits.total.value
 
@@ -161,10 +169,15 @@ class Lines:
         """Answer `TelemetryStore.levels`."""
         width_s = max(1, step_s)
         bounds_ns(scope, width_s * NS_A_SECOND)
-        wanted = await self.wanted(filter_)
+        wanted = await self.wanted(filter_, there=True)
         await self._search.fresh.of("logs")
-        if not wanted.exact:
-            return await self._levels_read(scope, wanted, width_s, timeout_s)
+        if wanted.exact:
+            with contextlib.suppress(TooManyTerms):
+                return await self._levels_counted(scope, wanted, width_s, timeout_s)
+        wanted = await self.wanted(filter_)
+        return await self._levels_read(scope, wanted, width_s, timeout_s)
+
+    async def _levels_counted(self, scope: Scope, wanted: Wanted, width_s: int, timeout_s: float) -> LevelCounts:
         body: Json = {
             "query": filtered([*within(scope), *wanted.conditions]),
             "size": 0,

@@ -1,5 +1,6 @@
 """Questions about spans."""
 
+import re
 from collections.abc import Sequence
 
 import msgspec
@@ -19,11 +20,12 @@ from pilothouse.telemetry.questions import (
     check_limit,
     wanted_ids,
 )
-from pilothouse.telemetry.stores.opensearch.asking import containing, within
+from pilothouse.telemetry.stores.opensearch.asking import within
 from pilothouse.telemetry.stores.opensearch.documents import SpanDocument
 from pilothouse.telemetry.stores.opensearch.searching import Found, Hits, Search, filtered
 from pilothouse.telemetry.stores.opensearch.templates import ROWS_MAX, Json
 
+_SIGN, _ESCAPED = re.compile(r"[\\*?]"), r"\\\g<0>"
 _SPANS_A_TRACE = 4
 """Matching spans that are read for each trace asked for."""
 _FOUND = Found[SpanDocument]
@@ -97,7 +99,8 @@ def _matching(filter_: TraceFilter) -> list[Json]:
     conditions: list[Json] = []
     if filter_.services:
         conditions.append({"terms": {"service": list(filter_.services)}})
-    conditions += containing(filter_.name, "name.grams")
+    if filter_.name:
+        conditions.append({"wildcard": {"name": f"*{_SIGN.sub(_ESCAPED, filter_.name)}*"}})
     if filter_.failed is not None:
         conditions.append({"term": {"failed": filter_.failed}})
     if filter_.duration_ns_min:

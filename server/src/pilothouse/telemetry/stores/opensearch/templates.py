@@ -8,27 +8,30 @@ from pilothouse.telemetry.store import RecordSort
 
 Json: TypeAlias = dict[str, Any]  # Any: OpenSearch's own language
 SORTS: tuple[RecordSort, ...] = ("logs", "metrics", "spans")
-TEMPLATE_VERSION = 1
+TEMPLATE_VERSION = 2
 WORD_CHARACTERS_MAX = 200
-"""Longer words are not in the index of words; they are found by the index of three letters."""
+"""Longer words are not in the index of words; a message that has one is in the index of three letters."""
 ROWS_MAX = 20_001
 """Rows of one answer of the cluster."""
 
 PAD = "\x03\x03"
-"""Behind every message, so that its last letters begin a group of three as well."""
+"""Behind every such message, so that its last letters begin a group of three as well."""
 
 _PLAIN = re.compile(r"[a-z0-9][a-z0-9._-]{0,79}\Z")
 _UNCLAIMED = "unclaimed"
 _KEYWORD: Json = {"type": "keyword", "ignore_above": 8_191}
+_FOUND_BY: Json = {"type": "keyword", "doc_values": False, "ignore_above": 8_191}
+"""What is asked for, and neither sorted nor counted by."""
 _KEPT: Json = {"type": "keyword", "index": False, "doc_values": False}
 _ORIGIN: Json = {
     **dict.fromkeys(("project_id", "integration_id", "environment_id", "runtime_id"), _KEYWORD),
     "runtime_key": {"type": "long", "index": False, "doc_values": False},
 }
-_ATTRIBUTES: Json = {
-    "attributes": {"type": "object", "enabled": False},
-    "attribute": {"type": "keyword", "doc_values": False, "ignore_above": 8_191},
+_ORIGIN_OF_LINES: Json = {
+    **_ORIGIN,
+    **dict.fromkeys(("project_id", "integration_id", "runtime_id"), _FOUND_BY),
 }
+_ATTRIBUTES: Json = {"attributes": {"type": "object", "enabled": False}, "attribute": _FOUND_BY}
 _GRAMS: Json = {
     "type": "text",
     "analyzer": "pilothouse_grams",
@@ -41,18 +44,24 @@ _TIMES: Json = {"@timestamp": {"type": "date"}, "at_ns": {"type": "long"}, "numb
 MAPPINGS: dict[RecordSort, Json] = {
     "logs": {
         **_TIMES,
-        **_ORIGIN,
+        **_ORIGIN_OF_LINES,
         **_ATTRIBUTES,
-        "severity": {"type": "byte", "index": False},
+        "severity": {"type": "byte", "index": False, "doc_values": False},
         "level": _KEYWORD,
         "message": {
             "type": "text",
-            "analyzer": "pilothouse_words",
-            "norms": False,
-            "index_options": "docs",
-            "fields": {"grams": _GRAMS},
+            "index": False,
+            "fields": {
+                "parts": {
+                    "type": "text",
+                    "analyzer": "pilothouse_parts",
+                    "norms": False,
+                    "index_options": "positions",
+                }
+            },
         },
-        "logger": _KEYWORD,
+        "overlong": _GRAMS,
+        "logger": _FOUND_BY,
         "trace_id": {"type": "keyword", "doc_values": False},
         "span_id": _KEPT,
     },
@@ -71,13 +80,13 @@ MAPPINGS: dict[RecordSort, Json] = {
     },
     "spans": {
         **_TIMES,
-        **_ORIGIN,
+        **_ORIGIN_OF_LINES,
         "attributes": {"type": "object", "enabled": False},
         "duration_ns": {"type": "long"},
         "trace_id": {"type": "keyword", "doc_values": False},
         "span_id": _KEPT,
         "parent_id": _KEPT,
-        "name": {**_KEYWORD, "fields": {"grams": _GRAMS}},
+        "name": _KEYWORD,
         "kind": _KEYWORD,
         "service": _KEYWORD,
         "failed": {"type": "boolean"},
@@ -88,13 +97,13 @@ _ANALYSIS: Json = {
     "char_filter": {"pilothouse_pad": {"type": "pattern_replace", "pattern": r"(?s)\z", "replacement": PAD}},
     "tokenizer": {
         "pilothouse_three": {"type": "ngram", "min_gram": 3, "max_gram": 3},
-        "pilothouse_word": {"type": "simple_pattern", "pattern": "[A-Za-z0-9_\\-]+"},
+        "pilothouse_part": {"type": "simple_pattern", "pattern": "[A-Za-z0-9_\\-]+|[^A-Za-z0-9_\\-]+"},
     },
     "filter": {"pilothouse_short": {"type": "length", "max": WORD_CHARACTERS_MAX}},
     "analyzer": {
         "pilothouse_grams": {"type": "custom", "tokenizer": "pilothouse_three", "char_filter": ["pilothouse_pad"]},
         "pilothouse_grams_asked": {"type": "custom", "tokenizer": "pilothouse_three"},
-        "pilothouse_words": {"type": "custom", "tokenizer": "pilothouse_word", "filter": ["pilothouse_short"]},
+        "pilothouse_parts": {"type": "custom", "tokenizer": "pilothouse_part", "filter": ["pilothouse_short"]},
     },
 }
 
@@ -112,10 +121,10 @@ def template(prefix: str, sort: RecordSort) -> Json:
                     "number_of_shards": 1,
                     "auto_expand_replicas": "0-1",
                     "codec": "best_compression",
-                    "refresh_interval": "5s",
+                    "refresh_interval": "30s",
                     "translog": {"durability": "request"},
                     "max_result_window": ROWS_MAX,
-                    **({} if sort == "metrics" else {"analysis": _ANALYSIS}),
+                    **({"analysis": _ANALYSIS} if sort == "logs" else {}),
                 }
             },
             "mappings": {"dynamic": False, "properties": MAPPINGS[sort]},

@@ -67,6 +67,15 @@ class Writer:
 
         Raises: StoreBusy, StoreDown, StorageFull, InvalidInput; then none of them is kept
         """
+        with self._connection.operation():
+            await self._append(sort, batches, write)
+
+    async def _append(
+        self,
+        sort: RecordSort,
+        batches: Sequence[LogBatch] | Sequence[MetricBatch] | Sequence[SpanBatch],
+        write: Callable[[Any, int], Json],  # Any: the records of that sort
+    ) -> None:
         await self._numbers.ready()
         taken: list[range] = []
         kept: list[_Done] = []
