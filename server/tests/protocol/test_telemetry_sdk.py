@@ -87,6 +87,7 @@ def send(url: str, certificate: str, token: str, runtime_id: str) -> str:
             body="order failed",
             attributes={"order": "17"},
         )
+        span.add_event("order refused", {"sku": "rope"})
         trace_id = f"{span.get_span_context().trace_id:032x}"
     for provider in (tracers, loggers, meters):
         provider.shutdown()
@@ -128,6 +129,9 @@ async def test_the_sdk_sends_logs_metrics_and_traces_over_tls(plane, runtime, se
     assert (line.record.trace_id, line.record.attributes) == (trace_id, {"order": "17"})
     (span,) = (await plane.telemetry.trace(scope, trace_id)).spans
     assert (span.record.name, span.record.service) == ("GET /orders/{id}", "orders")
+    (event,) = span.record.attributes["pilothouse.events"]
+    assert (event["name"], event["attributes"]) == ("order refused", {"sku": "rope"})
+    assert 0 <= int(event["at_ns"]) - span.record.at_ns <= span.record.duration_ns
     (series,) = await plane.telemetry.metrics(MetricQuestion(scope=scope, name="http.server.request.duration"))
     (figures,) = series.steps.values()
     assert (figures.failed.count, figures.succeeded.count, figures.failed.percentile(0.5)) == (

@@ -182,7 +182,11 @@ def test_a_span_says_the_same_in_both_spellings():
         "startTimeUnixNano": str(NOW_NS - 1_000),
         "endTimeUnixNano": str(NOW_NS),
         "attributes": attributes(http_route="/orders/{id}"),
-        "events": [{"name": "exception", "attributes": attributes(exception_type="KeyError")}],
+        "events": [
+            {"name": "order accepted", "timeUnixNano": str(NOW_NS - 500), "attributes": attributes(sku="rope")},
+            {"name": "exception", "timeUnixNano": str(NOW_NS), "attributes": attributes(exception_type="KeyError")},
+            *({"name": "again", "timeUnixNano": "1"} for _ in range(70)),
+        ],
         "status": {"code": 2},
         "unknown": {"member": 1},
     }
@@ -217,7 +221,14 @@ def test_a_span_says_the_same_in_both_spellings():
                 kind=SpanKind.SERVER,
                 service="orders",
                 failed=True,
-                attributes={"http.route": "/orders/{id}", "exception.type": "KeyError"},
+                attributes={
+                    "pilothouse.events": [
+                        {"name": "order accepted", "at_ns": str(NOW_NS - 500), "attributes": {"sku": "rope"}},
+                        *[{"name": "again", "at_ns": "1", "attributes": {}}] * 63,
+                    ],
+                    "http.route": "/orders/{id}",
+                    "exception.type": "KeyError",
+                },
             )
         ],
     )

@@ -1,7 +1,7 @@
 """Spans, from protobuf's compiled messages and from JSON."""
 
 from collections.abc import Generator, Sequence
-from typing import Final
+from typing import Final, TypeAlias
 
 import msgspec
 from google.protobuf.message import DecodeError
@@ -9,7 +9,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.trace.v1 import trace_pb2
 
 from pilothouse.telemetry.limits import tidy_span
-from pilothouse.telemetry.model import Attributes, SpanKind, SpanRecord
+from pilothouse.telemetry.model import Attributes, AttributeValue, SpanKind, SpanRecord
 from pilothouse.telemetry.otlp.errors import OtlpUnreadable
 from pilothouse.telemetry.otlp.json_text import decode
 from pilothouse.telemetry.otlp.metrics_protobuf import attributes_of
@@ -28,6 +28,13 @@ _KINDS: Final = (
 )
 _FAILED: Final = 2
 _EXCEPTION: Final = "exception"
+EVENTS: Final = "pilothouse.events"
+"""The attribute in which a span keeps what happened within it, but for an exception, whose attributes are its own: a list of
+maps with `name`, `at_ns` (nanoseconds since 1970, as text: too large for JavaScript's numbers) and `attributes`."""
+_EVENTS_MAX: Final = 64
+
+_Told: TypeAlias = tuple[str, Whole, Attributes]
+"""An event: its name, when, and its attributes."""
 
 
 class SpanReader:
@@ -89,10 +96,7 @@ class SpanReader:
 
 
 def _of_protobuf(span: trace_pb2.Span, resource: Attributes) -> SpanRecord:
-    attributes = who(resource) | attributes_of(span.attributes)
-    for event in span.events:
-        if event.name == _EXCEPTION:
-            attributes |= attributes_of(event.attributes)
+    events: list[_Told] = [(each.name, each.time_unix_nano, attributes_of(each.attributes)) for each in span.events]
     return SpanRecord(
         at_ns=span.start_time_unix_nano,
         duration_ns=span.end_time_unix_nano - span.start_time_unix_nano,
@@ -103,12 +107,31 @@ def _of_protobuf(span: trace_pb2.Span, resource: Attributes) -> SpanRecord:
         kind=_kind(span.kind),
         service=service_of(resource),
         failed=span.status.code == _FAILED,
-        attributes=attributes,
+        attributes=_attributes(who(resource), attributes_of(span.attributes), events),
     )
 
 
-class _Event(msgspec.Struct, frozen=True):
+def _attributes(said: Attributes, own: Attributes, events: Sequence[_Told]) -> Attributes:
+    """What is said of a span: who made it, what happened within it, what it says itself."""
+    happened: list[AttributeValue] = [
+        {"name": name, "at_ns": str(at_ns), "attributes": dict(attributes)}
+        for name, at_ns, attributes in events
+        if name != _EXCEPTION
+    ]
+    # Before its own attributes: of those there may be more than are kept.
+    kept = dict(said)
+    if happened:
+        kept[EVENTS] = happened[:_EVENTS_MAX]
+    kept |= own
+    for name, _, attributes in events:
+        if name == _EXCEPTION:
+            kept |= attributes
+    return kept
+
+
+class _Event(msgspec.Struct, frozen=True, rename="camel"):
     name: str = ""
+    time_unix_nano: Whole = 0
     attributes: list[KeyValue] = []
 
 
@@ -147,10 +170,7 @@ _NAMED_KINDS: Final[Sequence[str]] = ("UNSPECIFIED", "INTERNAL", "SERVER", "CLIE
 
 
 def _of_json(span: _Span, resource: Attributes) -> SpanRecord:
-    attributes = who(resource) | plain(span.attributes)
-    for event in span.events:
-        if event.name == _EXCEPTION:
-            attributes |= plain(event.attributes)
+    events: list[_Told] = [(each.name, each.time_unix_nano, plain(each.attributes)) for each in span.events]
     begun_ns, kind = int(span.start_time_unix_nano), span.kind
     if isinstance(kind, str):
         name = kind.removeprefix("SPAN_KIND_")
@@ -165,7 +185,7 @@ def _of_json(span: _Span, resource: Attributes) -> SpanRecord:
         kind=_kind(kind),
         service=service_of(resource),
         failed=span.status.code in (_FAILED, "STATUS_CODE_ERROR"),
-        attributes=attributes,
+        attributes=_attributes(who(resource), plain(span.attributes), events),
     )
 
 
