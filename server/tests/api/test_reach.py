@@ -65,6 +65,21 @@ async def test_a_read_that_is_refused_and_a_change_that_fails_otherwise_leave_no
 
 
 @pytest.mark.anyio
+async def test_who_reaches_for_what_they_do_not_see_leaves_a_trace_and_a_mistake_of_who_sees_all_does_not(
+    staff, admin
+) -> None:
+    for name in ("Shop", "Bank"):
+        await admin.ask("mutation ($n: String!) { createProject(input: {displayName: $n}) { handle } }", n=name)
+    await staff.holder("anna", "PROJECT_MGT_MANAGE", project="shop")
+    delete = "mutation ($h: String!) { deleteProject(handle: $h) { __typename } }"
+    async with staff.signed_in("anna") as anna:
+        assert (await staff.refusal(anna, delete, h="bank"))[0] == "NOT_FOUND"
+    assert (await staff.refusal(admin, delete, h="banc"))[0] == "NOT_FOUND"
+    (record,) = await refusals(staff)
+    assert (record["actor"], record["action"], record["target"]) == ("user:anna", "project.delete", "handle=bank")
+
+
+@pytest.mark.anyio
 async def test_a_flood_is_recorded_in_part_and_counted_in_the_next_record(staff, admin, clock) -> None:
     await staff.user("anna")
     async with staff.signed_in("anna") as anna:

@@ -24,10 +24,10 @@ from graphql import (
 from graphql.language import DirectiveNode, EnumValueNode, ListValueNode
 
 from pilothouse.access.attempts import RefusedAttempts
-from pilothouse.access.grants import require_somewhere
+from pilothouse.access.grants import reach, require_somewhere
 from pilothouse.access.permissions import Permission
 from pilothouse.api.graphql.request import GraphQLRequest, Info
-from pilothouse.base.errors import CannotStart, NotPermitted, Unavailable
+from pilothouse.base.errors import CannotStart, NotFound, NotPermitted, Refused, Unavailable
 from pilothouse.domain.audit import Outcome
 from pilothouse.operations.audit import audit
 from pilothouse.storage.unit import Store
@@ -90,7 +90,7 @@ def guard(schema: GraphQLSchema) -> None:
             if needed:
                 _check_first(field, needed, is_subscription=kind.name == "Subscription")
             if kind.name == "Mutation":
-                field.resolve = _audited(field.resolve or default_field_resolver, name)
+                field.resolve = _audited(field.resolve or default_field_resolver, name, needed)
 
 
 def needs(parent: str, name: str, field: GraphQLField) -> tuple[AnyOf, ...]:
@@ -153,7 +153,11 @@ def _told(arguments: Mapping[str, Any]) -> Iterator[str]:  # Any: GraphQL's valu
             yield f"{name}={' '.join(words[:_VALUES_MAX])}"
 
 
-def _audited(resolve: Callable[..., Any], name: str) -> Callable[..., Any]:  # Any: GraphQL's values
+def _audited(
+    resolve: Callable[..., Any],  # Any: GraphQL's values
+    name: str,
+    needed: tuple[AnyOf, ...],
+) -> Callable[..., Any]:  # Any: GraphQL's values
     async def resolve_or_audit(parent: Any, info: Info, **arguments: Any) -> Any:  # Any: GraphQL's values
         try:
             result = resolve(parent, info, **arguments)
@@ -161,11 +165,17 @@ def _audited(resolve: Callable[..., Any], name: str) -> Callable[..., Any]:  # A
         except NotPermitted as refusal:
             await _record(info.context, name, arguments, refusal)
             raise
+        except NotFound as refusal:
+            # What is not to be seen is not there either: who does not see all of it may have tried just that.
+            subject = info.context.subject
+            if not all(any(reach(subject, one).everything for one in any_of) for any_of in needed):
+                await _record(info.context, name, arguments, refusal)
+            raise
 
     return resolve_or_audit
 
 
-async def _record(request: GraphQLRequest, name: str, arguments: Mapping[str, Any], refusal: NotPermitted) -> None:
+async def _record(request: GraphQLRequest, name: str, arguments: Mapping[str, Any], refusal: Refused) -> None:
     """Audit a refused change in a transaction of its own; of a flood, only so many a minute, and the rest as a number."""
     store, subject = request.services.store, request.subject
     unrecorded = _attempts.setdefault(store, RefusedAttempts()).note(subject.id, request.now)
