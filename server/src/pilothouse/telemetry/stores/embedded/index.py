@@ -2,18 +2,28 @@
 
 Words are told apart by their CRC-32: of its 32 bits, a billion words a file share few enough. What shares one is read and
 then compared, so that the answer is right however often it happens.
+
+What each flush adds is sorted, yet a word can be in each flush's: there is nothing to skip between them but the tables in
+which a word cannot be. Hence there are several, told apart by the first bits of the hash (ADR 0019).
 """
 
 import string
 import zlib
 from array import array
 from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterable
 from typing import Final
 
 from pilothouse.telemetry.stores.embedded.columns import Octets
 
-ENGINE: Final = "crc32"
-"""How a part's index was made. One that was made otherwise is not used: its part is read as if it had none."""
+LAYOUT: Final = "crc32/16"
+"""How the index of a part that is written now is made, and which tables it has. One of another layout is not added to."""
+_ONE_TABLE: Final = "crc32"
+"""Parts from before: all hashes in a single table, and metrics of services merged by the hour only."""
+_SHARD_BITS: Final = 4
+_HASH_BITS: Final = 32
+SHARDS: Final = 1 << _SHARD_BITS
 BLOCK_BITS: Final = 11
 """The index says in which block of 2,048 numbers a token is."""
 TOKEN: Final = "[A-Za-z0-9_-]{6,}"  # noqa: S105 - a word of a text
@@ -28,6 +38,40 @@ _BETWEEN = bytes(octet if octet in _WITHIN else 0x20 for octet in range(256))
 def hash_of(token: bytes) -> int:
     """Return what stands for a word, or for a trace's id in octets."""
     return zlib.crc32(token)
+
+
+def knows(layout: str) -> bool:
+    """Tell whether an index was made as ours is. If not it is not used: its part is read as if it had none."""
+    return layout in {LAYOUT, _ONE_TABLE}
+
+
+def tables_sql(schema: str) -> list[str]:
+    """Write the statements that make a part's index."""
+    return [f"CREATE TABLE {schema}.tokens{shard} (hash UINTEGER, block UINTEGER)" for shard in range(SHARDS)]
+
+
+def adding_sql(schema: str, table: str) -> list[str]:
+    """Write the statements that add the entries in a table's column `entry`."""
+    low = _HASH_BITS + _HASH_BITS - _SHARD_BITS
+    return [
+        f"INSERT INTO {schema}.tokens{shard} SELECT (entry >> {_HASH_BITS})::UINTEGER, (entry & 4294967295)::UINTEGER"
+        f" FROM {table} WHERE entry >> {low} = {shard} ORDER BY entry"
+        for shard in range(SHARDS)
+    ]
+
+
+def blocks_sql(schema: str, layout: str, hashes: Iterable[int]) -> str:
+    """Write the question in which blocks one of some hashes is."""
+    tables: dict[str, list[int]] = defaultdict(list)
+    for hash_ in sorted(hashes):
+        tables["tokens" if layout == _ONE_TABLE else f"tokens{hash_ >> _HASH_BITS - _SHARD_BITS}"].append(hash_)
+    # A single one is compared: that takes half the time of looking it up in a list.
+    each = (
+        f"SELECT block FROM {schema}.{table} WHERE hash "
+        + (f"= {some[0]}" if len(some) == 1 else f"IN ({', '.join(map(str, some))})")
+        for table, some in tables.items()
+    )
+    return f"SELECT DISTINCT block FROM ({' UNION ALL '.join(each)}) ORDER BY block"
 
 
 def entries(numbers: "array[int]", ids: Octets, messages: Octets | None = None) -> "array[int]":

@@ -22,7 +22,7 @@ from pilothouse.telemetry.questions import (
 )
 from pilothouse.telemetry.stores.embedded.asking import Asking, Conditions, Source, sources
 from pilothouse.telemetry.stores.embedded.frames import LevelCounts, Sort
-from pilothouse.telemetry.stores.embedded.index import BLOCK_BITS, TOKEN, hash_of
+from pilothouse.telemetry.stores.embedded.index import BLOCK_BITS, TOKEN, blocks_sql, hash_of
 from pilothouse.telemetry.stores.embedded.shelf import Shelf
 from pilothouse.telemetry.stores.embedded.sorts import Label
 
@@ -32,6 +32,8 @@ _WINDOW_NS_MIN = 60 * NS_A_SECOND
 _WINDOWS, _WIDER = 64, 4
 _RANGES_MAX = 32
 _WORD = re.compile(TOKEN + r"\Z")
+_NO_ID = "00"
+"""An id that no line has."""
 _decode = msgspec.json.Decoder(Attributes).decode
 
 
@@ -79,7 +81,7 @@ def _quoted(key: str) -> str:
 
 def _hex(told: str) -> str:
     lower = told.lower()
-    return lower if len(lower) == 32 and all(digit in "0123456789abcdef" for digit in lower) else "00"  # noqa: PLR2004 - a trace id's digits
+    return lower if len(lower) == 32 and all(digit in "0123456789abcdef" for digit in lower) else _NO_ID  # noqa: PLR2004 - a trace id's digits
 
 
 def hashes_of(filter_: LogFilter) -> list[frozenset[int]]:
@@ -87,8 +89,9 @@ def hashes_of(filter_: LogFilter) -> list[frozenset[int]]:
     hashes: list[frozenset[int]] = []
     for word in (filter_.token, filter_.trace_id.lower()):
         if word and _WORD.match(word):
-            as_id = hash_of(bytes.fromhex(_hex(word)))
-            hashes.append(frozenset((as_id, hash_of(word.encode())) if word == filter_.token else (as_id,)))
+            as_word = {hash_of(word.encode())} if word == filter_.token else set[int]()
+            id_ = _hex(word)
+            hashes.append(frozenset(as_word if as_word and id_ == _NO_ID else as_word | {hash_of(bytes.fromhex(id_))}))
     return hashes
 
 
@@ -103,10 +106,7 @@ def narrowed(asking: Asking, source: Source, tokens: Sequence[frozenset[int]]) -
     if source.part is None or not source.indexed:
         return narrow
     for hashes in tokens:
-        rows = asking.run(
-            f"SELECT DISTINCT block FROM {source.part.schema}.tokens"
-            f" WHERE hash IN ({', '.join(map(str, hashes))}) ORDER BY block"
-        )
+        rows = asking.run(blocks_sql(source.part.schema, source.part.layout, hashes))
         ranges = list(_ranges([block for (block,) in rows]))
         if not ranges:
             return None

@@ -12,7 +12,7 @@ import msgspec
 
 from pilothouse.telemetry.stores.embedded.columns import Column, Table
 from pilothouse.telemetry.stores.embedded.frames import Sort
-from pilothouse.telemetry.stores.embedded.index import ENGINE
+from pilothouse.telemetry.stores.embedded.index import LAYOUT, adding_sql, knows, tables_sql
 from pilothouse.telemetry.stores.embedded.sorts import TABLES, Label, Row
 
 _names = count()
@@ -34,43 +34,55 @@ class Part:
         self.applied = 0
         """Records with lower numbers are in it, or in an older part."""
         self.created_ns = created_ns
-        self.indexed = True
-        """Whether its token index was made as ours is."""
+        self.layout = LAYOUT
+        """Which tables it has, and how its token index was made."""
         self.writable = False
         self.records = 0
         self.oldest_ns: int | None = None
         self.newest_ns: int | None = None
         self.labels: list[Label] = []
 
+    @property
+    def indexed(self) -> bool:
+        """Whether its token index can be trusted."""
+        return knows(self.layout)
+
+    @property
+    def current(self) -> bool:
+        """Whether it has all tables that a part has now, so that records can be added to it."""
+        return self.layout == LAYOUT
+
     def open(self, *, writable: bool) -> None:
-        """Attach the file, make what it lacks, and read what is known of it.
+        """Attach the file, make its tables if it is new, and read what is known of it.
 
         Raises: duckdb.Error
         """
         self.writable = writable
         cursor = self._database.cursor()
-        tables = TABLES[self.sort]
         self._attach(cursor)
         if writable:
             cursor.begin()
             cursor.execute(
                 f"CREATE TABLE IF NOT EXISTS {self.schema}.meta (applied BIGINT, created_ns BIGINT, engine VARCHAR)"
             )
-            for table in (tables.table, _LABELS, *([tables.rolled] if tables.rolled else [])):
-                cursor.execute(table.ddl(self.schema))
-            if tables.tokens:
-                cursor.execute(f"CREATE TABLE IF NOT EXISTS {self.schema}.tokens (hash UINTEGER, block UINTEGER)")
             if cursor.execute(_META.format(schema=self.schema)).fetchone() is None:
-                cursor.execute(f"INSERT INTO {self.schema}.meta VALUES (0, ?, ?)", [self.created_ns, ENGINE])
+                self._make(cursor)
             cursor.commit()
-        self.applied, self.created_ns, engine = cursor.execute(_META.format(schema=self.schema)).fetchone() or (
+        self.applied, self.created_ns, self.layout = cursor.execute(_META.format(schema=self.schema)).fetchone() or (
             0,
             0,
             "",
         )
-        self.indexed = engine == ENGINE
         self._look(cursor)
         cursor.close()
+
+    def _make(self, cursor: duckdb.DuckDBPyConnection) -> None:
+        tables = TABLES[self.sort]
+        for table in (tables.table, _LABELS, *tables.rolled):
+            cursor.execute(table.ddl(self.schema))
+        for statement in tables_sql(self.schema) if tables.tokens else ():
+            cursor.execute(statement)
+        cursor.execute(f"INSERT INTO {self.schema}.meta VALUES (0, ?, ?)", [self.created_ns, LAYOUT])
 
     def _attach(self, cursor: duckdb.DuckDBPyConnection) -> None:
         mode = "" if self.writable else " (READ_ONLY)"
@@ -157,7 +169,7 @@ class Part:
     def write(
         self,
         batches: Sequence[object],
-        rolled: Sequence[Row],
+        rolled: Sequence[Sequence[Row]],
         tokens: "array[int]",
         labels: Sequence[Label],
         applied: int,
@@ -174,13 +186,11 @@ class Part:
             cursor.execute(f"INSERT INTO {self.schema}.{tables.table.name} SELECT * FROM waiting")
             if tokens:
                 cursor.register("entries", _ENTRIES.source([_ENTRIES.batch_of([tokens])]))
-                cursor.execute(
-                    f"INSERT INTO {self.schema}.tokens SELECT (entry >> 32)::UINTEGER,"
-                    " (entry & 4294967295)::UINTEGER FROM entries ORDER BY entry"
-                )
-            if rolled and tables.rolled:
-                cursor.register("coarse", tables.rolled.source([tables.rolled.batch(rolled)]))
-                cursor.execute(f"INSERT INTO {self.schema}.{tables.rolled.name} SELECT * FROM coarse")
+                for statement in adding_sql(self.schema, "entries"):
+                    cursor.execute(statement)
+            for table, rows in zip(tables.rolled, rolled, strict=True):
+                cursor.register(table.name, table.source([table.batch(rows)]))
+                cursor.execute(f"INSERT INTO {self.schema}.{table.name} SELECT * FROM {table.name}")
             new = list(enumerate(labels))[len(self.labels) :]
             if new:
                 packed = [(id_, msgspec.msgpack.encode(label)) for id_, label in new]

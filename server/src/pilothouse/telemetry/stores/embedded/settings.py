@@ -29,6 +29,8 @@ class EmbeddedSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Records of one environment that are held in memory before they go to their file."""
     flush_s: float = 60.0
     """Logs and spans are held in memory for at most so long."""
+    flush_metrics_rows: int = 30_720
+    """The same of points of metrics, which a question merges as long as they are in memory."""
     flush_metrics_s: float = 900.0
     """Metrics are held so long: each flush merges the points of a minute and of an hour."""
     part_bytes: int = 256 * MIB

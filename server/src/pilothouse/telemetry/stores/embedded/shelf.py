@@ -63,6 +63,7 @@ class Shelf:
         self, database: duckdb.DuckDBPyConnection, sort: Sort, folder: Path, settings: EmbeddedSettings
     ) -> None:
         self._database, self._sort, self.folder, self._settings = database, sort, folder, settings
+        self._flush_rows = settings.flush_metrics_rows if sort is Sort.METRICS else settings.flush_rows
         self._lock = threading.Lock()
         self._parts: list[Part] = []
         self._label_list: list[Label] = []
@@ -149,7 +150,7 @@ class Shelf:
         if self.first_waiting is None:
             return False
         return (
-            self.waiting_rows >= self._settings.flush_rows
+            self.waiting_rows >= self._flush_rows
             or self.waiting_bytes >= self._settings.flush_rows * 512
             or now_s - self._since_s >= hold_s
         )
@@ -167,7 +168,7 @@ class Shelf:
         batches: Sequence[Batch] = [one.batch for one in self._waiting]
         oldest = min(one.oldest_ns for one in self._waiting)
         newest = max(one.newest_ns for one in self._waiting)
-        rolled: list[Row] = []
+        rolled: Sequence[list[Row]] = ()
         if tables.merge is not None:
             fine, rolled = tables.merge(self._merging, self.label, self._label_list.__getitem__)
             batches = [tables.table.batch(fine)]
@@ -186,7 +187,7 @@ class Shelf:
         if newest is not None and newest.writable:
             young = now_ns - newest.created_ns < self._settings.part_s * NS_A_SECOND
             small = newest.bytes_on_disk < self._settings.part_bytes
-            if young and small and newest.indexed and len(newest.labels) < LABELS_MAX:
+            if young and small and newest.current and len(newest.labels) < LABELS_MAX:
                 return newest
             newest.finish()
         created_ns = max(now_ns, newest.created_ns + 1 if newest else 0)

@@ -4,7 +4,7 @@ from array import array
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from enum import IntEnum
-from itertools import starmap
+from math import isnan
 from typing import Any, TypeAlias
 
 import msgspec
@@ -27,7 +27,8 @@ Columns: TypeAlias = Sequence[Sequence[Any]]
 LabelOf: TypeAlias = "Callable[[Label], int]"
 
 MINUTE_NS = 60 * NS_A_SECOND
-HOUR_NS = 3600 * NS_A_SECOND
+FIVE_NS = 5 * MINUTE_NS
+HOUR_NS = 60 * MINUTE_NS
 
 
 class Grain(IntEnum):
@@ -38,7 +39,7 @@ class Grain(IntEnum):
     RESOURCE = 1
     """A resource of an integration in an hour: runtimes and statuses together."""
     SERVICE = 2
-    """A service of an integration in an hour: resources together too."""
+    """A service of an integration in an hour, or in five minutes: resources together too."""
 
 
 class SeriesName(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
@@ -67,10 +68,10 @@ class SortTables(msgspec.Struct, frozen=True):
     table: Table
     columns: Callable[[Any, int, LabelOf], Columns] | None = None
     """Batch, number of its first record, labels → values of each column; None for lines, which come as columns."""
-    rolled: Table | None = None
-    """A second table to which each flush adds the same records, merged more coarsely."""
-    merge: Callable[[Sequence[Row], LabelOf, Callable[[int], Label]], tuple[list[Row], list[Row]]] | None = None
-    """Rows that wait → rows of both tables."""
+    rolled: tuple[Table, ...] = ()
+    """More tables, to which each flush adds the same records, merged more coarsely."""
+    merge: Callable[[Sequence[Row], LabelOf, Callable[[int], Label]], tuple[list[Row], list[list[Row]]]] | None = None
+    """Rows that wait → rows of the table, and of each of those."""
     tokens: "Callable[[Columns], array[int]] | None" = None
     """Columns → entries of the token index."""
 
@@ -168,46 +169,66 @@ class _Sum:
         self.count += count
         self.sum += total
         self.zeros += zeros
-        self.low = low if not self.low <= low else self.low
-        self.high = high if not self.high >= high else self.high
+        self._bound(low, high)
         for packed in buckets:
             self.buckets[packed >> 40] += packed & 0xFF_FFFF_FFFF
+
+    def _bound(self, low: float, high: float) -> None:
+        # What is not known is no number, and compares with nothing.
+        if low < self.low or isnan(self.low):
+            self.low = low
+        if high > self.high or isnan(self.high):
+            self.high = high
+
+    def merge(self, other: "_Sum") -> None:
+        self.count += other.count
+        self.sum += other.sum
+        self.zeros += other.zeros
+        self._bound(other.low, other.high)
+        for index, count in other.buckets.items():
+            self.buckets[index] += count
 
     def row(self) -> Row:
         return self.count, self.sum, self.low, self.high, self.zeros, pack(self.buckets)
 
 
-def _rolled_labels(label: Label) -> list[Label]:
-    series = label.series
-    if series is None:
-        return []
+def _rolled_labels(label: Label) -> tuple[Label, Label]:
+    if label.series is None:
+        raise ValueError(label)
     origin = msgspec.structs.replace(label.origin, runtime_id=None, runtime_key=None)
-    resource = msgspec.structs.replace(series, status="", grain=Grain.RESOURCE)
-    service = msgspec.structs.replace(series, status="", resource="", grain=Grain.SERVICE)
-    return [Label(origin, resource), Label(origin, service)]
+    resource = msgspec.structs.replace(label.series, status="", grain=Grain.RESOURCE)
+    service = msgspec.structs.replace(label.series, status="", resource="", grain=Grain.SERVICE)
+    return Label(origin, resource), Label(origin, service)
+
+
+_Sums: TypeAlias = "defaultdict[tuple[int, int], _Sum]"
 
 
 def _merge_metrics(
     rows: Sequence[Row], label_of: LabelOf, label: Callable[[int], Label]
-) -> tuple[list[Row], list[Row]]:
-    minutes: dict[tuple[int, int], _Sum] = defaultdict(_Sum)
+) -> tuple[list[Row], list[list[Row]]]:
+    minutes: _Sums = defaultdict(_Sum)
+    hours: _Sums = defaultdict(_Sum)
+    services: _Sums = defaultdict(_Sum)
+    fives: _Sums = defaultdict(_Sum)
     for _, minute_ns, label_id, *figures in rows:
         minutes[minute_ns, label_id].add(*figures)
-    merged = {key: one.row() for key, one in minutes.items()}
-    hours: dict[tuple[int, int], _Sum] = defaultdict(_Sum)
-    coarse: dict[int, list[int]] = {}
-    for (minute_ns, label_id), figures in merged.items():
+    coarse: dict[int, tuple[int, int]] = {}
+    for (minute_ns, label_id), one in minutes.items():
         if label_id not in coarse:
-            coarse[label_id] = [label_of(one) for one in _rolled_labels(label(label_id))]
-        for coarser in coarse[label_id]:
-            hours[minute_ns // HOUR_NS * HOUR_NS, coarser].add(*figures)
+            resource, service = _rolled_labels(label(label_id))
+            coarse[label_id] = label_of(resource), label_of(service)
+        resource_id, service_id = coarse[label_id]
+        hours[minute_ns // HOUR_NS * HOUR_NS, resource_id].merge(one)
+        fives[minute_ns // FIVE_NS * FIVE_NS, service_id].merge(one)
+    for (five_ns, service_id), one in fives.items():
+        services[five_ns // HOUR_NS * HOUR_NS, service_id].merge(one)
     number = max(row[0] for row in rows)
 
-    def written(key: tuple[int, int], figures: Row) -> Row:
-        return number, key[0], key[1], *figures
+    def written(sums: _Sums) -> list[Row]:
+        return [(number, *key, *sums[key].row()) for key in sorted(sums)]
 
-    fine = sorted(starmap(written, merged.items()), key=lambda row: row[1:3])
-    return fine, sorted(((number, *key, *one.row()) for key, one in hours.items()), key=lambda row: row[1:3])
+    return written(minutes), [written(hours), written(services), written(fives)]
 
 
 TABLES: dict[Sort, SortTables] = {
@@ -229,7 +250,7 @@ TABLES: dict[Sort, SortTables] = {
     Sort.METRICS: SortTables(
         table=Table("points", (*_NUMBERED, *_FIGURES)),
         columns=_turned(_metric_rows),
-        rolled=Table("hours", (*_NUMBERED, *_FIGURES)),
+        rolled=tuple(Table(name, (*_NUMBERED, *_FIGURES)) for name in ("hours", "services", "fives")),
         merge=_merge_metrics,
     ),
     Sort.SPANS: SortTables(
