@@ -80,15 +80,18 @@ stories('Keyboard only', (story) => {
         expect(shown.length).toBeGreaterThanOrEqual(there)
         for (let index = 0; index < there; index++) {
           const target = new URL((await entries.nth(index).getAttribute('href')) ?? '?', page.url()).pathname
-          await page.locator('#content').focus()
-          for (const key of (shown[index] ?? '').split(' ')) await page.keyboard.press(key)
-          await expect.poll(() => new URL(page.url()).pathname, { message: target }).toBe(target)
-          await page.locator('#content').focus()
+          const here = () => new URL(page.url()).pathname
+          // On a busy machine the second key may come too late to belong to the first one: then both are pressed again.
+          const go = async () => {
+            if (here() === target) return target
+            await page.locator('#content').focus()
+            for (const key of (shown[index] ?? '').split(' ')) await page.keyboard.press(key)
+            await page.waitForURL((url) => url.pathname === target, { timeout: 3_000 }).catch(() => undefined)
+            return here()
+          }
+          await expect.poll(go, { message: target, timeout: 15_000 }).toBe(target)
         }
       }
-      await page.keyboard.press('g')
-      await page.keyboard.press('b')
-      await page.getByRole('heading', { level: 1, name: 'Alerts' }).waitFor()
     },
     { timeoutMs: 90_000 },
   )

@@ -23,6 +23,8 @@ export const strings = {
   never: 'never',
   apply: 'Apply',
   clearFilters: 'Clear filters',
+  moreFilters: 'More filters',
+  filtersUsed: 'One of them is set. Clear the filters to put them away.',
   noneMatch: 'Nothing matches these filters',
   copy: 'Copy',
   copyWhat: (what: string) => `Copy ${what}`,

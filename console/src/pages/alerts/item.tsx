@@ -26,7 +26,7 @@ type AlertItemProps = {
 export function AlertItem({ alert, rule, blocked, onSilence }: AlertItemProps) {
   const over = alert.state === 'RESOLVED'
   return (
-    <li className="grid gap-x-4 gap-y-1 px-3.5 py-2 hover:bg-hover lg:grid-cols-[112px_minmax(0,1fr)_240px_88px]">
+    <li className="grid gap-x-4 gap-y-1 px-3.5 py-2 hover:bg-hover lg:grid-cols-[112px_minmax(0,1fr)_240px_88px] min-[1800px]:grid-cols-[112px_minmax(0,5fr)_minmax(0,4fr)_88px]">
       <span className="flex flex-wrap items-baseline gap-x-2 lg:flex-col">
         <SeverityMark severity={alert.severity} calm={over} />
         <span className="text-[12px] text-muted">

@@ -13,6 +13,7 @@ import { Choose } from '@/ui/choose'
 import { OpenTo } from '@/ui/closed'
 import { CopyGraphql } from '@/ui/copy'
 import { FilterField } from '@/ui/filter-field'
+import { MoreFilters } from '@/ui/more-filters'
 import { PageHead } from '@/ui/page'
 import { SearchBox } from '@/ui/search-box'
 import { CouldNotLoad, Empty, Missing, Skeleton } from '@/ui/states'
@@ -122,18 +123,20 @@ function LogsOf({ title, place, picks = false }: { title: string; place: PlaceSe
           value={search.search ?? ''}
           onSearch={(text) => change({ search: text || undefined }, true)}
         />
-        <FilterField
-          label={words.token}
-          placeholder={words.tokenHint}
-          value={search.token ?? ''}
-          onChange={(token) => change({ token }, true)}
-        />
-        <FilterField
-          label={words.trace}
-          placeholder={words.traceHint}
-          value={search.trace ?? ''}
-          onChange={(trace) => change({ trace }, true)}
-        />
+        <MoreFilters used={Boolean(search.token || search.trace)}>
+          <FilterField
+            label={words.token}
+            placeholder={words.tokenHint}
+            value={search.token ?? ''}
+            onChange={(token) => change({ token }, true)}
+          />
+          <FilterField
+            label={words.trace}
+            placeholder={words.traceHint}
+            value={search.trace ?? ''}
+            onChange={(trace) => change({ trace }, true)}
+          />
+        </MoreFilters>
         {(filtered || search.from) && <Button onClick={clear}>{strings.clearFilters}</Button>}
         <span className="ml-auto flex items-center gap-2 text-muted">
           {words.live}
@@ -156,6 +159,8 @@ function LogsOf({ title, place, picks = false }: { title: string; place: PlaceSe
           </Button>
         </span>
       </div>
+      {/* As high as what comes: the lines below it do not move. */}
+      {levels.isPending && <div className="mb-3 h-[127px] rounded-lg border border-line bg-surface" />}
       {levels.data && <Histogram levels={levels.data} onZoom={(from, to) => change({ from, to, live: undefined })} />}
       {live && tail.line?.state === 'cut-off' && (
         <p role="status" className="mb-2 text-warn">

@@ -59,10 +59,12 @@ export function LogLine({ line, onTrace, onContext, marked = false }: LineProps)
           {lineTime(at)}
         </time>
         <span className={`mono w-11 shrink-0 ${INK[level]}`}>{level}</span>
-        <span className={`mono min-w-0 flex-1 ${open ? 'whitespace-pre-wrap break-words' : 'truncate'}`}>
+        <span
+          className={`mono min-w-0 flex-1 min-[1800px]:order-2 ${open ? 'whitespace-pre-wrap break-words' : 'truncate'}`}
+        >
           {message}
         </span>
-        <span className="hidden max-w-64 shrink-0 truncate text-faint lg:inline">
+        <span className="hidden max-w-64 shrink-0 truncate text-faint lg:inline min-[1800px]:order-1 min-[1800px]:w-64">
           {origin.integration?.displayName ?? origin.runtimeId ?? words.unclaimed}
           {origin.environment && ` · ${origin.environment.displayName}`}
         </span>

@@ -10,6 +10,7 @@ import { traces as words } from '@/strings/traces'
 import { Button } from '@/ui/button'
 import { Choose } from '@/ui/choose'
 import { FilterField } from '@/ui/filter-field'
+import { MoreFilters } from '@/ui/more-filters'
 import { PageHead } from '@/ui/page'
 import { Said } from '@/ui/said'
 import { SearchBox } from '@/ui/search-box'
@@ -76,47 +77,49 @@ function Filters({ search, picks, map, onAgain }: FiltersProps) {
         onChange={(span) => change({ span, from: undefined, to: undefined }, true)}
         choices={SPANS.map((span) => [span, filters.spans[span]] as const)}
       />
-      <FilterField
-        label={filters.from}
-        type="datetime-local"
-        value={localInput(search.from)}
-        onChange={(from) => change({ from: instantOf(from), to: from ? search.to : undefined }, true)}
-      />
-      <FilterField
-        label={filters.to}
-        type="datetime-local"
-        value={localInput(search.to)}
-        onChange={(end) => change({ to: instantOf(end), from: search.from ?? hourBefore(end) }, true)}
-      />
-      {!map && (
-        <>
-          <SearchBox
-            label={filters.operation}
-            value={search.operation ?? ''}
-            onSearch={(text) => change({ operation: text || undefined }, true)}
-          />
-          <FilterField
-            label={filters.service}
-            placeholder={filters.serviceHint}
-            value={search.service ?? ''}
-            onChange={(service) => change({ service }, true)}
-          />
-          <FilterField
-            label={filters.runtime}
-            placeholder={filters.runtimeHint}
-            value={search.runtime ?? ''}
-            onChange={(runtime) => change({ runtime }, true)}
-          />
-          <Slower value={search.slower} onChange={(slower) => change({ slower }, true)} />
-          <Choose
-            label={filters.status}
-            all={filters.anyStatus}
-            value={search.failed ? 'failed' : undefined}
-            onChange={(status) => change({ failed: status ? true : undefined }, true)}
-            choices={[['failed', filters.failed] as const]}
-          />
-        </>
-      )}
+      <MoreFilters used={Boolean(search.from || search.to) || (!map && isNarrow(search))}>
+        <FilterField
+          label={filters.from}
+          type="datetime-local"
+          value={localInput(search.from)}
+          onChange={(from) => change({ from: instantOf(from), to: from ? search.to : undefined }, true)}
+        />
+        <FilterField
+          label={filters.to}
+          type="datetime-local"
+          value={localInput(search.to)}
+          onChange={(end) => change({ to: instantOf(end), from: search.from ?? hourBefore(end) }, true)}
+        />
+        {!map && (
+          <>
+            <SearchBox
+              label={filters.operation}
+              value={search.operation ?? ''}
+              onSearch={(text) => change({ operation: text || undefined }, true)}
+            />
+            <FilterField
+              label={filters.service}
+              placeholder={filters.serviceHint}
+              value={search.service ?? ''}
+              onChange={(service) => change({ service }, true)}
+            />
+            <FilterField
+              label={filters.runtime}
+              placeholder={filters.runtimeHint}
+              value={search.runtime ?? ''}
+              onChange={(runtime) => change({ runtime }, true)}
+            />
+            <Slower value={search.slower} onChange={(slower) => change({ slower }, true)} />
+            <Choose
+              label={filters.status}
+              all={filters.anyStatus}
+              value={search.failed ? 'failed' : undefined}
+              onChange={(status) => change({ failed: status ? true : undefined }, true)}
+              choices={[['failed', filters.failed] as const]}
+            />
+          </>
+        )}
+      </MoreFilters>
       {(isNarrow(search) || search.from) && <Button onClick={() => change(NO_FILTER)}>{strings.clearFilters}</Button>}
       <Button className="ml-auto" onClick={onAgain} aria-label={filters.again}>
         <RotateCw size={14} aria-hidden />

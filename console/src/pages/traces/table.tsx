@@ -53,6 +53,17 @@ export function scaleOf(durations: readonly number[]): number {
   return usual > 0 && longest > usual * OUTLIER ? usual : longest
 }
 
+/** Milliseconds are left out where there is no room for them. */
+function Clock({ text }: { text: string }) {
+  const point = text.lastIndexOf('.')
+  return (
+    <>
+      {text.slice(0, point)}
+      <span className="max-sm:hidden">{text.slice(point)}</span>
+    </>
+  )
+}
+
 /** Traces, each with its length beside the others'. */
 export function TraceTable({ found }: { found: Found[] }) {
   const rows = found.map((each) => ({ each, ...factsOf(each) }))
@@ -74,7 +85,9 @@ export function TraceTable({ found }: { found: Found[] }) {
             <th scope="col" data-tip={words.scale(formatMs(full))}>
               {words.columns.duration}
             </th>
-            <th scope="col">{words.columns.errors}</th>
+            <th scope="col">
+              <span className="max-sm:sr-only">{words.columns.errors}</span>
+            </th>
           </tr>
         </thead>
         <tbody>
@@ -82,7 +95,7 @@ export function TraceTable({ found }: { found: Found[] }) {
             <tr key={each.traceId}>
               <td className="mono text-muted">
                 <time dateTime={at} data-tip={exactTime(at)}>
-                  {startTime(at, now)}
+                  <Clock text={startTime(at, now)} />
                 </time>
               </td>
               <td className="w-full max-w-0 min-w-36">
@@ -133,10 +146,13 @@ export function TraceTable({ found }: { found: Found[] }) {
                 {failed ? (
                   <span className="inline-flex items-center gap-1.5 font-medium text-bad">
                     <CircleX size={13} aria-hidden />
-                    {words.failedSpans(failed)}
+                    <span aria-hidden className="sm:hidden">
+                      {failed}
+                    </span>
+                    <span className="max-sm:sr-only">{words.failedSpans(failed)}</span>
                   </span>
                 ) : (
-                  <span className="text-faint">{words.noErrors}</span>
+                  <span className="text-faint max-sm:sr-only">{words.noErrors}</span>
                 )}
               </td>
             </tr>
