@@ -3,8 +3,10 @@
 import gzip
 import hashlib
 import io
+import json
 import os
 import shutil
+import sqlite3
 import stat
 import subprocess
 import sys
@@ -18,7 +20,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pilothouse.app.backup import WrongKey, back_up, restore, write_archive
 from pilothouse.app.control_plane import open_control_plane
+from pilothouse.app.database import require_database
 from pilothouse.app.lock import HomeInUse, lock_home
+from pilothouse.app.restoring import RestoreCutOff, fresh_of, is_cut_off
 from pilothouse.base.clock import FakeClock
 from pilothouse.base.errors import CannotStart, Conflict, NotFound
 from pilothouse.config import Settings
@@ -268,3 +272,62 @@ def test_a_pipe_moves_a_home(settings, tmp_path) -> None:
     assert "Backed up: 0 projects, 0 integrations, 2 environments" in said
     assert "Start the control plane: runtimes report again by themselves." in taken.stderr
     assert all_rows(other.home) == all_rows(settings.home)
+
+
+def test_a_restore_that_is_killed_anywhere_is_ended_or_undone_by_the_next_start_or_restore(
+    settings, tmp_path, whole
+) -> None:
+    (tmp_path / "backup").write_bytes(whole)
+    row = {"id": "e-9", "handle": "zz-only-here", "display_name": "Z", "critical": False, "created_at": 9}
+    connection = sqlite3.connect(settings.database_path)
+    organization = connection.execute("select id from organizations").fetchone()[0]
+    connection.execute("PRAGMA wal_autocheckpoint = 0")
+    names = ", ".join(["organization_id", *row])
+    connection.execute(f"insert into environments ({names}) values (?, ?, ?, ?, ?, ?)", [organization, *row.values()])
+    connection.commit()
+    # As a crash leaves it: what was committed last is in the file beside it.
+    home = Path(shutil.copytree(settings.home, tmp_path / "crashed"))
+    connection.close()
+    assert (home / "pilothouse.db-wal").stat().st_size > 0
+    (tmp_path / "scratch").mkdir()
+    script = Path(__file__).parent / "restore_until_killed.py"
+    told = subprocess.run(  # noqa: S603 - our own script
+        [sys.executable, str(script), str(home), str(tmp_path / "backup"), str(tmp_path / "scratch")],
+        capture_output=True, text=True, timeout=240, check=False,
+    )  # fmt: skip
+    assert told.returncode == 0, told.stderr
+    rounds = json.loads(told.stdout)
+    old, new = ["dev", "prod", "zz-only-here"], ["dev", "prod"]
+    assert [one["ended"] for one in rounds[-2:]] == [True, True]
+    cut = [one for one in rounds if "pilothouse.restore-plan" in one["left"]]
+    assert any("pilothouse.db" not in one["left"] for one in cut), "killed between the renames"
+    assert any("pilothouse.db-wal" not in one["left"] and "pilothouse.db" in one["left"] for one in cut)
+    for one in rounds:
+        if one["way"] == "start":
+            assert one["now"] in (old, new), one
+            assert one["before"] == ([] if one["now"] == old else [old]), one
+        else:
+            assert one["now"] == new
+            assert old in one["before"], one
+            assert one["before"].count(old) == 1
+        assert {name.partition(".before-")[0] for name in one["files"]} <= {
+            "keys", "pilothouse", "pilothouse.db", "pilothouse.db-wal", "pilothouse.db-shm", "pilothouse.lock", "telemetry",
+        }, one  # fmt: skip
+    assert {tuple(one["now"]) for one in rounds if one["way"] == "start"} == {tuple(old), tuple(new)}
+
+
+def test_a_command_beside_a_cut_off_restore_ends_it_first_unless_it_is_under_way(settings, tmp_path, whole) -> None:
+    (tmp_path / "backup").write_bytes(whole)
+    database = settings.database_path
+    fresh_of(database).write_bytes(database.read_bytes())
+    database.replace(database.with_name("pilothouse.before-7.db"))
+    database.with_suffix(".restore-plan").write_text('{"aside":"pilothouse.before-7.db"}')
+    held = lock_home(settings.home)
+    with pytest.raises(HomeInUse):
+        require_database(settings)
+    os.close(held)
+    back_up(settings, tmp_path / "again")
+    assert not is_cut_off(database)
+    database.with_suffix(".restore-plan").write_text("{")
+    with pytest.raises(RestoreCutOff, match="is damaged"):
+        require_database(settings)

@@ -27,13 +27,13 @@ class Answering:
             return
         began_s = time.perf_counter()
         told = next((value for name, value in scope["headers"] if name == requests.HEADER), None)
-        mark = requests.begin(told)
+        request_id = requests.begin(told)
 
         async def send_marked(message: Message) -> None:
             if message["type"] in _ANSWERS:
                 status = message.get("status", 101)
                 self._traffic.note(scope.get(ROUTE, "other"), scope.get("method", "GET"), status, began_s)
-                message["headers"] = [*message.get("headers", ()), (requests.HEADER, mark.wire)]
+                message["headers"] = [*message.get("headers", ()), (requests.HEADER, request_id)]
             await send(message)
 
         await self.app(scope, receive, send_marked)

@@ -142,12 +142,13 @@ class OwnFigures:
             lambda: -1.0 if plane.store.committed_s is None else plane.works.clock_s() - plane.store.committed_s,
         )
         figures.family(
+            "pilothouse_database_statement_seconds",
             lambda: histogram(
                 "pilothouse_database_statement_seconds",
                 "Seconds of statements, to their first row, and of commits.",
                 ("access",),
                 statements.durations,
-            )
+            ),
         )
         figures.counter(
             "pilothouse_database_slow_statements",

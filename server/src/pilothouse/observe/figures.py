@@ -39,7 +39,7 @@ class Figures(Collector):
         """Changes that a slow subscriber was not told one by one (it was told to read again)."""
         self.flush_failures = 0
         """Flushes of last-seen that failed; they are tried again."""
-        self._families: list[Callable[[], Metric]] = []
+        self._families: dict[str, Callable[[], Metric]] = {}
         self.refresh: Callable[[], Awaitable[None]] | None = None
         """Brings up to date what cannot be read at once."""
         self.problems: Counter[str] = Counter()
@@ -63,21 +63,21 @@ class Figures(Collector):
         self, name: str, meaning: str, labels: tuple[str, ...], read: Callable[[], Mapping[tuple[str, ...], int]]
     ) -> None:
         """Show counts by the values of several labels."""
-        self.family(lambda: _filled(CounterMetricFamily(name, meaning, labels=labels), read()))
+        self.family(name, lambda: _filled(CounterMetricFamily(name, meaning, labels=labels), read()))
 
     def labelled(
         self, name: str, meaning: str, labels: tuple[str, ...], read: Callable[[], Mapping[tuple[str, ...], float]]
     ) -> None:
         """Show values that are read when somebody asks, by the values of labels."""
-        self.family(lambda: _filled(GaugeMetricFamily(name, meaning, labels=labels), read()))
+        self.family(name, lambda: _filled(GaugeMetricFamily(name, meaning, labels=labels), read()))
 
-    def family(self, read: Callable[[], Metric]) -> None:
-        """Show whatever family is made when somebody asks."""
-        self._families.append(read)
+    def family(self, name: str, read: Callable[[], Metric]) -> None:
+        """Show whatever family is made when somebody asks; one a name, the last that was given."""
+        self._families[name] = read
 
     def gauge(self, name: str, meaning: str, read: Callable[[], float]) -> None:
         """Show a value that is read when somebody asks."""
-        self.family(lambda: GaugeMetricFamily(name, meaning, value=read()))
+        self.family(name, lambda: GaugeMetricFamily(name, meaning, value=read()))
 
     def render(self) -> bytes:
         """Write everything as Prometheus text."""
@@ -111,7 +111,7 @@ class Figures(Collector):
         yield from self._traffic()
         problems = {(code,): count for code, count in self.problems.items()}
         yield _filled(CounterMetricFamily("pilothouse_problems", "Errors told to people.", labels=["code"]), problems)
-        for read in self._families:
+        for read in list(self._families.values()):
             yield read()
 
     def _traffic(self) -> Iterable[Metric]:

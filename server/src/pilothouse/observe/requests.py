@@ -19,25 +19,20 @@ _DIGITS: Final = 16
 _SANE: Final = re.compile(rb"[A-Za-z0-9._:+=@/-]{1,128}\Z")
 
 
-class Mark(msgspec.Struct, frozen=True, gc=False):
-    """Which request it is."""
+class _Told(msgspec.Struct, frozen=True, gc=False):
+    """A request that its caller gave a name, too."""
 
-    wire: bytes
-    """Our id, as it stands in a header."""
-    told: str | None = None
-    """What the caller calls it; it may be anything, and is the same for as many requests as the caller likes."""
-
-    @property
-    def id(self) -> str:
-        """Our id: 16 hexadecimal digits, random."""
-        return self.wire.decode("ascii")
+    id: bytes
+    told: str
+    """It may be anything, and is the same for as many requests as the caller likes."""
 
 
-_current: contextvars.ContextVar[Mark | None] = contextvars.ContextVar("pilothouse_request", default=None)
+# The id as it stands in a header: 16 hexadecimal digits, random.
+_current: contextvars.ContextVar[bytes | _Told | None] = contextvars.ContextVar("pilothouse_request", default=None)
 _ready: list[bytes] = []
 
 
-def begin(told: bytes | None = None) -> Mark:
+def begin(told: bytes | None = None) -> bytes:
     """Make the id of a request, and let everything from here on in this context be about it.
 
     told: the caller's own `X-Request-Id`; kept beside ours when it has a sane shape, else passed over
@@ -45,23 +40,29 @@ def begin(told: bytes | None = None) -> Mark:
     try:
         id_ = _ready.pop()
     except IndexError:
-        drawn = secrets.token_hex(_AHEAD * _DIGITS // 2).encode("ascii")
-        _ready.extend(drawn[at : at + _DIGITS] for at in range(0, len(drawn), _DIGITS))
-        id_ = _ready.pop()
-    mark = Mark(id_) if told is None else Mark(id_, _sane(told))
-    _current.set(mark)
-    return mark
+        id_ = _draw()
+    if told is None or not _SANE.match(told):
+        _current.set(id_)
+    else:
+        _current.set(_Told(id_, told.decode("ascii")))
+    return id_
+
+
+def _draw() -> bytes:
+    drawn = secrets.token_hex(_AHEAD * _DIGITS // 2).encode("ascii")
+    _ready.extend(drawn[at : at + _DIGITS] for at in range(_DIGITS, len(drawn), _DIGITS))
+    return drawn[:_DIGITS]
 
 
 def current_id() -> str | None:
     """Tell the id of the request that is being answered here, if one is."""
-    mark = _current.get()
-    return None if mark is None else mark.id
+    found = _current.get()
+    return None if found is None else _id_of(found)
 
 
 def current_or_new() -> str:
     """Tell the id of the request that is being answered here; where none is, begin one."""
-    return (_current.get() or begin()).id
+    return _id_of(_current.get() or begin())
 
 
 def apart() -> contextvars.Context:
@@ -77,13 +78,13 @@ def name_request(
     line: MutableMapping[str, Any],  # Any: structlog's own types
 ) -> MutableMapping[str, Any]:
     """Put the id into a line of the log, and beside it what the caller calls the request."""
-    mark = _current.get()
-    if mark is not None:
-        line.setdefault("request_id", mark.id)
-        if mark.told is not None:
-            line.setdefault("client_request_id", mark.told)
+    found = _current.get()
+    if found is not None:
+        line.setdefault("request_id", _id_of(found))
+        if isinstance(found, _Told):
+            line.setdefault("client_request_id", found.told)
     return line
 
 
-def _sane(told: bytes) -> str | None:
-    return told.decode("ascii") if _SANE.match(told) else None
+def _id_of(found: bytes | _Told) -> str:
+    return (found.id if isinstance(found, _Told) else found).decode("ascii")

@@ -195,7 +195,8 @@ class Exchange:
         except Exception:  # noqa: BLE001 -- this is the edge: the peer gets 503 and the log gets the rest
             answer = _broken(request)
         if isinstance(answer, Outbound):
-            self._traffic.count(self._route(request.path), request.method, answer.status)
+            if answer.status != 200:  # noqa: PLR2004 - what is well and at once are heartbeats, which are counted where they are taken
+                self._traffic.count(self._route(request.path), request.method, answer.status)
             return answer
         if len(self.running) >= self.settings.max_concurrent:
             _abandon(answer)

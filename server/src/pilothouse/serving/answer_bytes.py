@@ -7,15 +7,14 @@ from typing import Final, final
 from pilothouse.observe.requests import HEADER
 from pilothouse.protocol.exchange import Outbound, Stream
 
+_ID: Final = HEADER + b": "
 _STATUS_LINES: Final = {
-    status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\ncontent-type: application/json\r\n".encode()
+    status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\ncontent-type: application/json\r\n".encode() + _ID
     for status in HTTPStatus
 }
 _BARE_STATUS_LINES: Final = {
-    status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus
+    status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() + _ID for status in HTTPStatus
 }
-
-_ID: Final = HEADER + b": "
 
 
 @final
@@ -31,14 +30,14 @@ def render(answer: Outbound, now_s: float, request_id: bytes, *, lives: bool, he
     if int(now_s) != _Date.at_s:
         _Date.at_s = int(now_s)
         _Date.line = f"\r\ndate: {formatdate(usegmt=True)}\r\ncontent-length: ".encode()
-    extra = b"" if lives else b"connection: close\r\n"
+    extra = b"" if lives else b"\r\nconnection: close"
     status_line = _STATUS_LINES[answer.status]
     for name, value in answer.headers:
         if name == "content-type":
             status_line = _BARE_STATUS_LINES[answer.status]
-        extra += f"{name}: {value}\r\n".encode("latin-1")
+        extra += f"\r\n{name}: {value}".encode("latin-1")
     length = b"%d\r\n\r\n" % len(answer.body)
-    return b"".join((status_line, extra, _ID, request_id, _Date.line, length, b"" if head_only else answer.body))
+    return b"".join((status_line, request_id, extra, _Date.line, length, b"" if head_only else answer.body))
 
 
 def render_stream(answer: Stream, request_id: bytes) -> bytes:

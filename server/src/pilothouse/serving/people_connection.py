@@ -151,7 +151,7 @@ class PeopleConnection(HttpToolsProtocol, Guest):
         body = msg.encode("ascii")
         self.transport.write(
             b"HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain; charset=utf-8\r\nconnection: close\r\n"
-            b"%b: %b\r\ncontent-length: %d\r\n\r\n%b" % (requests.HEADER, requests.begin().wire, len(body), body)
+            b"%b: %b\r\ncontent-length: %d\r\n\r\n%b" % (requests.HEADER, requests.begin(), len(body), body)
         )
         self.transport.close()
 

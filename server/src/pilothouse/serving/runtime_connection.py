@@ -13,8 +13,7 @@ from typing import Final, cast, final
 
 import httptools
 
-from pilothouse.observe import requests
-from pilothouse.observe.requests import HEADER, Mark
+from pilothouse.observe.requests import HEADER, begin
 from pilothouse.protocol.exchange import (
     BODY_INCOMPLETE,
     HEAD_TOO_LARGE,
@@ -253,28 +252,30 @@ class RuntimeConnection(Guest):
     # -- what goes out
 
     def _handle(self, request: Inbound, lives: bool, told_id: bytes | None) -> None:
-        mark = requests.begin(told_id)
+        request_id = begin(told_id)
         answer = self._exchange.answer(request)
         if isinstance(answer, Outbound):
-            self._send(answer, mark, lives and not self._leaving, head_only=request.method == "HEAD")
+            self._send(answer, request_id, lives and not self._leaving, head_only=request.method == "HEAD")
             if not self._ending:
                 self._door.waiting(self)
             return
         self._task = answer
         self._door.busy(self)
         self._transport.pause_reading()
-        answer.add_done_callback(self._answered(mark, lives, head_only=request.method == "HEAD"))
+        answer.add_done_callback(self._answered(request_id, lives, head_only=request.method == "HEAD"))
 
-    def _answered(self, mark: Mark, lives: bool, *, head_only: bool) -> "Callable[[asyncio.Task[Outbound]], None]":
+    def _answered(
+        self, request_id: bytes, lives: bool, *, head_only: bool
+    ) -> "Callable[[asyncio.Task[Outbound]], None]":
         def answered(task: "asyncio.Task[Outbound]") -> None:
             self._task = None
             if self._ending:
                 return
             answer = STOPPING if task.cancelled() else task.result()
             if isinstance(answer, Stream):
-                self._open_stream(answer, mark)
+                self._open_stream(answer, request_id)
                 return
-            self._send(answer, mark, lives and not self._leaving, head_only=head_only)
+            self._send(answer, request_id, lives and not self._leaving, head_only=head_only)
             while self._queue and self._task is None and not self._ending:
                 self._handle(*self._queue.popleft())
             if self._task is None and not self._ending:
@@ -283,14 +284,14 @@ class RuntimeConnection(Guest):
 
         return answered
 
-    def _open_stream(self, answer: Stream, mark: Mark) -> None:
+    def _open_stream(self, answer: Stream, request_id: bytes) -> None:
         """Begin an answer that ends with its connection; what the parser held is let go."""
         self._transport.resume_reading()  # to hear that the peer is gone
         self._queue.clear()
         self._begin()
         self._parser = cast("httptools.HttpRequestParser", None)
         self._door.busy(self)
-        self._transport.write(render_stream(answer, mark.wire))
+        self._transport.write(render_stream(answer, request_id))
         self._stream_end = answer.opened(self)
         if self._leaving:
             self.hang_up()
@@ -315,13 +316,13 @@ class RuntimeConnection(Guest):
 
     def _refuse(self, answer: Outbound) -> None:
         """Answer without having read the request, and end."""
-        mark = requests.begin(self._told_id)
+        request_id = begin(self._told_id)
         self._exchange.note_refusal(answer, self._address)
-        self._send(answer, mark, lives=False, head_only=False)
+        self._send(answer, request_id, lives=False, head_only=False)
 
-    def _send(self, answer: Outbound, mark: Mark, lives: bool, *, head_only: bool) -> None:
+    def _send(self, answer: Outbound, request_id: bytes, lives: bool, *, head_only: bool) -> None:
         """Write an answer; end the connection when it does not live on."""
-        self._transport.write(render(answer, self._loop.time(), mark.wire, lives=lives, head_only=head_only))
+        self._transport.write(render(answer, self._loop.time(), request_id, lives=lives, head_only=head_only))
         if not lives:
             self._end()
 
