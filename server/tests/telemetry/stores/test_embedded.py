@@ -71,7 +71,7 @@ from test_embedded import batch, small
 from pilothouse.telemetry.stores.embedded.client import EmbeddedStore
 
 async def main():
-    store = await EmbeddedStore.open(small(Path(sys.argv[1]), flush_rows=500))
+    store = await EmbeddedStore.open(small(Path(sys.argv[1]), flush_rows=470))
     number = int(sys.argv[2])
     while True:
         await store.append_logs([batch(number, 50)])

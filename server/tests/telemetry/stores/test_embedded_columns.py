@@ -1,6 +1,7 @@
 """Lines as columns, from the journal to their file, and the index of their words."""
 
 import re
+import time
 from collections.abc import Sequence
 
 import msgspec
@@ -16,6 +17,8 @@ from pilothouse.telemetry.stores.embedded.client import EmbeddedStore
 from pilothouse.telemetry.stores.embedded.columns import Octets
 from pilothouse.telemetry.stores.embedded.frames import Sort
 from pilothouse.telemetry.stores.embedded.index import BLOCK_BITS, TOKEN, hash_of
+from pilothouse.telemetry.stores.embedded.journal import JournalWriter
+from pilothouse.telemetry.stores.embedded.keeper import Keeper
 from pilothouse.telemetry.stores.embedded.packed import Run, pack, unpack
 from pilothouse.telemetry.stores.embedded.sorts import TABLES
 
@@ -120,6 +123,7 @@ def test_lines_that_a_file_has_already_are_left_out(batches, skip):
     for run in unpack(pack(batches), 7):
         part = min(skip, run.count)
         assert rows([run.after(part)]) == rows([run])[part:]
+        assert rows([run.until(part)]) == rows([run])[:part]
 
 
 @settings(deadline=None)
@@ -160,3 +164,40 @@ async def test_a_word_is_found_in_memory_and_in_a_file_and_a_word_within_a_word_
         assert await found(token=trace) == await found(trace_id=trace.upper()) == ["of order-77-é, late"]
         assert await found(token="number") == await found(token="umber-4321") == await found(trace_id="cd" * 16) == []
         await store.close()  # writes what waits: the second time it is asked of a file
+
+
+def test_a_file_gets_lines_in_whole_pieces_however_they_came_and_its_journal_is_forgotten(tmp_path):
+    told: list[int] = []
+    keeper = Keeper(small(tmp_path, flush_rows=100), lambda _, number: told.append(number))
+    writer = JournalWriter(
+        tmp_path / "logs" / "journal",
+        file_bytes=2_000,
+        bytes_max=10**6,
+        free_bytes_min=0,
+        advanced=lambda number: keeper.advance(Sort.LOGS, number),
+    )
+    origins = [Origin(project_id="p", environment_id=id_) for id_ in ("dev", "prod")]
+    for first in range(0, 1_360, 34):
+        lines = [LogRecord(at_ns=T0 + first + number, message=f"m{first + number}") for number in range(34)]
+        writer.append(pack([LogBatch(origins[0], lines[:17]), LogBatch(origins[1], lines[17:])]), 34).result()
+    try:
+        assert keeper.wait_for({Sort.LOGS: 1_360}, time.monotonic() + 20)
+        shelves = keeper.shelves(Sort.LOGS)
+        assert [sum(part.records for part in shelf.view().parts) for shelf in shelves] == [600, 600]
+        assert [shelf.waiting_rows for shelf in shelves] == [80, 80]
+        assert max(told) <= min(shelf.first_waiting for shelf in shelves)
+        assert max(told) >= 1_100
+    finally:
+        writer.close()
+        keeper.stop()
+
+
+@pytest.mark.anyio
+async def test_lines_read_side_by_side_are_found_as_they_were_told(tmp_path):
+    origin = Origin(project_id="p", integration_id="i", environment_id="prod", runtime_id="r")
+    record = LogRecord(at_ns=T0, message="héllo", logger="a", trace_id="ab" * 16, attributes={"k": "v"})
+    store = await EmbeddedStore.open(small(tmp_path))
+    await store.append_logs([LogBatch(origin, side_by_side([record] * 3))])
+    page = await store.logs(LogQuestion(scope=ALL))
+    await store.close()
+    assert [line.record for line in page.lines] == [record] * 3

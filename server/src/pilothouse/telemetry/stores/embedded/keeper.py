@@ -67,6 +67,8 @@ class Keeper:
         self._shelves: dict[tuple[Sort, str], Shelf] = {}
         self._environments: dict[tuple[Sort, str], str | None] = {}
         self._retry_at_s = 0.0
+        self._forgettable: set[Sort] = set()
+        """Journals of which a frame was flushed before all of it had been taken."""
         self.removed_early = 0
         self.flushed = dict.fromkeys(Sort, 0)
         self._readers: dict[Sort, JournalReader] = {}
@@ -197,8 +199,16 @@ class Keeper:
         for run in unpack(frame.payload, frame.first_number):
             shelf = self._shelf(Sort.LOGS, run.origins[0][0].environment_id)
             skip = self._skip(Sort.LOGS, shelf, run.first, run.count)
-            if skip < run.count:
-                left = run.after(skip) if skip else run
+            left = run.after(skip) if skip else run
+            while 0 < (room := self.settings.flush_rows - shelf.waiting_rows) <= left.count:
+                some = left.until(room)
+                shelf.take(some.first, some.count, some.numbered(shelf.label), share * some.count)
+                left = left.after(room)
+                # A file holds so many rows as one piece. What comes beyond it with the same flush is written again and
+                # again until the next piece is full: nearly twice the work, and as much room that stays empty.
+                if time.monotonic() >= self._retry_at_s and self._flush(shelf):
+                    self._forgettable.add(Sort.LOGS)
+            if left.count:
                 shelf.take(left.first, left.count, left.numbered(shelf.label), share * left.count)
 
     def _skip(self, sort: Sort, shelf: Shelf, number: int, count: int) -> int:
@@ -231,7 +241,8 @@ class Keeper:
         for shelf in due:
             if not self._flush(shelf):
                 return
-        if due:
+        if due or sort in self._forgettable:
+            self._forgettable.discard(sort)
             self._forget(sort)
 
     def _flush(self, shelf: Shelf) -> bool:

@@ -56,13 +56,19 @@ class Run(msgspec.Struct, frozen=True):
 
     def after(self, skip: int) -> "Run":
         """Return it without its first lines."""
+        return self._between(skip, self.count)
+
+    def until(self, count: int) -> "Run":
+        """Return its first lines."""
+        return self._between(0, count)
+
+    def _between(self, begin: int, end: int) -> "Run":
         origins: list[tuple[Origin, int]] = []
-        left = skip
+        at = 0
         for origin, count in self.origins:
-            passed = min(left, count)
-            left -= passed
-            origins.append((origin, count - passed))
-        return Run(self.first + skip, origins, [_cut(column, skip, self.count) for column in self.columns])
+            origins.append((origin, max(0, min(end, at + count) - max(begin, at))))
+            at += count
+        return Run(self.first + begin, origins, [_cut(column, begin, end) for column in self.columns])
 
     def numbered(self, label_of: LabelOf) -> Columns:
         """Return the columns of the table of lines."""
