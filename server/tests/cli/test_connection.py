@@ -1,5 +1,6 @@
 """One connection: retries, redirects, errors, streams, and credentials that are kept safe."""
 
+import importlib
 import json
 import os
 import stat
@@ -343,3 +344,34 @@ def test_contexts_are_kept_used_and_forgotten(tmp_path: Path) -> None:
     store.remove("there")
 
     assert store.load() == Contexts(current=None, contexts={"here": Context(url="https://localhost:9446")})
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (httpx2.Response(404, json={"code": "NOT_FOUND", "message": "m", "requestId": "7d41"}), "7d41"),
+        (httpx2.Response(200, json={"errors": [{"message": "m", "extensions": {"requestId": "7d42"}}]}), "7d42"),
+        (httpx2.Response(502, text="no JSON", headers={"X-Request-Id": "7d43"}), "7d43"),
+        (httpx2.Response(404, json={"code": "NOT_FOUND", "message": "m"}), None),
+    ],
+)
+def test_an_error_keeps_the_reference_by_which_the_log_knows_it(answer: httpx2.Response, told: str | None) -> None:
+    script = Scripted(*[answer] * 4)
+    with pytest.raises(ControlPlaneRefused) as refused:
+        script.client().ask("mutation { a }")
+    assert refused.value.request_id == told
+
+
+def test_the_reference_is_the_last_that_an_error_says(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse() -> None:
+        raise ControlPlaneRefused(
+            "It is not there.", code="NOT_FOUND", fix="Look again.", request_id="7d41f0c29ab35e68"
+        )
+
+    main = importlib.import_module("pilothouse.cli.main")  # the package has a function of this name
+    monkeypatch.setattr(main, "app", refuse)
+    with pytest.raises(SystemExit):
+        main.main()
+    assert capsys.readouterr().err.splitlines()[-1] == "  Reference: 7d41f0c29ab35e68"
