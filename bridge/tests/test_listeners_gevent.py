@@ -2,7 +2,6 @@
 
 import contextlib
 import http.client
-import os
 import re
 import signal
 import socket
@@ -20,10 +19,7 @@ from .listening import GRACE, Load, Slow, answers, free_port, last_state, listen
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(
-        find_spec("gevent") is None and os.environ.get("PILOTHOUSE_REQUIRE_ALL") != "1",
-        reason="gevent is not installed here (pip install gevent)",
-    ),
+    pytest.mark.skipif(find_spec("gevent") is None, reason="gevent is not installed here (pip install gevent)"),
 ]
 PATCH = "from gevent import monkey\nmonkey.patch_all()\n"
 BRIDGE = "import pilothouse_bridge.auto\n"
@@ -73,7 +69,7 @@ def start(server: FakePilothouse, program: Any, tmp_path: Path) -> Any:
 
     def start_with(first: str, serves: str = SERVES) -> tuple[Any, str, int]:
         process = program.start(ORDERS[first] + APP + serves.replace("PORT", str(free_port())))
-        found = listener(server)
+        found = listener(server, timeout_s=40)
         server.wait_for_channel()
         assert found["package"] == "gevent"
         return process, found["name"], found["port"]
@@ -216,7 +212,7 @@ def test_a_sealed_connection_carries_commands(first: str, certificates: Any, pro
             server.config_toml() + f'heartbeatInterval = 1\ncert = "{certificates.authority}"\n'
         )
         program.start(ORDERS[first] + APP + SERVES.replace("PORT", str(free_port())))
-        found = listener(server)
+        found = listener(server, timeout_s=40)
         server.wait_for_channel()
         assert order(server, "STOP", found["name"]).outcome == "stopped"
         assert order(server, "START", found["name"]).outcome == "started"
@@ -251,7 +247,7 @@ def test_gunicorn_s_port_is_gated(worker: str, server: FakePilothouse, program: 
             "program:app",
         ]
     )
-    found = listener(server)
+    found = listener(server, timeout_s=40)
     server.wait_for_channel()
     assert (found["package"], found["port"]) == ("gevent", port)
     assert answers(port) == 200
