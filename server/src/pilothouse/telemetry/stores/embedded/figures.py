@@ -186,7 +186,7 @@ def _keys(by: Sequence[Dimension]) -> Callable[[Label], Key]:
     ]
     if not paths:
         return lambda _: ()
-    get = attrgetter(*paths)
+    get: Callable[[Label], Any] = attrgetter(*paths)  # Any: a value, or several as a tuple
     return get if len(paths) > 1 else lambda label: (get(label),)
 
 

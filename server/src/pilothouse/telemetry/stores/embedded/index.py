@@ -52,11 +52,19 @@ def tables_sql(schema: str) -> list[str]:
 
 def adding_sql(schema: str, table: str) -> list[str]:
     """Write the statements that add the entries in a table's column `entry`."""
-    low = _HASH_BITS + _HASH_BITS - _SHARD_BITS
+    # Sorted once and then cut: to look for each table's own among all takes half as long again.
+    width = 1 << _HASH_BITS - _SHARD_BITS
+    sort = (
+        f"CREATE OR REPLACE TEMP TABLE sorted AS SELECT (entry >> {_HASH_BITS})::UINTEGER AS hash,"
+        f" (entry & 4294967295)::UINTEGER AS block FROM {table} ORDER BY entry"
+    )
     return [
-        f"INSERT INTO {schema}.tokens{shard} SELECT (entry >> {_HASH_BITS})::UINTEGER, (entry & 4294967295)::UINTEGER"
-        f" FROM {table} WHERE entry >> {low} = {shard} ORDER BY entry"
-        for shard in range(SHARDS)
+        sort,
+        *(
+            f"INSERT INTO {schema}.tokens{shard} SELECT * FROM sorted"
+            f" WHERE hash BETWEEN {shard * width} AND {shard * width + width - 1}"
+            for shard in range(SHARDS)
+        ),
     ]
 
 
