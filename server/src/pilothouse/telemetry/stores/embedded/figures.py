@@ -186,8 +186,10 @@ def _keys(by: Sequence[Dimension]) -> Callable[[Label], Key]:
     ]
     if not paths:
         return lambda _: ()
-    get: Callable[[Label], Any] = attrgetter(*paths)  # Any: a value, or several as a tuple
-    return get if len(paths) > 1 else lambda label: (get(label),)
+    if len(paths) > 1:
+        return attrgetter(paths[0], paths[1], *paths[2:])
+    get = attrgetter(paths[0])
+    return lambda label: (get(label),)
 
 
 def _slices(
