@@ -2,6 +2,7 @@
 
 import contextlib
 import http.client
+import os
 import re
 import signal
 import socket
@@ -19,7 +20,10 @@ from .listening import GRACE, Load, Slow, answers, free_port, last_state, listen
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(find_spec("gevent") is None, reason="gevent is not installed here (pip install gevent)"),
+    pytest.mark.skipif(
+        find_spec("gevent") is None and os.environ.get("PILOTHOUSE_REQUIRE_ALL") != "1",
+        reason="gevent is not installed here (pip install gevent)",
+    ),
 ]
 PATCH = "from gevent import monkey\nmonkey.patch_all()\n"
 BRIDGE = "import pilothouse_bridge.auto\n"
