@@ -19,7 +19,7 @@ import pytest
 from opensearch_home import lay_out
 from opensearch_jars import missing
 
-_READY_S = 180.0
+_READY_S = 300.0
 _STOP_S = 30.0
 _STOPPED = {0, 128 + signal.SIGTERM}
 """A Java that was told to stop, and has closed what it had open, ends so."""
