@@ -1,5 +1,5 @@
-/** One refusal as the API words it: a stable code, a sentence, its fix, and the field it belongs to. */
-export type Refused = { code: string; message: string; fix?: string; field?: string }
+/** One refusal as the API words it: a stable code, a sentence, its fix, the field it belongs to, and the request's id in the log. */
+export type Refused = { code: string; message: string; fix?: string; field?: string; requestId?: string }
 
 /** Every way in which a call to the API can fail, as one type. */
 export class ApiProblem extends Error {
@@ -21,6 +21,11 @@ export class ApiProblem extends Error {
 
   get fix(): string | undefined {
     return this.refusals.find((each) => each.fix)?.fix
+  }
+
+  /** What to look for in the control plane's log. */
+  get requestId(): string | undefined {
+    return this.refusals.find((each) => each.requestId)?.requestId
   }
 
   /** The refusal that belongs to a form's field. */

@@ -5,7 +5,10 @@ import { ApiProblem, type Refused } from './problem'
 import { problemOf, readJson, send } from './send'
 import { withRenewal } from './session'
 
-type GraphqlError = { message: string; extensions?: { code?: string; field?: string; fix?: string } }
+type GraphqlError = {
+  message: string
+  extensions?: { code?: string; field?: string; fix?: string; requestId?: string }
+}
 type GraphqlAnswer<Result> = { data?: Result | null; errors?: GraphqlError[]; code?: string }
 
 /** Documents of every generated file are alike. */
@@ -34,6 +37,7 @@ export function refusalsOf(errors: GraphqlError[]): Refused[] {
     message: error.message,
     ...(error.extensions?.field ? { field: error.extensions.field } : {}),
     ...(error.extensions?.fix ? { fix: error.extensions.fix } : {}),
+    ...(error.extensions?.requestId ? { requestId: error.extensions.requestId } : {}),
   }))
 }
 

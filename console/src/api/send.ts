@@ -31,11 +31,13 @@ export async function readJson(response: Response): Promise<unknown> {
 export function problemOf(response: Response, body: unknown): ApiProblem {
   const retryAfter = Number(response.headers.get('Retry-After'))
   const stated = body as Partial<Refused> | undefined
+  const requestId = stated?.requestId ?? response.headers.get('X-Request-Id')
   const refused: Refused = {
     code: stated?.code ?? `HTTP_${response.status}`,
     message: stated?.message ?? strings.httpFailure(response.status),
     ...(stated?.fix ? { fix: stated.fix } : {}),
     ...(stated?.field ? { field: stated.field } : {}),
+    ...(requestId ? { requestId } : {}),
   }
   return new ApiProblem(response.status, [refused], retryAfter > 0 ? retryAfter : undefined)
 }

@@ -11,6 +11,7 @@ export const strings = {
   loading: 'Loading…',
   looking: 'Looking…',
   retry: 'Try again',
+  reference: 'Reference:',
   cancel: 'Cancel',
   close: 'Close',
   done: 'Done',

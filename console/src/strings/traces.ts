@@ -126,6 +126,7 @@ export const traces = {
     loop: 'Its parents lead back to itself.',
     skew: (ahead: string) => `Claims to have begun ${ahead} before its parent: the clocks of the machines differ.`,
     exception: 'Exception',
+    happened: 'What happened within',
     attributes: 'Attributes',
     noAttributes: 'It told nothing more.',
     logs: 'Logs of this trace',

@@ -1,4 +1,5 @@
 import type { ApiProblem } from '@/api/problem'
+import { Reference } from './reference'
 import { Said } from './said'
 
 type ProblemTextProps = { problem: ApiProblem | undefined; except: string[] }
@@ -10,7 +11,8 @@ export function ProblemText({ problem, except }: ProblemTextProps) {
     <div role="alert">
       {rest.map((refusal) => (
         <p key={refusal.code + refusal.message} className="mt-3 rounded-md bg-bad-soft px-2.5 py-2 text-bad">
-          <Said text={refusal.message} /> <Said text={refusal.fix} /> <code>{refusal.code}</code>
+          <Said text={refusal.message} /> <Said text={refusal.fix} /> <code>{refusal.code}</code>{' '}
+          <Reference id={refusal.requestId} />
         </p>
       ))}
     </div>

@@ -7,6 +7,7 @@ import { missing } from '@/strings/shell'
 import { to } from '@/util/paths'
 import { useAnnounced } from './announcer'
 import { Button, buttonClass } from './button'
+import { Reference } from './reference'
 import { Said } from './said'
 
 /** Loading, in the shape of what comes; appears only after 200 ms. */
@@ -42,7 +43,8 @@ export function Failed({ title, error, onRetry }: FailedProps) {
       <div className="min-w-0 flex-1">
         <p className="font-medium">{title}</p>
         <p className="text-muted">
-          <Said text={problem.message} /> <Said text={problem.fix} /> <code className="text-faint">{problem.code}</code>
+          <Said text={problem.message} /> <Said text={problem.fix} /> <code className="text-faint">{problem.code}</code>{' '}
+          <Reference id={problem.requestId} />
         </p>
       </div>
       <Button onClick={onRetry}>

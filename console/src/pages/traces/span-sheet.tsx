@@ -11,6 +11,7 @@ import { to } from '@/util/paths'
 import { exactTime } from '@/util/time'
 import { formatMs } from './axis'
 import { around } from './filter'
+import { HAPPENED, happenedIn } from './happened'
 import type { Row, Span, Trace } from './tree'
 
 const said = words.span
@@ -34,6 +35,7 @@ export function SpanSheet({ trace, row, onClose, noLogs }: SheetProps) {
           <Doubted row={row} />
           <Facts facts={factsOf(trace, row)} />
           <Exception span={span} />
+          <HappenedWithin span={span} />
           <Attributes span={span} />
           <div className="flex flex-wrap gap-2 px-3.5 pb-4 pt-1">
             <LinkButton link={to.logs({ trace: trace.id, ...around(trace.at, trace.durationMs) })} blocked={noLogs}>
@@ -149,8 +151,35 @@ function Exception({ span }: { span: Span }) {
   )
 }
 
+function HappenedWithin({ span }: { span: Span }) {
+  const notes = happenedIn(span)
+  if (notes.length === 0) return null
+  return (
+    <section aria-label={said.happened} className="px-3.5 pb-2">
+      <h3 className="mb-1 text-[12.5px]">{said.happened}</h3>
+      <ol className="divide-y divide-line rounded-md border border-line">
+        {notes.map(({ name, afterMs, attributes }, number) => (
+          // biome-ignore lint/suspicious/noArrayIndexKey: notes never change their order, and may be alike
+          <li key={number} className="px-3 py-1">
+            <p className="flex flex-wrap items-baseline gap-x-2">
+              <span className="min-w-0 flex-1 break-words">{name}</span>
+              <span className="text-muted">{said.after(formatMs(afterMs))}</span>
+            </p>
+            {attributes.map(([key, value]) => (
+              <p key={key} className="mono break-words text-muted">
+                {key}={value}
+              </p>
+            ))}
+          </li>
+        ))}
+      </ol>
+    </section>
+  )
+}
+
 function Attributes({ span }: { span: Span }) {
-  const told = span.attributes.filter(({ key }) => !OF_EXCEPTION.includes(key))
+  const isRead = happenedIn(span).length > 0
+  const told = span.attributes.filter(({ key }) => !OF_EXCEPTION.includes(key) && !(isRead && key === HAPPENED))
   return (
     <section aria-label={said.attributes} className="px-3.5 pb-2">
       <h3 className="mb-1 text-[12.5px]">{said.attributes}</h3>
