@@ -85,7 +85,7 @@ def as_request(cookies: str, path: str = "/graphql") -> Request:
 
 async def services_of(application):
     """What the routes work with, as one of them holds it."""
-    route = next(route for route in application.routes if route.path == "/graphql")
+    route = next(route for route in application.app.routes if route.path == "/graphql")
     return dict(
         zip(route.endpoint.__code__.co_freevars, (c.cell_contents for c in route.endpoint.__closure__), strict=True)
     )["services"]

@@ -154,7 +154,8 @@ class Line:
         line = cls(*await asyncio.open_connection("127.0.0.1", ports.number, ssl=ports.tls))
         more = "" if authorization is None else f"Authorization: {authorization}\r\n"
         line.writer.write(f"{method} /icp/channel/{runtime_id} HTTP/1.1\r\nHost: localhost\r\n{more}\r\n".encode())
-        head = (await asyncio.wait_for(line.reader.readuntil(b"\r\n\r\n"), PATIENCE_S)).decode().split("\r\n")
+        async with asyncio.timeout(PATIENCE_S):
+            head = (await line.reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
         line.status = int(head[0].split()[1])
         line.headers = {name.lower(): value.strip() for name, _, value in (each.partition(":") for each in head[1:])}
         return line
@@ -173,7 +174,8 @@ class Line:
 
     async def event(self, within_s: float = PATIENCE_S) -> tuple[str, Any]:
         """The next event; a comment is a ping."""
-        raw = (await asyncio.wait_for(self.reader.readuntil(b"\n\n"), within_s)).decode().strip("\n")
+        async with asyncio.timeout(within_s):
+            raw = (await self.reader.readuntil(b"\n\n")).decode().strip("\n")
         if raw.startswith(":"):
             return "ping", None
         name, data = raw.split("\n")
@@ -182,7 +184,8 @@ class Line:
     async def ended(self, within_s: float = PATIENCE_S) -> bool:
         """Whether nothing more comes, and the connection is over."""
         try:
-            return await asyncio.wait_for(self.reader.read(), within_s) == b""
+            async with asyncio.timeout(within_s):
+                return await self.reader.read() == b""
         except ConnectionError:
             return True
 

@@ -78,15 +78,19 @@ class Peer:
             await asyncio.sleep(pause_s)
 
     async def hear(self, within_s: float = 10) -> tuple[int, dict[str, str], bytes]:
-        head = await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), within_s)
+        # Not `wait_for`: in Python 3.11 it may lose a cancellation that comes together with what it waits for.
+        async with asyncio.timeout(within_s):
+            head = await self.reader.readuntil(b"\r\n\r\n")
         first, *rest = head.decode().strip().split("\r\n")
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in rest)}
-        body = await asyncio.wait_for(self.reader.readexactly(int(headers.get("content-length", 0))), within_s)
+        async with asyncio.timeout(within_s):
+            body = await self.reader.readexactly(int(headers.get("content-length", 0)))
         return int(first.split()[1]), headers, body
 
     async def ended(self, within_s: float = 10) -> bool:
         try:
-            return await asyncio.wait_for(self.reader.read(1), within_s) == b""
+            async with asyncio.timeout(within_s):
+                return await self.reader.read(1) == b""
         except ConnectionError:
             return True
 

@@ -80,7 +80,8 @@ class Tail:
         if not self._joined:
             return await self._catch_up()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), wait_s)
+            async with asyncio.timeout(wait_s):
+                await self._wake.wait()
         self._wake.clear()
         if self._failure is not None:
             raise self._failure
@@ -313,7 +314,8 @@ class Tails:
         """Ask one cheap question for all: whether anything arrived at all."""
         while self._topics:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), self._look_s)
+                async with asyncio.timeout(self._look_s):
+                    await self._wake.wait()
             self._wake.clear()
             began_s = time.monotonic()
             try:

@@ -53,7 +53,8 @@ class OpenedOnUse:
             self._opening = asyncio.create_task(self._try(), name="telemetry-opening", context=apart())
             self._opening.add_done_callback(self._tried)
         try:
-            return await asyncio.wait_for(asyncio.shield(self._opening), PATIENCE_S)
+            async with asyncio.timeout(PATIENCE_S):
+                return await asyncio.shield(self._opening)
         except TimeoutError:
             raise StoreDown("The telemetry store is still being opened.") from None
 

@@ -190,7 +190,8 @@ class Connection:
     async def settle(self) -> None:
         """Let what is under way end, for `CLOSE_S` at most."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._idle.wait(), CLOSE_S)
+            async with asyncio.timeout(CLOSE_S):
+                await self._idle.wait()
 
     async def close(self) -> None:
         """Give up what is still under way, and hang up; whoever asks later hears that the control plane stops."""
@@ -198,7 +199,8 @@ class Connection:
         for request in tuple(self._under_way):
             request.cancel()
         with contextlib.suppress(TimeoutError):  # what was given up says so to those who wait for it
-            await asyncio.wait_for(self._idle.wait(), _GIVEN_UP_S)
+            async with asyncio.timeout(_GIVEN_UP_S):
+                await self._idle.wait()
         pool = self._client.transport.connection_pool
         await self._client.close()
         # The client forgets the nodes that did not answer lately.
