@@ -21,13 +21,13 @@ from pilothouse_bridge.discover._bound import (
     is_held_by_parent,
     take_the_rest,
 )
+from pilothouse_bridge.discover._carried import carried_over
 from pilothouse_bridge.discover._door import Drained
 from pilothouse_bridge.discover._drain import QUIESCE_S
 from pilothouse_bridge.discover._gate import WsgiGate
 from pilothouse_bridge.discover._gevent_work import Handlers, Pooled
 from pilothouse_bridge.discover._hooks import Roster
 
-_HUB_PATIENCE_S: Final = 10.0
 _LONG_S: Final = 3600.0
 _KEEPER: Final = "_pilothouse_keeper"
 _ATTRIBUTES: Final = ("loop", "start_accepting", "stop_accepting", "do_handle", "_make_socket_stdlib")
@@ -166,26 +166,13 @@ class GeventEngine:
     def _on_hub(self, work: Callable[[], _T]) -> _T:
         """Run it in a greenlet of the server's hub.
 
-        Raises: SteeringError when the hub does not answer, and what the work raises.
+        Raises: SteeringError when it does not answer, and what the work raises.
         """
-        done = _native.Event()
-        outcome: list[_T | BaseException] = []
 
-        def run() -> None:
-            try:
-                outcome.append(work())
-            except Exception as error:  # noqa: BLE001 - carried over to the thread that asked
-                outcome.append(error)
-            finally:
-                done.set()
+        def hand_over(run: Callable[[], None]) -> None:
+            self._server.loop.run_callback_threadsafe(_spawn(), run)
 
-        self._server.loop.run_callback_threadsafe(_spawn(), run)
-        if not done.wait(_HUB_PATIENCE_S):
-            raise SteeringError("FAILED", 500, "The program's hub does not answer.", "Look for what blocks it.")
-        result = outcome[0]
-        if isinstance(result, BaseException):
-            raise result
-        return result
+        return carried_over(hand_over, work, where="The program's hub")
 
 
 def _spawn() -> Callable[..., object]:

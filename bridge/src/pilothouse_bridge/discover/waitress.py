@@ -22,13 +22,13 @@ from pilothouse_bridge.discover._bound import (
     is_held_by_parent,
     take_the_rest,
 )
+from pilothouse_bridge.discover._carried import carried_over
 from pilothouse_bridge.discover._door import Door, Drained, Memory
 from pilothouse_bridge.discover._drain import QUIESCE_S, Connection
 from pilothouse_bridge.discover._gate import WsgiGate
 from pilothouse_bridge.discover._hooks import Watch
 from pilothouse_bridge.discover._naming import listener_name
 
-_LOOP_PATIENCE_S: Final = 10.0
 _ATTRIBUTES: Final = ("_map", "active_channels", "adj", "application", "channel_class", "socket", "trigger")
 _T = TypeVar("_T")
 
@@ -174,26 +174,9 @@ class _Engine:
     def _on_loop(self, work: Callable[[], _T]) -> _T:
         """Run it in waitress's loop.
 
-        Raises: SteeringError when the loop does not answer, and what the work raises.
+        Raises: SteeringError when it does not answer, and what the work raises.
         """
-        done = _native.Event()
-        outcome: list[_T | BaseException] = []
-
-        def run() -> None:
-            try:
-                outcome.append(work())
-            except Exception as error:  # noqa: BLE001 - carried over to the thread that asked
-                outcome.append(error)
-            finally:
-                done.set()
-
-        self._server.trigger.pull_trigger(run)
-        if not done.wait(_LOOP_PATIENCE_S):
-            raise SteeringError("FAILED", 500, "The server's loop does not answer.", "See whether the server runs.")
-        result = outcome[0]
-        if isinstance(result, BaseException):
-            raise result
-        return result
+        return carried_over(self._server.trigger.pull_trigger, work, where="The server's loop")
 
 
 def _announce(server: Any, *, closing: bool) -> None:
