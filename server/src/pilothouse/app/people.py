@@ -8,6 +8,7 @@ from typing import TypeVar
 from pilothouse.access.grants import EVERYWHERE, Grant, Holdings, Subject, Via
 from pilothouse.access.permissions import GRANTABLE
 from pilothouse.app.control_plane import ControlPlane
+from pilothouse.app.database import require_database
 from pilothouse.base.clock import SystemClock
 from pilothouse.base.errors import CannotStart, Conflict, InvalidInput, NotFound
 from pilothouse.config import Settings
@@ -110,12 +111,8 @@ async def let_in_by_password(settings: Settings, username: str) -> None:
 
 async def _write_beside(settings: Settings, operation: Callable[[Transaction], T]) -> T:
     """Change the database of a control plane that may be running."""
-    if not settings.database_path.is_file():
-        raise NotFound(
-            f"There is no control plane in {settings.home}.",
-            fix="Name its home directory with --home, or in PILOTHOUSE_HOME.",
-        )
-    store = Store(settings.database_path, lambda _: None)
+    await asyncio.to_thread(require_database, settings)
+    store = Store(settings.database, lambda _: None)
     try:
         return await store.write(operation)
     finally:

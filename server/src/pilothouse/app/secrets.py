@@ -10,16 +10,16 @@ import msgspec
 
 from pilothouse.access.grants import EVERYTHING
 from pilothouse.access.secrets import SecretReach
+from pilothouse.app.database import bring_up_to_date, require_database
 from pilothouse.app.lock import HomeInUse, lock_home
 from pilothouse.app.people import local_subject
 from pilothouse.base.clock import Clock, SystemClock
-from pilothouse.base.errors import NotFound
 from pilothouse.base.pages import PAGE_MAX, page_request
 from pilothouse.config import Settings
 from pilothouse.domain.secrets import SecretRow
 from pilothouse.domain.tenancy import DEFAULT_ORGANIZATION_HANDLE
 from pilothouse.operations import sealed_material
-from pilothouse.storage import migrate, secrets, tenancy
+from pilothouse.storage import secrets, tenancy
 from pilothouse.storage.sealing import KEY_BYTES, Vault, begin_key_change, end_key_change, load_key
 from pilothouse.storage.unit import Store
 
@@ -69,7 +69,7 @@ async def rotate_key(settings: Settings, clock: Clock | None = None) -> KeyRotat
     """
     path = settings.secret_key_path
     with _alone_in(settings), _store_of(settings) as store:
-        await asyncio.to_thread(migrate.upgrade, store.writer_engine)
+        await asyncio.to_thread(bring_up_to_date, settings.database)
         before = load_key(path)
         vault = Vault(before)
         await store.read(partial(sealed_material.check, vault=vault))  # before anything is changed
@@ -85,7 +85,7 @@ async def rotate_key(settings: Settings, clock: Clock | None = None) -> KeyRotat
 @contextmanager
 def _alone_in(settings: Settings) -> Generator[None]:
     """Keep a control plane from starting meanwhile."""
-    _require_home(settings)
+    require_database(settings)
     try:
         descriptor = lock_home(settings.home)
     except HomeInUse as error:
@@ -101,17 +101,9 @@ def _alone_in(settings: Settings) -> Generator[None]:
 
 @contextmanager
 def _store_of(settings: Settings) -> Generator[Store]:
-    _require_home(settings)
-    store = Store(settings.database_path, lambda _: None)
+    require_database(settings)
+    store = Store(settings.database, lambda _: None)
     try:
         yield store
     finally:
         store.close()
-
-
-def _require_home(settings: Settings) -> None:
-    if not settings.database_path.is_file():
-        raise NotFound(
-            f"There is no control plane in {settings.home}.",
-            fix="Name its home directory with --home, or in PILOTHOUSE_HOME.",
-        )

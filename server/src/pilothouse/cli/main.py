@@ -15,6 +15,7 @@ from pilothouse.cli import (
     apply,
     audit,
     credentials,
+    db,
     ingest_tokens,
     log_download,
     metrics,
@@ -54,6 +55,8 @@ app.command(
 )(up.serve)
 app.add_typer(tls.app, name="tls", help="The certificate: show it, have this machine trust it.", rich_help_panel=HERE)
 app.add_typer(admin.app, name="admin", help="Access for who lost theirs.", rich_help_panel=HERE)
+
+app.add_typer(db.app, name="db", help="The schema of the database: upgrade it, tell its status.", rich_help_panel=HERE)
 
 app.command("login", rich_help_panel=SIGN_IN)(sign_in.login)
 app.command("logout", rich_help_panel=SIGN_IN)(sign_in.logout)

@@ -1,10 +1,10 @@
 """Alembic's entry: runs the migrations on the connection that it was handed."""
 
 from alembic import context
-from pilothouse.storage import alert_tables, ingest_tables, telemetry_origin_tables
+from pilothouse.storage import alert_tables, counter_tables, ingest_tables, telemetry_origin_tables
 from pilothouse.storage.tables import metadata
 
-_ON_THE_METADATA = (alert_tables, ingest_tables, telemetry_origin_tables)
+_ON_THE_METADATA = (alert_tables, counter_tables, ingest_tables, telemetry_origin_tables)
 """Rooms whose tables are put onto the metadata by being imported."""
 
 context.configure(

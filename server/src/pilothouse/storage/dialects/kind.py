@@ -1,0 +1,67 @@
+"""What one kind of database answers about itself."""
+
+from contextlib import AbstractContextManager
+from enum import Enum, unique
+from typing import Protocol
+
+from sqlalchemy import Connection, Dialect, Engine
+
+from pilothouse.storage.place import Database
+
+CONNECT_S = 10
+"""Unit: seconds. So long a connection may take to be made, and a free one to be found."""
+RECYCLE_S = 1_800
+"""Unit: seconds. A connection is not used for longer: what stands between may forget it, and secrets of databases change."""
+
+
+@unique
+class Trouble(Enum):
+    """What an error of the database means for the transaction that met it."""
+
+    AGAIN = "again"
+    """Somebody else was in the way (a deadlock, a serialization failure): the transaction is gone, and may be run again."""
+    GONE = "gone"
+    """The connection is lost, or was never made."""
+    FULL = "full"
+    """There is no room for another write, or the database is read-only."""
+    OURS = "ours"
+    """Something else that the database cannot do now: nothing of the batch can be kept."""
+    STATEMENT = "statement"
+    """The statement itself: what asked for it failed, and nothing else."""
+
+
+class Kind(Protocol):
+    """A kind of database."""
+
+    @property
+    def name(self) -> str:
+        """Its name in URLs."""
+        ...
+
+    @property
+    def remembers_numbers(self) -> bool:
+        """Tell whether the database knows by itself, within the transaction, which number of a table it gave last."""
+        ...
+
+    def dialect(self) -> Dialect:
+        """Make SQLAlchemy's idea of it, with our types, without a driver: for statements that are only written down."""
+        ...
+
+    def engine(self, database: Database, *, read_only: bool, size: int) -> Engine:
+        """Make what opens connections; `size` of them at most.
+
+        Raises: CannotStart when its driver is not installed
+        """
+        ...
+
+    def trouble(self, error: BaseException) -> Trouble:
+        """Tell what a driver's error means."""
+        ...
+
+    def take_turn(self, connection: Connection) -> None:
+        """Wait until no other transaction writes; the turn ends with this transaction, however that ends."""
+        ...
+
+    def migrating(self, connection: Connection) -> AbstractContextManager[None]:
+        """Keep other processes from migrating meanwhile."""
+        ...

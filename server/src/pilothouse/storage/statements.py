@@ -1,0 +1,88 @@
+"""Statements that every database writes differently, each under one name."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Insert,
+    Integer,
+    String,
+    Table,
+    bindparam,
+    insert,
+    literal_column,
+    select,
+)
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+
+from pilothouse.base.errors import StorageUnavailable
+
+
+def add_numbered(connection: Connection, statement: Insert, values: Mapping[str, Any] | None = None) -> int:
+    """Add one row and tell the number that the database gave it. Any: column values."""
+    given: Sequence[Any] | None = connection.execute(statement, values).inserted_primary_key
+    if given is None:
+        raise StorageUnavailable("The database told no number of the row that it added.", fix="Report this.")
+    return int(given[0])
+
+
+def insert_unless_there(table: Table) -> Insert:
+    """Make the statement that adds a row, unless one has its primary key: of two that come at once, the turn decides.
+
+    Its values are named `new_` and the column.
+    """
+    names = [column.name for column in table.columns]
+    new = [bindparam(f"new_{column.name}", type_=column.type) for column in table.columns]
+    keys = [column == bindparam(f"new_{column.name}", type_=column.type) for column in table.primary_key]
+    known = select(literal_column("1", Integer)).select_from(table).where(*keys).exists()
+    return insert(table).from_select(names, select(*new).where(~known))
+
+
+class text_in(FunctionElement[str]):  # noqa: N801 - used like a function
+    """The text at a path (`a.b`) in a document of JSON that is stored as octets; null where there is none."""
+
+    type = String()
+    inherit_cache = True
+    name = "text_in"
+
+    def __init__(self, document: ColumnElement[bytes], path: str) -> None:
+        super().__init__(document, literal_column(f"'$.{path}'"), literal_column(f"'{{{path.replace('.', ',')}}}'"))
+
+
+def _parts(element: text_in, compiler: SQLCompiler, kw: dict[str, Any]) -> list[str]:  # Any: the compiler's context
+    return [compiler.process(clause, **kw) for clause in element.clauses]
+
+
+@compiles(text_in, "sqlite")
+def _in_sqlite(element: text_in, compiler: SQLCompiler, **kw: Any) -> str:  # pyright: ignore[reportUnusedFunction] - Any: context
+    document, path, _ = _parts(element, compiler, kw)
+    return f"json_extract(CAST({document} AS TEXT), {path})"
+
+
+@compiles(text_in, "postgresql")
+def _in_postgresql(element: text_in, compiler: SQLCompiler, **kw: Any) -> str:  # pyright: ignore[reportUnusedFunction] - Any: context
+    document, _, path = _parts(element, compiler, kw)
+    return f"(convert_from({document}, 'UTF8')::json #>> {path})"
+
+
+@compiles(text_in, "mysql", "mariadb")
+def _in_mysql(element: text_in, compiler: SQLCompiler, **kw: Any) -> str:  # pyright: ignore[reportUnusedFunction] - Any: context
+    document, path, _ = _parts(element, compiler, kw)
+    return f"json_value(CONVERT({document} USING utf8mb4), {path})"
+
+
+@compiles(text_in, "mssql")
+def _in_mssql(element: text_in, compiler: SQLCompiler, **kw: Any) -> str:  # pyright: ignore[reportUnusedFunction] - Any: context
+    document, path, _ = _parts(element, compiler, kw)
+    octets = f"CAST({document} AS VARCHAR(max)) COLLATE Latin1_General_100_BIN2_UTF8"
+    return f"JSON_VALUE({octets}, {path})"
+
+
+@compiles(text_in, "oracle")
+def _in_oracle(element: text_in, compiler: SQLCompiler, **kw: Any) -> str:  # pyright: ignore[reportUnusedFunction] - Any: context
+    document, path, _ = _parts(element, compiler, kw)
+    return f"JSON_VALUE({document} FORMAT JSON ENCODING UTF8, {path})"
