@@ -5,7 +5,9 @@ import base64
 import hashlib
 import hmac
 import json
+import os
 import shutil
+import sys
 from collections.abc import AsyncIterator, Awaitable
 from dataclasses import dataclass, field
 from functools import partial
@@ -22,8 +24,20 @@ from pilothouse.identity.passwords import Passwords
 from pilothouse.operations.sign_in import create_first_administrator
 from pilothouse.protocol.exchange import Inbound, Outbound
 
+sys.path.insert(0, str(Path(__file__).parent))
+
+import database_servers  # found from here on
+
 PASSWORD = "correct horse battery staple"
 NOW = 1_790_000_000.0
+
+
+DATABASE = os.environ.get("PILOTHOUSE_TEST_DATABASE", "sqlite")
+"""On which kind of database every control plane of these tests runs: `sqlite`, `postgresql` or `mariadb`."""
+
+
+def pytest_unconfigure() -> None:
+    database_servers.end_all()
 
 
 @pytest.fixture
@@ -41,7 +55,7 @@ def first_start(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The home directory of a control plane after its first start, made once: every test begins with a copy."""
 
     async def start() -> None:
-        opened = await open_control_plane(Settings(home=home), FakeClock(NOW), passwords)
+        opened = await open_control_plane(Settings(home=home, database_url=url), FakeClock(NOW), passwords)
         hashed = passwords.hash(PASSWORD)
         organization = await opened.organization()
         await opened.store.write(
@@ -49,7 +63,9 @@ def first_start(tmp_path_factory: pytest.TempPathFactory) -> Path:
         )
         await opened.stop()
 
-    home, passwords = tmp_path_factory.mktemp("first") / "home", quick_passwords()
+    home, passwords, url = tmp_path_factory.mktemp("first") / "home", quick_passwords(), ""
+    if DATABASE != "sqlite":
+        url = database_servers.running(DATABASE).fresh(name="first").url
     asyncio.run(start())
     return home
 
@@ -61,7 +77,11 @@ def quick_passwords() -> Passwords:
 
 @pytest.fixture
 def settings(tmp_path: Path, first_start: Path) -> Settings:
-    return Settings(home=shutil.copytree(first_start, tmp_path / "home"))
+    home = shutil.copytree(first_start, tmp_path / "home")
+    if DATABASE == "sqlite":
+        return Settings(home=home)
+    copied = database_servers.running(DATABASE).fresh(template="first", name="plane")
+    return Settings(home=home, database_url=copied.url, follow_events_s=0.0)
 
 
 @pytest.fixture

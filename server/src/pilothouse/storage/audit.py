@@ -44,12 +44,17 @@ def append(connection: Connection, record: AuditRecord) -> None:
     """
     newest, last_given = head(connection)
     number = max(newest.number, last_given) + 1
-    fields = chained_fields(record)
+    fields = tuple(storable(field) for field in chained_fields(record))
     digest = chain(newest.digest, number, record.at, fields)
     values = dict(zip(CHAINED, fields, strict=True))
     connection.execute(insert(audit_records).values(values | {"number": number, "at": record.at, "digest": digest}))
     if not KINDS[connection.dialect.name].remembers_numbers:
         connection.execute(_NOTE_GIVEN, {"given_number": number})
+
+
+def storable(field: str | None) -> str | None:
+    """Replace what not every database stores, before the digest is taken: somebody may sign in as NUL."""
+    return None if field is None else field.replace("\0", "\ufffd")
 
 
 def head(connection: Connection) -> tuple[Link, int]:
