@@ -26,7 +26,8 @@ from pilothouse.protocol.exchange import Inbound, Outbound
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-import database_servers  # found from here on
+import compiling  # found from here on
+import database_servers
 
 PASSWORD = "correct horse battery staple"
 NOW = 1_790_000_000.0
@@ -38,6 +39,19 @@ DATABASE = os.environ.get("PILOTHOUSE_TEST_DATABASE", "sqlite")
 
 def pytest_unconfigure() -> None:
     database_servers.end_all()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def written_for_others():
+    """With PILOTHOUSE_TEST_COMPILE=1 every statement of these tests is compiled for the databases that none of them runs on."""
+    if os.environ.get("PILOTHOUSE_TEST_COMPILE") != "1":
+        yield
+        return
+    with compiling.compiling():
+        yield
+    told = "\n".join(f"{reason}\n    {next(iter(found))}" for reason, found in sorted(compiling.troubles.items()))
+    assert compiling.counted[0]
+    assert not told, told
 
 
 @pytest.fixture

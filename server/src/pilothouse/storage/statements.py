@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    ForeignKeyConstraint,
     Insert,
     Integer,
     String,
@@ -16,7 +17,7 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.compiler import DDLCompiler, SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
 from pilothouse.base.errors import StorageUnavailable
@@ -86,3 +87,21 @@ def _in_mssql(element: text_in, compiler: SQLCompiler, **kw: Any) -> str:  # pyr
 def _in_oracle(element: text_in, compiler: SQLCompiler, **kw: Any) -> str:  # pyright: ignore[reportUnusedFunction] - Any: context
     document, path, _ = _parts(element, compiler, kw)
     return f"JSON_VALUE({document} FORMAT JSON ENCODING UTF8, {path})"
+
+
+LEFT_TO_US = frozenset({("alert_silences", "rule_id")})
+"""Foreign keys by table and column that do not cascade on SQL Server, which allows one way from a row to another:
+whoever deletes what they point to deletes first what points to it."""
+
+
+def is_left_to_us(constraint: ForeignKeyConstraint | None) -> bool:
+    """Tell whether what points somewhere is deleted by a statement, and not by the database."""
+    return constraint is not None and any(
+        (constraint.table.name, name) in LEFT_TO_US for name in constraint.column_keys
+    )
+
+
+@compiles(ForeignKeyConstraint, "mssql")
+def _of_mssql(constraint: ForeignKeyConstraint, compiler: DDLCompiler, **kw: Any) -> str:  # pyright: ignore[reportUnusedFunction] - Any: context
+    written = compiler.visit_foreign_key_constraint(constraint, **kw)
+    return written.replace(" ON DELETE CASCADE", "") if is_left_to_us(constraint) else written

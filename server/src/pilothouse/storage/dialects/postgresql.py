@@ -4,7 +4,7 @@ Text is compared by its octets (`COLLATE "C"`), as on every other database: what
 order of letters does not decide where a page of a list ends.
 """
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -25,6 +25,22 @@ _AGAIN: Final = {"40001", "40P01", "55P03"}
 _FULL: Final = {"53100", "53200", "25006"}
 _GONE: Final = {"57P01", "57P02", "57P03", "57P05"}
 _OURS_CLASSES: Final = {"08", "28", "3D", "53", "54", "55", "57", "58", "XX"}
+
+
+class _Text(String):
+    """A text without NUL, which PostgreSQL stores nowhere: somebody may send one, and finds nothing by it."""
+
+    cache_ok = True
+    render_bind_cast = True
+    __visit_name__ = "string"
+
+    def bind_processor(self, dialect: Dialect) -> Callable[..., Any]:  # noqa: ARG002 - SQLAlchemy's. Any: as stored
+        """Replace NUL, as the audit does before it takes its digest."""
+        return _without_nul
+
+
+def _without_nul(value: str | None) -> str | None:
+    return value.replace("\0", "\ufffd") if value is not None and "\0" in value else value
 
 
 class _Types(PGTypeCompiler):
@@ -107,6 +123,7 @@ class PostgreSql:
 
 def _with_types(dialect: Dialect) -> Dialect:
     dialect.type_compiler_instance = dialect.type_compiler = _Types(dialect)
+    dialect.colspecs = {**dialect.colspecs, String: _Text}
     return dialect
 
 

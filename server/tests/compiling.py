@@ -1,0 +1,85 @@
+"""What cannot be run here is at least written down: every statement, for databases that no test has.
+
+A statement is compiled as it is executed, once for each shape of it. Beyond what SQLAlchemy refuses by itself, a few things
+are refused that those databases are known to refuse.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from pilothouse.storage.dialects import KINDS
+from sqlalchemy import Boolean, Column, Connection, Engine, LargeBinary, Select, Text, event
+from sqlalchemy.sql import ClauseElement, visitors
+from sqlalchemy.sql.elements import BinaryExpression, Label
+from sqlalchemy.sql.functions import Function
+from sqlalchemy.sql.operators import eq, in_op, ne
+
+DIALECTS = {name: KINDS[name].dialect() for name in ("mssql", "oracle", "mysql", "mariadb", "postgresql")}
+"""MySQL, too, has no server here: MariaDB stands for it where statements run."""
+LIMITS = {"oracle": 128, "mssql": 128, "mysql": 64, "mariadb": 64, "postgresql": 63}
+"""How long a name may be."""
+_seen: set[Any] = set()
+troubles: dict[str, set[str]] = {}
+"""What cannot be written, by its reason."""
+counted = [0]
+
+
+def compile_everywhere(statement: ClauseElement) -> None:
+    """Write a statement for every database; what cannot be is collected in `troubles`."""
+    key = statement._generate_cache_key() if hasattr(statement, "_generate_cache_key") else None
+    known = str(statement) if key is None else key.key
+    if known in _seen:
+        return
+    _seen.add(known)
+    counted[0] += 1
+    for name, dialect in DIALECTS.items():
+        try:
+            written = str(statement.compile(dialect=dialect))
+        except Exception as error:  # noqa: BLE001 - whatever the compiler says is the finding
+            troubles.setdefault(f"{name}: {type(error).__name__}: {str(error)[:200]}", set()).add(str(statement)[:400])
+            continue
+        if "RETURNING" in written and name == "mysql":
+            troubles.setdefault("mysql: RETURNING", set()).add(written[:400])
+    for reason in refused_elsewhere(statement):
+        troubles.setdefault(reason, set()).add(str(statement)[:400])
+
+
+def refused_elsewhere(statement: ClauseElement) -> Iterator[str]:
+    """Tell what the compilers let pass though SQL Server or Oracle refuse it."""
+    for part in visitors.iterate(statement):
+        if isinstance(part, Select):
+            for column in part._raw_columns:
+                inner = column.element if isinstance(column, Label) else column
+                if isinstance(getattr(inner, "type", None), Boolean) and not isinstance(inner, Column):
+                    yield "a condition is no value on SQL Server and Oracle"
+            if part._distinct and any(
+                isinstance(getattr(c, "type", None), Text | LargeBinary) for c in part.selected_columns
+            ):
+                yield "DISTINCT over long texts or octets"
+            for clause in (*part._group_by_clauses, *part._order_by_clauses):
+                if isinstance(getattr(clause, "type", None), Text | LargeBinary):
+                    yield "GROUP BY or ORDER BY over long texts or octets"
+        if isinstance(part, Function) and part.name == "coalesce":
+            for clause in part.clauses:
+                if isinstance(getattr(clause, "type", None), Boolean) and not isinstance(clause, Column):
+                    yield "a condition is no value on SQL Server and Oracle"
+        if isinstance(part, BinaryExpression) and part.operator in (eq, ne, in_op):
+            for side in (part.left, part.right):
+                if isinstance(side, Column) and isinstance(side.type, Text | LargeBinary):
+                    yield f"Oracle compares no long texts: {side}"
+
+
+@contextmanager
+def compiling() -> Iterator[None]:
+    """Compile every statement that is executed meanwhile."""
+
+    def before(_connection: Connection, statement: Any, *_rest: Any) -> None:
+        if isinstance(statement, ClauseElement) and type(statement).__name__ != "TextClause":
+            compile_everywhere(statement)
+
+    event.listen(Engine, "before_execute", before)
+    try:
+        yield
+    finally:
+        event.remove(Engine, "before_execute", before)
