@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from pilothouse.storage.dialects import KINDS
-from sqlalchemy import Boolean, Column, Connection, Engine, LargeBinary, Select, Text, event
+from sqlalchemy import Boolean, Column, Connection, Engine, Exists, LargeBinary, Select, Text, event
 from sqlalchemy.sql import ClauseElement, visitors
-from sqlalchemy.sql.elements import BinaryExpression, Label
+from sqlalchemy.sql.elements import BinaryExpression, BooleanClauseList, Grouping, Label
 from sqlalchemy.sql.functions import Function
 from sqlalchemy.sql.operators import eq, in_op, ne
 
@@ -19,6 +19,7 @@ DIALECTS = {name: KINDS[name].dialect() for name in ("mssql", "oracle", "mysql",
 """MySQL, too, has no server here: MariaDB stands for it where statements run."""
 LIMITS = {"oracle": 128, "mssql": 128, "mysql": 64, "mariadb": 64, "postgresql": 63}
 """How long a name may be."""
+NO_VALUE = "a condition is no value on SQL Server and Oracle"
 _seen: set[Any] = set()
 troubles: dict[str, set[str]] = {}
 """What cannot be written, by its reason."""
@@ -49,25 +50,33 @@ def refused_elsewhere(statement: ClauseElement) -> Iterator[str]:
     """Tell what the compilers let pass though SQL Server or Oracle refuse it."""
     for part in visitors.iterate(statement):
         if isinstance(part, Select):
-            for column in part._raw_columns:
-                inner = column.element if isinstance(column, Label) else column
-                if isinstance(getattr(inner, "type", None), Boolean) and not isinstance(inner, Column):
-                    yield "a condition is no value on SQL Server and Oracle"
-            if part._distinct and any(
-                isinstance(getattr(c, "type", None), Text | LargeBinary) for c in part.selected_columns
-            ):
-                yield "DISTINCT over long texts or octets"
-            for clause in (*part._group_by_clauses, *part._order_by_clauses):
-                if isinstance(getattr(clause, "type", None), Text | LargeBinary):
-                    yield "GROUP BY or ORDER BY over long texts or octets"
-        if isinstance(part, Function) and part.name == "coalesce":
-            for clause in part.clauses:
-                if isinstance(getattr(clause, "type", None), Boolean) and not isinstance(clause, Column):
-                    yield "a condition is no value on SQL Server and Oracle"
-        if isinstance(part, BinaryExpression) and part.operator in (eq, ne, in_op):
-            for side in (part.left, part.right):
-                if isinstance(side, Column) and isinstance(side.type, Text | LargeBinary):
-                    yield f"Oracle compares no long texts: {side}"
+            yield from _of_select(part)
+        elif isinstance(part, Function) and part.name == "coalesce":
+            yield from (NO_VALUE for clause in part.clauses if _is_condition(clause))
+        elif isinstance(part, BinaryExpression) and part.operator in {eq, ne, in_op}:
+            sides = (part.left, part.right)
+            yield from (NO_VALUE for side in sides if _is_condition(side))
+            yield from (f"Oracle compares no long texts: {side}" for side in sides if _is_long(side))
+
+
+def _of_select(select: Select[Any]) -> Iterator[str]:
+    for column in select._raw_columns:
+        if _is_condition(column.element if isinstance(column, Label) else column):
+            yield NO_VALUE
+    if select._distinct and any(_is_long(column) for column in select.selected_columns):
+        yield "DISTINCT over long texts or octets"
+    if any(_is_long(clause) for clause in (*select._group_by_clauses, *select._order_by_clauses)):
+        yield "GROUP BY or ORDER BY over long texts or octets"
+
+
+def _is_condition(clause: Any) -> bool:
+    if isinstance(clause, Grouping):
+        return _is_condition(clause.element)
+    return isinstance(clause, BinaryExpression | BooleanClauseList | Exists) and isinstance(clause.type, Boolean)
+
+
+def _is_long(clause: Any) -> bool:
+    return isinstance(clause, Column) and isinstance(clause.type, Text | LargeBinary)
 
 
 @contextmanager

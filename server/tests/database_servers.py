@@ -108,7 +108,9 @@ class Server(ABC):
         """Start, and wait until it answers."""
         user = {"user": self.user, "group": self.user, "extra_groups": []} if self.user else {}
         with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen(self.command(), stdout=log, stderr=log, cwd=self.folder, **user)  # noqa: S603 - our own
+            self.process = subprocess.Popen(
+                self._ends_with_us() + self.command(), stdout=log, stderr=log, cwd=self.folder, **user
+            )  # noqa: S603 - our own
         ends_at = time.monotonic() + READY_S
         while time.monotonic() < ends_at:
             if self.process.poll() is not None:
@@ -120,6 +122,11 @@ class Server(ABC):
             else:
                 return
         pytest.fail(f"{self.kind} did not start in time")
+
+    def _ends_with_us(self) -> list[str]:
+        """Whoever kills the tests kills their servers."""
+        found = shutil.which("setpriv")
+        return [found, "--pdeathsig", "INT" if self.kind == "postgresql" else "KILL", "--"] if found else []
 
     def stop(self, how: int = signal.SIGTERM) -> None:
         """End the server's process, and wait until it is gone."""

@@ -15,7 +15,7 @@ from pilothouse.storage import (
     telemetry_origin_tables,
 )
 from pilothouse.storage.tables import metadata, runtime_reports, users
-from sqlalchemy import UniqueConstraint, case, exists, select
+from sqlalchemy import UniqueConstraint, case, exists, func, select, true
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 ROOMS = (alert_tables, counter_tables, ingest_tables, telemetry_origin_tables)
@@ -88,6 +88,8 @@ def test_no_row_is_deleted_by_two_ways_at_once() -> None:
 def test_what_other_databases_refuse_is_noticed() -> None:
     bad = [
         (select(exists().where(users.c.id == "a")), "a condition is no value"),
+        (select(users.c.id).where(users.c.email.is_(None) == true()), "a condition is no value"),
+        (select(func.coalesce(users.c.email.is_(None), False)), "a condition is no value"),
         (select(runtime_reports.c.document).distinct(), "DISTINCT"),
     ]
     for statement, reason in bad:

@@ -275,7 +275,7 @@ TABLE: tuple[Setting, ...] = (
     Setting(
         variable="PILOTHOUSE_FOLLOW_EVENTS_S",
         field="follow_events_s",
-        default="0 with the embedded database, 0.5 with any other",
+        default="`0` with the embedded database, `0.5` with any other",
         meaning="Seconds between two looks at what other processes wrote into the same database; 0 where this process writes alone.",
     ),
     *(
