@@ -9,7 +9,21 @@ from contextlib import contextmanager
 from typing import Any
 
 from pilothouse.storage.dialects import KINDS
-from sqlalchemy import Boolean, Column, Connection, Engine, Exists, LargeBinary, Select, Text, event
+from sqlalchemy import (
+    Boolean,
+    Column,
+    CompoundSelect,
+    Connection,
+    Delete,
+    Engine,
+    Exists,
+    Insert,
+    LargeBinary,
+    Select,
+    Text,
+    Update,
+    event,
+)
 from sqlalchemy.sql import ClauseElement, visitors
 from sqlalchemy.sql.elements import BinaryExpression, BooleanClauseList, Grouping, Label
 from sqlalchemy.sql.functions import Function
@@ -84,7 +98,7 @@ def compiling() -> Iterator[None]:
     """Compile every statement that is executed meanwhile."""
 
     def before(_connection: Connection, statement: Any, *_rest: Any) -> None:
-        if isinstance(statement, ClauseElement) and type(statement).__name__ != "TextClause":
+        if isinstance(statement, Select | CompoundSelect | Insert | Update | Delete):
             compile_everywhere(statement)
 
     event.listen(Engine, "before_execute", before)

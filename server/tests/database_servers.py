@@ -108,9 +108,9 @@ class Server(ABC):
         """Start, and wait until it answers."""
         user = {"user": self.user, "group": self.user, "extra_groups": []} if self.user else {}
         with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen(
+            self.process = subprocess.Popen(  # noqa: S603 - our own
                 self._ends_with_us() + self.command(), stdout=log, stderr=log, cwd=self.folder, **user
-            )  # noqa: S603 - our own
+            )
         ends_at = time.monotonic() + READY_S
         while time.monotonic() < ends_at:
             if self.process.poll() is not None:

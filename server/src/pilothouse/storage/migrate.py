@@ -11,7 +11,8 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from pilothouse.base.errors import CannotStart
 from pilothouse.storage.dialects import KINDS
@@ -46,7 +47,7 @@ def status(engine: Engine) -> SchemaStatus:
     try:
         with engine.connect() as connection:
             return _status(connection, ScriptDirectory.from_config(_config()))
-    except (SQLAlchemyError, OSError) as error:
+    except (DBAPIError, PoolTimeout, OSError) as error:
         raise translate(error, KINDS[engine.dialect.name]) from error
 
 
@@ -88,7 +89,7 @@ def upgrade(engine: Engine) -> None:
             _check_references(connection)
     except CommandError as error:
         raise CannotStart(f"The database cannot be migrated: {error}.", fix="Report this.") from error
-    except (SQLAlchemyError, OSError) as error:
+    except (DBAPIError, PoolTimeout, OSError) as error:
         raise translate(error, kind) from error
 
 

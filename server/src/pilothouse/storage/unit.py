@@ -22,6 +22,7 @@ import msgspec
 import structlog
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from pilothouse.base.errors import PilothouseError, Unavailable
 from pilothouse.domain.events import Event, NewEvent
@@ -42,8 +43,10 @@ ATTEMPTS_MAX = 5
 """So often a batch is run before it fails, where others were in its way."""
 _PAUSE_S = 0.02
 """Unit: seconds. Before the second attempt; twice as long before each further one."""
-_FAILURES = (SQLAlchemyError, sqlite3.Error, OSError)
+_FAILURES = (DBAPIError, PoolTimeout, sqlite3.Error, OSError)
 """What a driver, the pool or the network raises."""
+_ENDS_A_BATCH = (SQLAlchemyError, sqlite3.Error, OSError, Unavailable)
+"""The same, and what SQLAlchemy says of a transaction whose connection is gone: the writer outlives them all."""
 
 __all__ = ["Connection", "NotUnique", "Store", "Transaction"]
 
@@ -174,7 +177,7 @@ class Store:
             committing = [False]
             try:
                 outcomes, happened = self._run_all(jobs, committing)
-            except (*_FAILURES, Unavailable) as error:
+            except _ENDS_A_BATCH as error:
                 trouble = engines.trouble_of(engines.first_cause(error), self._kind)
                 if self._is_worth_another(trouble, attempt, is_committing=committing[0]):
                     time.sleep(_PAUSE_S * 2 ** (attempt - 1))

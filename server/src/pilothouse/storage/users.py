@@ -85,7 +85,7 @@ _IS_SUPER_ADMIN = case((_administers, true()), else_=false()).label("is_super_ad
 _COLUMNS = [users.c[name] for name in UserSummary.__struct_fields__ if name != "is_super_admin"]
 
 
-def _disabled(wanted: bool | None) -> ColumnElement[bool]:  # noqa: FBT001 - whichever
+def _disabled(wanted: bool | None) -> ColumnElement[bool]:
     if wanted is None:
         return true()
     return users.c.disabled_at.is_not(None) if wanted else users.c.disabled_at.is_(None)

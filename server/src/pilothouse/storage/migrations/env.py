@@ -1,5 +1,7 @@
 """Alembic's entry: runs the migrations on the connection that it was handed."""
 
+from typing import Any
+
 from alembic import context
 from pilothouse.storage import alert_tables, counter_tables, ingest_tables, statements, telemetry_origin_tables
 from pilothouse.storage.tables import metadata
@@ -9,7 +11,7 @@ _ON_THE_METADATA = (alert_tables, counter_tables, ingest_tables, statements, tel
 
 # Either a connection, or, to have the migrations only written down, a dialect and where to write.
 given = context.config.attributes
-where = (
+where: dict[str, Any] = (  # Any: arguments of Alembic's
     {"connection": given["connection"]}
     if "connection" in given
     else {"dialect_name": given["dialect"].name, "as_sql": True, "output_buffer": given["buffer"]}
