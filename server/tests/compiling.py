@@ -98,7 +98,8 @@ def compiling() -> Iterator[None]:
     """Compile every statement that is executed meanwhile."""
 
     def before(_connection: Connection, statement: Any, *_rest: Any) -> None:
-        if isinstance(statement, Select | CompoundSelect | Insert | Update | Delete):
+        is_statement = isinstance(statement, Select | CompoundSelect | Insert | Update | Delete)
+        if is_statement and "pg_catalog" not in str(statement):  # what SQLAlchemy asks PostgreSQL about itself
             compile_everywhere(statement)
 
     event.listen(Engine, "before_execute", before)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Table, and_, case, delete, func, not_, or_, select
+from sqlalchemy import ColumnElement, Connection, Table, and_, case, delete, false, func, not_, or_, select, true
 from sqlalchemy.sql.elements import SQLCoreOperations
 
 from pilothouse.access.places import Place
@@ -162,7 +162,7 @@ def _runtimes(connection: Connection, place: Place) -> list[DoomedRuntime]:
             c.integration_id,
             c.environment_id,
             c.key_id,
-            c.retired_at.is_not(None).label("retired"),
+            case((c.retired_at.is_not(None), true()), else_=false()).label("retired"),
         )
         .join(integrations, integrations.c.id == c.integration_id)
         .where(_inside(place, runtimes))

@@ -3,9 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
 from sqlalchemy import (
+    Column,
     ColumnElement,
     Connection,
+    Float,
     ForeignKeyConstraint,
     Insert,
     Integer,
@@ -15,12 +18,15 @@ from sqlalchemy import (
     insert,
     literal_column,
     select,
+    text,
+    update,
 )
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import DDLCompiler, SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
 from pilothouse.base.errors import StorageUnavailable
+from pilothouse.storage.dialects import KINDS
 
 
 def add_numbered(connection: Connection, statement: Insert, values: Mapping[str, Any] | None = None) -> int:
@@ -105,3 +111,38 @@ def is_left_to_us(constraint: ForeignKeyConstraint | None) -> bool:
 def _of_mssql(constraint: ForeignKeyConstraint, compiler: DDLCompiler, **kw: Any) -> str:  # pyright: ignore[reportUnusedFunction] - Any: context
     written = compiler.visit_foreign_key_constraint(constraint, **kw)
     return written.replace(" ON DELETE CASCADE", "") if is_left_to_us(constraint) else written
+
+
+def change_many(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Change many rows by their number, in one statement where that is quicker. Any: column values; each row has all of them."""
+    if not rows:
+        return
+    (key,) = table.primary_key
+    names = [name for name in rows[0] if name != key.name]
+    types = {name: type_of(table.c[name]) for name in names}
+    written = KINDS[connection.dialect.name].change_many(table.name, key.name, types)
+    if written is None:
+        changed = (
+            update(table).where(key == bindparam("of_key")).values({name: bindparam(f"to_{name}") for name in names})
+        )
+        connection.execute(
+            changed, [{"of_key": row[key.name], **{f"to_{name}": row[name] for name in names}} for row in rows]
+        )
+        return
+    stored = {
+        name: table.c[name].type.dialect_impl(connection.dialect).bind_processor(connection.dialect) for name in names
+    }
+    told = [
+        {key.name: row[key.name], **{name: row[name] if to is None else to(row[name]) for name, to in stored.items()}}
+        for row in rows
+    ]
+    connection.execute(text(written), {"rows": msgspec.json.encode(told).decode()})
+
+
+def type_of(column: Column[Any]) -> str:  # Any: of any type
+    """Name a column's type for a value that comes out of JSON."""
+    if isinstance(column.type, Float):
+        return "DOUBLE PRECISION"
+    if isinstance(column.type, String):
+        return f"VARCHAR({column.type.length})"
+    return "BIGINT"

@@ -138,7 +138,7 @@ def count_super_admins(connection: Connection) -> int:
     """Count who can manage everything: people (not service accounts) that are enabled, in the built-in group."""
     return count(
         connection,
-        select(users.c.id).where(_IS_SUPER_ADMIN.element, users.c.disabled_at.is_(None), users.c.kind == "person"),
+        select(users.c.id).where(_administers, users.c.disabled_at.is_(None), users.c.kind == "person"),
     )
 
 

@@ -1,5 +1,6 @@
 """What one kind of database answers about itself."""
 
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from enum import Enum, unique
 from typing import Protocol
@@ -56,6 +57,13 @@ class Kind(Protocol):
 
     def trouble(self, error: BaseException) -> Trouble:
         """Tell what a driver's error means."""
+        ...
+
+    def change_many(self, table: str, key: str, columns: Mapping[str, str]) -> str | None:
+        """Write the statement that changes many rows at once by the list of JSON objects `:rows`; None: one by one is as quick.
+
+        columns: what is changed, and each column's type as `type_of` names it (the key's is BIGINT)
+        """
         ...
 
     def take_turn(self, connection: Connection) -> None:

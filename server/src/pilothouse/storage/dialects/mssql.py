@@ -4,7 +4,7 @@ Text is Unicode (NVARCHAR) and compared by its code points. Two nulls are equal 
 constraint over columns that may be null becomes an index that leaves nulls out (`unique_where_known`).
 """
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -72,6 +72,10 @@ class SqlServer:
             if any(f"{left}{code}{right}" in told for code in codes for left, right in (("[", "]"), ("(", ")"))):
                 return trouble
         return Trouble.OURS if type(error).__name__ == "OperationalError" else Trouble.STATEMENT
+
+    def change_many(self, table: str, key: str, columns: Mapping[str, str]) -> str | None:  # noqa: ARG002 - none
+        """Change them one by one."""
+        return None
 
     def take_turn(self, connection: Connection) -> None:
         """Take the row."""

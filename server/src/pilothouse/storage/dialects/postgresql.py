@@ -4,7 +4,7 @@ Text is compared by its octets (`COLLATE "C"`), as on every other database: what
 order of letters does not decide where a page of a list ends.
 """
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -107,6 +107,15 @@ class PostgreSql:
             if code in codes:
                 return trouble
         return Trouble.OURS if code[:2] in _OURS_CLASSES else Trouble.STATEMENT
+
+    def change_many(self, table: str, key: str, columns: Mapping[str, str]) -> str | None:
+        """Change them in one statement: the driver asks the server twice for each of many."""
+        changes = ", ".join(f"{name} = v.{name}" for name in columns)
+        types = ", ".join(f"{name} {type_}" for name, type_ in {key: "BIGINT", **columns}.items())
+        return (
+            f"UPDATE {table} AS t SET {changes} "  # noqa: S608 - names of our own tables
+            f"FROM json_to_recordset(CAST(:rows AS json)) AS v({types}) WHERE t.{key} = v.{key}"
+        )
 
     def take_turn(self, connection: Connection) -> None:
         """Take the row."""

@@ -4,6 +4,7 @@ Source: performance.md section 4 (FULL, WAL), sqlite.org/wal.html, SQLAlchemy's 
 """
 
 import sqlite3
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -60,6 +61,10 @@ class Sqlite:
         if not isinstance(error, sqlite3.OperationalError):
             return Trouble.STATEMENT
         return Trouble.FULL if any(phrase in str(error).lower() for phrase in _FULL) else Trouble.OURS
+
+    def change_many(self, table: str, key: str, columns: Mapping[str, str]) -> str | None:  # noqa: ARG002 - none
+        """Change them one by one."""
+        return None
 
     def take_turn(self, connection: Connection) -> None:
         """Do nothing: BEGIN IMMEDIATE took it."""
