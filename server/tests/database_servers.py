@@ -17,9 +17,9 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 
 import pytest
+from pilothouse.base.place import Database
 from pilothouse.storage import migrate
 from pilothouse.storage.engine import open_writer
-from pilothouse.storage.place import Database
 from sqlalchemy import Engine
 
 READY_S = 90.0

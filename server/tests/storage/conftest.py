@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 from database_servers import Server, running
+from pilothouse.base.place import Database, embedded
 from pilothouse.storage import migrate
 from pilothouse.storage.engine import open_writer
-from pilothouse.storage.place import Database, embedded
 from sqlalchemy import Engine
 
 sys.path.insert(0, str(Path(__file__).parent))

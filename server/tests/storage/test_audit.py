@@ -13,12 +13,12 @@ from database_servers import running
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pilothouse.base.errors import Conflict
+from pilothouse.base.place import Database
 from pilothouse.domain.audit import AuditRecord, Outcome
 from pilothouse.operations.auditing import AuditBroken, AuditChecker, AuditVerdict, verify
 from pilothouse.operations.housekeeping import Retention, forget_audit
 from pilothouse.storage import audit, migrate
 from pilothouse.storage.engine import open_writer
-from pilothouse.storage.place import Database
 from pilothouse.storage.tables import audit_records
 from pilothouse.storage.unit import Connection, Store, Transaction
 from sqlalchemy import Engine, func, insert, select, text, update

@@ -8,9 +8,9 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from database_servers import running
 from pilothouse.base.errors import CannotStart
+from pilothouse.base.place import Database, embedded
 from pilothouse.storage.engine import open_writer
 from pilothouse.storage.migrate import require_current, status, upgrade
-from pilothouse.storage.place import Database, embedded
 from pilothouse.storage.tables import artifact_sets, metadata, organizations
 from sqlalchemy import Engine, Float, Inspector, insert, inspect, literal, select, text
 

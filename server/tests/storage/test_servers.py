@@ -8,11 +8,11 @@ from contextlib import closing
 import pytest
 from database_servers import Server
 from pilothouse.base.errors import CannotStart, StorageUnavailable, Unavailable
+from pilothouse.base.place import Database
 from pilothouse.domain.events import Event, EventKind, NewEvent
 from pilothouse.storage import audit
 from pilothouse.storage.counter_tables import counters
 from pilothouse.storage.engine import open_writer
-from pilothouse.storage.place import Database
 from pilothouse.storage.tables import audit_records, organizations
 from pilothouse.storage.unit import Store, Transaction
 from sqlalchemy import insert, select, text, update

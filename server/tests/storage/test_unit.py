@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 from pilothouse.base.errors import Conflict, StorageFull, StorageUnavailable, Unavailable
+from pilothouse.base.place import Database
 from pilothouse.domain.events import Event, EventKind, NewEvent
 from pilothouse.storage import unit
 from pilothouse.storage.engine import open_readers, open_writer
 from pilothouse.storage.migrate import upgrade
-from pilothouse.storage.place import Database
 from pilothouse.storage.unit import Store, Transaction
 from sqlalchemy import event, text
 

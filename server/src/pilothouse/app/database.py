@@ -2,11 +2,11 @@
 
 from pilothouse.base.errors import NotFound
 from pilothouse.base.ids import new_id
+from pilothouse.base.place import Database
 from pilothouse.config import Settings
 from pilothouse.domain.tenancy import DEFAULT_ORGANIZATION_HANDLE, Environment, Organization
 from pilothouse.storage import built_in, migrate, project_admins, tenancy
 from pilothouse.storage.engine import open_readers, open_writer
-from pilothouse.storage.place import Database
 from pilothouse.storage.unit import Transaction
 
 

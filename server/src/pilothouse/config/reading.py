@@ -10,11 +10,11 @@ from typing import Any
 
 from pilothouse.base.errors import CannotStart, InvalidInput
 from pilothouse.base.hosts import AllowList
+from pilothouse.base.place import SCHEMES
 from pilothouse.config.settings import Settings
 from pilothouse.config.table import PREFIX, TABLE, Setting
 from pilothouse.domain.commands import ATTEMPTS_MAX
 from pilothouse.notify.mail_server import read_mail_server
-from pilothouse.storage.place import SCHEMES
 from pilothouse.telemetry.retention import parse_keep
 
 _NOT_OURS = ("PILOTHOUSE_BRIDGE_", "PILOTHOUSE_REQUIRE_", "PILOTHOUSE_TEST_")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import msgspec
 
-from pilothouse.storage.place import POOL, TIMEOUT_S, Database, embedded
+from pilothouse.base.place import POOL, TIMEOUT_S, Database, embedded
 
 FOLLOW_EVENTS_S = 0.5
 """Unit: seconds between two looks, where several processes may write."""

@@ -8,8 +8,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from pilothouse.base.errors import StorageFull, StorageUnavailable, Unavailable
+from pilothouse.base.place import Database, database_of
 from pilothouse.storage.dialects import KINDS, Kind, Trouble
-from pilothouse.storage.place import Database, database_of
 
 _FIX = "Look at the disk and the database file: free space, permissions, read-only mounts."
 _FIX_SERVER = "Look at the database server: whether it runs, its free space, its permissions, its limit of connections."

@@ -25,11 +25,11 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from pilothouse.base.errors import PilothouseError, Unavailable
+from pilothouse.base.place import Database, database_of
 from pilothouse.domain.events import Event, NewEvent
 from pilothouse.storage import engine as engines
 from pilothouse.storage import events
 from pilothouse.storage.dialects import Trouble
-from pilothouse.storage.place import Database, database_of
 
 T = TypeVar("T")
 _log = structlog.get_logger(__name__)

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from sqlalchemy import Connection, Dialect, Engine
 
-from pilothouse.storage.place import Database
+from pilothouse.base.place import Database
 
 CONNECT_S = 10
 """Unit: seconds. So long a connection may take to be made, and a free one to be found."""

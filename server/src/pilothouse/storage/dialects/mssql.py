@@ -13,10 +13,10 @@ from sqlalchemy.dialects.mssql.base import MSDialect, MSTypeCompiler
 from sqlalchemy.types import String
 
 from pilothouse.base.errors import CannotStart
+from pilothouse.base.place import Database
 from pilothouse.storage.dialects.kind import CONNECT_S, Trouble
 from pilothouse.storage.dialects.opening import open_pool, read_url
 from pilothouse.storage.dialects.turns import take_row
-from pilothouse.storage.place import Database
 
 COLLATION: Final = "Latin1_General_100_BIN2"
 _AGAIN: Final = ("40001", "1205", "1222", "3960")

@@ -14,10 +14,10 @@ from sqlalchemy.dialects.mysql.base import MySQLDialect, MySQLTypeCompiler
 from sqlalchemy.types import String
 
 from pilothouse.base.errors import CannotStart
+from pilothouse.base.place import Database
 from pilothouse.storage.dialects.kind import CONNECT_S, Trouble
 from pilothouse.storage.dialects.opening import open_pool, read_url, refuse_unknown, tls_of
 from pilothouse.storage.dialects.turns import take_row
-from pilothouse.storage.place import Database
 
 MARGIN_S: Final = 5.0
 """Unit: seconds. So much longer than the server does, this side waits for an answer: else the network is cut."""

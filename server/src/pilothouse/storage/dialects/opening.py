@@ -9,8 +9,8 @@ from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from pilothouse.base.errors import CannotStart
+from pilothouse.base.place import Database
 from pilothouse.storage.dialects.kind import CONNECT_S, RECYCLE_S, Kind, Trouble
-from pilothouse.storage.place import Database
 
 Arguments: TypeAlias = dict[str, Any]
 """What a driver is opened with. Any: whatever the driver takes."""

@@ -12,10 +12,10 @@ from sqlalchemy import Column, Connection, Dialect, Engine
 from sqlalchemy.dialects.oracle.base import OracleDialect, OracleTypeCompiler
 from sqlalchemy.types import String
 
+from pilothouse.base.place import Database
 from pilothouse.storage.dialects.kind import Trouble
 from pilothouse.storage.dialects.opening import open_pool, read_url
 from pilothouse.storage.dialects.turns import take_row
-from pilothouse.storage.place import Database
 
 EMPTY: Final = "\x02"
 """Stands for the empty text."""

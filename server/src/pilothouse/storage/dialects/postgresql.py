@@ -12,10 +12,10 @@ from sqlalchemy import Column, Connection, Dialect, Engine
 from sqlalchemy.dialects.postgresql.base import PGDialect, PGTypeCompiler
 from sqlalchemy.types import String
 
+from pilothouse.base.place import Database
 from pilothouse.storage.dialects.kind import Trouble
 from pilothouse.storage.dialects.opening import open_pool, read_url, refuse_unknown, tls_of
 from pilothouse.storage.dialects.turns import take_row
-from pilothouse.storage.place import Database
 
 MIGRATION_LOCK: Final = 7_214_061
 """The number of the advisory lock that a migration holds."""

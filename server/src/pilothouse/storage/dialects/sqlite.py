@@ -11,8 +11,8 @@ from typing import Any
 from sqlalchemy import URL, Connection, Dialect, Engine, create_engine, event
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 
+from pilothouse.base.place import Database
 from pilothouse.storage.dialects.kind import CONNECT_S, Trouble
-from pilothouse.storage.place import Database
 
 BUSY_TIMEOUT_MS = 5_000
 """How long SQLite waits for another process's lock before it gives up."""
