@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import signal
+import ssl
 import subprocess
 import sys
 import threading
@@ -11,7 +12,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
+
+import httpx
 
 T = TypeVar("T")
 TREE = Path(__file__).parent.parent
@@ -108,3 +111,15 @@ def chromium() -> str | None:
         return named
     names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
     return next((path for path in map(shutil.which, names) if path), None)
+
+
+def trusted(plane: ControlPlane) -> ssl.SSLContext:
+    """Trust the certificate that the control plane made."""
+    return ssl.create_default_context(cafile=str(plane.home / "tls" / "certificate.pem"))
+
+
+def ask(console: httpx.Client, query: str, **variables: Any) -> dict[str, Any]:
+    """Ask as somebody who is signed in; it must succeed."""
+    answer = console.post("/graphql", json={"query": query, "variables": variables}).json()
+    assert "errors" not in answer, answer["errors"]
+    return answer["data"]

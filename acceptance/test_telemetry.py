@@ -7,7 +7,6 @@ import io
 import json
 import os
 import queue
-import ssl
 import sys
 import threading
 import time
@@ -18,7 +17,7 @@ from typing import Any, TextIO
 
 import httpx
 import pytest
-from stage import PASSWORD, ControlPlane, Program, serve, until
+from stage import PASSWORD, ControlPlane, Program, ask, serve, trusted, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
@@ -63,16 +62,6 @@ def console(plane: ControlPlane) -> Iterator[httpx.Client]:
     with httpx.Client(base_url=plane.console_url, verify=trusted(plane), trust_env=False, timeout=30) as client:
         assert client.post("/auth/sign-in", json={"username": "admin", "password": PASSWORD}).status_code == 200
         yield client
-
-
-def trusted(plane: ControlPlane) -> ssl.SSLContext:
-    return ssl.create_default_context(cafile=str(plane.home / "tls" / "certificate.pem"))
-
-
-def ask(console: httpx.Client, query: str, **variables: Any) -> dict[str, Any]:
-    answer = console.post("/graphql", json={"query": query, "variables": variables}).json()
-    assert "errors" not in answer, answer["errors"]
-    return answer["data"]
 
 
 @pytest.fixture(scope="module")

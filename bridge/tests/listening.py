@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 from pilothouse_bridge.testing import FakePilothouse, ReceivedResult
@@ -39,6 +40,14 @@ def order(server: FakePilothouse, action: str, name: str, **more: Any) -> Receiv
     return server.wait_for_result(server.send_command(action, name, payload=payload, **more), timeout_s=30)
 
 
+def order_while_in_hand(server: FakePilothouse, name: str, go: Path) -> ReceivedResult:
+    """Stop a listener whose requests wait for a file, which is there once a heartbeat shows that it drains."""
+    command_id = server.send_command("STOP", name, payload=GRACE)
+    server.wait_for(lambda beat: any(one["state"] == "draining" for one in beat.listeners.values()), timeout_s=20)
+    go.touch()
+    return server.wait_for_result(command_id, timeout_s=30)
+
+
 def answers(port: int, path: str = "/") -> int | None:
     """The status of one request; None when the port is closed."""
     try:
@@ -63,7 +72,7 @@ class Slow:
 
     def _ask(self, port: int, path: str) -> None:
         try:
-            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
             with contextlib.closing(connection):
                 connection.request("GET", path)
                 response = connection.getresponse()
@@ -72,9 +81,16 @@ class Slow:
         except (OSError, http.client.HTTPException) as error:
             self.outcomes[type(error).__name__] += 1
 
+    def arrive(self, inside: Path, within_s: float = 30) -> None:
+        """Wait until the program has all of them in hand: of each it writes an octet to the file."""
+        deadline = time.monotonic() + within_s
+        while not inside.exists() or inside.stat().st_size < len(self._threads):
+            assert time.monotonic() < deadline, f"{len(self._threads)} requests did not come in: {self.outcomes}"
+            time.sleep(0.01)
+
     def join(self) -> Counter[str]:
         for thread in self._threads:
-            thread.join(30)
+            thread.join(60)
         return self.outcomes
 
 

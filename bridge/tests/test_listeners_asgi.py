@@ -16,7 +16,7 @@ from pilothouse_bridge.discover._uvicorn_engine import lacks
 from pilothouse_bridge.discover.uvicorn import Uvicorn
 from pilothouse_bridge.testing import FakePilothouse
 
-from .listening import Load, Slow, answers, free_port, last_state, listener, order
+from .listening import GRACE, Load, Slow, answers, free_port, last_state, listener, order, order_while_in_hand
 
 pytestmark = pytest.mark.slow
 
@@ -40,7 +40,11 @@ APPLICATION = """
         return PlainTextResponse("ok")
 
     async def slow(request):
-        await asyncio.sleep(float(request.query_params.get("s", "1")))
+        with open("inside", "a") as inside:
+            inside.write(".")
+        until = asyncio.get_running_loop().time() + float(request.query_params.get("s", "1"))
+        while asyncio.get_running_loop().time() < until and not os.path.exists("go"):
+            await asyncio.sleep(0.05)
         return PlainTextResponse("ok")
 
     async def lives(request):
@@ -131,24 +135,25 @@ def test_a_program_ends_as_ever_while_it_is_stopped(engine: str, server: FakePil
 
 
 @engines
-def test_fifty_requests_in_hand_are_finished(engine: str, server: FakePilothouse, start: Any) -> None:
+def test_fifty_requests_in_hand_are_finished(engine: str, server: FakePilothouse, start: Any, tmp_path: Path) -> None:
     _, name, port = start(engine)
-    slow = Slow(port, 50, "/slow?s=5")
-    time.sleep(2.5)  # until all fifty have come in, on a machine that has other work too
-    stopped = order(server, "STOP", name)
+    slow = Slow(port, 50, "/slow?s=60")
+    slow.arrive(tmp_path / "inside")
+    stopped = order_while_in_hand(server, name, tmp_path / "go")
     assert slow.join() == {"200": 50}
     assert (stopped.outcome, stopped.body["finished"], stopped.body["cut"]) == ("stopped", 50, 0)
-    assert any(one["state"] == "draining" for beat in server.beats for one in beat.listeners.values())
 
 
 @engines
-def test_what_outlasts_the_grace_is_cut_and_counted(engine: str, server: FakePilothouse, start: Any) -> None:
+def test_what_outlasts_the_grace_is_cut_and_counted(
+    engine: str, server: FakePilothouse, start: Any, tmp_path: Path
+) -> None:
     _, name, port = start(engine)
     slow = Slow(port, 3, "/slow?s=60")
-    time.sleep(0.5)
+    slow.arrive(tmp_path / "inside")
     began_s = time.monotonic()
     stopped = order(server, "STOP", name, payload={"graceSeconds": 0.5})
-    assert time.monotonic() - began_s < 5
+    assert time.monotonic() - began_s < 25
     assert (stopped.outcome, stopped.body["finished"], stopped.body["cut"]) == ("stopped", 0, 3)
     assert sum(slow.join().values()) == 3
     assert order(server, "START", name).outcome == "started"
@@ -165,7 +170,7 @@ def test_idle_connections_do_not_hold_a_stop(engine: str, server: FakePilothouse
             assert received
     began_s = time.monotonic()
     assert order(server, "STOP", name).outcome == "stopped"
-    assert time.monotonic() - began_s < 2
+    assert time.monotonic() - began_s < GRACE["graceSeconds"]
     for one in idle:
         one.settimeout(5)
         assert one.recv(65536) == b""
@@ -284,10 +289,10 @@ def test_unix_sockets_and_ports_of_both_families_obey_too(
 
 
 @engines
-def test_a_restart_ends_the_lifespan_in_order(engine: str, server: FakePilothouse, start: Any) -> None:
+def test_a_restart_ends_the_lifespan_in_order(engine: str, server: FakePilothouse, start: Any, tmp_path: Path) -> None:
     process, _, port = start(engine)
     slow = Slow(port, 5, "/slow?s=1")
-    time.sleep(0.5)
+    slow.arrive(tmp_path / "inside")
     command_id = server.send_command("RESTART", "runtime", payload={"graceSeconds": 10})
     assert server.wait_for_result(command_id).outcome == "restarting"
     assert slow.join() == {"200": 5}

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from pilothouse_bridge.testing import FakePilothouse
 
-from .listening import Load, Slow, answers, free_port, last_state, listener, order
+from .listening import GRACE, Load, Slow, answers, free_port, last_state, listener, order, order_while_in_hand
 
 pytestmark = pytest.mark.slow
 
 FLASK = """
     import pilothouse_bridge.auto
-    import time
+    import os, time
     from flask import Blueprint, Flask, request
     from flask.views import MethodView
 
@@ -28,7 +28,11 @@ FLASK = """
 
     @app.get("/slow")
     def slow():
-        time.sleep(float(request.args.get("s", "1")))
+        with open("inside", "a") as inside:
+            inside.write(".")
+        until = time.monotonic() + float(request.args.get("s", "1"))
+        while time.monotonic() < until and not os.path.exists("go"):
+            time.sleep(0.05)
         return "ok"
 
     @orders.route("/<int:order_id>", methods=["GET", "DELETE"])
@@ -69,12 +73,16 @@ ENGINES = {
 """,
     "http.server": """
     import pilothouse_bridge.auto
-    import http.server, time
+    import http.server, os, time
     class Handler(http.server.BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         def do_GET(self):
             if self.path.startswith("/slow"):
-                time.sleep(float(self.path.partition("=")[2]))
+                with open("inside", "a") as inside:
+                    inside.write(".")
+                until = time.monotonic() + float(self.path.partition("=")[2])
+                while time.monotonic() < until and not os.path.exists("go"):
+                    time.sleep(0.05)
             self.send_response(200)
             self.send_header("Content-Length", "2")
             self.end_headers()
@@ -133,24 +141,26 @@ def test_a_program_ends_as_ever_while_it_is_stopped(engine: str, server: FakePil
 
 
 @engines
-def test_fifty_requests_in_hand_are_finished(engine: str, server: FakePilothouse, start: Any) -> None:
+def test_fifty_requests_in_hand_are_finished(engine: str, server: FakePilothouse, start: Any, tmp_path: Path) -> None:
     _, name, port = start(engine)
-    slow = Slow(port, 50, "/slow?s=2")
-    time.sleep(1)
-    stopped = order(server, "STOP", name)
+    slow = Slow(port, 50, "/slow?s=60")
+    slow.arrive(tmp_path / "inside")
+    stopped = order_while_in_hand(server, name, tmp_path / "go")
     assert slow.join() == {"200": 50}
     assert (stopped.outcome, stopped.body["cut"]) == ("stopped", 0)
     assert stopped.body["finished"] == 50
 
 
 @engines
-def test_what_outlasts_the_grace_is_cut_and_counted(engine: str, server: FakePilothouse, start: Any) -> None:
+def test_what_outlasts_the_grace_is_cut_and_counted(
+    engine: str, server: FakePilothouse, start: Any, tmp_path: Path
+) -> None:
     _, name, port = start(engine)
-    slow = Slow(port, 3, "/slow?s=8")
-    time.sleep(0.7)
+    slow = Slow(port, 3, "/slow?s=40")
+    slow.arrive(tmp_path / "inside")
     began_s = time.monotonic()
     stopped = order(server, "STOP", name, payload={"graceSeconds": 0.5})
-    assert time.monotonic() - began_s < 6
+    assert time.monotonic() - began_s < 25
     assert (stopped.outcome, stopped.body["finished"], stopped.body["cut"]) == ("stopped", 0, 3)
     assert "200" not in slow.join()
     assert order(server, "START", name).outcome == "started"
@@ -165,7 +175,7 @@ def test_idle_connections_do_not_hold_a_stop(engine: str, server: FakePilothouse
     began_s = time.monotonic()
     stopped = order(server, "STOP", name)
     assert (stopped.outcome, stopped.body["cut"]) == ("stopped", 0)
-    assert time.monotonic() - began_s < 3
+    assert time.monotonic() - began_s < GRACE["graceSeconds"]
     for one in idle:
         one.settimeout(5)
         assert one.recv(65536) == b""

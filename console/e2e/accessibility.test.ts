@@ -136,6 +136,72 @@ const STOPS: Stop[] = [
     '/projects/order-service/integrations/order-create/logs?live=true',
     'Order 4711 accepted',
   ],
+  ['traces', '/traces', 'sync invoices'],
+  ['no traces', '/traces?from=2020-01-01T00:00:00Z&to=2020-01-01T01:00:00Z', 'No trace arrived'],
+  ['traces of an integration', '/projects/billing/integrations/invoice-sync/traces?failed=true', 'Nothing matches'],
+  ['service map', '/traces/map', 'postgresql db.internal'],
+  ['a trace with gaps', '/traces/cafe0000cafe0000cafe0000cafe0000', '17 spans left out'],
+  [
+    'a failed span of a trace',
+    '/traces?failed=true&operation=POST',
+    'POST /orders',
+    async (page) => {
+      await page.getByRole('link', { name: 'POST /orders' }).first().click()
+      await page.getByRole('button', { name: 'Go to where it failed' }).click()
+      await page.keyboard.press('Enter')
+      await page.getByRole('dialog').getByText('Traceback').waitFor()
+    },
+  ],
+  ['a long trace', '/traces/feedfacefeedfacefeedfacefeedface', 'import line 1'],
+  ['no such trace', '/traces/00', 'No span of this trace'],
+  ['alerts', '/alerts', 'above 5 %'],
+  ['one alert', '/alerts?alert=al-1&from=2100-01-01T00:00', 'the mailbox is full'],
+  [
+    'an alert to silence',
+    '/alerts?from=2100-01-01T00:00',
+    'above 5 %',
+    async (page) => {
+      await page.getByRole('button', { name: 'Silence Orders fail' }).click()
+      await page.getByText(/^Nobody is told of what Orders fail finds/).waitFor()
+    },
+  ],
+  ['alert rules', '/alerts/rules', 'Cannot be judged'],
+  ['one alert rule', '/alerts/rules?rule=ru-traffic', 'What it says'],
+  [
+    'an alert rule to edit',
+    '/alerts/rules?edit=ru-cards',
+    'A regular expression (RE2)',
+    async (page) => {
+      await page.getByRole('checkbox', { name: /Tickets/ }).waitFor()
+      await page.getByLabel('Name').fill('')
+      await page.getByRole('button', { name: 'Save' }).click()
+      await page.getByText('Give the rule a name.').waitFor()
+    },
+  ],
+  [
+    'a tested channel',
+    '/alerts/channels',
+    'tickets.acme.example',
+    async (page) => {
+      await page.getByRole('button', { name: 'Test Order team' }).click()
+      await page.getByText(/was not delivered/).waitFor()
+    },
+  ],
+  ['create channel', '/alerts/channels?create=true', 'Left empty one is made'],
+  ['silences', '/alerts/silences?ended=true', 'Load test'],
+  ['metrics', '/insights?table=errors', 'Failed of all'],
+  [
+    'metrics of environments beside each other, with a moment that is looked at',
+    '/projects/order-service/integrations/order-create/metrics?by=environment&span=6h',
+    'Latency of what failed',
+    async (page) => {
+      await page.locator('[data-charts] canvas').first().waitFor()
+      await page.locator('.u-over').first().click()
+      await page.getByRole('link', { name: 'Logs of this moment' }).waitFor()
+    },
+  ],
+  ['processes', '/insights?view=processes&project=billing', 'GC pause, most'],
+  ['metrics of what counts nothing', '/projects/billing/integrations/dunning/metrics', 'OTEL_EXPORTER_OTLP_ENDPOINT'],
   ['profile', '/profile', 'nightly report'],
   ['device', '/device?userCode=BCDF-GHJK', 'on build-7'],
   ['artifacts', '/projects/order-service/integrations/order-status/artifacts?environment=prod', 'Hosted by'],

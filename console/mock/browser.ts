@@ -28,6 +28,10 @@ declare global {
         refusedChanges: () => string[]
         tamper: (record: number) => void
         say: (message: string, level: Severity) => void
+        /** Lets a rule find something more. */
+        fire: (message: string) => void
+        /** The telemetry store does not do well. */
+        degrade: (why: string) => void
       }
     | undefined
 }
@@ -63,6 +67,10 @@ export async function startMock(): Promise<void> {
     say: (message, level) => {
       db.telemetry.say(message, level)
     },
+    degrade: (why) => {
+      db.storeTrouble = why
+    },
+    fire: (message) => db.alerts.fire(message),
     refusedChanges: () => db.refusedChanges,
     tamper: (record) => {
       db.tampered = record

@@ -1,10 +1,12 @@
 import type * as api from '../src/api/generated/schema'
+import { Alerts } from './alerts'
 import { eventOf, seedEvents } from './audit'
 import { type CommandRecord, Desk } from './desk'
 import { allArtifacts } from './observe'
 import { People } from './people'
 import { secretsOf, seedEnvironments, seedProjects, seedRuntimes } from './seed'
 import { Telemetry } from './telemetry'
+import { Traces } from './traces'
 
 /** What the mock stores of a runtime; status, its reason, changes and counts are computed when read, as the server does. */
 export type RuntimeRecord = Omit<
@@ -61,6 +63,10 @@ export class Db {
   /** Newest first. */
   readonly events: api.Event[]
   readonly telemetry: Telemetry
+  readonly alerts = new Alerts()
+  readonly traces: Traces
+  /** What the telemetry store cannot do, and what to do. */
+  storeTrouble: string | null = null
   /** The number of a record that somebody tampered with. */
   tampered: number | null = null
   /** Changes that somebody asked for and may not make: a console that tells the truth makes none. */
@@ -78,6 +84,7 @@ export class Db {
     this.desk = new Desk(this)
     this.events = seedEvents(this)
     this.telemetry = new Telemetry(this)
+    this.traces = new Traces(this)
     this.refusals = [
       {
         at: iso(-95),

@@ -26,6 +26,8 @@ function placeOf(db: Db, name: string, args: Record<string, unknown>): Scope {
     const { project, integration, environment } = runtime
     return { project: project.handle, integration: integration.handle, environment: environment.handle }
   }
+  const ofAlert = db.alerts.placeOf(name, given.id)
+  if (ofAlert) return ofAlert
   const own = given.handle ?? null
   if (/(update|delete)Project$/.test(name)) return { project: own }
   if (/(update|delete)Integration$/.test(name)) return { project: given.project ?? null, integration: own }

@@ -1,6 +1,7 @@
 import { buildSchema, type DocumentNode, execute, executeSync, parse, validate } from 'graphql'
 import { HttpResponse, http } from 'msw'
 import sdl from '../../contracts/schema.graphql?raw'
+import * as alerts from '../src/api/generated/alerts'
 import * as operations from '../src/api/generated/operations'
 import * as people from '../src/api/generated/people'
 import type * as api from '../src/api/generated/schema'
@@ -20,7 +21,7 @@ export type Mock = { handlers: ReturnType<typeof http.post>[]; cutLines: (forMs?
 
 /** The documents of this build by their digests, as the control plane reads them from beside the console. */
 async function learn(known: Map<string, string>): Promise<void> {
-  for (const [name, document] of Object.entries({ ...operations, ...people, ...telemetry })) {
+  for (const [name, document] of Object.entries({ ...operations, ...people, ...telemetry, ...alerts })) {
     const text = String(document)
     const digest = name.endsWith('Document') ? await digestOf(text) : undefined
     if (digest) known.set(digest, text)

@@ -1,6 +1,7 @@
 import type * as api from '../src/api/generated/schema'
 import { deriveHandle } from '../src/util/handle'
 import { accessRoot, sorted } from './access'
+import { alertsRoot } from './alerts'
 import { auditRoot } from './audit'
 import { changingRoot } from './changing'
 import {
@@ -13,11 +14,13 @@ import {
   verdict,
   viewRuntime,
 } from './db'
+import { metricsRoot } from './metrics'
 import { refuse } from './refuse'
 import { secretsRoot } from './secrets'
 import { selfRoot } from './self'
 import { steeringRoot } from './steering'
 import { telemetryRoot } from './telemetry'
+import { tracesRoot } from './traces'
 
 /** A project with this handle cannot be made: the way to see a failing server. */
 const BROKEN = 'broken'
@@ -168,7 +171,10 @@ export function makeRoot(db: Db) {
     ...selfRoot(db),
     ...auditRoot(db),
     ...telemetryRoot(db),
+    ...tracesRoot(db),
+    ...metricsRoot(db),
     ...changingRoot(db),
+    ...alertsRoot(db),
     refusals: () => db.refusals,
     handleAvailability: ({
       kind,

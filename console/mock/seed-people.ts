@@ -56,7 +56,10 @@ const ROLES: [string, string, string, api.Permission[]][] = [
     'Project Admin',
     'Manages a project, its integrations, and who may do what in it.',
     [
+      'ALERT_MGT_MANAGE',
       'INTEGRATION_MGT_MANAGE',
+      'OBSERVABILITY_MGT_VIEW_INSIGHTS',
+      'OBSERVABILITY_MGT_VIEW_LOGS',
       'PROJECT_MGT_MANAGE',
       'USER_MGT_UPDATE_GROUP_ROLES',
       'WORKFLOW_MGT_MANAGE_HUMAN_TASKS',

@@ -23,6 +23,7 @@ const operations = await read('')
 const shared = operations.filter(({ location }) => location === 'shared.graphql')
 const people = [...shared, ...(await read('people/'))]
 const telemetry = [...shared, ...(await read('telemetry/'))]
+const alerts = [...shared, ...(await read('alerts/'))]
 
 const common = {
   scalars: { DateTime: 'string', ID: 'string' },
@@ -53,6 +54,7 @@ for (const [filename, documents] of [
   ['operations.ts', operations],
   ['people.ts', people],
   ['telemetry.ts', telemetry],
+  ['alerts.ts', alerts],
 ]) {
   await generate(
     filename,

@@ -7,20 +7,26 @@ import hmac
 import json
 import os
 import shutil
+import ssl
 import sys
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Iterator
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from argon2 import PasswordHasher
+from pilothouse.api import application
+from pilothouse.app import control_plane
 from pilothouse.app.control_plane import ControlPlane, open_control_plane
 from pilothouse.base.clock import FakeClock
 from pilothouse.config import Settings
 from pilothouse.identity.passwords import Passwords
+from pilothouse.management import client as management_client
+from pilothouse.management.rules import ManagementRules
+from pilothouse.notify import postman
 from pilothouse.operations.sign_in import create_first_administrator
 from pilothouse.protocol.exchange import Inbound, Outbound
 
@@ -42,7 +48,7 @@ def pytest_unconfigure() -> None:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def written_for_others():
+def written_for_others() -> Iterator[None]:
     """With PILOTHOUSE_TEST_COMPILE=1 every statement of these tests is compiled for the databases that none of them runs on."""
     if os.environ.get("PILOTHOUSE_TEST_COMPILE") != "1":
         yield
@@ -62,6 +68,34 @@ def anyio_backend() -> str:
 @pytest.fixture
 def clock() -> FakeClock:
     return FakeClock(NOW)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def made_once() -> Iterator[None]:
+    """What each control plane makes anew though it is always the same, and what most of its start would be spent on.
+
+    These are the console's compressed files, the description of the API, and the authorities that the system trusts.
+    """
+
+    @cache
+    def trusted_for_management() -> ssl.SSLContext:
+        return tls_context(ManagementRules())
+
+    @cache
+    def trusted_for_notices() -> ssl.SSLContext:
+        return trusted(None)
+
+    tls_context, trusted = management_client.tls_context, postman.trusted
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(control_plane, "Console", cache(control_plane.Console))
+        patch.setattr(application, "describe", cache(application.describe))
+        patch.setattr(
+            management_client,
+            "tls_context",
+            lambda rules: tls_context(rules) if rules.ca_file or rules.insecure else trusted_for_management(),
+        )
+        patch.setattr(postman, "trusted", lambda file: trusted(file) if file else trusted_for_notices())
+        yield
 
 
 @pytest.fixture(scope="session")

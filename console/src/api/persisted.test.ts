@@ -1,11 +1,12 @@
 import { expect, test } from 'vitest'
 import { manifest } from '../../scripts/persisted.mjs'
+import * as alerts from './generated/alerts'
 import * as operations from './generated/operations'
 import * as people from './generated/people'
 import * as telemetry from './generated/telemetry'
 import { bodyOf, digestOf } from './persisted'
 
-const documents = [operations, people, telemetry]
+const documents = [operations, people, telemetry, alerts]
   .flatMap((module) => Object.entries(module) as [string, object][])
   .filter(([name]) => name.endsWith('Document'))
   .map(([, document]) => document.toString())

@@ -4,7 +4,7 @@ import { environmentsQuery, integrationQuery } from '@/api/queries'
 import { changing } from '@/strings/changing'
 import { typeNames } from '@/strings/common'
 import { runtimes } from '@/strings/runtimes'
-import { missing } from '@/strings/shell'
+import { missing, shell } from '@/strings/shell'
 import { integration as words } from '@/strings/tenancy'
 import { Age } from '@/ui/age'
 import { Button, buttonClass } from '@/ui/button'
@@ -45,6 +45,11 @@ export function IntegrationPage() {
             <Button blocked={mayNotEdit} onClick={() => change({ edit: handle })}>
               {changing.edit.INTEGRATION}
             </Button>
+            {!mayNot(query.data.permissions, 'OBSERVABILITY_MGT_VIEW_INSIGHTS') && (
+              <Link {...to.integrationMetrics(project, integration)} className={buttonClass()}>
+                {shell.nav.metrics}
+              </Link>
+            )}
             <Link {...to.steering(project, integration)} className={buttonClass()}>
               {words.steering}
             </Link>

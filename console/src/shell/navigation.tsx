@@ -1,7 +1,9 @@
 import { Link } from '@tanstack/react-router'
 import {
   Activity,
+  BellRing,
   Boxes,
+  ChartLine,
   FolderTree,
   KeyRound,
   Layers,
@@ -11,12 +13,16 @@ import {
   ScrollText,
   SlidersHorizontal,
   Users,
+  Waypoints,
   Workflow,
 } from 'lucide-react'
 import { shell } from '@/strings/shell'
+import { lazily } from '@/util/lazily'
 import { to } from '@/util/paths'
 import { useBlocked } from '@/util/permissions'
 import { useScope } from './scope'
+
+const FiringCount = lazily(async () => (await import('@/pages/alerts/firing')).FiringCount)
 
 const entryClass =
   'flex h-8 shrink-0 items-center gap-2.5 rounded-md px-1.5 sm:px-2.5 text-muted hover:bg-hover hover:text-ink aria-[current=page]:bg-hover aria-[current=page]:font-medium aria-[current=page]:text-ink'
@@ -80,6 +86,25 @@ function OrganizationEntries() {
           {shell.nav.logs}
         </Link>
       )}
+      {!blocked('OBSERVABILITY_MGT_VIEW_INSIGHTS') && (
+        <Link {...to.traces()} className={entryClass} activeOptions={below}>
+          <Waypoints {...icon} />
+          {shell.nav.traces}
+        </Link>
+      )}
+      {!blocked('OBSERVABILITY_MGT_VIEW_INSIGHTS') && (
+        <Link {...to.metrics()} className={entryClass} activeOptions={below}>
+          <ChartLine {...icon} />
+          {shell.nav.metrics}
+        </Link>
+      )}
+      {!blocked('INTEGRATION_MGT_VIEW') && (
+        <Link {...to.alerts()} className={entryClass} activeOptions={below}>
+          <BellRing {...icon} />
+          {shell.nav.alerts}
+          <FiringCount />
+        </Link>
+      )}
       <Link {...to.events()} className={entryClass} activeOptions={below}>
         <Activity {...icon} />
         {shell.nav.events}
@@ -139,6 +164,18 @@ function IntegrationEntries({ project, integration }: { project: string; integra
         <Link {...to.integrationLogs(project, integration)} className={entryClass} activeOptions={below}>
           <Logs {...icon} />
           {shell.nav.logs}
+        </Link>
+      )}
+      {!blocked('OBSERVABILITY_MGT_VIEW_INSIGHTS') && (
+        <Link {...to.integrationTraces(project, integration)} className={entryClass} activeOptions={below}>
+          <Waypoints {...icon} />
+          {shell.nav.traces}
+        </Link>
+      )}
+      {!blocked('OBSERVABILITY_MGT_VIEW_INSIGHTS') && (
+        <Link {...to.integrationMetrics(project, integration)} className={entryClass} activeOptions={below}>
+          <ChartLine {...icon} />
+          {shell.nav.metrics}
         </Link>
       )}
       <Link {...to.integrationEvents(project, integration)} className={entryClass} activeOptions={below}>

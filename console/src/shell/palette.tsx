@@ -72,6 +72,11 @@ function PaletteBody({ close, onSheet }: { close: () => void; onSheet: () => voi
       ? []
       : [page(shell.nav.secrets, to.secrets())]),
     ...(blocked('OBSERVABILITY_MGT_VIEW_LOGS') ? [] : [page(shell.nav.logs, to.logs())]),
+    ...(blocked('OBSERVABILITY_MGT_VIEW_INSIGHTS')
+      ? []
+      : [page(shell.nav.traces, to.traces()), page(shell.nav.traceMap, to.traceMap())]),
+    ...(blocked('OBSERVABILITY_MGT_VIEW_INSIGHTS') ? [] : [page(shell.nav.metrics, to.metrics())]),
+    ...(blocked('INTEGRATION_MGT_VIEW') ? [] : [page(shell.nav.alerts, to.alerts())]),
     page(shell.nav.events, to.events()),
     ...(blocked('USER_MGT_UPDATE_USERS', 'USER_MGT_MANAGE_GROUPS') ? [] : [page(access.tabs.users, to.users())]),
     ...(blocked('USER_MGT_UPDATE_GROUP_ROLES', 'USER_MGT_UPDATE_USERS')
@@ -94,6 +99,9 @@ function PaletteBody({ close, onSheet }: { close: () => void; onSheet: () => voi
           action(shell.palette.createEnvironment, go(to.createEnvironment()), plus),
           action(shell.palette.refusals, go(to.refusals())),
         ]),
+    ...(blocked('ALERT_MGT_MANAGE')
+      ? []
+      : [action(shell.palette.createAlertRule, go(to.alertRules({ create: true })), plus)]),
     ...THEMES.map((theme) =>
       action(
         shell.theme.label(shell.theme[theme]),

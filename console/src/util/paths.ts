@@ -1,5 +1,16 @@
 import { linkOptions } from '@tanstack/react-router'
-import type { AuditSearch, EventsSearch, LogsSearch, SteeringSearch } from './search'
+import type {
+  AlertRulesSearch,
+  AlertSilencesSearch,
+  AlertsSearch,
+  AuditSearch,
+  EventsSearch,
+  LogsSearch,
+  MetricsSearch,
+  SteeringSearch,
+  TraceSearch,
+  TracesSearch,
+} from './search'
 
 /** Every address of the console; nothing else writes one. */
 export const PATH = {
@@ -18,6 +29,14 @@ export const PATH = {
   audit: '/audit',
   events: '/events',
   logs: '/logs',
+  traces: '/traces',
+  traceMap: '/traces/map',
+  trace: '/traces/$traceId',
+  metrics: '/insights',
+  alerts: '/alerts',
+  alertRules: '/alerts/rules',
+  alertChannels: '/alerts/channels',
+  alertSilences: '/alerts/silences',
   home: '/',
   runtimes: '/runtimes',
   runtime: '/runtimes/$runtimeId',
@@ -31,6 +50,9 @@ export const PATH = {
   integrationArtifacts: '/projects/$project/integrations/$integration/artifacts',
   integrationEvents: '/projects/$project/integrations/$integration/events',
   integrationLogs: '/projects/$project/integrations/$integration/logs',
+  integrationMetrics: '/projects/$project/integrations/$integration/metrics',
+  integrationTraces: '/projects/$project/integrations/$integration/traces',
+  integrationTraceMap: '/projects/$project/integrations/$integration/traces/map',
   runtimeEvents: '/runtimes/$runtimeId/events',
   environments: '/environments',
   secrets: '/secrets',
@@ -93,6 +115,20 @@ export const to = {
   logs: (search: LogsSearch = {}) => linkOptions({ to: PATH.logs, search }),
   integrationLogs: (project: string, integration: string, search: LogsSearch = {}) =>
     linkOptions({ to: PATH.integrationLogs, params: { project, integration }, search }),
+  metrics: (search: MetricsSearch = {}) => linkOptions({ to: PATH.metrics, search }),
+  integrationMetrics: (project: string, integration: string, search: MetricsSearch = {}) =>
+    linkOptions({ to: PATH.integrationMetrics, params: { project, integration }, search }),
+  alerts: (search: AlertsSearch = {}) => linkOptions({ to: PATH.alerts, search }),
+  alertRules: (search: AlertRulesSearch = {}) => linkOptions({ to: PATH.alertRules, search }),
+  alertChannels: () => linkOptions({ to: PATH.alertChannels }),
+  alertSilences: (search: AlertSilencesSearch = {}) => linkOptions({ to: PATH.alertSilences, search }),
+  traces: (search: TracesSearch = {}) => linkOptions({ to: PATH.traces, search }),
+  traceMap: (search: TracesSearch = {}) => linkOptions({ to: PATH.traceMap, search }),
+  integrationTraces: (project: string, integration: string, search: TracesSearch = {}) =>
+    linkOptions({ to: PATH.integrationTraces, params: { project, integration }, search }),
+  integrationTraceMap: (project: string, integration: string, search: TracesSearch = {}) =>
+    linkOptions({ to: PATH.integrationTraceMap, params: { project, integration }, search }),
+  trace: (traceId: string, search: TraceSearch = {}) => linkOptions({ to: PATH.trace, params: { traceId }, search }),
   signIn: (target: string, problem?: string) =>
     linkOptions({
       to: PATH.signIn,

@@ -68,6 +68,10 @@ export const USER_STATES = ['ACTIVE', 'MUST_CHANGE_PASSWORD', 'DISABLED'] as con
 export const OUTCOMES = ['DONE', 'REFUSED'] as const satisfies AuditOutcome[]
 export const SEVERITIES = ['TRACE', 'DEBUG', 'INFO', 'WARN', 'ERROR', 'FATAL'] as const satisfies Severity[]
 export const SPANS = ['15m', '1h', '6h', '1d', '7d', '30d'] as const
+export const METRIC_VIEWS = ['calls', 'processes'] as const
+export const METRIC_PARTS = ['environment', 'runtime', 'integration'] as const
+export const METRIC_SHARES = ['p50', 'p90', 'p95', 'p99'] as const
+export const METRIC_ORDERS = ['name', 'count', 'errors', 'rate', ...METRIC_SHARES] as const
 export const PERMISSIONS = [
   'PROJECT_MGT_VIEW',
   'PROJECT_MGT_EDIT',
@@ -152,6 +156,65 @@ export type LogsSearch = PlaceSearch & {
   live?: true | undefined
   oldest?: true | undefined
 }
+export type AlertsSearch = PlaceSearch & {
+  rule?: string | undefined
+  /** The alert that is looked at. */
+  alert?: string | undefined
+  from?: string | undefined
+  to?: string | undefined
+}
+/** `rule` is looked at, `edit` is changed. */
+export type AlertRulesSearch = {
+  search?: string | undefined
+  create?: true | undefined
+  rule?: string | undefined
+  edit?: string | undefined
+}
+export type AlertChannelsSearch = { create?: true | undefined; edit?: string | undefined }
+export type AlertSilencesSearch = PlaceSearch & {
+  rule?: string | undefined
+  create?: true | undefined
+  ended?: true | undefined
+}
+export type MetricsSearch = PlaceSearch & {
+  /** What a runtime calls itself. */
+  runtime?: string | undefined
+  service?: string | undefined
+  resource?: string | undefined
+  /** Requests that are answered, unless named. */
+  view?: (typeof METRIC_VIEWS)[number] | undefined
+  /** What the charts tell apart. */
+  by?: (typeof METRIC_PARTS)[number] | undefined
+  /** The percentile that is shown where parts are told apart. */
+  share?: (typeof METRIC_SHARES)[number] | undefined
+  span?: (typeof SPANS)[number] | undefined
+  /** Instants with their zone; they win over `span`. */
+  from?: string | undefined
+  to?: string | undefined
+  /** The begin of the step that is looked at. */
+  at?: string | undefined
+  order?: (typeof METRIC_ORDERS)[number] | undefined
+  /** The least first. */
+  up?: true | undefined
+  search?: string | undefined
+  /** The chart that is shown as a table, too. */
+  table?: string | undefined
+}
+/** `span` is a time, as of the logs. */
+export type TracesSearch = PlaceSearch & {
+  /** What a runtime calls itself. */
+  runtime?: string | undefined
+  service?: string | undefined
+  operation?: string | undefined
+  failed?: true | undefined
+  /** Units: ms. */
+  slower?: number | undefined
+  span?: (typeof SPANS)[number] | undefined
+  from?: string | undefined
+  to?: string | undefined
+}
+/** The span that is looked at. */
+export type TraceSearch = { selected?: string | undefined }
 export type MergedSearch = {
   environment?: string | undefined
   kind?: ArtifactKind | undefined
@@ -248,6 +311,63 @@ export const logs = (raw: Raw): LogsSearch => ({
   live: flag(raw, 'live'),
   oldest: flag(raw, 'oldest'),
 })
+export const alerts = (raw: Raw): AlertsSearch => ({
+  ...place(raw),
+  rule: filled(raw, 'rule'),
+  alert: filled(raw, 'alert'),
+  from: moment(raw, 'from'),
+  to: moment(raw, 'to'),
+})
+export const alertRules = (raw: Raw): AlertRulesSearch => ({
+  search: filled(raw, 'search'),
+  create: flag(raw, 'create'),
+  rule: filled(raw, 'rule'),
+  edit: filled(raw, 'edit'),
+})
+export const alertChannels = (raw: Raw): AlertChannelsSearch => ({
+  create: flag(raw, 'create'),
+  edit: filled(raw, 'edit'),
+})
+export const alertSilences = (raw: Raw): AlertSilencesSearch => ({
+  ...place(raw),
+  rule: filled(raw, 'rule'),
+  create: flag(raw, 'create'),
+  ended: flag(raw, 'ended'),
+})
+export const metrics = (raw: Raw): MetricsSearch => ({
+  ...place(raw),
+  runtime: filled(raw, 'runtime'),
+  service: filled(raw, 'service'),
+  resource: filled(raw, 'resource'),
+  view: oneOf(raw, 'view', METRIC_VIEWS),
+  by: oneOf(raw, 'by', METRIC_PARTS),
+  share: oneOf(raw, 'share', METRIC_SHARES),
+  span: oneOf(raw, 'span', SPANS),
+  from: moment(raw, 'from'),
+  to: moment(raw, 'to'),
+  at: moment(raw, 'at'),
+  order: oneOf(raw, 'order', METRIC_ORDERS),
+  up: flag(raw, 'up'),
+  search: filled(raw, 'search'),
+  table: filled(raw, 'table'),
+})
+/** A number of milliseconds above 0, or nothing. */
+const milliseconds = (raw: Raw, name: string) => {
+  const value = Number(filled(raw, name))
+  return Number.isFinite(value) && value > 0 ? value : undefined
+}
+export const traces = (raw: Raw): TracesSearch => ({
+  ...place(raw),
+  runtime: filled(raw, 'runtime'),
+  service: filled(raw, 'service'),
+  operation: filled(raw, 'operation'),
+  failed: flag(raw, 'failed'),
+  slower: milliseconds(raw, 'slower'),
+  span: oneOf(raw, 'span', SPANS),
+  from: moment(raw, 'from'),
+  to: moment(raw, 'to'),
+})
+export const trace = (raw: Raw): TraceSearch => ({ selected: filled(raw, 'selected') })
 export const merged = (raw: Raw): MergedSearch => ({
   environment: filled(raw, 'environment'),
   kind: oneOf(raw, 'kind', ARTIFACT_KINDS),

@@ -2,10 +2,12 @@
 
 from datetime import UTC, datetime
 
+from argon2 import PasswordHasher
 from pilothouse.alerting.sending import Sender
 from pilothouse.alerting.worker import ON_TELEMETRY, QUICK, Alerting
 from pilothouse.app.control_plane import ControlPlane
 from pilothouse.base.clock import FakeClock
+from pilothouse.identity.passwords import Passwords
 from pilothouse.notify.channels import Channel
 from pilothouse.notify.errors import NotDelivered
 from pilothouse.notify.notice import Notice
@@ -104,6 +106,11 @@ class Alerts:
         for _ in range(round(seconds / 4)):
             self.clock.advance(4)
             await self.plane.watch()
+
+
+def quick_passwords() -> Passwords:
+    """Argon2 with the least memory."""
+    return Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
 
 
 def sender_of(plane: ControlPlane, postman: RecordingPostman) -> Sender:

@@ -6,19 +6,16 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from argon2 import PasswordHasher
 
 sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parent.parent / "api"))
 
-from alert_helpers import Alerts, RecordingPostman, sender_of
+from alert_helpers import Alerts, RecordingPostman, quick_passwords, sender_of
 from pilothouse.app.control_plane import ControlPlane, open_control_plane
 from pilothouse.base.clock import FakeClock
 from pilothouse.config import Settings
-from pilothouse.identity.passwords import Passwords
-
-
-def quick_passwords() -> Passwords:
-    return Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+from pilothouse.storage.alert_tables import alert_rules
+from sqlalchemy import delete
 
 
 @pytest.fixture
@@ -34,6 +31,7 @@ def postman() -> RecordingPostman:
 @pytest.fixture
 async def plane(settings: Settings, clock: FakeClock, postman: RecordingPostman) -> AsyncIterator[ControlPlane]:
     opened = await open_control_plane(settings, clock, quick_passwords())
+    await opened.store.write(lambda tx: tx.connection.execute(delete(alert_rules)))  # each test makes its own
     opened.alerting.sender = sender_of(opened, postman)
     yield opened
     await opened.stop()

@@ -55,6 +55,7 @@ from matrix_expectations import (
     shown,
     steered,
 )
+from pilothouse.storage.alert_rules_begun import RULES
 
 _TILL = 'project: "shop", integration: "till", environment: "dev"'
 _SEEN_PEOPLE = (MEMBERS, GROUPS)
@@ -122,10 +123,11 @@ QUERIES = [
     Call("serviceMap", "serviceMap { spansRead }", held(INSIGHTS)),
     Call("telemetry", "telemetry { store }", held(LOGS, INSIGHTS)),
     Call("ingestTokens", "ingestTokens { nodes { name } }", ingest_tokens_listed),
-    Call("alertRules", "alertRules { nodes { name } }", listed({"till offline": TILL_DEV}, I_VIEW)),
+    Call("alertRules", "alertRules { nodes { name } }", listed({"till offline": TILL_DEV} | {rule.name: ORG for rule in RULES.values()}, I_VIEW)),
     Call("alertRule", 'alertRule(id: "$rule") { id }', shown(TILL_DEV, I_VIEW)),
     Call("alerts", "alerts { totalCount }", held(I_VIEW)),
     Call("alertChannels", "alertChannels { totalCount }", held(ALERTS)),
+    Call("alertChannelDifferences", 'alertChannelDifferences(input: {id: "$channel", name: "n", kind: WEBHOOK})', change(ORG, ALERTS)),
     Call("alertSilences", "alertSilences { nodes { reason } }", listed({"moving house": TILL_DEV}, I_VIEW)),
 ]  # fmt: skip
 

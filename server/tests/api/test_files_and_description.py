@@ -1,6 +1,7 @@
 """The console's files, health, and the REST description."""
 
 import json
+import re
 from pathlib import Path
 
 import httpx
@@ -33,6 +34,16 @@ async def test_the_consoles_own_routes_are_answered_with_the_console(visitor) ->
         assert answer.headers["cache-control"] == "no-cache"
         assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
         assert answer.headers["content-encoding"] == "gzip"
+
+
+async def test_no_address_of_the_console_is_another_routes(visitor) -> None:
+    told = (Path(__file__).parents[3] / "console" / "src" / "util" / "paths.ts").read_text()
+    paths = re.findall(r"^  \w+: '(/[^']*)',$", told[: told.index("export const API")], re.MULTILINE)
+    assert len(paths) > 30
+    for path in paths:
+        answer = await visitor.get(re.sub(r"\$\w+", "x", path))
+        assert (path, answer.status_code) == (path, 200)
+        assert "<title>Pilothouse</title>" in answer.text, path
 
 
 async def test_files_with_a_digest_in_their_name_are_kept_by_browsers(visitor) -> None:

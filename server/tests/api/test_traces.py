@@ -99,6 +99,48 @@ async def test_of_a_long_trace_the_first_part_is_shown_and_the_rest_counted(worl
     assert ([int(one["id"], 16) for one in found["spans"]], found["left"]) == ([1, 2, 3], 2)
 
 
+WHOLE = """query ($f: TraceFilter) { traces(filter: $f) { nodes { traceId trace { spanCount failedCount durationMs complete
+    root { name } parties { service spans failed origin { integration { handle } } } } } } }"""
+
+
+@pytest.mark.anyio
+async def test_a_list_tells_of_each_trace_what_it_began_with_how_large_it_is_and_who_took_part(world, admin) -> None:
+    await world.spans("orders", span(9.9, 7, 2, 1, kind=CLIENT), span(10, 7, 1, ms=900))
+    await world.spans("bills", span(9.95, 7, 3, 2, failed=True, service="bills"))
+    await world.spans("bills", span(8, 8, 4, 9, service="bills"))
+    later, first = [node["trace"] for node in (await admin.ask(WHOLE))["traces"]["nodes"]]
+    assert (first["root"]["name"], first["spanCount"], first["failedCount"], first["durationMs"]) == ("s1", 3, 1, 900)
+    assert [(one["service"], one["spans"], one["failed"]) for one in first["parties"]] == [
+        ("orders", 2, 0),
+        ("bills", 1, 1),
+    ]
+    assert first["parties"][0]["origin"]["integration"] is not None
+    assert (later["root"]["name"], later["complete"]) == ("s4", False)
+
+
+@pytest.mark.anyio
+async def test_a_list_of_traces_tells_no_more_of_them_than_the_caller_sees(world) -> None:
+    await world.spans("orders", span(10, 7, 1))
+    await world.spans("bills", span(9.5, 7, 2, 1, failed=True, service="bills"))
+    await world.staff.holder("olga", INSIGHTS, project="shop")
+    async with world.staff.signed_in("olga") as olga:
+        (found,) = (await olga.ask(WHOLE))["traces"]["nodes"]
+    assert (found["trace"]["spanCount"], found["trace"]["failedCount"]) == (1, 0)
+    assert [one["service"] for one in found["trace"]["parties"]] == ["orders"]
+
+
+@pytest.mark.anyio
+async def test_a_trace_that_cannot_be_read_in_time_does_not_cost_the_list(world, admin, monkeypatch) -> None:
+    await world.spans("orders", span(10, 7, 1))
+
+    async def too_slow(*_: object) -> None:
+        raise QuestionTimeout(timeout_s=1)
+
+    monkeypatch.setattr(world.plane.telemetry, "trace", too_slow)
+    (found,) = (await admin.ask(WHOLE))["traces"]["nodes"]
+    assert (int(found["traceId"], 16), found["trace"]) == (7, None)
+
+
 @given(st.lists(st.tuples(st.integers(1, 6), st.integers(0, 6), st.integers(0, 3)), max_size=12))
 def test_a_waterfall_has_every_span_once_behind_its_parent_whatever_was_sent(told) -> None:
     spans = [

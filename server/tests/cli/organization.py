@@ -2,8 +2,11 @@
 
 import msgspec
 from pilothouse.client.apply.admins import PROJECT_ADMIN, admins_of, rename_admins
+from pilothouse.client.apply.alerts import SECRETS, saved_rule
 from pilothouse.client.apply.model import (
     Action,
+    AlertChannel,
+    AlertRule,
     Environment,
     Grant,
     Group,
@@ -38,6 +41,8 @@ def take(state: State, step: Step) -> None:
         Thing.MEMBERS: _members,
         Thing.MAPPING: _mapping,
         Thing.SSO_MAPPING: _sso_mapping,
+        Thing.ALERT_CHANNEL: _alert_channel,
+        Thing.ALERT_RULE: _alert_rule,
     }[step.thing](state, step)
 
 
@@ -132,3 +137,46 @@ def _sso_mapping(state: State, step: Step) -> None:
     need(step.sso.group in state.groups, "group is not there")
     need(step.sso not in state.sso_mappings, "mapped already")
     state.sso_mappings |= {step.sso}
+
+
+NEW_RULE = {
+    "criticalOnly": False,
+    "severity": "WARNING",
+    "enabled": True,
+    "threshold": None,
+    "percentile": None,
+    "windowS": 300,
+    "pattern": "",
+    "levels": [],
+    "forS": 0,
+    "remindS": 0,
+    "channels": [],
+}
+
+
+def _alert_channel(state: State, step: Step) -> None:
+    name = step.key[0]
+    need((name in state.alert_channels) is (step.action is Action.UPDATE), "there already, or not there")
+    need(step.action is Action.CREATE or "type" not in step.values, "the type stays")
+    type_ = step.values.get("type") or state.alert_channels[name].type
+    to = tuple(step.values["to"]) if "to" in step.values else getattr(state.alert_channels.get(name), "to", ())
+    need(type_ != "email" or to != (), "an e-mail channel reaches somebody")
+    differing = getattr(state.alert_channels.get(name), "differing", frozenset()) - (set(SECRETS) & set(step.values))
+    state.alert_channels[name] = AlertChannel(type=type_, to=to, differing=differing)
+
+
+def _alert_rule(state: State, step: Step) -> None:
+    _, project, integration, environment = step.key
+    need(not project or project in state.projects, "project is not there")
+    need(not integration or (project, integration) in state.integrations, "no such integration")
+    need(not environment or environment in state.environments, "environment is not there")
+    there = state.alert_rules.get(step.key)
+    need((there is not None) is (step.action is Action.UPDATE), "there already, or not there")
+    ids = {channel: f"id of {channel}" for channel in state.alert_channels}
+    need(set(step.values.get("channels", ())) <= set(ids), "channel is not there")
+    saved = saved_rule(step.key, {} if there is None else there.values, step.values, ids)
+    need(saved["condition"] in {"ERROR_RATE", "LATENCY"} or "threshold" not in saved, "it takes no threshold")
+    need(saved["condition"] == "LOG_PATTERN" or "pattern" not in saved, "it takes no pattern")
+    channels = [channel for channel, id_ in ids.items() if id_ in saved["channels"]]
+    kept = {field: saved[field] for field in ("condition", *NEW_RULE) if field in saved}
+    state.alert_rules[step.key] = AlertRule(values=NEW_RULE | kept | {"channels": sorted(channels)})

@@ -7,11 +7,13 @@ import pytest
 import yaml
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
-from organization import Refused, take
+from organization import NEW_RULE, Refused, take
 from pilothouse.client.apply.admins import PROJECT_ADMIN, foresee
 from pilothouse.client.apply.export import documents_of, to_yaml
 from pilothouse.client.apply.model import (
     Action,
+    AlertChannel,
+    AlertRule,
     Environment,
     Grant,
     Group,
@@ -103,7 +105,31 @@ def states(draw: st.DrawFn) -> State:
             )
         )
     )
+    for name, type_ in (("hook", "webhook"), ("mail", "email")):
+        if draw(st.booleans()):
+            to = draw(st.sampled_from([("a@x.example",), ("b@x.example", "a@x.example")])) if type_ == "email" else ()
+            state.alert_channels[name] = AlertChannel(type=type_, to=to)
+    for name in draw(st.sets(st.sampled_from(["Slow", "Gone"]))):
+        grant = draw(grants(state))
+        key = (name, *(part or "" for part in grant[1:]))
+        state.alert_rules[key] = AlertRule(values=draw(rules(sorted(state.alert_channels))))
     return state
+
+
+@st.composite
+def rules(draw: st.DrawFn, channels: list[str]) -> dict:
+    """What a rule is like; each condition with what it takes."""
+    condition = draw(st.sampled_from(["RUNTIME_OFFLINE", "ERROR_RATE", "LOG_PATTERN"]))
+    return NEW_RULE | {
+        "condition": condition,
+        "threshold": draw(st.sampled_from([0.0, 0.5])) if condition == "ERROR_RATE" else None,
+        "pattern": draw(st.sampled_from(["boom", "bang"])) if condition == "LOG_PATTERN" else "",
+        "levels": draw(st.sampled_from([[], ["ERROR", "FATAL"]])) if condition == "LOG_PATTERN" else [],
+        "severity": draw(st.sampled_from(["INFO", "CRITICAL"])),
+        "enabled": draw(st.booleans()),
+        "remindS": draw(st.sampled_from([0, 600])),
+        "channels": draw(st.sets(st.sampled_from(channels)).map(sorted)) if channels else [],
+    }
 
 
 @st.composite
@@ -127,6 +153,13 @@ def described(state: State, *, exact: bool = True) -> list[Document]:
             integration.setdefault("description", "")
         if document["kind"] == "User":
             document.setdefault("disabled", False)
+        if document["kind"] == "AlertChannel" and document["type"] == "webhook":
+            document["urlFrom"] = "HOOK_URL"
+        if document["kind"] == "AlertRule":
+            for name in ("enabled", "remindS", "channels"):
+                document.setdefault(name, {"enabled": True, "remindS": 0, "channels": []}[name])
+            if document["condition"] == "LOG_PATTERN":
+                document.setdefault("levels", [])
     return read(yaml.safe_dump_all(written))
 
 
@@ -168,6 +201,8 @@ def test_the_steps_lead_from_one_organization_to_the_other_and_never_name_what_i
     assert after.integrations == before.integrations | wanted.integrations
     assert after.roles == before.roles | wanted.roles
     assert after.users == before.users | wanted.users
+    assert set(after.alert_channels) == set(before.alert_channels) | set(wanted.alert_channels)
+    assert after.alert_rules == before.alert_rules | wanted.alert_rules
     for name, group in wanted.groups.items():
         assert msgspec.structs.replace(after.groups[name], project=group.project) == group
     renamed = foresee(documents, before).renamed
@@ -218,6 +253,18 @@ def test_the_organization_of_the_tests_refuses_what_comes_too_early() -> None:
 
 def test_things_stand_before_what_names_them_whatever_the_order_of_the_files() -> None:
     text = """
+kind: AlertRule
+name: Gone
+project: shop
+environment: prod
+condition: RUNTIME_OFFLINE
+channels: [operators]
+---
+kind: AlertChannel
+name: operators
+type: email
+to: [ann@shop.example]
+---
 kind: SsoGroupMapping
 value: staff
 group: Team
@@ -407,3 +454,54 @@ def test_a_runtime_type_stays() -> None:
 
     with pytest.raises(FileInvalid, match=r"organization\.yaml:7, .*shop/orders is BI, and that stays"):
         make_plan(read(text), state)
+
+
+HOOK = "kind: AlertChannel\nname: hook\ntype: webhook\n"
+
+
+def hooked(**more: object) -> State:
+    return State(alert_channels={"hook": AlertChannel(type="webhook", **more)}, variables=frozenset({"HOOK_URL"}))
+
+
+def test_a_channel_keeps_what_is_secret_where_no_variable_is_named() -> None:
+    assert make_plan(read(HOOK), hooked()).steps == ()
+    assert make_plan(read(HOOK + "urlFrom: HOOK_URL\n"), hooked()).steps == ()
+
+
+def test_another_secret_in_the_variable_is_a_change_that_does_not_tell_it() -> None:
+    plan = make_plan(read(HOOK + "urlFrom: HOOK_URL\n"), hooked(differing=frozenset({"urlFrom"})))
+
+    (step,) = plan.steps
+    assert (step.action, step.values, step.was) == (
+        Action.UPDATE,
+        {"urlFrom": "HOOK_URL"},
+        {"urlFrom": "another value"},
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "present", "said"),
+    [
+        (HOOK, State(), "a new channel needs it"),
+        (HOOK + "urlFrom: NOT_SET\n", hooked(), "the environment variable NOT_SET is not set here"),
+        ("kind: AlertChannel\nname: hook\ntype: slack\nurlFrom: HOOK_URL\n", hooked(), "that stays"),
+        ("kind: AlertRule\nname: r\ncondition: NO_TRAFFIC\nchannels: [nobody]\n", State(), "no channel 'nobody'"),
+        ("kind: AlertRule\nname: r\ncondition: NO_TRAFFIC\nproject: none\n", State(), "no project 'none'"),
+    ],
+)
+def test_what_an_alert_document_lacks_is_said_before_anything_is_done(text: str, present: State, said: str) -> None:
+    with pytest.raises(FileInvalid, match=said):
+        make_plan(read(text), present)
+
+
+def test_a_rule_that_gets_another_condition_leaves_behind_what_meant_something_to_the_old_one() -> None:
+    key = ("r", "", "", "")
+    state = State(
+        alert_rules={key: AlertRule(values=NEW_RULE | {"condition": "ERROR_RATE", "threshold": 0.5, "windowS": 600})}
+    )
+    plan = make_plan(read("kind: AlertRule\nname: r\ncondition: LATENCY\nthreshold: 0.5\n"), state)
+
+    assert plan.steps[0].values == {"condition": "LATENCY", "threshold": 0.5}
+    after = carried_out(state, make_plan(read("kind: AlertRule\nname: r\ncondition: RUNTIME_OFFLINE\n"), state))
+    assert after.alert_rules[key].values["threshold"] is None
+    assert after.alert_rules[key].values["windowS"] == 600

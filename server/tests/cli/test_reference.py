@@ -46,7 +46,7 @@ def test_every_command_says_what_it_does_and_every_option_what_it_is_for() -> No
 
 def test_every_command_that_asks_a_control_plane_takes_the_same_options() -> None:
     for path, command in commands(get_command(app)):
-        if not LOCAL & set(path):
+        if not LOCAL & set(path) and path not in {("backup",), ("restore",)}:
             assert {parameter.name for parameter in command.params} >= EVERYWHERE, path
 
 

@@ -71,7 +71,7 @@ def notice(**changes: Any) -> Notice:
         value=0.125,
         since=1_789_999_700.0,
         at=1_790_000_000.0,
-        link="https://pilothouse.example.com/alerts/a-1",
+        link="https://pilothouse.example.com:9446/alerts?alert=a-1",
         dedup_key="a-1",
     )
     return msgspec.structs.replace(made, **changes)

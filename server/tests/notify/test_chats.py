@@ -68,7 +68,7 @@ async def test_slack_gets_blocks_and_a_text_for_what_shows_none(postman, stand_i
     lines = document["blocks"][2]["text"]["text"].split("\n")
     assert len(lines) == 11
     assert lines[-1] == "• and 2 more"
-    assert document["blocks"][-1]["elements"][0]["url"] == "https://pilothouse.example.com/alerts/a-1"
+    assert document["blocks"][-1]["elements"][0]["url"] == "https://pilothouse.example.com:9446/alerts?alert=a-1"
 
 
 async def test_in_slack_what_comes_from_elsewhere_is_neither_link_nor_mention(postman, stand_in) -> None:
@@ -103,7 +103,7 @@ async def test_teams_gets_an_adaptive_card(postman, stand_in) -> None:
     assert shown[0] == "Alert (critical): Orders fail · shop/orders in prod"
     assert shown[2:4] == ["• runtime orders-0: orders-0 is offline.", "• runtime orders-1: orders-1 is offline."]
     assert card["body"][0]["inlines"][0]["color"] == "Attention"
-    assert card["actions"][0]["url"] == "https://pilothouse.example.com/alerts/a-1"
+    assert card["actions"][0]["url"] == "https://pilothouse.example.com:9446/alerts?alert=a-1"
 
 
 async def test_a_card_stays_below_what_teams_takes(postman, stand_in) -> None:
@@ -133,7 +133,9 @@ async def test_pagerduty_is_triggered_and_resolved_under_one_key(postman, stand_
     assert payload["source"] == "shop/orders in prod"
     assert payload["summary"].endswith("12.5 % of the requests failed over 5 minutes.")
     assert (payload["component"], payload["group"], payload["class"]) == ("orders", "shop", "Orders fail")
-    assert events[0]["links"] == [{"href": "https://pilothouse.example.com/alerts/a-1", "text": "Open in Pilothouse"}]
+    assert events[0]["links"] == [
+        {"href": "https://pilothouse.example.com:9446/alerts?alert=a-1", "text": "Open in Pilothouse"}
+    ]
     assert "payload" not in events[2]
 
 

@@ -127,10 +127,10 @@ async def test_a_message_has_a_text_and_a_page(clock: FakeClock) -> None:
     plain, page = message.get_body(("plain",)).get_content(), message.get_body(("html",)).get_content()
     assert plain.startswith("12.5 % of the requests failed over 5 minutes.")
     assert "- and 10 more" in plain
-    assert "Link: https://pilothouse.example.com/alerts/a-1" in plain
+    assert "Link: https://pilothouse.example.com:9446/alerts?alert=a-1" in plain
     assert "&lt;b&gt;shop&lt;/b&gt;" in page
     assert "<b>" not in page
-    assert 'href="https://pilothouse.example.com/alerts/a-1"' in page
+    assert 'href="https://pilothouse.example.com:9446/alerts?alert=a-1"' in page
 
 
 async def test_attempts_bear_one_id_and_an_alert_s_messages_one_thread(clock: FakeClock) -> None:

@@ -79,7 +79,7 @@ async def test_a_notice_arrives_with_everything_in_it(postman, receiver, clock: 
         "value": 0.125,
         "since": "2026-09-21T14:08:20.000Z",
         "at": "2026-09-21T14:13:20.000Z",
-        "link": "https://pilothouse.example.com/alerts/a-1",
+        "link": "https://pilothouse.example.com:9446/alerts?alert=a-1",
         "alertCount": 2,
         "alerts": [
             {

@@ -362,7 +362,7 @@ async def test_spans_without_ids_are_counted_and_the_others_stored(known):
     assert answer.status == 200
     partial = ExportLogsServiceResponse.FromString(answer.body).partial_success  # the same fields
     assert (partial.rejected_log_records, "trace" in partial.error_message) == (1, True)
-    assert len(await known.plane.telemetry.trace(Scope.within(EVERYTHING), TRACE)) == 1
+    assert (await known.plane.telemetry.trace(Scope.within(EVERYTHING), TRACE)).count == 1
     assert [loss.refused for loss in known.plane.intake.losses()] == [1]
 
 

@@ -126,7 +126,7 @@ async def test_the_sdk_sends_logs_metrics_and_traces_over_tls(plane, runtime, se
     (line,) = (await plane.telemetry.logs(LogQuestion(scope=scope))).lines
     assert (line.record.message, line.record.logger, line.record.level.name) == ("order failed", "orders.api", "ERROR")
     assert (line.record.trace_id, line.record.attributes) == (trace_id, {"order": "17"})
-    (span,) = await plane.telemetry.trace(scope, trace_id)
+    (span,) = (await plane.telemetry.trace(scope, trace_id)).spans
     assert (span.record.name, span.record.service) == ("GET /orders/{id}", "orders")
     (series,) = await plane.telemetry.metrics(MetricQuestion(scope=scope, name="http.server.request.duration"))
     (figures,) = series.steps.values()

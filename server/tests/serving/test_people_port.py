@@ -122,7 +122,7 @@ def test_a_stop_cancels_a_stream_after_the_grace_and_logs_no_failure(
 
     took_s, left = run(scene())
     assert left == 0
-    assert 0.4 < took_s < 2
+    assert 0.4 < took_s < 30  # the application would sleep for sixty
     assert ends == ["/stream"]
     assert "Exception in ASGI" not in caplog.text
 

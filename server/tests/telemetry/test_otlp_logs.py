@@ -152,3 +152,30 @@ def test_an_exception_stays_on_its_line():
     (record,) = read(request_of([told], "").SerializeToString())
     assert record.attributes["exception.type"] == "KeyError"
     assert str(record.attributes["exception.stacktrace"]).count("Traceback") == 100
+
+
+def in_a_request(line: bytes) -> bytes:
+    request = request_of([], "orders")
+    lines = request.resource_logs[0].scope_logs[0].SerializeToString() + b"\x12" + length_of(line) + line
+    of_resource = b"\x0a" + length_of(b"") + b"\x12" + length_of(lines) + lines
+    return b"\x0a" + length_of(of_resource) + of_resource
+
+
+def length_of(octets: bytes) -> bytes:
+    left, written = len(octets), b""
+    while left > 0x7F:
+        written += bytes([left & 0x7F | 0x80])
+        left >>= 7
+    return written + bytes([left])
+
+
+@settings(max_examples=200, deadline=None)
+@given(RECORDS, st.integers(0, 24), st.sampled_from(["", "x" * 127, "é" * 128, "y" * 20_000, "z" * 70_000]))
+def test_a_line_matched_as_a_whole_is_read_as_one_read_field_by_field(record, severity, body):
+    record.severity_number = severity
+    record.time_unix_nano = record.time_unix_nano or NOW_NS
+    if body:
+        record.body.string_value = body
+    line = record.SerializeToString()
+    field_by_field = b"\xf8\x01\x07" + line  # a field that is not known comes first
+    assert read(in_a_request(line)) == read(in_a_request(field_by_field))

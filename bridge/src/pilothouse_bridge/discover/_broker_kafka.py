@@ -15,6 +15,8 @@ from pilothouse_bridge.discover._broker_hand import Hand, gate_reads, is_gated
 
 #: A rebalance of the group waits for us that long at most, because we do not poll.
 _HOLD_S: Final = 10.0
+#: How long the group's record of what is committed is waited for.
+_ASK_S: Final = 5.0
 
 
 def watch_reads(module: Any) -> None:
@@ -138,7 +140,11 @@ def _rewind(consumer: Any, messages: list[Any]) -> None:
         partition.offset = first.get((partition.topic, partition.partition), partition.offset)
     # An assignment anew forgets which offsets were to be committed: else leaving would commit past these messages.
     client.assign(assigned)
-    if consumer.config.get("enable.auto.commit", True):
-        back = [one for one in assigned if (one.topic, one.partition) in first]
-        if back:
-            client.commit(offsets=back, asynchronous=False)
+    back = [one for one in assigned if (one.topic, one.partition) in first]
+    if not consumer.config.get("enable.auto.commit", True):
+        # The program commits by itself. An acknowledgement of FastStream commits how far was polled when librdkafka gets
+        # to it, which may be past a message that came meanwhile: that record, and no other, is put back.
+        behind = {(one.topic, one.partition): one.offset for one in client.committed(back, timeout=_ASK_S)}
+        back = [one for one in back if behind[one.topic, one.partition] > one.offset]
+    if back:
+        client.commit(offsets=back, asynchronous=False)

@@ -138,6 +138,8 @@ export type Query = {
   /** Alerts, newest first; those that end stay in the history. */
   alerts: AlertConnection;
   alertChannels: AlertChannelConnection;
+  /** Which fields of the channel `id` saving this would change: whether a secret is another one, and never the secret. */
+  alertChannelDifferences: Array<Scalars['String']['output']>;
   alertSilences: AlertSilenceConnection;
 };
 
@@ -433,6 +435,11 @@ export type QueryAlertsArgs = {
 export type QueryAlertChannelsArgs = {
   first?: InputMaybe<Scalars['Int']['input']>;
   after?: InputMaybe<Scalars['String']['input']>;
+};
+
+
+export type QueryAlertChannelDifferencesArgs = {
+  input: AlertChannelInput;
 };
 
 
@@ -2611,6 +2618,8 @@ export type TraceFound = {
   traceId: Scalars['ID']['output'];
   /** The newest of its spans that match. */
   span: Span;
+  /** All of it that the caller may see; null where the store does not tell in time. */
+  trace: Maybe<Trace>;
 };
 
 export type TraceConnection = {
@@ -2623,12 +2632,28 @@ export type Trace = {
   at: Scalars['DateTime']['output'];
   durationMs: Scalars['Float']['output'];
   failed: Scalars['Boolean']['output'];
+  /** What everything began with: the span that names no parent; where there is none, the first. */
+  root: Span;
+  /** Spans that the caller may see, whether they are shown or not. */
+  spanCount: Scalars['Int']['output'];
+  failedCount: Scalars['Int']['output'];
+  /** Who took part, in the order in which they began; at most 50. */
+  parties: Array<TraceParty>;
   /** In the order of a waterfall: a span behind its parent, children by their begin. At most 5,000. */
   spans: Array<Span>;
   /** Spans of the trace that are not shown because there are more. */
   left: Scalars['Int']['output'];
   /** Spans that the caller may not see are missing; so are those that were never sent. Then some parents are not there. */
   complete: Scalars['Boolean']['output'];
+};
+
+/** A program's part in a trace. */
+export type TraceParty = {
+  service: Maybe<Scalars['String']['output']>;
+  /** Of the first of its spans. */
+  origin: TelemetryOrigin;
+  spans: Scalars['Int']['output'];
+  failed: Scalars['Int']['output'];
 };
 
 /** A service of the map: what answered or made calls in the time. */
@@ -2751,7 +2776,7 @@ export type AlertCondition =
   | 'ERROR_RATE'
   /** The latency's `percentile` over `windowS` is above `threshold`. Units: s. */
   | 'LATENCY'
-  /** More than `threshold` lines over `windowS` match `pattern` (RE2) and `levels`. */
+  /** More than `threshold` lines of an integration in an environment, over `windowS`, match `pattern` (RE2) and `levels`. */
   | 'LOG_PATTERN'
   /** No request arrived over `windowS`. */
   | 'NO_TRAFFIC'
@@ -2783,6 +2808,8 @@ export type AlertRule = {
   integration: Maybe<IntegrationRef>;
   /** Null: all environments. */
   environment: Maybe<EnvironmentRef>;
+  /** True: critical environments alone, whichever these are. */
+  criticalOnly: Scalars['Boolean']['output'];
   threshold: Maybe<Scalars['Float']['output']>;
   percentile: Maybe<Scalars['Float']['output']>;
   /** Units: s. */
@@ -2800,6 +2827,8 @@ export type AlertRule = {
   firing: Scalars['Int']['output'];
   createdAt: Scalars['DateTime']['output'];
   createdBy: Scalars['String']['output'];
+  /** One of those that every organization begins with. It may be changed and deleted like any other. */
+  builtIn: Scalars['Boolean']['output'];
   /** What the caller may do here. */
   editable: Scalars['Boolean']['output'];
 };
@@ -2881,6 +2910,8 @@ export type AlertChannel = {
   kind: AlertChannelKind;
   /** Host of the URL, or addresses; what is secret is never shown again. */
   target: Scalars['String']['output'];
+  /** Addresses of an e-mail channel; null: it is of another kind. */
+  to: Maybe<Array<Scalars['String']['output']>>;
   createdAt: Scalars['DateTime']['output'];
   createdBy: Scalars['String']['output'];
   lastSentAt: Maybe<Scalars['DateTime']['output']>;
@@ -2923,6 +2954,8 @@ export type AlertRuleInput = {
   project?: InputMaybe<Scalars['String']['input']>;
   integration?: InputMaybe<Scalars['String']['input']>;
   environment?: InputMaybe<Scalars['String']['input']>;
+  /** Null: as it was, where no environment is named; false for a new rule. */
+  criticalOnly?: InputMaybe<Scalars['Boolean']['input']>;
   threshold?: InputMaybe<Scalars['Float']['input']>;
   percentile?: InputMaybe<Scalars['Float']['input']>;
   windowS?: InputMaybe<Scalars['Int']['input']>;

@@ -74,6 +74,41 @@ export type AttributeFilter = {
   value: string;
 };
 
+/** What metrics can be told apart by. */
+export type MetricDimension =
+  | 'PROJECT'
+  | 'INTEGRATION'
+  | 'ENVIRONMENT'
+  | 'RUNTIME'
+  | 'SERVICE'
+  | 'RESOURCE'
+  | 'STATUS';
+
+export type MetricFilter = {
+  scope?: TelemetryScope | null | undefined;
+  services?: Array<string> | null | undefined;
+  resources?: Array<string> | null | undefined;
+  /** True: calls that the integration makes; false, the default: those that it answers. */
+  outbound?: boolean | null | undefined;
+};
+
+export type SpanKind =
+  | 'INTERNAL'
+  | 'SERVER'
+  | 'CLIENT'
+  | 'PRODUCER'
+  | 'CONSUMER';
+
+export type TraceFilter = {
+  scope?: TelemetryScope | null | undefined;
+  services?: Array<string> | null | undefined;
+  /** Anywhere in the name of a span. */
+  name?: string | null | undefined;
+  failed?: boolean | null | undefined;
+  /** Units: ms. */
+  durationMs?: number | null | undefined;
+};
+
 export type CountsFragment = { total: number, running: number, offline: number, unknown: number };
 
 export type PageFragment = { endCursor: string | null, hasNextPage: boolean };
@@ -118,6 +153,74 @@ export type LogTailedSubscriptionVariables = Exact<{
 
 
 export type LogTailedSubscription = { logTailed: { arrival: string, skipped: number, lines: Array<{ id: string, at: string, level: Severity, message: string, logger: string | null, traceId: string | null, spanId: string | null, attributes: Array<{ key: string, value: string }>, origin: { unclaimed: boolean, runtimeId: string | null, project: { handle: string, displayName: string } | null, integration: { handle: string, displayName: string } | null, environment: { handle: string, displayName: string, critical: boolean } | null, runtime: { id: string, runtimeId: string, name: string | null } | null } }> } };
+
+export type MetricSharesFragment = { percentiles: Array<{ of: number, value: number | null }> };
+
+export type MetricPlacesFragment = { key: Array<string | null>, project: { handle: string, displayName: string } | null, integration: { handle: string, displayName: string } | null, environment: { handle: string, displayName: string, critical: boolean } | null, runtime: { id: string, runtimeId: string, name: string | null } | null };
+
+export type MetricLineFragment = { key: Array<string | null>, total: { errorRate: number | null, all: { count: number, rate: number, percentiles: Array<{ of: number, value: number | null }> } | null, failed: { count: number } | null }, project: { handle: string, displayName: string } | null, integration: { handle: string, displayName: string } | null, environment: { handle: string, displayName: string, critical: boolean } | null, runtime: { id: string, runtimeId: string, name: string | null } | null };
+
+export type MetricTableQueryVariables = Exact<{
+  filter?: MetricFilter | null | undefined;
+  name?: string | null | undefined;
+  by?: Array<MetricDimension> | MetricDimension | null | undefined;
+}>;
+
+
+export type MetricTableQuery = { metrics: { left: number, series: Array<{ key: Array<string | null>, total: { errorRate: number | null, all: { count: number, rate: number, percentiles: Array<{ of: number, value: number | null }> } | null, failed: { count: number } | null }, project: { handle: string, displayName: string } | null, integration: { handle: string, displayName: string } | null, environment: { handle: string, displayName: string, critical: boolean } | null, runtime: { id: string, runtimeId: string, name: string | null } | null }> } };
+
+export type MetricStepsQueryVariables = Exact<{
+  filter?: MetricFilter | null | undefined;
+  by?: Array<MetricDimension> | MetricDimension | null | undefined;
+  stepS: number;
+}>;
+
+
+export type MetricStepsQuery = { metrics: { stepS: number | null, from: string, to: string, left: number, series: Array<{ key: Array<string | null>, steps: Array<{ at: string, errorRate: number | null, all: { rate: number } | null, succeeded: { rate: number, percentiles: Array<{ of: number, value: number | null }> } | null, failed: { rate: number, percentiles: Array<{ of: number, value: number | null }> } | null }>, total: { errorRate: number | null, all: { count: number, rate: number, percentiles: Array<{ of: number, value: number | null }> } | null, failed: { count: number } | null }, project: { handle: string, displayName: string } | null, integration: { handle: string, displayName: string } | null, environment: { handle: string, displayName: string, critical: boolean } | null, runtime: { id: string, runtimeId: string, name: string | null } | null }> } };
+
+export type ProcessStepsQueryVariables = Exact<{
+  filter?: MetricFilter | null | undefined;
+  name: string;
+  stepS: number;
+}>;
+
+
+export type ProcessStepsQuery = { metrics: { stepS: number | null, from: string, to: string, left: number, series: Array<{ key: Array<string | null>, total: { all: { mean: number | null, max: number | null } | null }, steps: Array<{ at: string, all: { mean: number | null, max: number | null } | null }>, project: { handle: string, displayName: string } | null, integration: { handle: string, displayName: string } | null, environment: { handle: string, displayName: string, critical: boolean } | null, runtime: { id: string, runtimeId: string, name: string | null } | null }> } };
+
+export type TelemetryStoreQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type TelemetryStoreQuery = { telemetry: { store: string, degraded: string | null } };
+
+export type SpanOriginFragment = { unclaimed: boolean, runtimeId: string | null, project: { handle: string, displayName: string } | null, integration: { handle: string, displayName: string } | null, environment: { handle: string, displayName: string, critical: boolean } | null };
+
+export type TracesQueryVariables = Exact<{
+  filter?: TraceFilter | null | undefined;
+  first?: number | null | undefined;
+  after?: string | null | undefined;
+}>;
+
+
+export type TracesQuery = { traces: { nodes: Array<{ traceId: string, span: { id: string, name: string, service: string | null, at: string, durationMs: number, failed: boolean, origin: { unclaimed: boolean, runtimeId: string | null, project: { handle: string, displayName: string } | null, integration: { handle: string, displayName: string } | null, environment: { handle: string, displayName: string, critical: boolean } | null } }, trace: { at: string, durationMs: number, spanCount: number, failedCount: number, root: { id: string, parentId: string | null, name: string, kind: SpanKind, service: string | null }, parties: Array<{ service: string | null, spans: number, failed: number, origin: { unclaimed: boolean, runtimeId: string | null, project: { handle: string, displayName: string } | null, integration: { handle: string, displayName: string } | null, environment: { handle: string, displayName: string, critical: boolean } | null } }> } | null }>, pageInfo: { endCursor: string | null, hasNextPage: boolean } } };
+
+export type TraceQueryVariables = Exact<{
+  id: string;
+}>;
+
+
+export type TraceQuery = { trace: { id: string, at: string, durationMs: number, spanCount: number, failedCount: number, left: number, complete: boolean, root: { id: string, name: string, service: string | null }, parties: Array<{ service: string | null, spans: number, failed: number, origin: { unclaimed: boolean, runtimeId: string | null, project: { handle: string, displayName: string } | null, integration: { handle: string, displayName: string } | null, environment: { handle: string, displayName: string, critical: boolean } | null } }>, spans: Array<{ id: string, parentId: string | null, name: string, kind: SpanKind, service: string | null, at: string, offsetMs: number | null, durationMs: number, failed: boolean, attributes: Array<{ key: string, value: string }>, origin: { unclaimed: boolean, runtimeId: string | null, runtime: { id: string, name: string | null } | null, project: { handle: string, displayName: string } | null, integration: { handle: string, displayName: string } | null, environment: { handle: string, displayName: string, critical: boolean } | null } }> } | null };
+
+export type ServiceMapQueryVariables = Exact<{
+  scope?: TelemetryScope | null | undefined;
+}>;
+
+
+export type ServiceMapQuery = { serviceMap: { spansRead: number, complete: boolean, nodes: Array<{ id: string, name: string, requests: number, failed: number, integration: { handle: string, displayName: string } | null, project: { handle: string, displayName: string } | null }>, edges: Array<{ from: string, to: string, calls: number, failed: number, p95Ms: number | null }> } };
+
+export type TraceStoreQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type TraceStoreQuery = { telemetry: { degraded: string | null } };
 
 export class TypedDocumentString<TResult, TVariables>
   extends String
@@ -221,6 +324,105 @@ export const LogLineRowFragmentDoc = new TypedDocumentString(`
   displayName
   critical
 }`, {"fragmentName":"LogLineRow"}) as unknown as TypedDocumentString<LogLineRowFragment, unknown>;
+export const MetricPlacesFragmentDoc = new TypedDocumentString(`
+    fragment MetricPlaces on MetricSeries {
+  key
+  project {
+    handle
+    displayName
+  }
+  integration {
+    handle
+    displayName
+  }
+  environment {
+    ...EnvironmentName
+  }
+  runtime {
+    id
+    runtimeId
+    name
+  }
+}
+    fragment EnvironmentName on EnvironmentRef {
+  handle
+  displayName
+  critical
+}`, {"fragmentName":"MetricPlaces"}) as unknown as TypedDocumentString<MetricPlacesFragment, unknown>;
+export const MetricSharesFragmentDoc = new TypedDocumentString(`
+    fragment MetricShares on MetricFigures {
+  percentiles {
+    of
+    value
+  }
+}
+    `, {"fragmentName":"MetricShares"}) as unknown as TypedDocumentString<MetricSharesFragment, unknown>;
+export const MetricLineFragmentDoc = new TypedDocumentString(`
+    fragment MetricLine on MetricSeries {
+  ...MetricPlaces
+  total {
+    all {
+      count
+      rate
+      ...MetricShares
+    }
+    failed {
+      count
+    }
+    errorRate
+  }
+}
+    fragment EnvironmentName on EnvironmentRef {
+  handle
+  displayName
+  critical
+}
+fragment MetricShares on MetricFigures {
+  percentiles {
+    of
+    value
+  }
+}
+fragment MetricPlaces on MetricSeries {
+  key
+  project {
+    handle
+    displayName
+  }
+  integration {
+    handle
+    displayName
+  }
+  environment {
+    ...EnvironmentName
+  }
+  runtime {
+    id
+    runtimeId
+    name
+  }
+}`, {"fragmentName":"MetricLine"}) as unknown as TypedDocumentString<MetricLineFragment, unknown>;
+export const SpanOriginFragmentDoc = new TypedDocumentString(`
+    fragment SpanOrigin on TelemetryOrigin {
+  unclaimed
+  project {
+    handle
+    displayName
+  }
+  integration {
+    handle
+    displayName
+  }
+  environment {
+    ...EnvironmentName
+  }
+  runtimeId
+}
+    fragment EnvironmentName on EnvironmentRef {
+  handle
+  displayName
+  critical
+}`, {"fragmentName":"SpanOrigin"}) as unknown as TypedDocumentString<SpanOriginFragment, unknown>;
 export const LogsDocument = new TypedDocumentString(`
     query Logs($filter: LogFilter, $newestFirst: Boolean, $first: Int, $after: String) {
   logs(filter: $filter, newestFirst: $newestFirst, first: $first, after: $after) {
@@ -391,3 +593,359 @@ fragment LogLineRow on LogLine {
     }
   }
 }`) as unknown as TypedDocumentString<LogTailedSubscription, LogTailedSubscriptionVariables>;
+export const MetricTableDocument = new TypedDocumentString(`
+    query MetricTable($filter: MetricFilter, $name: String, $by: [MetricDimension!]) {
+  metrics(filter: $filter, name: $name, by: $by) {
+    left
+    series {
+      ...MetricLine
+    }
+  }
+}
+    fragment EnvironmentName on EnvironmentRef {
+  handle
+  displayName
+  critical
+}
+fragment MetricShares on MetricFigures {
+  percentiles {
+    of
+    value
+  }
+}
+fragment MetricPlaces on MetricSeries {
+  key
+  project {
+    handle
+    displayName
+  }
+  integration {
+    handle
+    displayName
+  }
+  environment {
+    ...EnvironmentName
+  }
+  runtime {
+    id
+    runtimeId
+    name
+  }
+}
+fragment MetricLine on MetricSeries {
+  ...MetricPlaces
+  total {
+    all {
+      count
+      rate
+      ...MetricShares
+    }
+    failed {
+      count
+    }
+    errorRate
+  }
+}`) as unknown as TypedDocumentString<MetricTableQuery, MetricTableQueryVariables>;
+export const MetricStepsDocument = new TypedDocumentString(`
+    query MetricSteps($filter: MetricFilter, $by: [MetricDimension!], $stepS: Int!) {
+  metrics(filter: $filter, by: $by, stepS: $stepS) {
+    stepS
+    from
+    to
+    left
+    series {
+      ...MetricLine
+      steps {
+        at
+        all {
+          rate
+        }
+        succeeded {
+          rate
+          ...MetricShares
+        }
+        failed {
+          rate
+          ...MetricShares
+        }
+        errorRate
+      }
+    }
+  }
+}
+    fragment EnvironmentName on EnvironmentRef {
+  handle
+  displayName
+  critical
+}
+fragment MetricShares on MetricFigures {
+  percentiles {
+    of
+    value
+  }
+}
+fragment MetricPlaces on MetricSeries {
+  key
+  project {
+    handle
+    displayName
+  }
+  integration {
+    handle
+    displayName
+  }
+  environment {
+    ...EnvironmentName
+  }
+  runtime {
+    id
+    runtimeId
+    name
+  }
+}
+fragment MetricLine on MetricSeries {
+  ...MetricPlaces
+  total {
+    all {
+      count
+      rate
+      ...MetricShares
+    }
+    failed {
+      count
+    }
+    errorRate
+  }
+}`) as unknown as TypedDocumentString<MetricStepsQuery, MetricStepsQueryVariables>;
+export const ProcessStepsDocument = new TypedDocumentString(`
+    query ProcessSteps($filter: MetricFilter, $name: String!, $stepS: Int!) {
+  metrics(
+    filter: $filter
+    name: $name
+    by: [RUNTIME, INTEGRATION, ENVIRONMENT]
+    stepS: $stepS
+  ) {
+    stepS
+    from
+    to
+    left
+    series {
+      ...MetricPlaces
+      total {
+        all {
+          mean
+          max
+        }
+      }
+      steps {
+        at
+        all {
+          mean
+          max
+        }
+      }
+    }
+  }
+}
+    fragment EnvironmentName on EnvironmentRef {
+  handle
+  displayName
+  critical
+}
+fragment MetricPlaces on MetricSeries {
+  key
+  project {
+    handle
+    displayName
+  }
+  integration {
+    handle
+    displayName
+  }
+  environment {
+    ...EnvironmentName
+  }
+  runtime {
+    id
+    runtimeId
+    name
+  }
+}`) as unknown as TypedDocumentString<ProcessStepsQuery, ProcessStepsQueryVariables>;
+export const TelemetryStoreDocument = new TypedDocumentString(`
+    query TelemetryStore {
+  telemetry {
+    store
+    degraded
+  }
+}
+    `) as unknown as TypedDocumentString<TelemetryStoreQuery, TelemetryStoreQueryVariables>;
+export const TracesDocument = new TypedDocumentString(`
+    query Traces($filter: TraceFilter, $first: Int, $after: String) {
+  traces(filter: $filter, first: $first, after: $after) {
+    nodes {
+      traceId
+      span {
+        id
+        name
+        service
+        at
+        durationMs
+        failed
+        origin {
+          ...SpanOrigin
+        }
+      }
+      trace {
+        at
+        durationMs
+        spanCount
+        failedCount
+        root {
+          id
+          parentId
+          name
+          kind
+          service
+        }
+        parties {
+          service
+          spans
+          failed
+          origin {
+            ...SpanOrigin
+          }
+        }
+      }
+    }
+    pageInfo {
+      ...Page
+    }
+  }
+}
+    fragment Page on PageInfo {
+  endCursor
+  hasNextPage
+}
+fragment EnvironmentName on EnvironmentRef {
+  handle
+  displayName
+  critical
+}
+fragment SpanOrigin on TelemetryOrigin {
+  unclaimed
+  project {
+    handle
+    displayName
+  }
+  integration {
+    handle
+    displayName
+  }
+  environment {
+    ...EnvironmentName
+  }
+  runtimeId
+}`) as unknown as TypedDocumentString<TracesQuery, TracesQueryVariables>;
+export const TraceDocument = new TypedDocumentString(`
+    query Trace($id: ID!) {
+  trace(id: $id) {
+    id
+    at
+    durationMs
+    spanCount
+    failedCount
+    left
+    complete
+    root {
+      id
+      name
+      service
+    }
+    parties {
+      service
+      spans
+      failed
+      origin {
+        ...SpanOrigin
+      }
+    }
+    spans {
+      id
+      parentId
+      name
+      kind
+      service
+      at
+      offsetMs
+      durationMs
+      failed
+      attributes {
+        key
+        value
+      }
+      origin {
+        ...SpanOrigin
+        runtime {
+          id
+          name
+        }
+      }
+    }
+  }
+}
+    fragment EnvironmentName on EnvironmentRef {
+  handle
+  displayName
+  critical
+}
+fragment SpanOrigin on TelemetryOrigin {
+  unclaimed
+  project {
+    handle
+    displayName
+  }
+  integration {
+    handle
+    displayName
+  }
+  environment {
+    ...EnvironmentName
+  }
+  runtimeId
+}`) as unknown as TypedDocumentString<TraceQuery, TraceQueryVariables>;
+export const ServiceMapDocument = new TypedDocumentString(`
+    query ServiceMap($scope: TelemetryScope) {
+  serviceMap(scope: $scope) {
+    nodes {
+      id
+      name
+      requests
+      failed
+      integration {
+        handle
+        displayName
+      }
+      project {
+        handle
+        displayName
+      }
+    }
+    edges {
+      from
+      to
+      calls
+      failed
+      p95Ms
+    }
+    spansRead
+    complete
+  }
+}
+    `) as unknown as TypedDocumentString<ServiceMapQuery, ServiceMapQueryVariables>;
+export const TraceStoreDocument = new TypedDocumentString(`
+    query TraceStore {
+  telemetry {
+    degraded
+  }
+}
+    `) as unknown as TypedDocumentString<TraceStoreQuery, TraceStoreQueryVariables>;

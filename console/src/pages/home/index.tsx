@@ -9,15 +9,18 @@ import { buttonClass } from '@/ui/button'
 import { Card, PageHead, TableBox } from '@/ui/page'
 import { CouldNotLoad, Skeleton } from '@/ui/states'
 import { Counts, CriticalBadge } from '@/ui/status'
+import { lazily } from '@/util/lazily'
 import { to } from '@/util/paths'
 import { NotWell } from './not-well'
+
+const FiringLine = lazily(async () => (await import('../alerts/firing')).FiringLine)
 
 /** What an operator wants to know first: what is not well, and why. */
 export function HomePage() {
   const organization = useQuery(organizationQuery)
   return (
     <>
-      <PageHead title={words.title} />
+      <PageHead title={words.title} note={<FiringLine />} />
       {organization.isPending ? (
         <Skeleton label={words.what} rows={2} />
       ) : organization.isError && !organization.data ? (

@@ -3,10 +3,12 @@ import { ChevronDown, ChevronRight } from 'lucide-react'
 import { useState } from 'react'
 import type { LogLineRowFragment, Severity } from '@/api/generated/telemetry'
 import { logs as words } from '@/strings/logs'
-import { Button } from '@/ui/button'
+import { traces } from '@/strings/traces'
+import { Button, buttonClass } from '@/ui/button'
 import { CopyButton } from '@/ui/copy'
 import { Facts } from '@/ui/page'
 import { to } from '@/util/paths'
+import { useBlocked } from '@/util/permissions'
 import { exactTime } from '@/util/time'
 
 const INK: Record<Severity, string> = {
@@ -71,6 +73,7 @@ export function LogLine({ line, onTrace, onContext, marked = false }: LineProps)
 
 function Opened({ line, onTrace, onContext }: Omit<LineProps, 'marked'>) {
   const { at, logger, traceId, spanId, attributes, origin } = line
+  const seesTraces = !useBlocked()('OBSERVABILITY_MGT_VIEW_INSIGHTS')
   const { project, integration, environment, runtime, runtimeId } = origin
   const facts: [string, React.ReactNode][] = [[words.facts.at, exactTime(at)]]
   if (logger) facts.push([words.facts.logger, <code key="logger">{logger}</code>])
@@ -114,6 +117,11 @@ function Opened({ line, onTrace, onContext }: Omit<LineProps, 'marked'>) {
           <Button small onClick={() => onTrace(traceId)}>
             {words.sameTrace}
           </Button>
+        )}
+        {traceId && seesTraces && (
+          <Link {...to.trace(traceId, spanId ? { selected: spanId } : {})} className={buttonClass('plain', true)}>
+            {traces.toTrace}
+          </Link>
         )}
         {onContext && (
           <Button small onClick={() => onContext(line)}>

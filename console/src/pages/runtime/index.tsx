@@ -6,6 +6,7 @@ import { RuntimePageDocument, type RuntimePageQuery } from '@/api/generated/oper
 import { PAGE_SIZE, runtimeQuery } from '@/api/queries'
 import { tabs as tabWords } from '@/strings/common'
 import { runtime as words } from '@/strings/runtimes'
+import { shell } from '@/strings/shell'
 import { changes as changeWords } from '@/strings/steering'
 import { Age } from '@/ui/age'
 import { buttonClass } from '@/ui/button'
@@ -17,6 +18,7 @@ import { CouldNotLoad, Missing, Skeleton } from '@/ui/states'
 import { Status } from '@/ui/status'
 import { Tabs } from '@/ui/tabs'
 import { PATH, to } from '@/util/paths'
+import { mayNot } from '@/util/permissions'
 import { runtimeLabel } from '@/util/runtime-label'
 import type { RuntimeSearch } from '@/util/search'
 import { useSearchState } from '@/util/use-search-state'
@@ -61,6 +63,16 @@ export function RuntimePage() {
         actions={
           <>
             <CopyGraphql document={RuntimePageDocument} variables={{ id: runtimeId, first }} />
+            {!mayNot(runtime.permissions, 'OBSERVABILITY_MGT_VIEW_INSIGHTS') && (
+              <Link
+                {...to.integrationMetrics(runtime.project.handle, runtime.integration.handle, {
+                  runtime: runtime.runtimeId,
+                })}
+                className={buttonClass()}
+              >
+                {shell.nav.metrics}
+              </Link>
+            )}
             <Actions runtime={runtime} onAsk={setQuestion} />
           </>
         }

@@ -34,9 +34,9 @@ def measure_expiring(
             place=secret.place,
         )
         for secret in ending
-        if rule.place.covers(secret.place)
+        if rule.watches(secret.place)
     ]
-    if rule.place == EVERYWHERE:
+    if rule.places == (EVERYWHERE,):
         found += [
             Measurement(
                 subject=f"certificate:{certificate.name}",

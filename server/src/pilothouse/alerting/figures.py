@@ -8,13 +8,14 @@ from typing import Final
 
 from pilothouse.access.places import Place
 from pilothouse.alerting.fleet import place_subject
+from pilothouse.alerting.lines import measure_lines
 from pilothouse.base.errors import InvalidInput, Unavailable
 from pilothouse.base.instants import Instant
 from pilothouse.operations.alert_judging import Found
 from pilothouse.reconcile.alerts import AlertCondition, Measurement, Rule
 from pilothouse.telemetry.intake import Loss
-from pilothouse.telemetry.model import NS_A_SECOND, Level
-from pilothouse.telemetry.questions import Dimension, Figures, LogFilter, MetricQuestion, Scope, Series
+from pilothouse.telemetry.model import NS_A_SECOND
+from pilothouse.telemetry.questions import Dimension, Figures, MetricQuestion, Scope, Series
 from pilothouse.telemetry.store import TelemetryStore
 
 REQUESTS: Final = "http.server.request.duration"
@@ -40,10 +41,13 @@ async def measure(
     known: those that have any runtime
     open_places: of the rule's open alerts
     """
-    scope = Scope(places=(rule.place,), from_ns=int((now - rule.window_s) * NS_A_SECOND), to_ns=int(now * NS_A_SECOND))
+    places = rule.places
+    if not places:
+        return Found()
+    scope = Scope(places=places, from_ns=int((now - rule.window_s) * NS_A_SECOND), to_ns=int(now * NS_A_SECOND))
     try:
         if rule.condition is AlertCondition.LOG_PATTERN:
-            return await _lines(rule, store, scope)
+            return await measure_lines(rule, store, scope, places=(*known, *open_places), question_s=QUESTION_S)
         return await _requests(rule, store, scope, running=running, known=frozenset(known), open_places=open_places)
     except (Unavailable, InvalidInput) as error:
         return Found(trouble=f"The telemetry store did not answer: {error.message}", complete=False)
@@ -57,7 +61,7 @@ def measure_losses(rule: Rule, losses: Callable[[], Sequence[Loss]], now: Instan
         place = Place(
             project_id=origin.project_id, integration_id=origin.integration_id, environment_id=origin.environment_id
         )
-        if not rule.place.covers(place) or loss.last_at < now - rule.window_s:
+        if not rule.watches(place) or loss.last_at < now - rule.window_s:
             continue
         lost = loss.refused + loss.dropped_by_sender
         found.append(
@@ -73,24 +77,6 @@ def measure_losses(rule: Rule, losses: Callable[[], Sequence[Loss]], now: Instan
     return Found(measurements=found)
 
 
-async def _lines(rule: Rule, store: TelemetryStore, scope: Scope) -> Found:
-    wanted = LogFilter(levels=tuple(Level[name] for name in rule.levels), regex=rule.pattern or "")
-    count = await store.count_logs(scope, wanted, timeout_s=QUESTION_S)
-    # How many, and never what they say: who is told of the alert may not read the log.
-    message = f"{count} lines matched in {rule.window_s} s, where {rule.threshold or 0:g} are fine."
-    return Found(
-        measurements=[
-            Measurement(
-                subject="lines",
-                holds=count > (rule.threshold or 0),
-                message=message,
-                value=float(count),
-                place=rule.place,
-            )
-        ]
-    )
-
-
 async def _requests(
     rule: Rule,
     store: TelemetryStore,
@@ -102,7 +88,7 @@ async def _requests(
 ) -> Found:
     seen = _by_place(await _ask(store, scope, REQUESTS))
     asked = {place for place in seen if seen[place].count}
-    quiet_ones = {place for place in (*running, *open_places) if rule.place.covers(place)} - asked
+    quiet_ones = {place for place in (*running, *open_places) if rule.watches(place)} - asked
     alive: set[Place] = set()
     for name in SIGNS_OF_LIFE:
         if quiet_ones - alive:

@@ -79,7 +79,7 @@ def _offline(rule: Rule, fleet: Fleet, names: dict[int, str], subjects: frozense
     found: list[Measurement] = []
     for entry, verdict in fleet.offline:
         place = place_of(entry)
-        if rule.place.covers(place):
+        if rule.watches(place):
             name = names.get(entry.runtime_key, entry.runtime_id)
             found.append(
                 Measurement(
@@ -90,21 +90,29 @@ def _offline(rule: Rule, fleet: Fleet, names: dict[int, str], subjects: frozense
                     runtime_key=entry.runtime_key,
                 )
             )
-    found += [Measurement(subject=subject_of(entry.runtime_key), holds=None) for entry in fleet.unknown]
+    found += [
+        Measurement(subject=subject_of(entry.runtime_key), holds=None)
+        for entry in fleet.unknown
+        if rule.watches(place_of(entry))
+    ]
     silent = {measurement.subject for measurement in found}
     for subject in subjects - silent:
         key = subject.removeprefix("runtime:")
         entry = fleet.board.find_key(int(key)) if key.isdecimal() else None
         if entry is not None:
             name = names.get(entry.runtime_key, entry.runtime_id)
-            found.append(Measurement(subject=subject, holds=False, message=f"The runtime {name} runs again."))
+            watched = rule.watches(place_of(entry))
+            message = (
+                f"The runtime {name} runs again." if watched else f"The environment of {name} is not critical any more."
+            )
+            found.append(Measurement(subject=subject, holds=False, message=message))
     return found
 
 
 def _held(rule: Rule, fleet: Fleet, subjects: frozenset[str]) -> list[Measurement]:
     """Say once that verdicts are held, instead of many times what cannot be told."""
     hold = fleet.hold
-    silent = sum(rule.place.covers(place_of(entry)) for entry in fleet.unknown) if hold is not None else 0
+    silent = sum(rule.watches(place_of(entry)) for entry in fleet.unknown) if hold is not None else 0
     if hold is not None and silent:
         message = (
             f"{hold.silent} of {hold.live} live runtimes fell silent at once: rather the network or this control plane than "
@@ -118,7 +126,7 @@ def _held(rule: Rule, fleet: Fleet, subjects: frozenset[str]) -> list[Measuremen
 
 def _replicas(rule: Rule, fleet: Fleet) -> list[Measurement]:
     wanted = rule.threshold or 0
-    places = {place: counts for place, counts in fleet.counts.items() if rule.place.covers(place)}
+    places = {place: counts for place, counts in fleet.counts.items() if rule.watches(place)}
     if rule.place.integration_id is not None and rule.place.environment_id is not None:
         places.setdefault(rule.place, Counts())
     found: list[Measurement] = []

@@ -187,7 +187,7 @@ class Alerting:
         keys = {
             entry.runtime_key
             for entry, _ in seen.offline
-            if any(rule.place.covers(fleet.place_of(entry)) for rule in watching)
+            if any(rule.watches(fleet.place_of(entry)) for rule in watching)
         }
         for rule in watching:
             opened = known.open.get(rule.id, {}).values()

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Callable, Sequence
+from urllib.parse import quote
 
 from pilothouse.alerting.expiring import Certificate
 from pilothouse.alerting.sending import Sender
@@ -70,7 +71,9 @@ def _instant(at: dt.datetime) -> float:
 
 
 def _link(settings: Settings) -> Callable[[str], str | None]:
-    """Give the console's address, where the operator told by which name people reach it."""
+    """Give the address of an alert in the console, of all without an id; none unless told by which name people reach it."""
     scheme = "https" if settings.console_tls else "http"
-    base = f"{scheme}://{settings.public_host}:{settings.console_port}/" if settings.public_host else None
-    return lambda _: base
+    if not settings.public_host:
+        return lambda _: None
+    base = f"{scheme}://{settings.public_host}:{settings.console_port}/alerts"
+    return lambda alert_id: f"{base}?alert={quote(alert_id, safe='')}" if alert_id else base

@@ -5,21 +5,23 @@ from pilothouse.base.ids import new_id
 from pilothouse.base.place import Database
 from pilothouse.config import Settings
 from pilothouse.domain.tenancy import DEFAULT_ORGANIZATION_HANDLE, Environment, Organization
-from pilothouse.storage import built_in, migrate, project_admins, tenancy
+from pilothouse.storage import alert_rules_begun, built_in, migrate, project_admins, tenancy
 from pilothouse.storage.engine import open_readers, open_writer
 from pilothouse.storage.unit import Transaction
 
 
 def seed(tx: Transaction, now: float) -> None:
-    """Put the organization, its roles and groups, and its first two environments into an empty database."""
+    """Put the organization, its roles, groups and alert rules, and its first two environments into an empty database."""
     known = tenancy.find_organization(tx.connection, DEFAULT_ORGANIZATION_HANDLE)
     if known is not None:
         built_in.ensure_built_in(tx.connection, known.id, now)
         project_admins.ensure_all(tx.connection, known.id)
+        alert_rules_begun.begin(tx.connection, known.id, now)
         return
     organization = Organization(id=new_id(), handle=DEFAULT_ORGANIZATION_HANDLE, display_name="Default organization")
     tenancy.add_organization(tx.connection, organization)
     built_in.ensure_built_in(tx.connection, organization.id, now)
+    alert_rules_begun.begin(tx.connection, organization.id, now)
     for handle, name, critical, after_s in (("dev", "Development", False, 0.0), ("prod", "Production", True, 0.001)):
         environment = Environment(
             id=new_id(), handle=handle, display_name=name, critical=critical, created_at=now + after_s
@@ -27,8 +29,10 @@ def seed(tx: Transaction, now: float) -> None:
         tenancy.add_environment(tx.connection, organization.id, environment)
 
 
-def bring_up_to_date(database: Database) -> None:
-    """Make the embedded database, or migrate it: only its owner may read the file. Any other must be up to date.
+def bring_up_to_date(database: Database, to: str = "head") -> None:
+    """Make the embedded database, or migrate it, to the newest schema or an older one; only its owner may read the file.
+
+    Any other database must be up to date.
 
     Raises: CannotStart, which names the command that mends it; StorageUnavailable
     """
@@ -37,7 +41,7 @@ def bring_up_to_date(database: Database) -> None:
     engine = open_writer(database)
     try:
         if database.is_embedded:
-            migrate.upgrade(engine)
+            migrate.upgrade(engine, to)
             database.path.chmod(0o600)
         else:
             migrate.require_current(engine)
@@ -64,7 +68,7 @@ def upgrade_now(database: Database) -> tuple[migrate.SchemaStatus, migrate.Schem
 
     Raises: CannotStart, StorageUnavailable
     """
-    engine = open_writer(database)
+    engine = open_writer(database.patient)
     try:
         before = migrate.status(engine)
         if database.is_embedded:

@@ -20,6 +20,8 @@ SCHEMES = {
 """What a URL may begin with, and the kind of database that it means."""
 POOL = 4
 TIMEOUT_S = 30.0
+PATIENCE_S = 3_600.0
+"""Unit: seconds. The same for what takes long because there is much of it: a migration, a backup."""
 _SHAPES = "postgresql://user:password@host:5432/database, mariadb://…, mysql://…, mssql://…, oracle://… or sqlite:////path/to/file"
 
 
@@ -55,6 +57,11 @@ class Database(msgspec.Struct, frozen=True, kw_only=True):
     def path(self) -> Path:
         """The file of an embedded one."""
         return Path(urlsplit(self.url).path.removeprefix("/"))
+
+    @property
+    def patient(self) -> "Database":
+        """The same one, for what may take long."""
+        return msgspec.structs.replace(self, timeout_s=max(self.timeout_s, PATIENCE_S))
 
     @property
     def shown(self) -> str:

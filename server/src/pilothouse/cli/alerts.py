@@ -112,7 +112,7 @@ def rules_group() -> None:
 
 @channels.callback()
 def channels_group() -> None:
-    """Where alerts are told. They are made in the API: what is secret of them belongs into no command line."""
+    """Where alerts are told. `pilothouse apply` makes them: what is secret of them belongs into no command line."""
 
 
 @silences.callback()
@@ -171,6 +171,9 @@ def save_rule(
     window: Annotated[str | None, typer.Option("--window", help="The time that is looked at: 5m.")] = None,
     pattern: Annotated[str | None, typer.Option("--pattern", help="Of log lines, in RE2.")] = None,
     lasting: Annotated[str | None, typer.Option("--for", help="How long it must hold: 2m.")] = None,
+    critical: Annotated[
+        bool | None, typer.Option("--critical-only/--any-environment", help="Critical environments alone, or all.")
+    ] = None,
     remind: Annotated[str | None, typer.Option("--remind", help="Said again after this time: 4h.")] = None,
     channel: Annotated[list[str] | None, typer.Option("--channel", help="Id of a channel; may be repeated.")] = None,
     enabled: Annotated[bool, typer.Option("--enabled/--disabled", help="Whether it is judged.")] = True,
@@ -190,6 +193,7 @@ def save_rule(
         project=project,
         integration=integration,
         environment=environment,
+        criticalOnly=critical,
         threshold=threshold,
         percentile=percentile,
         windowS=span(window, "--window"),

@@ -86,10 +86,8 @@ def _carry_out(session: Session, plan: Plan, present: Present, done: list[Done])
             done.append(each)
             if session.out.is_for_people:
                 session.out.line(f"done: {each.step.describe()}")
-            if each.one_time_password is not None and (session.out.is_for_people or session.out.quiet):
-                session.out.errors.print(
-                    Text(f"First password of {each.step.key[0]}, shown once: {each.one_time_password}")
-                )
+            if session.out.is_for_people or session.out.quiet:
+                _show_once(session, each)
     except PilothouseError as error:
         failed = plan.steps[len(done)]
         if not session.out.is_for_people:
@@ -103,6 +101,12 @@ def _carry_out(session: Session, plan: Plan, present: Present, done: list[Done])
         )
         error.fix = error.fix or "Mend it and apply again: what is done stays done."
         raise
+
+
+def _show_once(session: Session, done: Done) -> None:
+    for what, secret in (("First password", done.one_time_password), ("Signing secret", done.signing_secret)):
+        if secret is not None:
+            session.out.errors.print(Text(f"{what} of {clean(done.step.key[0])}, shown once: {secret}"))
 
 
 def _show(session: Session, plan: Plan) -> None:
@@ -138,7 +142,8 @@ def _row(step: Step) -> Json:
 
 
 def _password(done: Done) -> Json:
-    return {} if done.one_time_password is None else {"oneTimePassword": done.one_time_password}
+    shown = {"oneTimePassword": done.one_time_password, "signingSecret": done.signing_secret}
+    return {name: secret for name, secret in shown.items() if secret is not None}
 
 
 @remote

@@ -1,4 +1,4 @@
-"""`pilothouse db`: the schema of the database."""
+"""`pilothouse db`: the schema of the database, and its way into another one."""
 
 # The server is imported by the commands that need it, so that those that ask a control plane start sooner.
 
@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from pilothouse.cli import backup
 from pilothouse.config import load
 
 app = typer.Typer(no_args_is_help=True)
@@ -52,3 +53,25 @@ def status(home: Home = None) -> None:
         typer.echo(f"pending: {step}")
     if not found.is_current:
         raise typer.Exit(1)
+
+
+@app.command("export")
+def export(
+    to: Annotated[Path, typer.Argument(metavar="[FILE]", help="Where to; without it, the standard output.")] = Path(
+        "-"
+    ),
+    home: Home = None,
+) -> None:
+    """Write everything that the database holds, to be imported into another one: the same as `pilothouse backup`."""
+    backup.backup(to, home)
+
+
+@app.command("import")
+def import_(
+    source: Annotated[
+        Path, typer.Argument(metavar="[FILE]", help="From where; without it, the standard input.")
+    ] = Path("-"),
+    home: Home = None,
+) -> None:
+    """Put what was exported into an empty database of any kind, with its history: the same as `pilothouse restore`."""
+    backup.restore(source, home)

@@ -14,6 +14,7 @@ from pilothouse.cli import (
     alerts,
     apply,
     audit,
+    backup,
     credentials,
     db,
     ingest_tokens,
@@ -56,7 +57,11 @@ app.command(
 app.add_typer(tls.app, name="tls", help="The certificate: show it, have this machine trust it.", rich_help_panel=HERE)
 app.add_typer(admin.app, name="admin", help="Access for who lost theirs.", rich_help_panel=HERE)
 
-app.add_typer(db.app, name="db", help="The schema of the database: upgrade it, tell its status.", rich_help_panel=HERE)
+app.add_typer(
+    db.app, name="db", help="The database: upgrade its schema, tell its status, move it.", rich_help_panel=HERE
+)
+app.command("backup", rich_help_panel=HERE)(backup.backup)
+app.command("restore", rich_help_panel=HERE)(backup.restore)
 
 app.command("login", rich_help_panel=SIGN_IN)(sign_in.login)
 app.command("logout", rich_help_panel=SIGN_IN)(sign_in.logout)

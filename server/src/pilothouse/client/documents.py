@@ -290,7 +290,7 @@ def every_document() -> dict[str, str]:
 # ---------------------------------------------------------------- alerts
 _ALERT_RULE = (
     f"id name condition severity enabled {_PLACE} threshold percentile windowS pattern levels forS remindS "
-    "channels { id name kind } trouble lastJudgedAt firing createdAt createdBy"
+    "channels { id name kind } trouble lastJudgedAt firing createdAt createdBy criticalOnly builtIn"
 )
 _ALERT_SILENCE = f"id rule {{ id name }} {_PLACE} reason from to createdBy"
 ALERTS: Final = _query(
@@ -307,7 +307,13 @@ DELETE_ALERT_RULE: Final = _mutation("deleteAlertRule", "id: ID!", "id name")
 ALERT_CHANNELS: Final = _query(
     "alertChannels",
     "first: Int, after: String",
-    f"nodes {{ id name kind target createdAt createdBy lastSentAt lastFailedAt lastFailure }} {_PAGE}",
+    f"nodes {{ id name kind target to createdAt createdBy lastSentAt lastFailedAt lastFailure }} {_PAGE}",
+)
+ALERT_CHANNEL_DIFFERENCES: Final = (
+    "query ($input: AlertChannelInput!) { alertChannelDifferences(input: $input) }"  # a list of texts selects nothing
+)
+SAVE_ALERT_CHANNEL: Final = _mutation(
+    "saveAlertChannel", "input: AlertChannelInput!", "channel { id name } signingSecret"
 )
 TEST_ALERT_CHANNEL: Final = _mutation("testAlertChannel", "id: ID!", "id kind state attempts reason createdAt sentAt")
 ALERT_SILENCES: Final = _query(

@@ -125,7 +125,11 @@ def read_url(text: str) -> URL:
 
 def _check_recipients(to: tuple[str, ...]) -> None:
     if not 1 <= len(to) <= RECIPIENTS_MAX or len({each.lower() for each in to}) != len(to):
-        raise InvalidInput(f"An e-mail channel has 1 to {RECIPIENTS_MAX} different addresses.", field="to")
+        raise InvalidInput(
+            f"An e-mail channel has 1 to {RECIPIENTS_MAX} different addresses.",
+            field="to",
+            fix="Name whoever is to be told, each once.",
+        )
     for address in to:
         if not is_mail_address(address):
             shown = "".join(sign if sign.isprintable() else "?" for sign in address[:80])

@@ -30,6 +30,7 @@ from pilothouse.storage.unit import Connection, Transaction
 
 CHANNELS_MAX: Final = 100
 _TARGET_MAX: Final = 500
+_FIELDS: Final = {"url": "url", "signing_secret": "signingSecret", "routing_key": "routingKey", "to": "to"}
 _WITH_URL: Final = frozenset({ChannelKind.WEBHOOK, ChannelKind.SLACK, ChannelKind.TEAMS})
 
 
@@ -74,7 +75,7 @@ def open_channel(vault: Vault, row: ChannelRow) -> Channel:
 def save(tx: Transaction, subject: Subject, vault: Vault, wish: ChannelWish, now: Instant) -> SavedChannel:
     """Make a channel, or change one.
 
-    Raises: NotPermitted, NotFound, InvalidInput, Conflict when there are too many
+    Raises: NotPermitted, NotFound, InvalidInput, Conflict when there are too many, or one of that name
     """
     require(subject, Permission.ALERT_MGT_MANAGE, at=EVERYWHERE)
     before = None if wish.id is None else find(tx.connection, wish.id)
@@ -84,6 +85,8 @@ def save(tx: Transaction, subject: Subject, vault: Vault, wish: ChannelWish, now
         )
     known = None if before is None else open_channel(vault, before)
     name = check_name(wish.name, "a channel")
+    if (before is None or before.name != name) and alert_channels.is_named(tx.connection, name):
+        raise Conflict(f"There is a channel {name} already.", field="name", fix="Change that one, or choose a name.")
     channel, made = _channel(wish, known)
     id_ = new_id() if before is None else before.id
     row = ChannelRow(
@@ -107,6 +110,25 @@ def save(tx: Transaction, subject: Subject, vault: Vault, wish: ChannelWish, now
         old = {"name": before.name, "kind": before.kind, "target": before.target}
         audit(tx, subject, "alert-channel.change", id_, now, name, before=old, after=told)
     return SavedChannel(channel=find(tx.connection, id_), signing_secret=made)
+
+
+def differences(connection: Connection, subject: Subject, vault: Vault, wish: ChannelWish) -> list[str]:
+    """Tell which fields of a channel saving this would change: whether a secret is another one, and never the secret.
+
+    Raises: NotPermitted, NotFound, InvalidInput
+    """
+    require(subject, Permission.ALERT_MGT_MANAGE, at=EVERYWHERE)
+    if wish.id is None:
+        raise InvalidInput("No channel is named.", field="id", fix="Give the id of the channel that would be changed.")
+    row = find(connection, wish.id)
+    if row.kind != wish.kind.value:
+        return ["kind"]
+    known = open_channel(vault, row)
+    wanted, _ = _channel(wish, known)
+    found = ["name"] if wish.name.strip() != row.name else []
+    return found + [
+        shown for name, shown in _FIELDS.items() if getattr(known, name, None) != getattr(wanted, name, None)
+    ]
 
 
 def delete(tx: Transaction, subject: Subject, channel_id: str, now: Instant) -> ChannelRow:

@@ -51,6 +51,12 @@ def check_rule(rule: Rule) -> Rule:
     _check_span(rule.for_s, "forS", 0, DAY_S, "waits")
     if rule.remind_s is not None:
         _check_span(rule.remind_s, "remindS", 60, 7 * DAY_S, "reminds")
+    if rule.critical_only and rule.place.environment_id is not None:
+        raise InvalidInput(
+            "A rule is about one environment, or about those that are critical.",
+            field="criticalOnly",
+            fix="Leave one of the two out.",
+        )
     if len(rule.channel_ids) > CHANNELS_MAX:
         raise InvalidInput(f"A rule tells at most {CHANNELS_MAX} channels.", field="channels", fix="Leave some out.")
     return msgspec.structs.replace(_with_log_pattern(rule), threshold=_threshold(rule), percentile=_percentile(rule))

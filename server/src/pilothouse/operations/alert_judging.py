@@ -51,7 +51,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read(connection: Connection, now: Instant) -> Known:
-    """Read all that judging needs, however many rules there are: four statements."""
+    """Read all that judging needs, however many rules there are: five statements."""
     by_rule: dict[str, dict[str, StoredAlert]] = {}
     for stored in alerts.list_open(connection):
         by_rule.setdefault(stored.rule_id, {})[stored.alert.subject] = stored

@@ -38,6 +38,7 @@ class RuleWish(msgspec.Struct, frozen=True, kw_only=True):
     severity: AlertSeverity | None = None
     enabled: bool | None = None
     where: PlaceNames = PlaceNames()
+    critical_only: bool | None = None
     threshold: float | None = None
     percentile: float | None = None
     window_s: int | None = None
@@ -62,7 +63,7 @@ def find(connection: Connection, subject: Subject, rule_id: str) -> RuleRow:
 def save(tx: Transaction, subject: Subject, wish: RuleWish, now: Instant) -> RuleRow:
     """Make a rule, or change one.
 
-    Raises: NotPermitted, NotFound, InvalidInput, Conflict when there are too many
+    Raises: NotPermitted, NotFound, InvalidInput, Conflict when there are too many, or one of that name in that place
     """
     before = None if wish.id is None else find(tx.connection, subject, wish.id)
     if before is not None:
@@ -73,6 +74,8 @@ def save(tx: Transaction, subject: Subject, wish: RuleWish, now: Instant) -> Rul
         require(subject, _ASKS_FOR[wish.condition], at=place)
     rule = check_rule(_wanted(wish, place, before))
     _check_channels(tx, rule)
+    if before is None or (before.rule.name, before.rule.place) != (rule.name, rule.place):
+        _check_name(tx, rule)
     if before is None:
         if alert_rules.count(tx.connection) >= RULES_MAX:
             raise Conflict(f"There are {RULES_MAX} alert rules already.", fix="Delete those that nobody needs.")
@@ -117,7 +120,7 @@ def _change(tx: Transaction, subject: Subject, before: Rule, rule: Rule, now: In
 
 def _looks_elsewhere(before: Rule, rule: Rule) -> bool:
     """Tell whether what was found by the old rule says nothing about the new one."""
-    return before.place != rule.place or before.condition is not rule.condition
+    return (before.place, before.critical_only, before.condition) != (rule.place, rule.critical_only, rule.condition)
 
 
 def _quieten(tx: Transaction, rule_id: str, reason: str, now: Instant) -> None:
@@ -134,6 +137,7 @@ def _wanted(wish: RuleWish, place: Place, before: RuleRow | None) -> Rule:
         severity=wish.severity or (AlertSeverity.WARNING if known is None else known.severity),
         enabled=wish.enabled if wish.enabled is not None else (known is None or known.enabled),
         place=place,
+        critical_only=_critical_only(wish, known),
         threshold=wish.threshold,
         percentile=wish.percentile,
         window_s=300 if wish.window_s is None else wish.window_s,
@@ -143,6 +147,21 @@ def _wanted(wish: RuleWish, place: Place, before: RuleRow | None) -> Rule:
         remind_s=wish.remind_s,
         channel_ids=tuple(dict.fromkeys(wish.channel_ids)),
     )
+
+
+def _critical_only(wish: RuleWish, known: Rule | None) -> bool:
+    if wish.critical_only is None and wish.where.environment is None:
+        return known is not None and known.critical_only
+    return bool(wish.critical_only)
+
+
+def _check_name(tx: Transaction, rule: Rule) -> None:
+    if alert_rules.is_named(tx.connection, rule):
+        raise Conflict(
+            f"There is a rule {rule.name} for this place already.",
+            field="name",
+            fix="Change that one, or choose a name.",
+        )
 
 
 def _check_channels(tx: Transaction, rule: Rule) -> None:
@@ -156,4 +175,4 @@ def _check_channels(tx: Transaction, rule: Rule) -> None:
 
 def _told(rule: Rule) -> dict[str, Any]:  # Any: JSON values
     told = msgspec.to_builtins(rule)
-    return {name: value for name, value in told.items() if name != "id"}
+    return {name: value for name, value in told.items() if name not in {"id", "critical_ids"}}

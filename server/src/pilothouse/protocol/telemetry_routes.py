@@ -6,7 +6,7 @@ them. What waits is bounded by its octets; beyond them a sender is told to come 
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Coroutine, Generator
 from contextlib import contextmanager
 from typing import Final
 
@@ -30,7 +30,7 @@ from pilothouse.protocol.telemetry_answers import (
     taken,
 )
 from pilothouse.protocol.token import TokenReader
-from pilothouse.telemetry.errors import StoreBusy
+from pilothouse.telemetry.errors import StoreBusy, StoreDown
 from pilothouse.telemetry.intake import Intake, Refusals
 from pilothouse.telemetry.model import NS_A_SECOND
 from pilothouse.telemetry.otlp import logs_json, metrics_json, metrics_protobuf
@@ -61,6 +61,8 @@ class TelemetryLimits(msgspec.Struct, frozen=True, kw_only=True):
     """Of all requests that wait to be read or stored. Emptied by the store; beyond it 429."""
     request_bytes: int = 2_048
     """What a request counts beside its body."""
+    answer_s: float = 9.0
+    """A store that takes longer is given up: senders wait 10 s by default, and must hear when to come again."""
 
 
 class TelemetryEdge:
@@ -105,9 +107,23 @@ class TelemetryEdge:
                 raw = await self._unpacked(request, is_json=is_json)
                 with self._room(len(raw) if raw is not request.body else 0):
                     sort = TELEMETRY_PATHS[request.path]
-                    return taken(await self._take(sort, raw, sender, now, is_json=is_json), sort, json=is_json)
+                    refusals = await self._in_time(self._take(sort, raw, sender, now, is_json=is_json))
+                    return taken(refusals, sort, json=is_json)
         except PilothouseError as error:
             return self._turn_away(error, request, is_json=is_json)
+
+    async def _in_time(self, taking: Coroutine[object, object, Refusals]) -> Refusals:
+        """Give the store its time.
+
+        Raises: StoreDown, and what taking raises
+        """
+        try:
+            async with asyncio.timeout(self._limits.answer_s):
+                return await taking
+        except TimeoutError:
+            late = StoreDown(f"The telemetry store did not answer within {self._limits.answer_s:g} s.")
+            self._intake.degraded = late.message
+            raise late from None
 
     async def _take(self, sort: str, raw: bytes, sender: Sender, now: Instant, *, is_json: bool) -> Refusals:
         now_ns = int(now * NS_A_SECOND)

@@ -93,6 +93,10 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     severity: AlertSeverity = AlertSeverity.WARNING
     enabled: bool = True
     place: Place = EVERYWHERE
+    critical_only: bool = False
+    """Whether it looks at critical environments alone."""
+    critical_ids: frozenset[str] = frozenset()
+    """The critical environments, as they were when such a rule was read."""
     threshold: float | None = None
     percentile: float | None = None
     """0 to 1."""
@@ -102,6 +106,17 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     for_s: int = 0
     remind_s: int | None = None
     channel_ids: tuple[str, ...] = ()
+
+    def watches(self, place: Place) -> bool:
+        """Tell whether what happens in a place is the rule's business."""
+        return self.place.covers(place) and (not self.critical_only or place.environment_id in self.critical_ids)
+
+    @property
+    def places(self) -> tuple[Place, ...]:
+        """The places that it looks at; none when it looks at critical environments and there is none."""
+        if not self.critical_only:
+            return (self.place,)
+        return tuple(msgspec.structs.replace(self.place, environment_id=id_) for id_ in sorted(self.critical_ids))
 
 
 class Measurement(msgspec.Struct, frozen=True, kw_only=True):

@@ -41,6 +41,12 @@ def find(connection: Connection, channel_id: str) -> ChannelRow | None:
     return None if row is None else ChannelRow(**row)
 
 
+def is_named(connection: Connection, name: str) -> bool:
+    """Tell whether a channel bears a name."""
+    wanted = select(alert_channels.c.id).where(alert_channels.c.name == name).limit(1)
+    return connection.execute(wanted).first() is not None
+
+
 def kinds_of(connection: Connection, channel_ids: Sequence[str]) -> dict[str, str]:
     """Tell the kinds of channels; those that are not there are left out."""
     c = alert_channels.c

@@ -12,6 +12,7 @@ from pilothouse.base.pages import Page, PageRequest, page_of
 from pilothouse.reconcile.alerts import AlertCondition, AlertSeverity, Rule
 from pilothouse.storage.alert_places import NAMES, Named, ids_of, joined, names_of, place_of, touching
 from pilothouse.storage.alert_tables import alert_channels, alert_rule_channels, alert_rules, alert_silences
+from pilothouse.storage.tables import environments
 
 
 class RuleRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,6 +24,8 @@ class RuleRow(msgspec.Struct, frozen=True, kw_only=True):
     created_by: str
     trouble: str | None = None
     judged_at: Instant | None = None
+    built_in: str | None = None
+    """Which of the rules that every organization begins with it was."""
 
 
 class ChannelName(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,14 +36,27 @@ class ChannelName(msgspec.Struct, frozen=True, kw_only=True):
     kind: str
 
 
-_FIELDS = ("id", "name", "enabled", "threshold", "percentile", "window_s", "pattern", "for_s", "remind_s")
+_FIELDS = (
+    "id",
+    "name",
+    "enabled",
+    "critical_only",
+    "threshold",
+    "percentile",
+    "window_s",
+    "pattern",
+    "for_s",
+    "remind_s",
+)
 
 
 def list_enabled(connection: Connection) -> list[Rule]:
-    """List all rules that are judged, with their channels: two statements."""
+    """List all rules that are judged, with their channels and the environments that are critical now: three statements."""
     rows = connection.execute(_select().where(alert_rules.c.enabled.is_(True))).mappings().all()
     channels = channel_ids_of(connection, [row["id"] for row in rows])
-    return [_rule(row, channels.get(row["id"], ())) for row in rows]
+    critical = frozenset(connection.execute(select(environments.c.id).where(environments.c.critical)).scalars())
+    rules = [_rule(row, channels.get(row["id"], ())) for row in rows]
+    return [msgspec.structs.replace(rule, critical_ids=critical) if rule.critical_only else rule for rule in rules]
 
 
 def find(connection: Connection, reach: Reach, rule_id: str) -> RuleRow | None:
@@ -74,9 +90,25 @@ def count(connection: Connection) -> int:
     return connection.execute(select(func.count()).select_from(alert_rules)).scalar_one()
 
 
-def add(connection: Connection, organization_id: str, rule: Rule, *, by: str, now: Instant) -> None:
+def is_named(connection: Connection, rule: Rule) -> bool:
+    """Tell whether another rule bears the same name in the same place."""
+    c = alert_rules.c
+    place = [c[name].is_not_distinct_from(id_) for name, id_ in ids_of(rule.place).items()]
+    wanted = and_(c.name == rule.name, c.id != rule.id, *place)
+    return connection.execute(select(c.id).where(wanted).limit(1)).first() is not None
+
+
+def add(
+    connection: Connection, organization_id: str, rule: Rule, *, by: str, now: Instant, built_in: str | None = None
+) -> None:
     """Store a rule."""
-    values = {"organization_id": organization_id, "created_at": now, "created_by": by, **_values(rule)}
+    values = {
+        "organization_id": organization_id,
+        "created_at": now,
+        "created_by": by,
+        "built_in": built_in,
+        **_values(rule),
+    }
     connection.execute(insert(alert_rules).values(values))
     _put_channels(connection, rule)
 
@@ -99,7 +131,9 @@ def organization_of(connection: Connection, rule: Rule) -> str | None:
     """Tell whose a rule is; None when it looks at something else by now than it did when it was read, or at nothing."""
     c = alert_rules.c
     row = connection.execute(select(alert_rules).where(c.id == rule.id, c.enabled.is_(True))).mappings().first()
-    if row is None or row["condition"] != rule.condition.value or place_of(row) != rule.place:
+    if row is None:
+        return None
+    if (row["condition"], place_of(row), row["critical_only"]) != (rule.condition, rule.place, rule.critical_only):
         return None
     return str(row["organization_id"])
 
@@ -186,4 +220,5 @@ def _read(row: RowMapping, channel_ids: tuple[str, ...]) -> RuleRow:
         created_by=row["created_by"],
         trouble=row["trouble"],
         judged_at=row["judged_at"],
+        built_in=row["built_in"],
     )

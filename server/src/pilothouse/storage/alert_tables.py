@@ -50,6 +50,8 @@ alert_rules = Table(
     Column("project_id", ForeignKey("projects.id", ondelete="CASCADE"), index=True),
     Column("integration_id", ForeignKey("integrations.id", ondelete="CASCADE"), index=True),
     Column("environment_id", ForeignKey("environments.id", ondelete="CASCADE"), index=True),
+    # Whether it looks at critical environments alone, whichever these are.
+    Column("critical_only", Boolean, nullable=False),
     Column("threshold", Float),
     Column("percentile", Float),
     Column("window_s", Integer, nullable=False),
@@ -62,6 +64,16 @@ alert_rules = Table(
     Column("created_by", String(100), nullable=False),
     Column("trouble", Text),
     Column("judged_at", InstantMs),
+    # Which of the rules that every organization begins with it was; null: somebody made it.
+    Column("built_in", String(40)),
+)
+
+alert_rules_begun = Table(
+    "alert_rules_begun",
+    metadata,
+    # What an organization was given to begin with stays known here: who deletes such a rule does not get it back.
+    Column("organization_id", ForeignKey("organizations.id"), primary_key=True),
+    Column("code", String(40), primary_key=True),
 )
 
 alert_rule_channels = Table(

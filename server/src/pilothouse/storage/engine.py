@@ -53,7 +53,7 @@ def translate(error: BaseException, kind: Kind = KINDS["sqlite"]) -> Unavailable
     """Turn a driver's error into one of ours: everything that the database cannot do now is our own trouble."""
     first = first_cause(error)
     fix = _FIX if kind.name == "sqlite" else _FIX_SERVER
-    text = _told_by(first)
+    text = told_by(first)
     if trouble_of(first, kind) is Trouble.FULL:
         return StorageFull(f"The database cannot take a write: {text}.", fix=fix)
     return StorageUnavailable(f"The database does not answer: {text}.", fix=fix)
@@ -69,10 +69,10 @@ def first_cause(error: BaseException) -> BaseException:
     return first
 
 
-def _told_by(error: BaseException) -> str:
+def told_by(error: BaseException) -> str:
     """Say what a driver said, in one sentence and without the values of a statement."""
     if isinstance(error, DBAPIError) and error.orig is not None:
-        return _told_by(error.orig)
+        return told_by(error.orig)
     told = error.args[0] if error.args else ""
     if isinstance(told, dict):  # pg8000: the fields of PostgreSQL's error, M is the sentence
         return str(told.get("M", ""))  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]

@@ -46,7 +46,7 @@ def status(engine: Engine) -> SchemaStatus:
     """
     try:
         with engine.connect() as connection:
-            return _status(connection, ScriptDirectory.from_config(_config()))
+            return _status(connection, _scripts())
     except (DBAPIError, PoolTimeout, OSError) as error:
         raise translate(error, KINDS[engine.dialect.name]) from error
 
@@ -70,8 +70,25 @@ def require_current(engine: Engine) -> None:
     )
 
 
-def upgrade(engine: Engine) -> None:
-    """Bring the database to the newest schema. Of two that come at once, one waits for the other and finds nothing to do.
+def newest() -> str:
+    """Return the name of this release's schema."""
+    return _scripts().get_current_head() or ""
+
+
+def is_known(revision: str) -> bool:
+    """Tell whether a schema is this release's or an older one's."""
+    return any(one.revision == revision for one in _scripts().walk_revisions())
+
+
+def revision_of(connection: Connection) -> str | None:
+    """Return the name of the schema that a database has; None of an empty one."""
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def upgrade(engine: Engine, to: str = "head") -> None:
+    """Bring the database to the newest schema, or to an older one that it is not beyond yet.
+
+    Of two that come at once, one waits for the other and finds nothing to do.
 
     Raises: CannotStart when the database is newer than this release; StorageUnavailable when it cannot be written
     """
@@ -79,24 +96,18 @@ def upgrade(engine: Engine) -> None:
     kind = KINDS[engine.dialect.name]
     try:
         with engine.connect() as connection, _unchecked(connection), connection.begin(), kind.migrating(connection):
-            found = _status(connection, ScriptDirectory.from_config(config))
+            found = _status(connection, _scripts())
             if found.is_current:
                 return
             if not found.is_known:
                 raise _newer(found)
             config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            command.upgrade(config, to)
             _check_references(connection)
     except CommandError as error:
         raise CannotStart(f"The database cannot be migrated: {error}.", fix="Report this.") from error
     except (DBAPIError, PoolTimeout, OSError) as error:
         raise translate(error, kind) from error
-
-
-def _config() -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(_HERE))
-    return config
 
 
 def _status(connection: Connection, known: ScriptDirectory) -> SchemaStatus:
@@ -119,6 +130,16 @@ def _newer(found: SchemaStatus) -> CannotStart:
         f"The database's schema ({found.current}) is not known to this release.",
         fix="It was written by a newer Pilothouse: start that release, or restore a backup of this one.",
     )
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_HERE))
+    return config
+
+
+def _scripts() -> ScriptDirectory:
+    return ScriptDirectory.from_config(_config())
 
 
 @contextmanager

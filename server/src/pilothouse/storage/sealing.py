@@ -137,6 +137,11 @@ def end_key_change(path: Path) -> None:
     _replace(path, load_key(path)[:KEY_BYTES])
 
 
+def key_number(keys: bytes) -> str:
+    """Name the key that seals now, in hexadecimal, without telling anything of it."""
+    return _number_of(keys[:KEY_BYTES]).hex()
+
+
 def _split(keys: bytes) -> list[bytes]:
     return [keys[start : start + KEY_BYTES] for start in range(0, len(keys), KEY_BYTES)]
 

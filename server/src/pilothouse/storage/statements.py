@@ -14,6 +14,7 @@ from sqlalchemy import (
     Integer,
     String,
     Table,
+    UniqueConstraint,
     bindparam,
     insert,
     literal_column,
@@ -22,6 +23,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.schema import AddConstraint
 from sqlalchemy.sql.compiler import DDLCompiler, SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
@@ -111,6 +113,29 @@ def is_left_to_us(constraint: ForeignKeyConstraint | None) -> bool:
 def _of_mssql(constraint: ForeignKeyConstraint, compiler: DDLCompiler, **kw: Any) -> str:  # pyright: ignore[reportUnusedFunction] - Any: context
     written = compiler.visit_foreign_key_constraint(constraint, **kw)
     return written.replace(" ON DELETE CASCADE", "") if is_left_to_us(constraint) else written
+
+
+@compiles(UniqueConstraint, "mssql")
+def _unique_in_mssql(constraint: UniqueConstraint, compiler: DDLCompiler, **kw: Any) -> str:  # pyright: ignore[reportUnusedFunction] - Any: context
+    """Write a unique constraint; over columns that may be null, as an index of a table that leaves nulls out."""
+    if not any(column.nullable for column in constraint.columns):
+        return compiler.visit_unique_constraint(constraint, **kw)
+    return f"INDEX {compiler.preparer.format_constraint(constraint)} UNIQUE {_where_known(constraint, compiler)}"
+
+
+@compiles(AddConstraint, "mssql")
+def _added_in_mssql(adding: AddConstraint, compiler: DDLCompiler, **kw: Any) -> str:  # pyright: ignore[reportUnusedFunction] - Any: context
+    """The same for a table that is there: an index is no part of ALTER TABLE."""
+    constraint = adding.element
+    if not isinstance(constraint, UniqueConstraint) or not any(column.nullable for column in constraint.columns):
+        return compiler.visit_add_constraint(adding, **kw)
+    name, table = compiler.preparer.format_constraint(constraint), compiler.preparer.format_table(constraint.table)
+    return f"CREATE UNIQUE INDEX {name} ON {table} {_where_known(constraint, compiler)}"
+
+
+def _where_known(constraint: UniqueConstraint, compiler: DDLCompiler) -> str:
+    names = [compiler.preparer.format_column(column) for column in constraint.columns]
+    return f"({', '.join(names)}) WHERE {' AND '.join(f'{name} IS NOT NULL' for name in names)}"
 
 
 def change_many(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -3,7 +3,9 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
-from pilothouse.telemetry.model import Level, LogBatch, LogLine, MetricBatch, Position, Span, SpanBatch
+from pilothouse.base.errors import CannotStart
+from pilothouse.telemetry.errors import StoreDown
+from pilothouse.telemetry.model import Level, LogBatch, LogLine, MetricBatch, Position, SpanBatch
 from pilothouse.telemetry.questions import (
     ArrivalQuestion,
     Arrivals,
@@ -17,21 +19,26 @@ from pilothouse.telemetry.questions import (
     SpanQuestion,
     TracePage,
     TraceQuestion,
+    TraceSpans,
     Usage,
 )
 from pilothouse.telemetry.store import TIMEOUT_S, Context, Retentions, TelemetryStore
+
+PATIENCE_S = 8.0
+"""How long a call waits for the store to be opened; senders wait 10 s by default."""
 
 
 class OpenedOnUse:
     """`TelemetryStore` that passes everything on to another one, which it opens first.
 
-    Every method raises what opening it raises: then nothing was kept, and the next call tries again.
+    Every method raises `StoreDown` when it cannot be opened: then nothing was kept, and the next call tries again. Who
+    asks while it is being opened shares that attempt, and its outcome.
     """
 
     def __init__(self, open_store: Callable[[], Awaitable[TelemetryStore]]) -> None:
         self._open = open_store
         self._store: TelemetryStore | None = None
-        self._opening = asyncio.Lock()
+        self._opening: asyncio.Task[TelemetryStore] | None = None
 
     @property
     def is_open(self) -> bool:
@@ -39,11 +46,28 @@ class OpenedOnUse:
         return self._store is not None
 
     async def _opened(self) -> TelemetryStore:
-        if self._store is None:
-            async with self._opening:
-                if self._store is None:
-                    self._store = await self._open()
+        if self._store is not None:
+            return self._store
+        if self._opening is None:
+            self._opening = asyncio.create_task(self._try(), name="telemetry-opening")
+            self._opening.add_done_callback(self._tried)
+        try:
+            return await asyncio.wait_for(asyncio.shield(self._opening), PATIENCE_S)
+        except TimeoutError:
+            raise StoreDown("The telemetry store is still being opened.") from None
+
+    async def _try(self) -> TelemetryStore:
+        try:
+            self._store = await self._open()
+        except CannotStart as error:  # the control plane has started, and does all else meanwhile
+            raise StoreDown(error.message, fix=error.fix) from None
         return self._store
+
+    def _tried(self, attempt: "asyncio.Task[TelemetryStore]") -> None:
+        """Let the next call try again, and look at a failure whose askers have all left."""
+        self._opening = None
+        if not attempt.cancelled():
+            attempt.exception()
 
     async def append_logs(self, batches: Sequence[LogBatch]) -> None:
         """Keep lines."""
@@ -101,7 +125,7 @@ class OpenedOnUse:
         """List traces."""
         return await (await self._opened()).traces(question, timeout_s=timeout_s)
 
-    async def trace(self, scope: Scope, trace_id: str, *, timeout_s: float = TIMEOUT_S) -> Sequence[Span]:
+    async def trace(self, scope: Scope, trace_id: str, *, timeout_s: float = TIMEOUT_S) -> TraceSpans:
         """Give the spans of a trace."""
         return await (await self._opened()).trace(scope, trace_id, timeout_s=timeout_s)
 
@@ -119,5 +143,7 @@ class OpenedOnUse:
 
     async def close(self) -> None:
         """Close the other one, if anybody needed it."""
+        if self._opening is not None:
+            await asyncio.wait([self._opening])
         if self._store is not None:
             await self._store.close()

@@ -240,6 +240,17 @@ class SpanQuestion(msgspec.Struct, frozen=True, kw_only=True):
     limit: int = 1_000
 
 
+TRACE_SPANS_MAX = 20_000
+"""Spans of one trace that a store gives."""
+
+
+class TraceSpans(msgspec.Struct, frozen=True, kw_only=True):
+    """The spans of one trace by their begin, at most `TRACE_SPANS_MAX`, and how many there are."""
+
+    spans: Sequence[Span] = ()
+    count: int = 0
+
+
 class SpanPage(msgspec.Struct, frozen=True, kw_only=True):
     """A part of a list of spans and whether it goes on."""
 

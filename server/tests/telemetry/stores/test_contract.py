@@ -23,6 +23,7 @@ from pilothouse.telemetry.model import (
     SpanRecord,
 )
 from pilothouse.telemetry.questions import (
+    TRACE_SPANS_MAX,
     ArrivalQuestion,
     Dimension,
     LogFilter,
@@ -259,7 +260,7 @@ async def test_each_sort_has_its_own_age(store):
     await store.append_spans([SpanBatch(ORDERS, [span(0, 1)])])
     kept = Retentions(by_sort={"logs": Retention(age_s=50), "spans": Retention(age_s=500)})
     gone = await store.retain(T0 + 100 * NS_A_SECOND, kept)
-    assert (gone, await messages(store), len(await store.trace(ALL, f"{1:032x}"))) == (1, [], 1)
+    assert (gone, await messages(store), (await store.trace(ALL, f"{1:032x}")).count) == (1, [], 1)
 
 
 # Metrics
@@ -370,10 +371,22 @@ async def test_a_trace_is_its_spans_by_their_begin_within_reach(store):
     await store.append_spans(
         [SpanBatch(ORDERS, [span(3, 7, parent_id=root.span_id), root]), SpanBatch(BILLS, [span(2, 7), span(2, 8)])]
     )
-    assert [one.record.name for one in await store.trace(ALL, f"{7:032x}")] == ["s1", "s2", "s3"]
-    found = await store.trace(Scope.within(Reach([Place(project_id="shop")])), f"{7:032X}")
+    assert [one.record.name for one in (await store.trace(ALL, f"{7:032x}")).spans] == ["s1", "s2", "s3"]
+    found = (await store.trace(Scope.within(Reach([Place(project_id="shop")])), f"{7:032X}")).spans
     assert (found[0].record, [one.record.name for one in found]) == (root, ["s1", "s3"])
-    assert await store.trace(ALL, "not an id") == await store.trace(ALL, "f" * 32) == []
+    for nobodys in ("not an id", "f" * 32):
+        none = await store.trace(ALL, nobodys)
+        assert (list(none.spans), none.count) == ([], 0)
+
+
+@pytest.mark.slow
+async def test_of_a_trace_that_is_too_large_the_first_spans_are_given_and_all_are_counted(store):
+    every = [span(at, 9) for at in range(TRACE_SPANS_MAX + 7)]
+    for first in range(0, len(every), 2_000):
+        await store.append_spans([SpanBatch(ORDERS, every[first : first + 2_000])])
+    found = await store.trace(ALL, f"{9:032x}", timeout_s=30)
+    assert found.count == len(every)
+    assert [one.record for one in found.spans] == every[:TRACE_SPANS_MAX]
 
 
 async def test_traces_are_found_by_any_of_their_spans_newest_first(store):

@@ -16,7 +16,7 @@ from pilothouse.telemetry.model import NS_A_SECOND, Level, LogBatch, LogRecord, 
 from pilothouse.telemetry.questions import ArrivalQuestion, Dimension, LogFilter, LogQuestion, MetricQuestion, Scope
 from pilothouse.telemetry.store import Retention, Retentions
 from pilothouse.telemetry.stores.opensearch.client import OpenSearchStore
-from pilothouse.telemetry.stores.opensearch.connection import failure
+from pilothouse.telemetry.stores.opensearch.connection import Connection, failure
 from pilothouse.telemetry.stores.opensearch.regex import literals
 from pilothouse.telemetry.stores.opensearch.settings import OpenSearchSettings, read_urls
 from pilothouse.telemetry.stores.opensearch.templates import SORTS, policy, stream_of, template
@@ -102,6 +102,17 @@ def test_environments_whose_ids_cannot_be_names_do_not_meet():
     names = {stream_of("pilothouse", "logs", one) for one in ids}
     assert len(names) == len(ids)
     assert all(re.fullmatch(r"pilothouse-logs-[a-z0-9~._-]{1,100}", name) for name in names)
+
+
+async def test_nodes_that_are_away_are_hung_up_too():
+    connection = Connection(OpenSearchSettings(urls=("http://127.0.0.1:1", "http://127.0.0.1:2")))
+    with pytest.raises(StoreDown, match="reached"):
+        await connection.ask("GET", "/", object)
+    nodes = connection._client.transport.connection_pool.orig_connections
+    sessions = [node.session for node in nodes if node.session is not None]
+    assert len(sessions) == 2
+    await connection.close()
+    assert [session.closed for session in sessions] == [True, True]
 
 
 # With the real server

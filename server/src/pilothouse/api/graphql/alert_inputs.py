@@ -1,15 +1,16 @@
-"""Rules and silences as they come from outside."""
+"""Rules, channels and silences as they come from outside."""
 
 from datetime import datetime
 
 from pilothouse.api.graphql.views import Row
 from pilothouse.base.errors import InvalidInput
 from pilothouse.base.instants import Instant
+from pilothouse.operations.alert_channels import ChannelWish
 from pilothouse.operations.alert_rules import RuleWish
 from pilothouse.operations.alert_silences import SilenceWish
 from pilothouse.operations.explaining import PlaceNames
 
-_AS_GIVEN = ("id", "name", "condition", "severity", "enabled", "threshold", "percentile")
+_AS_GIVEN = ("id", "name", "condition", "severity", "enabled", "critical_only", "threshold", "percentile")
 _ALSO = ("window_s", "pattern", "for_s", "remind_s")
 
 
@@ -20,6 +21,20 @@ def rule_wish(given: Row) -> RuleWish:
         where=_where(given),
         levels=tuple(level.name for level in given.get("levels") or ()),
         channel_ids=tuple(given["channels"]),
+    )
+
+
+def channel_wish(given: Row) -> ChannelWish:
+    """Read a channel."""
+    to = given.get("to")
+    return ChannelWish(
+        id=given.get("id"),
+        name=given["name"],
+        kind=given["kind"],
+        url=given.get("url"),
+        signing_secret=given.get("signing_secret"),
+        routing_key=given.get("routing_key"),
+        to=None if to is None else tuple(to),
     )
 
 

@@ -1,5 +1,6 @@
 """Resolvers about alerts: rules, what they found, silences, channels."""
 
+import contextlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,14 +10,13 @@ from ariadne import EnumType, MutationType, ObjectType, QueryType
 from pilothouse.access.grants import EVERYWHERE, Place
 from pilothouse.access.permissions import Permission
 from pilothouse.api.graphql import views
-from pilothouse.api.graphql.alert_inputs import instant, rule_wish, silence_wish
+from pilothouse.api.graphql.alert_inputs import channel_wish, instant, rule_wish, silence_wish
 from pilothouse.api.graphql.places import batch_of
 from pilothouse.api.graphql.request import GraphQLRequest, Info
 from pilothouse.api.graphql.views import Row, RuntimeView
 from pilothouse.base.errors import NotFound
 from pilothouse.base.pages import Page, page_request
 from pilothouse.operations import alert_channels, alert_checks, alert_rules, alert_silences
-from pilothouse.operations.alert_channels import ChannelWish
 from pilothouse.operations.explaining import PlaceNames, find_scope
 from pilothouse.reconcile.alerts import (
     AlertCondition,
@@ -36,6 +36,7 @@ from pilothouse.storage.alert_places import Named
 from pilothouse.storage.alert_rules import ChannelName, RuleRow
 from pilothouse.storage.alert_silences import SilenceRow
 from pilothouse.storage.alerts import AlertRow, AlertScope
+from pilothouse.storage.sealing import CannotUnseal
 from pilothouse.storage.unit import Connection
 from pilothouse.telemetry.model import Level
 
@@ -47,12 +48,14 @@ mutation = MutationType()
 rule_type = ObjectType("AlertRule")
 alert_type = ObjectType("Alert")
 notification_type = ObjectType("AlertNotification")
+channel_type = ObjectType("AlertChannel")
 bindables = (
     query,
     mutation,
     rule_type,
     alert_type,
     notification_type,
+    channel_type,
     EnumType("AlertCondition", {member.name: member for member in AlertCondition}),
     EnumType("AlertSeverity", {member.name: member for member in AlertSeverity}),
     EnumType("AlertState", {member.name: member for member in AlertState}),
@@ -118,6 +121,14 @@ async def list_channels(_: Any, info: Info, first: int | None = None, after: str
     return views.connection(found.map(_channel))
 
 
+@query.field("alertChannelDifferences")
+async def list_differences(_: Any, info: Info, input: Row) -> list[str]:
+    """Tell what saving a channel would change."""
+    request, wish = info.context, channel_wish(input)
+    vault = request.services.vault
+    return await request.services.store.read(lambda c: alert_channels.differences(c, request.subject, vault, wish))
+
+
 @query.field("alertSilences")
 async def list_silences(
     _: Any, info: Info, include_ended: bool | None = None, first: int | None = None, after: str | None = None
@@ -153,17 +164,7 @@ async def delete_rule(_: Any, info: Info, id: str) -> Row:
 @mutation.field("saveAlertChannel")
 async def save_channel(_: Any, info: Info, input: Row) -> Row:
     """Make a channel, or change one."""
-    request = info.context
-    to = input.get("to")
-    wish = ChannelWish(
-        id=input.get("id"),
-        name=input["name"],
-        kind=input["kind"],
-        url=input.get("url"),
-        signing_secret=input.get("signing_secret"),
-        routing_key=input.get("routing_key"),
-        to=None if to is None else tuple(to),
-    )
+    request, wish = info.context, channel_wish(input)
     saved = await request.services.store.write(
         lambda tx: alert_channels.save(tx, request.subject, request.services.vault, wish, request.now)
     )
@@ -218,6 +219,17 @@ async def firing_of_rule(row: Row, info: Info) -> int:
         return await request.services.store.read(lambda c: alerts.count_firing(c, reach, ids))
 
     return await batch_of(request, "firing", load).get(row["id"]) or 0
+
+
+@channel_type.field("to")
+def addresses_of_channel(shown: Row, info: Info) -> Sequence[str] | None:
+    """Tell whom an e-mail channel reaches: of what is sealed, the part that is no secret."""
+    row: ChannelRow = shown["row"]
+    if row.kind != ChannelKind.EMAIL.value:
+        return None
+    with contextlib.suppress(CannotUnseal):  # under a key that is gone: it can be made anew, and deleted
+        return getattr(alert_channels.open_channel(info.context.services.vault, row), "to", ())
+    return None
 
 
 @alert_type.field("runtime")
@@ -294,6 +306,7 @@ def _rule(request: GraphQLRequest, row: RuleRow) -> Row:
         "last_judged_at": row.judged_at,
         "created_at": row.created_at,
         "created_by": row.created_by,
+        "built_in": row.built_in is not None,
         "editable": request.reach(_MANAGE).covers(rule.place),
     }
 
@@ -312,7 +325,7 @@ def _alert(row: AlertRow) -> Row:
 
 def _channel(row: ChannelRow) -> Row:
     shown = {name: getattr(row, name) for name in ChannelRow.__struct_fields__ if name != "sealed"}
-    return {**shown, "kind": ChannelKind(row.kind)}
+    return {**shown, "kind": ChannelKind(row.kind), "row": row}
 
 
 def _silence(row: SilenceRow) -> Row:

@@ -38,6 +38,7 @@ LIST_SIZES: Mapping[str, int] = {
     "MetricAnswer.series": 10,
     "MetricSeries.steps": 60,
     "Trace.spans": 50,
+    "Trace.parties": 5,
     "Span.attributes": 10,
     "ServiceMap.nodes": 20,
     "ServiceMap.edges": 40,

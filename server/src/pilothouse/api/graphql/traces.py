@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from ariadne import EnumType, QueryType
+from ariadne import EnumType, ObjectType, QueryType
 
 from pilothouse.access.permissions import Permission
 from pilothouse.api.graphql.request import Info
@@ -22,14 +22,18 @@ from pilothouse.base.errors import InvalidInput
 from pilothouse.base.pages import page_request
 from pilothouse.domain.tenancy import list_name
 from pilothouse.operations.telemetry_scopes import span_of
+from pilothouse.telemetry.errors import QuestionTimeout
 from pilothouse.telemetry.model import Span, SpanKind
-from pilothouse.telemetry.questions import Scope, TraceFilter, TraceQuestion
+from pilothouse.telemetry.questions import Scope, TraceFilter, TraceQuestion, TraceSpans
 
 query = QueryType()
-bindables = (query, EnumType("SpanKind", {kind.name: kind for kind in SpanKind}))
+found_type = ObjectType("TraceFound")
+bindables = (query, found_type, EnumType("SpanKind", {kind.name: kind for kind in SpanKind}))
 
 SPANS_MAX = 5_000
 """Spans of one trace that are shown."""
+PARTIES_MAX = 50
+"""Programs of one trace that are named."""
 NS_A_MS = 1_000_000
 _DURATION_MS_MAX = 1e12
 _VIEW = Permission.OBSERVABILITY_MGT_VIEW_INSIGHTS
@@ -60,23 +64,62 @@ async def list_traces(
 @query.field("trace")
 async def show_trace(_: Any, info: Info, id: str) -> Row | None:
     """Show a trace as far as the caller sees it; null when they see nothing of it."""
+    return _trace_view(await _seen(info, id))
+
+
+@found_type.field("trace")
+async def show_found(found: Row, info: Info) -> Row | None:
+    """Show a listed trace; null when it takes too long, for the list is worth having without it."""
+    try:
+        return _trace_view(await _seen(info, found["trace_id"]))
+    except QuestionTimeout:
+        return None
+
+
+async def _seen(info: Info, id_: str) -> TraceSpans:
     scope = Scope.within(info.context.reach(_VIEW))
-    spans = await info.context.services.telemetry.trace(scope, id)
+    return await info.context.services.telemetry.trace(scope, id_)
+
+
+def _trace_view(found: TraceSpans) -> Row | None:
+    spans = found.spans
     if not spans:
         return None
     begin_ns = min(span.record.at_ns for span in spans)
     end_ns = max(span.record.at_ns + span.record.duration_ns for span in spans)
+    failed = sum(span.record.failed for span in spans)
     there = {span.record.span_id for span in spans}
-    shown = waterfall(spans)[:SPANS_MAX]
+    root = min(spans, key=lambda span: (bool(span.record.parent_id), span.position))
+
+    def shown(_info: Info) -> list[Row]:
+        """Show the spans; a list of traces does not ask for them."""
+        return [span_view(span, begin_ns) for span in waterfall(spans)[:SPANS_MAX]]
+
     return {
-        "id": spans[0].record.trace_id,
+        "id": root.record.trace_id,
         "at": instant_of(begin_ns),
         "duration_ms": (end_ns - begin_ns) / NS_A_MS,
-        "failed": any(span.record.failed for span in spans),
-        "spans": [span_view(span, begin_ns) for span in shown],
-        "left": len(spans) - len(shown),
+        "failed": failed > 0,
+        "root": span_view(root, begin_ns),
+        "span_count": found.count,
+        "failed_count": failed,
+        "parties": parties_of(spans),
+        "spans": shown,
+        "left": max(0, found.count - SPANS_MAX),
         "complete": all(span.record.parent_id in there for span in spans if span.record.parent_id),
     }
+
+
+def parties_of(spans: Sequence[Span]) -> list[Row]:
+    """Tell who took part: programs, told apart by whose they are and by their service."""
+    parties: dict[tuple[str | None, str | None, str], Row] = {}
+    for span in sorted(spans, key=lambda span: span.position):
+        origin, service = span.origin, span.record.service
+        fresh = {"service": service or None, "origin": origin, "spans": 0, "failed": 0}
+        party = parties.setdefault((origin.integration_id, origin.environment_id, service), fresh)
+        party["spans"] += 1
+        party["failed"] += span.record.failed
+    return list(parties.values())[:PARTIES_MAX]
 
 
 def span_view(span: Span, begin_ns: int | None = None) -> Row:

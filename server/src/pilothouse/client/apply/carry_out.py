@@ -1,12 +1,14 @@
 """Taking the steps of a plan, one request each, in order; the first that fails ends it."""
 
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import msgspec
 
 from pilothouse.base.errors import NotFound
 from pilothouse.client import documents as ask
+from pilothouse.client.apply.alerts import saved_channel, saved_rule
 from pilothouse.client.apply.model import Action, Grant, Step, Thing
 from pilothouse.client.apply.present import Ids, schema_name
 from pilothouse.client.graphql import Client
@@ -21,13 +23,16 @@ class Done(msgspec.Struct, frozen=True, kw_only=True):
     step: Step
     one_time_password: str | None = None
     """Of a person who was made just now: it is in this answer and nowhere else."""
+    signing_secret: str | None = None
+    """Of a webhook that was made just now and was given none: likewise."""
 
 
 class Executor:
     """Takes steps. It learns the ids of what it makes as it goes."""
 
-    def __init__(self, client: Client, ids: Ids) -> None:
+    def __init__(self, client: Client, ids: Ids, environ: Mapping[str, str] = os.environ) -> None:
         self._client = client
+        self._environ = environ
         self._ids = ids
         self._by_thing: dict[Thing, Callable[[Step], str | None]] = {
             Thing.ENVIRONMENT: self._environment,
@@ -39,6 +44,8 @@ class Executor:
             Thing.MEMBERS: self._members,
             Thing.MAPPING: self._mapping,
             Thing.SSO_MAPPING: self._sso_mapping,
+            Thing.ALERT_CHANNEL: self._alert_channel,
+            Thing.ALERT_RULE: self._alert_rule,
         }
 
     def take(self, steps: tuple[Step, ...]) -> Iterator[Done]:
@@ -47,7 +54,11 @@ class Executor:
         Raises: PilothouseError, in the server's words: then the steps told before it are done, and no other is
         """
         for step in steps:
-            yield Done(step=step, one_time_password=self._by_thing[step.thing](step))
+            shown_once = self._by_thing[step.thing](step)
+            if step.thing is Thing.ALERT_CHANNEL:
+                yield Done(step=step, signing_secret=shown_once)
+            else:
+                yield Done(step=step, one_time_password=shown_once)
 
     def _environment(self, step: Step) -> None:
         if step.action is Action.CREATE:
@@ -127,6 +138,22 @@ class Executor:
                     "claim": step.sso.claim,
                 },
             )
+
+    def _alert_channel(self, step: Step) -> str | None:
+        name = step.key[0]
+        type_ = step.values.get("type") or self._ids.alert_channel_types[name]
+        wanted = saved_channel(name, type_, step.values, self._environ)
+        if step.action is Action.UPDATE:
+            wanted["id"] = self._ids.alert_channels[name]
+        saved = self._client.ask(ask.SAVE_ALERT_CHANNEL, input=wanted)["saveAlertChannel"]
+        self._ids.alert_channels[name] = saved["channel"]["id"]
+        return saved["signingSecret"]
+
+    def _alert_rule(self, step: Step) -> None:
+        key = (step.key[0], step.key[1], step.key[2], step.key[3])
+        known = self._ids.alert_rules.get(key)
+        wanted = saved_rule(key, {} if known is None else known[1], step.values, self._ids.alert_channels)
+        self._client.ask(ask.SAVE_ALERT_RULE, input=wanted if known is None else {"id": known[0], **wanted})
 
     def _role_id(self, name: str) -> str:
         return self._ids.roles.get(name) or self._one(ask.ROLES, "roles", name)["id"]

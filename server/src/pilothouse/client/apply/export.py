@@ -6,7 +6,7 @@ from typing import Any
 import yaml
 
 from pilothouse.client.apply.fields import KINDS
-from pilothouse.client.apply.model import Grant, Group, State
+from pilothouse.client.apply.model import AlertRule, Grant, Group, RuleKey, State
 
 Json = dict[str, Any]
 """A JSON object. Any: JSON values."""
@@ -54,6 +54,10 @@ def documents_of(state: State) -> Iterator[Json]:
         yield _document(
             "SsoGroupMapping", value=mapping.value, group=mapping.group, issuer=mapping.issuer, claim=mapping.claim
         )
+    for name, channel in state.alert_channels.items():
+        yield _document("AlertChannel", name=name, type=channel.type, to=list(channel.to))
+    for key, rule in state.alert_rules.items():
+        yield _rule(key, rule)
 
 
 def to_yaml(documents: Iterator[Json]) -> str:
@@ -67,6 +71,13 @@ def _group(name: str, group: Group) -> Json:
         "members": members,
         "mappings": [_mapping(grant) for grant in sorted(group.mappings, key=str)],
     }
+
+
+def _rule(key: RuleKey, rule: AlertRule) -> Json:
+    place = dict(zip(("name", "project", "integration", "environment"), key, strict=True))
+    usual = {"enabled": True, "criticalOnly": False, "forS": 0, "remindS": 0}
+    values = {name: value for name, value in rule.values.items() if name not in usual or value != usual[name]}
+    return _document("AlertRule", **place, **values)
 
 
 def _mapping(grant: Grant) -> Json:

@@ -8,11 +8,31 @@ import msgspec
 HANDLE: Final = "[a-z0-9]+(-[a-z0-9]+)*"
 USERNAME: Final = "[a-z0-9._@-]+"
 PERMISSION: Final = "[a-z_]+:[a-z_]+"
+VARIABLE: Final = "[A-Za-z_][A-Za-z0-9_]*"
 HANDLE_MAX: Final = 64
 NAME_MAX: Final = 100
 DESCRIPTION_MAX: Final = 1000
 LONG_MAX: Final = 500
 ITEMS_MAX: Final = 5000
+CONDITIONS: Final = (
+    "RUNTIME_OFFLINE",
+    "REPLICAS_BELOW",
+    "ERROR_RATE",
+    "LATENCY",
+    "LOG_PATTERN",
+    "NO_TRAFFIC",
+    "EXPIRING",
+    "TELEMETRY_DROPPED",
+)
+LEVELS: Final = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL")
+CHANNEL_FIELDS: Final = {
+    "webhook": ("urlFrom", "signingSecretFrom"),
+    "email": ("to",),
+    "slack": ("urlFrom",),
+    "teams": ("urlFrom",),
+    "pagerduty": ("routingKeyFrom",),
+}
+"""By type, what a channel has; it begins with what a new one needs."""
 
 
 @unique
@@ -21,6 +41,8 @@ class Shape(StrEnum):
 
     TEXT = "text"
     FLAG = "true or false"
+    WHOLE = "whole number"
+    NUMBER = "number"
     TEXTS = "list of texts"
     OBJECTS = "list of objects"
 
@@ -38,6 +60,8 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
     """Unit: characters."""
     may_be_empty: bool = False
     choices: tuple[str, ...] = ()
+    high: float = 1_000_000_000
+    """The greatest number; the least is 0."""
     fields: "tuple[Field, ...]" = ()
     """Of each object in a list."""
     key: tuple[str, ...] = ()
@@ -56,6 +80,12 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
 
 def _handle(meaning: str, *, name: str = "handle", required: bool = True) -> Field:
     return Field(name=name, meaning=meaning, required=required, pattern=HANDLE, length_max=HANDLE_MAX)
+
+
+def _variable(name: str, meaning: str) -> Field:
+    return Field(
+        name=name, meaning=f"Environment variable with {meaning}. Left out: it stays as it is.", pattern=VARIABLE
+    )
 
 
 _DISPLAY_NAME: Final = Field(name="displayName", meaning="What people read.", required=True)
@@ -189,6 +219,58 @@ KINDS: Final = (
             Field(name="claim", meaning="The claim that holds the groups; the configured one unless given."),
         ),
     ),
+    Kind(
+        name="AlertChannel",
+        meaning="Where alerts are told. What is secret stands in environment variables of whoever applies, never in a file.",
+        key=("name",),
+        fields=(
+            Field(name="name", meaning="Its name.", required=True),
+            Field(
+                name="type",
+                meaning="By what it reaches people. It stays for good.",
+                required=True,
+                choices=tuple(CHANNEL_FIELDS),
+            ),
+            _variable("urlFrom", "the URL of a webhook, of Slack or of Teams"),
+            _variable("signingSecretFrom", "what signs a webhook; a new one gets its own, which is shown once"),
+            _variable("routingKeyFrom", "the routing key of PagerDuty"),
+            Field(name="to", meaning="Addresses of an e-mail channel.", shape=Shape.TEXTS, length_max=LONG_MAX),
+        ),
+    ),
+    Kind(
+        name="AlertRule",
+        meaning="What is watched, and who is told.",
+        key=("name", "project", "integration", "environment"),
+        fields=(
+            Field(name="name", meaning="Its name, once in a place.", required=True),
+            _handle("Only in this project. A rule stays in its place.", name="project", required=False),
+            _handle("Only in this integration; needs `project`.", name="integration", required=False),
+            _handle("Only in this environment.", name="environment", required=False),
+            Field(name="criticalOnly", meaning="Critical environments alone.", shape=Shape.FLAG),
+            Field(
+                name="condition", meaning="What is watched: *Be told of trouble*.", required=True, choices=CONDITIONS
+            ),
+            Field(
+                name="severity",
+                meaning="How grave it is. A warning unless told.",
+                choices=("INFO", "WARNING", "CRITICAL"),
+            ),
+            Field(name="enabled", meaning="Whether it is judged.", shape=Shape.FLAG),
+            Field(name="threshold", meaning="As the condition has it.", shape=Shape.NUMBER),
+            Field(name="percentile", meaning="Of a latency: 0.95.", shape=Shape.NUMBER, high=1),
+            Field(name="windowS", meaning="The time that is looked at, in seconds.", shape=Shape.WHOLE, high=86_400),
+            Field(name="pattern", meaning="Of log lines, in RE2.", length_max=DESCRIPTION_MAX, may_be_empty=True),
+            Field(name="levels", meaning="Of log lines.", shape=Shape.TEXTS, choices=LEVELS),
+            Field(name="forS", meaning="How long it must hold, in seconds.", shape=Shape.WHOLE, high=86_400),
+            Field(
+                name="remindS",
+                meaning="Said again after so many seconds; 0: once.",
+                shape=Shape.WHOLE,
+                high=604_800,
+            ),
+            Field(name="channels", meaning="Exactly these are told, by name.", shape=Shape.TEXTS),
+        ),
+    ),
 )
 KIND_BY_NAME: Final = {kind.name: kind for kind in KINDS}
 
@@ -233,6 +315,9 @@ def _schema_of_field(field: Field) -> dict[str, Any]:  # Any: JSON
             shape = text
         case Shape.FLAG:
             shape = {"type": "boolean"}
+        case Shape.WHOLE | Shape.NUMBER:
+            name = "integer" if field.shape is Shape.WHOLE else "number"
+            shape = {"type": name, "minimum": 0, "maximum": field.high}
         case Shape.TEXTS:
             shape = {"type": "array", "items": text, "uniqueItems": True, "maxItems": ITEMS_MAX}
         case Shape.OBJECTS:

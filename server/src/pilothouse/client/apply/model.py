@@ -81,6 +81,26 @@ class SsoMapping(NamedTuple):
     claim: str | None = None
 
 
+class AlertChannel(msgspec.Struct, frozen=True, kw_only=True):
+    """A channel of alerts that is there, without what is secret of it."""
+
+    type: str
+    to: tuple[str, ...] = ()
+    differing: frozenset[str] = frozenset()
+    """Fields of its document that name an environment variable with another value than it has."""
+
+
+class AlertRule(msgspec.Struct, frozen=True, kw_only=True):
+    """An alert rule that is there, by the fields of its document."""
+
+    values: dict[str, Any]
+    """Any: JSON values."""
+
+
+RuleKey = tuple[str, str, str, str]
+"""Name, project, integration and environment of an alert rule; empty: all."""
+
+
 class State(msgspec.Struct, kw_only=True):
     """An organization as it is, as far as it was asked about."""
 
@@ -91,6 +111,10 @@ class State(msgspec.Struct, kw_only=True):
     users: dict[str, User] = {}
     groups: dict[str, Group] = {}
     sso_mappings: frozenset[SsoMapping] = frozenset()
+    alert_channels: dict[str, AlertChannel] = {}
+    alert_rules: dict[RuleKey, AlertRule] = {}
+    variables: frozenset[str] | None = None
+    """Those of the environment variables that the documents name that are set; None where nobody looked."""
     permissions: frozenset[str] | None = None
     """Those that can be granted; None where nobody asked."""
     me: str = ""
@@ -120,6 +144,8 @@ class Thing(IntEnum):
     MEMBERS = 6
     MAPPING = 7
     SSO_MAPPING = 8
+    ALERT_CHANNEL = 9
+    ALERT_RULE = 10
 
     @property
     def title(self) -> str:
@@ -153,6 +179,9 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
                 return f"{verb} role {self.grant.role} for group {self.key[0]} in {self.grant.scope}"
             case Thing.SSO_MAPPING if self.sso is not None:
                 return f"{self.action.value} SSO mapping of {self.sso.value} into group {self.sso.group}"
+            case Thing.ALERT_RULE:
+                scope = Grant("", *(part or None for part in self.key[1:])).scope
+                return f"{self.action.value} alert rule {self.key[0]} in {scope}"
             case _:
                 return f"{self.action.value} {self.thing.title} {'/'.join(self.key)}"
 

@@ -8,6 +8,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from pilothouse.client.apply.admins import foresee
+from pilothouse.client.apply.alerts import (
+    SECRETS,
+    key_of_rule,
+    present_channel,
+    present_rule,
+    wanted_channel,
+    wanted_rule,
+)
+from pilothouse.client.apply.fields import CHANNEL_FIELDS
 from pilothouse.client.apply.model import (
     Action,
     Environment,
@@ -64,6 +73,7 @@ class _Planner:
         self._integrations = set(present.integrations)
         self._roles = set(present.roles)
         self._users = set(present.users)
+        self._alert_channels = set(present.alert_channels)
         for document in documents:
             self._foresee(document)
         self._group_names = set(self._groups) | {d.values["name"] for d in documents if d.kind == "Group"}
@@ -82,6 +92,8 @@ class _Planner:
                 self._roles.add(values["name"])
             case "User":
                 self._users.add(values["username"])
+            case "AlertChannel":
+                self._alert_channels.add(values["name"])
             case _:
                 pass
 
@@ -97,6 +109,10 @@ class _Planner:
                 self._user(document)
             case "Group":
                 self._group(document)
+            case "AlertChannel":
+                self._alert_channel(document)
+            case "AlertRule":
+                self._alert_rule(document)
             case _:
                 self._sso_mapping(document)
 
@@ -236,9 +252,12 @@ class _Planner:
         self._step(document, action, Thing.MAPPING, key, {}, {}, path, grant=grant)
 
     def _check_references(self, document: Document, at: int, grant: Grant) -> None:
-        path = ("mappings", at)
+        if grant.role not in self._roles:
+            self._tell_missing(document, ("mappings", at), "role", grant.role)
+        self._check_place(document, ("mappings", at), grant)
+
+    def _check_place(self, document: Document, path: tuple[str | int, ...], grant: Grant) -> None:
         missing = [
-            ("role", grant.role, grant.role in self._roles),
             ("project", grant.project, grant.project is None or grant.project in self._projects),
             ("environment", grant.environment, grant.environment is None or grant.environment in self._environments),
         ]
@@ -246,12 +265,53 @@ class _Planner:
             missing.append(("integration", grant.integration, (grant.project, grant.integration) in self._integrations))
         for field, name, is_there in missing:
             if not is_there:
+                self._tell_missing(document, path, field, str(name))
+
+    def _tell_missing(self, document: Document, path: tuple[str | int, ...], field: str, name: str) -> None:
+        message, fix = f"there is no {field} '{name}'.", f"Describe the {field}, or mend the name."
+        self._tell(document, (*path, field), message, fix)
+
+    def _alert_channel(self, document: Document) -> None:
+        values = document.values
+        there = self._present.alert_channels.get(values["name"])
+        if there is not None and there.type != values["type"]:
+            self._tell(
+                document,
+                ("type",),
+                f"{values['name']} is a channel of the type {there.type}, and that stays.",
+                "Choose another name.",
+            )
+            return
+        needed = CHANNEL_FIELDS[values["type"]][0]
+        if there is None and not values.get(needed):
+            self._tell(document, (needed,), "a new channel needs it.", "Add the field.")
+        for name in SECRETS:
+            variable = values.get(name)
+            if variable is not None and self._present.variables is not None and variable not in self._present.variables:
                 self._tell(
                     document,
-                    (*path, field),
-                    f"there is no {field} '{name}'.",
-                    f"Describe the {field}, or mend the name.",
+                    (name,),
+                    f"the environment variable {variable} is not set here.",
+                    "Set it, or leave the field out where the channel is to keep what it has.",
                 )
+        settled = None if there is None else present_channel(there, values)
+        self._settle(document, Thing.ALERT_CHANNEL, (values["name"],), wanted_channel(values), settled)
+
+    def _alert_rule(self, document: Document) -> None:
+        values = document.values
+        key = key_of_rule(values)
+        self._check_place(document, (), Grant("", *(part or None for part in key[1:])))
+        for at, channel in enumerate(values.get("channels") or ()):
+            if channel not in self._alert_channels:
+                self._tell(
+                    document,
+                    ("channels", at),
+                    f"there is no channel '{channel}'.",
+                    "Describe the channel, or mend the name.",
+                )
+        there = self._present.alert_rules.get(key)
+        settled = None if there is None else present_rule(there, values["condition"])
+        self._settle(document, Thing.ALERT_RULE, key, wanted_rule(values), settled)
 
     def _sso_mapping(self, document: Document) -> None:
         values = document.values

@@ -1,5 +1,6 @@
 """Reading what is there: only the kinds that the documents are about, so that nobody needs more permissions than that."""
 
+import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
@@ -7,6 +8,7 @@ import msgspec
 
 from pilothouse.client import documents as ask
 from pilothouse.client.apply.admins import foresee
+from pilothouse.client.apply.alerts import SECRETS, read_channel, read_rule, saved_channel
 from pilothouse.client.apply.model import (
     Environment,
     Grant,
@@ -14,6 +16,7 @@ from pilothouse.client.apply.model import (
     Integration,
     Project,
     Role,
+    RuleKey,
     SsoMapping,
     State,
     User,
@@ -32,6 +35,10 @@ class Ids(msgspec.Struct, kw_only=True):
     users: dict[str, str] = {}
     groups: dict[str, str] = {}
     mappings: dict[tuple[str, Grant], str] = {}
+    alert_channels: dict[str, str] = {}
+    alert_channel_types: dict[str, str] = {}
+    alert_rules: dict[RuleKey, tuple[str, dict[str, Any]]] = {}
+    """With what each is now: it is saved as a whole. Any: JSON values."""
 
 
 class Present(msgspec.Struct, kw_only=True):
@@ -52,8 +59,10 @@ def schema_name(permission: str) -> str:
     return permission.upper().replace(":", "_")
 
 
-def read_present(client: Client, documents: Sequence[Document]) -> Present:
+def read_present(client: Client, documents: Sequence[Document], environ: Mapping[str, str] = os.environ) -> Present:
     """Read what the documents are about.
+
+    environ: the environment variables in which secrets stand
 
     Raises: PilothouseError, in the server's words
     """
@@ -62,10 +71,13 @@ def read_present(client: Client, documents: Sequence[Document]) -> Present:
     kinds = {document.kind for document in documents}
     projects = {d.values["handle"] for d in documents if d.kind == "Project" and "integrations" in d.values}
     projects |= {mapping["project"] for mapping in mapped if "integration" in mapping}
+    rules = [document.values for document in documents if document.kind == "AlertRule"]
+    projects |= {rule["project"] for rule in rules if "integration" in rule}
+    placed = [*mapped, *rules]
     reader = _Reader(client)
-    if "Environment" in kinds or any("environment" in mapping for mapping in mapped):
+    if "Environment" in kinds or any("environment" in each for each in placed):
         reader.environments()
-    if "Project" in kinds or any("project" in mapping for mapping in mapped):
+    if "Project" in kinds or any("project" in each for each in placed):
         reader.projects()
         reader.integrations(projects)
     if "Role" in kinds or mapped:
@@ -79,6 +91,11 @@ def read_present(client: Client, documents: Sequence[Document]) -> Present:
         reader.mappings(d.values["name"] for d in groups if "mappings" in d.values)
     if "SsoGroupMapping" in kinds:
         reader.sso_mappings()
+    channels = {d.values["name"]: d.values for d in documents if d.kind == "AlertChannel"}
+    if channels or any(rule.get("channels") for rule in rules):
+        reader.alert_channels(channels, environ)
+    if rules:
+        reader.alert_rules()
     return Present(state=reader.state, ids=reader.ids)
 
 
@@ -97,6 +114,8 @@ def read_everything(client: Client) -> Present:
     reader.members(list(reader.ids.groups))
     reader.mappings(list(reader.ids.groups))
     reader.sso_mappings()
+    reader.alert_channels({}, {})
+    reader.alert_rules()
     return Present(state=reader.state, ids=reader.ids)
 
 
@@ -192,6 +211,38 @@ class _Reader:
             SsoMapping(node["value"], node["group"]["name"], node["issuer"], node["claim"])
             for node in self._client.pages(ask.SSO_MAPPINGS, "ssoGroupMappings")
         )
+
+    def alert_channels(self, described: Mapping[str, Mapping[str, Any]], environ: Mapping[str, str]) -> None:
+        """Of those that documents describe, also whether a secret is another one than stands in the environment.
+
+        Any: as in Document
+        """
+        named = {values[name] for values in described.values() for name in SECRETS if name in values}
+        self.state.variables = frozenset(name for name in named if environ.get(name))
+        for node in self._client.pages(ask.ALERT_CHANNELS, "alertChannels"):
+            name = node["name"]
+            self.ids.alert_channels[name] = node["id"]
+            self.ids.alert_channel_types[name] = node["kind"].lower()
+            differing = self._differing(node, described.get(name, {}), environ)
+            self.state.alert_channels[name] = read_channel(node, differing)
+
+    def _differing(self, node: Mapping[str, Any], values: Mapping[str, Any], environ: Mapping[str, str]) -> list[str]:
+        """Any: JSON values."""
+        known = self.state.variables or frozenset()
+        secret = {name: values[name] for name in SECRETS if values.get(name) in known}
+        if not secret or values["type"] != node["kind"].lower():
+            return []
+        wanted = {"id": node["id"], **saved_channel(node["name"], values["type"], secret, environ)}
+        found = self._client.ask(ask.ALERT_CHANNEL_DIFFERENCES, input=wanted)["alertChannelDifferences"]
+        return [name for name in secret if SECRETS[name] in found]
+
+    def alert_rules(self) -> None:
+        for node in self._client.pages(ask.ALERT_RULES, "alertRules"):
+            key, rule = read_rule(node)
+            self.state.alert_rules[key] = rule
+            self.ids.alert_rules[key] = (node["id"], rule.values)
+            for channel in node["channels"]:
+                self.ids.alert_channels.setdefault(channel["name"], channel["id"])
 
 
 def _scope(scope: Mapping[str, Any]) -> tuple[str | None, str | None, str | None]:  # Any: JSON values

@@ -9,7 +9,7 @@ from typing import Any, Final, cast
 import msgspec
 import yaml
 
-from pilothouse.client.apply.fields import ITEMS_MAX, KIND_BY_NAME, Field, Kind, Shape
+from pilothouse.client.apply.fields import CHANNEL_FIELDS, ITEMS_MAX, KIND_BY_NAME, Field, Kind, Shape
 from pilothouse.client.errors import FileInvalid
 
 BYTES_MAX: Final = 1_048_576
@@ -22,6 +22,8 @@ DEPTH_MAX: Final = 8
 PROBLEMS_MAX: Final = 20
 _TAG: Final = "tag:yaml.org,2002:"
 _KIND: Final = "kind"
+_WHOLE: Final = re.compile(r"[0-9]{1,15}", re.ASCII)
+_NUMBER: Final = re.compile(r"[0-9]{1,15}(\.[0-9]{1,15})?", re.ASCII)
 
 
 class Document(msgspec.Struct, frozen=True, kw_only=True):
@@ -196,6 +198,22 @@ class _Reader:
                         "an integration is named without its project.",
                         "Add `project`.",
                     )
+        if kind.name == "AlertRule" and "integration" in values and "project" not in values:
+            self._tell(
+                lines.get(("integration",), 1),
+                "integration",
+                "an integration is named without its project.",
+                "Add `project`.",
+            )
+        if kind.name == "AlertChannel":
+            known = CHANNEL_FIELDS.get(values.get("type", ""), ())
+            for name in sorted(set(values) - {"name", "type", *known}):
+                self._tell(
+                    lines.get((name,), 1),
+                    name,
+                    f"a channel of the type {values.get('type')} has no such field.",
+                    f"It has {', '.join(known)}.",
+                )
 
     def _entries(self, node: yaml.MappingNode, path: tuple[str | int, ...]) -> dict[str, yaml.Node] | None:
         entries: dict[str, yaml.Node] = {}
@@ -243,6 +261,8 @@ class _Reader:
                 return self._text(node, field, path)
             case Shape.FLAG:
                 return self._flag(node, path)
+            case Shape.WHOLE | Shape.NUMBER:
+                return self._number(node, field, path)
             case Shape.TEXTS | Shape.OBJECTS:
                 return self._list(node, field, path, lines)
 
@@ -297,6 +317,17 @@ class _Reader:
             _line(node), _shown(path), "it is neither true nor false.", "Write `true` or `false`, without quotes."
         )
         return False
+
+    def _number(self, node: yaml.Node, field: Field, path: tuple[str | int, ...]) -> float:
+        form = _WHOLE if field.shape is Shape.WHOLE else _NUMBER
+        is_one = isinstance(node, yaml.ScalarNode) and node.tag in {f"{_TAG}int", f"{_TAG}float"}
+        if not is_one or not form.fullmatch(node.value):
+            self._tell(_line(node), _shown(path), f"it is no {field.shape.value}.", "Write digits, without quotes.")
+            return 0
+        value = int(node.value) if field.shape is Shape.WHOLE else float(node.value)
+        if value > field.high:
+            self._tell(_line(node), _shown(path), f"it is more than {field.high:g}.", field.meaning)
+        return value
 
     def _counted(self, node: yaml.Node, path: tuple[str | int, ...]) -> bool:
         self._nodes += 1

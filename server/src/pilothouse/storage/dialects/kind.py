@@ -73,3 +73,15 @@ class Kind(Protocol):
     def migrating(self, connection: Connection) -> AbstractContextManager[None]:
         """Keep other processes from migrating meanwhile."""
         ...
+
+    def numbers_given(self, connection: Connection, columns: Mapping[str, str]) -> dict[str, int]:
+        """Read how far the database has counted in columns that it numbers, by their tables; not all need be told."""
+        ...
+
+    def count_on(self, connection: Connection, columns: Mapping[str, str], numbers: Mapping[str, int]) -> None:
+        """Let the database count on behind these numbers, by table. May commit what the connection did before."""
+        ...
+
+    def others(self, connection: Connection) -> int | None:
+        """Count the connections to this database that are not this one; None when it does not tell everybody."""
+        ...

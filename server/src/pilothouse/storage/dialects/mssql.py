@@ -1,7 +1,7 @@
 """SQL Server, through mssql-python. Statements and schema are compiled for it by tests; it was not run: ADR 0020.
 
 Text is Unicode (NVARCHAR) and compared by its code points. Two nulls are equal in a unique constraint here, so that a
-constraint over columns that may be null becomes an index that leaves nulls out (`unique_where_known`).
+constraint over columns that may be null becomes an index that leaves nulls out (`statements.py` writes it).
 """
 
 from collections.abc import Generator, Mapping
@@ -25,6 +25,9 @@ _GONE: Final = ("08001", "08S01", "08003", "HYT00", "HYT01")
 _LOCK: Final = (
     "DECLARE @r int; EXEC @r = sp_getapplock @Resource = 'pilothouse-migration', @LockMode = 'Exclusive', "
     "@LockOwner = 'Transaction', @LockTimeout = 600000; SELECT @r"
+)
+_LAST: Final = (
+    "SELECT OBJECT_NAME(object_id), CAST(last_value AS bigint) FROM sys.identity_columns WHERE last_value IS NOT NULL"
 )
 
 
@@ -89,3 +92,17 @@ class SqlServer:
                 "Another process is migrating this database.", fix="Wait until it has ended, and run this again."
             )
         yield
+
+    def numbers_given(self, connection: Connection, columns: Mapping[str, str]) -> dict[str, int]:
+        """Ask for each table's last number."""
+        found = connection.exec_driver_sql(_LAST)
+        return {str(name): int(number) for name, number in found if name in columns}
+
+    def count_on(self, connection: Connection, columns: Mapping[str, str], numbers: Mapping[str, int]) -> None:  # noqa: ARG002
+        """Set each table's last number; of a table that never had a row, it is the next one."""
+        for name, number in numbers.items():
+            connection.exec_driver_sql(f"DBCC CHECKIDENT ('{name}', RESEED, {number + 1:d})")
+
+    def others(self, connection: Connection) -> int | None:  # noqa: ARG002 - see below
+        """Tell nothing: without a right that control planes need not have, only the own connections are seen."""
+        return None

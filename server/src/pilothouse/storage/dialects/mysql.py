@@ -23,6 +23,12 @@ MARGIN_S: Final = 5.0
 """Unit: seconds. So much longer than the server does, this side waits for an answer: else the network is cut."""
 MIGRATION_WAIT_S: Final = 600
 """Unit: seconds. So long a migration waits for another process's."""
+_LIMIT_OF_MYSQL: Final = "SELECT @@max_execution_time / 1000"
+_NEXT: Final = (
+    "SELECT table_name, auto_increment FROM information_schema.tables "
+    "WHERE table_schema = database() AND auto_increment IS NOT NULL"
+)
+_OTHERS: Final = "SELECT count(*) FROM information_schema.processlist WHERE db = database() AND id <> connection_id()"
 _AGAIN: Final = {1213, 1205, 1020}
 _GONE: Final = {1053, 1077, 1079, 1927, 2002, 2003, 2006, 2013, 2014, 2045, 2055, 4031}
 _FULL: Final = {3, 1021, 1026, 1114, 1290, 1792, 1836}
@@ -137,6 +143,22 @@ class MySql:
         finally:
             connection.exec_driver_sql("SELECT release_lock(%s)", (name,))
 
+    def numbers_given(self, connection: Connection, columns: Mapping[str, str]) -> dict[str, int]:
+        """Ask for each table's next number."""
+        if not getattr(connection.dialect, "is_mariadb", False):  # MySQL would tell what it was a day ago
+            connection.exec_driver_sql("SET SESSION information_schema_stats_expiry = 0")
+        found = connection.exec_driver_sql(_NEXT)
+        return {str(name): int(number) - 1 for name, number in found if name in columns}
+
+    def count_on(self, connection: Connection, columns: Mapping[str, str], numbers: Mapping[str, int]) -> None:  # noqa: ARG002
+        """Set each table's next number: that commits by itself, before and after."""
+        for name, number in numbers.items():
+            connection.exec_driver_sql(f"ALTER TABLE {name} AUTO_INCREMENT = {number + 1:d}")
+
+    def others(self, connection: Connection) -> int | None:
+        """Count this user's connections, since every control plane is that one."""
+        return int(connection.exec_driver_sql(_OTHERS).scalar_one())
+
 
 class MariaDb(MySql):
     """MariaDB 10.6 and newer."""
@@ -154,8 +176,9 @@ def _in_json(type_: str) -> str:
 
 def _wait_s(connection: Connection) -> float:
     """Wait for less than a statement may take: else the wait would be ended as one that hangs."""
-    limit_s = connection.info.get("timeout_s", MIGRATION_WAIT_S)
-    return min(MIGRATION_WAIT_S, limit_s)
+    asked = "SELECT @@max_statement_time" if getattr(connection.dialect, "is_mariadb", False) else _LIMIT_OF_MYSQL
+    limit_s = float(connection.exec_driver_sql(asked).scalar_one())
+    return min(MIGRATION_WAIT_S, limit_s * 0.9) if limit_s else MIGRATION_WAIT_S
 
 
 def _settings(version: str, timeout_s: float, *, read_only: bool) -> Generator[str]:
@@ -163,6 +186,7 @@ def _settings(version: str, timeout_s: float, *, read_only: bool) -> Generator[s
     is_mariadb = "mariadb" in version.lower()
     yield f"SET NAMES utf8mb4 COLLATE {'utf8mb4_nopad_bin' if is_mariadb else 'utf8mb4_0900_bin'}"
     yield "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'"
+    yield f"SET SESSION net_write_timeout = {max(60, round(timeout_s))}"  # a backup through a slow pipe
     yield f"SET SESSION innodb_lock_wait_timeout = {max(1, round(timeout_s))}"
     if is_mariadb:
         yield f"SET SESSION max_statement_time = {timeout_s:.3f}"

@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
-from sqlalchemy import Column, Connection, Dialect, Engine
+from sqlalchemy import Column, Connection, Dialect, Engine, text
 from sqlalchemy.dialects.postgresql.base import PGDialect, PGTypeCompiler
 from sqlalchemy.types import String
 
@@ -21,6 +21,12 @@ MIGRATION_LOCK: Final = 7_214_061
 """The number of the advisory lock that a migration holds."""
 MARGIN_S: Final = 5.0
 """Unit: seconds. So much longer than the server does, this side waits for an answer: else the network is cut."""
+_LAST: Final = text("SELECT pg_sequence_last_value(CAST(pg_get_serial_sequence(:t, :c) AS regclass))")
+_SET: Final = text("SELECT setval(CAST(pg_get_serial_sequence(:t, :c) AS regclass), CAST(:n AS bigint))")
+_OTHERS: Final = text(
+    "SELECT count(*) FROM pg_stat_activity "
+    "WHERE datname = current_database() AND application_name = 'pilothouse' AND pid <> pg_backend_pid()"
+)
 _AGAIN: Final = {"40001", "40P01", "55P03"}
 _FULL: Final = {"53100", "53200", "25006"}
 _GONE: Final = {"57P01", "57P02", "57P03", "57P05"}
@@ -95,7 +101,7 @@ class PostgreSql:
             url = url.set(host=told["host"])
         isolation = "REPEATABLE READ" if read_only else "READ COMMITTED"
         engine = open_pool(self, url, arguments, size=size, isolation=isolation)
-        _with_types(engine.dialect)
+        _with_types(engine.dialect).use_insertmanyvalues_wo_returning = True  # pg8000 would ask twice for each row
         return engine
 
     def trouble(self, error: BaseException) -> Trouble:
@@ -128,6 +134,20 @@ class PostgreSql:
         connection.exec_driver_sql("SET LOCAL lock_timeout = 0")
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
         yield
+
+    def numbers_given(self, connection: Connection, columns: Mapping[str, str]) -> dict[str, int]:
+        """Ask each column's sequence."""
+        found = {name: connection.execute(_LAST, {"t": name, "c": columns[name]}).scalar_one() for name in columns}
+        return {name: number for name, number in found.items() if number is not None}
+
+    def count_on(self, connection: Connection, columns: Mapping[str, str], numbers: Mapping[str, int]) -> None:
+        """Set each column's sequence; that cannot be taken back with the transaction, and leaves a gap at most."""
+        for name, number in numbers.items():
+            connection.execute(_SET, {"t": name, "c": columns[name], "n": number})
+
+    def others(self, connection: Connection) -> int | None:
+        """Count who calls itself by our name here."""
+        return int(connection.execute(_OTHERS).scalar_one())
 
 
 def _with_types(dialect: Dialect) -> Dialect:

@@ -72,3 +72,18 @@ class Sqlite:
     def migrating(self, connection: Connection) -> AbstractContextManager[None]:  # noqa: ARG002 - BEGIN IMMEDIATE is the lock
         """Do nothing: the transaction that migrates holds the whole file."""
         return nullcontext()
+
+    def numbers_given(self, connection: Connection, columns: Mapping[str, str]) -> dict[str, int]:  # noqa: ARG002 - it knows all
+        """Read what SQLite remembers beside the tables."""
+        found = connection.exec_driver_sql("SELECT name, seq FROM sqlite_sequence")
+        return {str(name): int(number) for name, number in found}
+
+    def count_on(self, connection: Connection, columns: Mapping[str, str], numbers: Mapping[str, int]) -> None:  # noqa: ARG002
+        """Write what SQLite remembers."""
+        for name, number in numbers.items():
+            connection.exec_driver_sql("DELETE FROM sqlite_sequence WHERE name = ?", (name,))
+            connection.exec_driver_sql("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", (name, number))
+
+    def others(self, connection: Connection) -> int | None:  # noqa: ARG002 - the lock of the home knows it
+        """Tell of nobody: one process uses the file, and the lock of the home says so."""
+        return 0

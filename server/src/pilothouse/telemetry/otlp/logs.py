@@ -3,6 +3,7 @@
 Source: opentelemetry-proto, `logs/v1/logs.proto` (field numbers).
 """
 
+import re
 import struct
 from collections.abc import Generator
 from typing import Final
@@ -35,6 +36,23 @@ _STRING: Final = 0x0A
 _TIME: Final = struct.Struct("<Q").unpack_from
 _ICP, _ICP_PLAIN = RUNTIME_IDS
 
+_ATTRIBUTE: Final = 0x32
+_LENGTH: Final = rb"([\x00-\x7f]|[\x80-\xff][\x01-\x7f])"
+_BEGIN: Final = re.compile(
+    rb"\x09.{8}"  # time_unix_nano
+    rb"\x10[\x01-\x18]"  # severity_number, which makes the text superfluous
+    rb"(?:\x1a(?:\x04.{4}|\x05.{5}|\x07.{7}|\x06.{6}|\x03.{3}|\x00))?" + rb"\x2a" + _LENGTH + rb"\x0a" + _LENGTH,
+    re.DOTALL,
+).match
+"""How nearly all lines begin, since writers keep to the order of the fields' numbers: up to the text of the body."""
+_END: Final = re.compile(
+    rb"(?:\x38[\x00-\x7f])?(?:\x45.{4})?"  # dropped_attributes_count, flags
+    rb"(?:\x4a(?:\x10(.{16})|\x00))?(?:\x52(?:\x08(.{8})|\x00))?"  # trace_id, span_id
+    rb"(?:\x59.{8})?",  # observed_time_unix_nano
+    re.DOTALL,
+).fullmatch
+"""How they end, after the attributes."""
+
 _Pair = tuple[str, AttributeValue]
 _known: dict[bytes, _Pair] = {}
 
@@ -52,7 +70,7 @@ class LogReader:
     @property
     def told(self) -> list[Told[LogRecord]]:
         """The lines of each runtime."""
-        return [Told(runtime_id, records) for runtime_id, records in self._by_runtime.items()]
+        return [Told(runtime_id, records) for runtime_id, records in self._by_runtime.items() if records]
 
     def protobuf(self, raw: bytes) -> Generator[None]:
         """Read an ExportLogsServiceRequest; stops now and then, so that others may work.
@@ -67,10 +85,12 @@ class LogReader:
                 runtime_id, common, scopes = _resource_logs(raw, begin, end)
                 for scope_begin, scope_end in scopes:
                     logger, lines = _scope_logs(raw, scope_begin, scope_end)
-                    for line_begin, line_end in lines:
-                        self._line(raw, line_begin, line_end, logger, runtime_id, common)
-                        count += 1
-                        if not count % SLICE_RECORDS:
+                    for first in range(0, len(lines), SLICE_RECORDS):
+                        some = lines[first : first + SLICE_RECORDS]
+                        self._lines(raw, some, logger, runtime_id, common)
+                        count += len(some)
+                        if count >= SLICE_RECORDS:
+                            count = 0
                             yield
         except (IndexError, struct.error):
             raise OtlpUnreadable("it ends too early") from None
@@ -101,6 +121,66 @@ class LogReader:
             },
             runtime_id,
         )
+
+    def _lines(
+        self, raw: bytes, lines: list[tuple[int, int]], logger: str, runtime_id: str | None, common: Attributes
+    ) -> None:
+        """Read lines. Those written in the usual order are matched as a whole; `_line` reads all others."""
+        begun, ended = _BEGIN, _END
+        earliest_ns, latest_ns = self._earliest_ns, self._latest_ns
+        characters_max, attributes_max = self._limits.message_characters_max, self._limits.attributes_max
+        append = self._by_runtime.setdefault(runtime_id, []).append
+        for begin, end in lines:
+            head = begun(raw, begin, end)
+            if head is not None:
+                outer, inner = head.groups()
+                size = inner[0] if len(inner) == 1 else inner[0] & 0x7F | inner[1] << 7
+                around = outer[0] if len(outer) == 1 else outer[0] & 0x7F | outer[1] << 7
+                at = head.end()
+                until = at + size
+                if around == size + 1 + len(inner) and until <= end:
+                    attributes = common.copy()
+                    after = (
+                        until if until == end or raw[until] != _ATTRIBUTE else self._some(raw, until, end, attributes)
+                    )
+                    tail = ended(raw, after, end)
+                    (at_ns,) = _TIME(raw, begin + 1)
+                    if (
+                        tail is not None
+                        and earliest_ns <= at_ns <= latest_ns
+                        and size <= characters_max
+                        and len(attributes) <= attributes_max
+                        and _ICP not in attributes
+                        and _ICP_PLAIN not in attributes
+                    ):
+                        trace_id, span_id = tail.groups(b"")
+                        append(
+                            LogRecord(
+                                at_ns=at_ns,
+                                message=raw[at:until].decode("utf-8", "replace"),
+                                severity=raw[begin + 10],
+                                logger=logger,
+                                trace_id=trace_id.hex() if trace_id != _NO_TRACE_OCTETS else "",
+                                span_id=span_id.hex() if span_id != _NO_SPAN_OCTETS else "",
+                                attributes=attributes,
+                            )
+                        )
+                        continue
+            self._line(raw, begin, end, logger, runtime_id, common)
+
+    def _some(self, raw: bytes, at: int, end: int, attributes: Attributes) -> int:
+        """Read the attributes that follow one another; return where they end, or a place after `end`."""
+        known = _known
+        while at < end and raw[at] == _ATTRIBUTE:
+            size = raw[at + 1]
+            begin = at + 2
+            if size >= _OCTET:
+                size, begin = varint(raw, at + 1)
+            at = begin + size
+            octets = raw[begin:at]
+            key, value = known.get(octets) or self._attribute(octets)
+            attributes[key] = value
+        return at
 
     def _line(  # noqa: C901, PLR0912, PLR0915 - one loop over the fields: a call each would cost as much as all of it
         self, raw: bytes, at: int, end: int, logger: str, runtime_id: str | None, common: Attributes
@@ -228,6 +308,8 @@ class LogReader:
 
 _NO_TRACE: Final = "0" * 32
 _NO_SPAN: Final = "0" * 16
+_NO_TRACE_OCTETS: Final = bytes(16)
+_NO_SPAN_OCTETS: Final = bytes(8)
 
 
 def _skip(raw: bytes, at: int, end: int) -> int:
@@ -266,7 +348,11 @@ def _scope_logs(raw: bytes, at: int, end: int) -> tuple[str, list[tuple[int, int
             size = raw[at + 1]
             begin = at + 2
             if size >= _OCTET:
-                size, begin = varint(raw, at + 1)
+                if raw[begin] < _OCTET:  # nearly all lines
+                    size += (raw[begin] - 1) << 7
+                    begin += 1
+                else:
+                    size, begin = varint(raw, at + 1)
             at = begin + size
             lines.append((begin, at))
             continue

@@ -27,6 +27,7 @@ from pilothouse.telemetry.model import (
 )
 from pilothouse.telemetry.questions import (
     METRIC_NAMES_MAX,
+    TRACE_SPANS_MAX,
     Admission,
     ArrivalQuestion,
     Arrivals,
@@ -44,6 +45,7 @@ from pilothouse.telemetry.questions import (
     TraceFound,
     TracePage,
     TraceQuestion,
+    TraceSpans,
     Usage,
     bounds_ns,
     check_limit,
@@ -195,12 +197,13 @@ class MemoryStore:
             end = span.position
         return TracePage(traces=_found(found), end=end, more=False)
 
-    async def trace(self, scope: Scope, trace_id: str, *, timeout_s: float = TIMEOUT_S) -> Sequence[Span]:
+    async def trace(self, scope: Scope, trace_id: str, *, timeout_s: float = TIMEOUT_S) -> TraceSpans:
         """Give the spans of a trace."""
         del timeout_s
         wanted = id_of(trace_id, 32)
         spans = [span for span in _within(self._spans, scope) if wanted and span.record.trace_id == wanted]
-        return sorted(spans, key=lambda span: span.position)
+        spans.sort(key=lambda span: span.position)
+        return TraceSpans(spans=spans[:TRACE_SPANS_MAX], count=len(spans))
 
     async def spans(self, question: SpanQuestion, *, timeout_s: float = TIMEOUT_S) -> SpanPage:
         """List spans."""

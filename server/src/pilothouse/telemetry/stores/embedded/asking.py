@@ -54,7 +54,7 @@ class Source(msgspec.Struct, frozen=True):
     @property
     def indexed(self) -> bool:
         """Whether it has a token index that can be trusted."""
-        return self.part is not None and self.part.same_engine
+        return self.part is not None and self.part.indexed
 
 
 class Asking:
@@ -131,15 +131,20 @@ def admitted(labels: Sequence[Label], admission: Admission) -> list[int] | None:
 
 
 @contextmanager
-def sources(asking: Asking, scope: Scope, sort: Sort, shelves: Sequence[Shelf]) -> Generator[list[Source]]:
-    """Give the tables in which records of a scope can be, each with the conditions that its time and place make."""
+def sources(
+    asking: Asking, scope: Scope, sort: Sort, shelves: Sequence[Shelf], hashes: Sequence[frozenset[int]] = ()
+) -> Generator[list[Source]]:
+    """Give the tables in which records of a scope can be, each with the conditions that its time and place make.
+
+    Rows in memory are left out where the index knows none of one of the `hashes`.
+    """
     found: list[Source] = []
     used: list[AbstractContextManager[bool]] = []
     admission = Admission(scope)
     try:
         for position, shelf in enumerate(shelves_of(scope, shelves)):
             view = shelf.view()
-            found += _waiting(asking, view, scope, sort, f"waiting{position}", admission)
+            found += _waiting(asking, view, scope, sort, f"waiting{position}", admission, hashes)
             for index, part in enumerate(view.parts):
                 if (
                     part.oldest_ns is None
@@ -159,9 +164,18 @@ def sources(asking: Asking, scope: Scope, sort: Sort, shelves: Sequence[Shelf]) 
             use.__exit__(None, None, None)
 
 
-def _waiting(asking: Asking, view: View, scope: Scope, sort: Sort, name: str, admission: Admission) -> Iterator[Source]:
+def _waiting(
+    asking: Asking,
+    view: View,
+    scope: Scope,
+    sort: Sort,
+    name: str,
+    admission: Admission,
+    hashes: Sequence[frozenset[int]],
+) -> Iterator[Source]:
     """Give the rows in memory, of logs the newest by themselves: mostly the newest lines are asked for."""
     near = [one for one in view.waiting if overlaps(scope, one.oldest_ns, one.newest_ns)]
+    near = [one for one in near if not any(one.hashes.isdisjoint(some) for some in hashes)]
     labels = admitted(view.labels, admission)
     runs = [near[:-1], near[-1:]] if sort is Sort.LOGS else [near]
     for position, run in enumerate(one for one in runs if one):

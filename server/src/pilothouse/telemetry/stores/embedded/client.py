@@ -10,7 +10,7 @@ import msgspec
 
 from pilothouse.base.errors import CannotStart
 from pilothouse.telemetry import composed
-from pilothouse.telemetry.model import Level, LogBatch, LogLine, MetricBatch, Position, Span, SpanBatch
+from pilothouse.telemetry.model import Level, LogBatch, LogLine, MetricBatch, Position, SpanBatch
 from pilothouse.telemetry.questions import (
     ArrivalQuestion,
     Arrivals,
@@ -25,6 +25,7 @@ from pilothouse.telemetry.questions import (
     SpanQuestion,
     TracePage,
     TraceQuestion,
+    TraceSpans,
     Usage,
 )
 from pilothouse.telemetry.store import TIMEOUT_S, Context, Retentions
@@ -47,6 +48,7 @@ from pilothouse.telemetry.stores.embedded.frames import (
 )
 from pilothouse.telemetry.stores.embedded.journal import JournalWriter
 from pilothouse.telemetry.stores.embedded.link import STOP_S, Link
+from pilothouse.telemetry.stores.embedded.packed import pack
 from pilothouse.telemetry.stores.embedded.settings import EmbeddedSettings
 
 T = TypeVar("T")
@@ -106,7 +108,9 @@ class EmbeddedStore:
 
     async def append_logs(self, batches: Sequence[LogBatch]) -> None:
         """Keep lines."""
-        await self._append(Sort.LOGS, batches)
+        number = sum(len(batch.records) for batch in batches)
+        if number:
+            await asyncio.wrap_future(self._journals[Sort.LOGS].append(pack(batches), number))
 
     async def append_metrics(self, batches: Sequence[MetricBatch]) -> None:
         """Keep points."""
@@ -160,9 +164,9 @@ class EmbeddedStore:
         """List traces."""
         return await self._ask(Traces(**msgspec.structs.asdict(question)), TracePage, timeout_s)
 
-    async def trace(self, scope: Scope, trace_id: str, *, timeout_s: float = TIMEOUT_S) -> Sequence[Span]:
+    async def trace(self, scope: Scope, trace_id: str, *, timeout_s: float = TIMEOUT_S) -> TraceSpans:
         """Give the spans of a trace."""
-        return await self._ask(OneTrace(scope=scope, trace_id=trace_id), list[Span], timeout_s)
+        return await self._ask(OneTrace(scope=scope, trace_id=trace_id), TraceSpans, timeout_s)
 
     async def spans(self, question: SpanQuestion, *, timeout_s: float = TIMEOUT_S) -> SpanPage:
         """List spans."""
@@ -201,7 +205,7 @@ class EmbeddedStore:
         await self._link.close(self._durable())
         os.close(self._lock)
 
-    async def _append(self, sort: Sort, batches: Sequence[LogBatch | MetricBatch | SpanBatch]) -> None:
+    async def _append(self, sort: Sort, batches: Sequence[MetricBatch | SpanBatch]) -> None:
         number = sum(len(batch.records) for batch in batches)
         if number:
             await asyncio.wrap_future(self._journals[sort].append(msgspec.msgpack.encode(batches), number))

@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 import nanoarrow
 
-Type: TypeAlias = Literal["int64", "int32", "uint8", "double", "text", "blob", "int64s"]
+Type: TypeAlias = Literal["int64", "uint64", "int32", "uint8", "double", "text", "blob", "int64s"]
 Batch: TypeAlias = Any  # Any: nanoarrow's arrays have no types
 
 na: Any = nanoarrow
@@ -21,6 +21,7 @@ _streams: Any = import_module("nanoarrow.c_array_stream")
 
 _SQL: dict[Type, str] = {
     "int64": "BIGINT",
+    "uint64": "UBIGINT",
     "int32": "INTEGER",
     "uint8": "UTINYINT",
     "double": "DOUBLE",
@@ -30,13 +31,46 @@ _SQL: dict[Type, str] = {
 }
 _ARROW: dict[Type, Callable[[], Any]] = {
     "int64": na.int64,
+    "uint64": na.uint64,
     "int32": na.int32,
     "uint8": na.uint8,
     "double": na.float64,
     "text": na.large_string,
     "blob": na.large_binary,
 }
-_CODES: dict[Type, str] = {"int64": "q", "int32": "i", "uint8": "B", "double": "d"}
+_CODES: dict[Type, str] = {"int64": "q", "uint64": "Q", "int32": "i", "uint8": "B", "double": "d"}
+
+
+class Octets:
+    """Texts or blobs of one column, one behind the other."""
+
+    __slots__ = ("_pieces", "lengths")
+
+    def __init__(self, lengths: "array[int] | None" = None, octets: bytes = b"") -> None:
+        self.lengths: array[int] = array("I") if lengths is None else lengths
+        """Octets of each."""
+        self._pieces = [octets]
+
+    @property
+    def octets(self) -> bytes:
+        """All of them."""
+        if len(self._pieces) > 1:
+            self._pieces = [b"".join(self._pieces)]
+        return self._pieces[0]
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def cut(self, begin: int, end: int) -> "Octets":
+        """Return some of them."""
+        lengths = self.lengths[begin:end]
+        at = sum(self.lengths[:begin])
+        return Octets(lengths, self.octets[at : at + sum(lengths)])
+
+    def extend(self, others: "Octets") -> None:
+        """Put others behind them."""
+        self.lengths.extend(others.lengths)
+        self._pieces.append(others.octets)
 
 
 class Column(msgspec.Struct, frozen=True):
@@ -74,6 +108,10 @@ class Table(msgspec.Struct, frozen=True):
         """Make something that DuckDB can read, again and again, and that later batches do not change."""
         return Source(self._schema(), batches)
 
+    def packed(self) -> list[Any]:
+        """Make empty columns to which packed ones can be put: arrays of numbers, octets."""
+        return [array(_CODES[one.type]) if one.type in _CODES else Octets() for one in self.columns]
+
     def _schema(self) -> Any:  # Any: as Batch
         return na.struct({one.name: _arrow(one.type) for one in self.columns})
 
@@ -96,7 +134,10 @@ def _arrow(type_: Type) -> Any:  # Any: as Batch
     return _ARROW[type_]()
 
 
-def _column(type_: Type, values: Sequence[Any]) -> Batch:
+def _column(type_: Type, values: "Sequence[Any] | Octets") -> Batch:
+    if isinstance(values, Octets):
+        offsets = array("q", accumulate(values.lengths, initial=0))
+        return na.c_array_from_buffers(_arrow(type_), len(values), [None, offsets, values.octets], null_count=0)
     match type_:
         case "text":
             joined = "".join(values)
@@ -112,9 +153,8 @@ def _column(type_: Type, values: Sequence[Any]) -> Batch:
             offsets = array("i", accumulate(map(len, values), initial=0))
             return na.c_array_from_buffers(_arrow(type_), len(values), [None, offsets], children=[child], null_count=0)
         case _:
-            return na.c_array_from_buffers(
-                _arrow(type_), len(values), [None, array(_CODES[type_], values)], null_count=0
-            )
+            numbers = values if isinstance(values, array) else array(_CODES[type_], values)
+            return na.c_array_from_buffers(_arrow(type_), len(values), [None, numbers], null_count=0)
 
 
 def _octets(type_: Type, values: Sequence[Any], joined: bytes) -> Batch:

@@ -15,6 +15,7 @@ import msgspec
 from pilothouse.telemetry.model import NS_A_SECOND
 from pilothouse.telemetry.stores.embedded.frames import Retain, Sort, UsageFigures
 from pilothouse.telemetry.stores.embedded.journal import Frame, JournalReader, journal_files
+from pilothouse.telemetry.stores.embedded.packed import unpack
 from pilothouse.telemetry.stores.embedded.settings import MIB, EmbeddedSettings
 from pilothouse.telemetry.stores.embedded.shelf import Shelf, folder_name
 from pilothouse.telemetry.stores.embedded.sorts import BATCHES, TABLES, Label
@@ -176,20 +177,33 @@ class Keeper:
 
     def _take(self, sort: Sort, frame: Frame) -> None:
         number = frame.first_number
-        columns_of = TABLES[sort].columns
-        batches = msgspec.msgpack.decode(frame.payload, type=BATCHES[sort])
         share = len(frame.payload) // max(1, frame.count)
-        for batch in batches:
+        columns_of = TABLES[sort].columns
+        if columns_of is None:
+            self._take_lines(frame, share)
+            return
+        for batch in msgspec.msgpack.decode(frame.payload, type=BATCHES[sort]):
             count = len(batch.records)
             shelf = self._shelf(sort, batch.origin.environment_id)
-            # After a restart the journal is read again: what a shelf has already is passed over.
-            skip = min(max(0, shelf.flushed - number, self.flushed[sort] - number), count)
+            skip = self._skip(sort, shelf, number, count)
             if skip < count:
                 columns = columns_of(batch, number, shelf.label)
                 if skip:
                     columns = [column[skip:] for column in columns]
                 shelf.take(number + skip, count - skip, columns, share * count)
             number += count
+
+    def _take_lines(self, frame: Frame, share: int) -> None:
+        for run in unpack(frame.payload, frame.first_number):
+            shelf = self._shelf(Sort.LOGS, run.origins[0][0].environment_id)
+            skip = self._skip(Sort.LOGS, shelf, run.first, run.count)
+            if skip < run.count:
+                left = run.after(skip) if skip else run
+                shelf.take(left.first, left.count, left.numbered(shelf.label), share * left.count)
+
+    def _skip(self, sort: Sort, shelf: Shelf, number: int, count: int) -> int:
+        """Tell how many of some records a shelf has already: after a restart the journal is read again."""
+        return min(max(0, shelf.flushed - number, self.flushed[sort] - number), count)
 
     def _shelf(self, sort: Sort, environment_id: str | None) -> Shelf:
         key = (sort, folder_name(environment_id))

@@ -22,8 +22,9 @@ from pilothouse.telemetry.questions import (
 )
 from pilothouse.telemetry.stores.embedded.asking import Asking, Conditions, Source, sources
 from pilothouse.telemetry.stores.embedded.frames import LevelCounts, Sort
+from pilothouse.telemetry.stores.embedded.index import BLOCK_BITS, TOKEN, hash_of
 from pilothouse.telemetry.stores.embedded.shelf import Shelf
-from pilothouse.telemetry.stores.embedded.sorts import BLOCK_BITS, TOKEN, Label
+from pilothouse.telemetry.stores.embedded.sorts import Label
 
 _COLUMNS = "number, at_ns, label, severity, message, logger, trace_id, span_id, attributes"
 _LEVEL = "((severity - 1) // 4) * 4 + 1"
@@ -81,18 +82,25 @@ def _hex(told: str) -> str:
     return lower if len(lower) == 32 and all(digit in "0123456789abcdef" for digit in lower) else "00"  # noqa: PLR2004 - a trace id's digits
 
 
+def hashes_of(filter_: LogFilter) -> list[frozenset[int]]:
+    """Tell what the index must have for a line to match: one of each set."""
+    hashes: list[frozenset[int]] = []
+    for word in (filter_.token, filter_.trace_id.lower()):
+        if word and _WORD.match(word):
+            as_id = hash_of(bytes.fromhex(_hex(word)))
+            hashes.append(frozenset((as_id, hash_of(word.encode())) if word == filter_.token else (as_id,)))
+    return hashes
+
+
 def indexed(asking: Asking, source: Source, filter_: LogFilter) -> Conditions | None:
     """Narrow a part to where its index says that a token is; None when it is nowhere in it."""
     narrow = Conditions()
-    words = [word for word in (filter_.token, filter_.trace_id.lower()) if word and _WORD.match(word)]
-    if source.part is None or not source.indexed or not words:
+    if source.part is None or not source.indexed:
         return narrow
-    for word in words:
-        candidates = {word, _hex(word)} if word == filter_.token else {word}
-        hashes = ", ".join("(hash(?) >> 32)::UINTEGER" for _ in candidates)
+    for hashes in hashes_of(filter_):
         rows = asking.run(
-            f"SELECT DISTINCT block FROM {source.part.schema}.tokens WHERE hash IN ({hashes}) ORDER BY block",
-            sorted(candidates),
+            f"SELECT DISTINCT block FROM {source.part.schema}.tokens"
+            f" WHERE hash IN ({', '.join(map(str, hashes))}) ORDER BY block"
         )
         ranges = list(_ranges([block for (block,) in rows]))
         if not ranges:
@@ -135,7 +143,7 @@ def list_lines(asking: Asking, shelves: Sequence[Shelf], question: LogQuestion) 
     def place(line: LogLine) -> tuple[int, int]:
         return sign * line.record.at_ns, sign * line.number
 
-    with sources(asking, question.scope, Sort.LOGS, shelves) as all_:
+    with sources(asking, question.scope, Sort.LOGS, shelves, hashes_of(question.filter)) as all_:
         ordered = sorted(all_, key=lambda one: -one.newest_ns if newest_first else one.oldest_ns)
         for source in ordered:
             if len(found) > limit:
@@ -241,7 +249,7 @@ def _over(
     take: Callable[[list[tuple[Any, ...]]], Any],
 ) -> Iterator[Any]:
     wanted = matching(filter_)
-    with sources(asking, scope, Sort.LOGS, shelves) as all_:
+    with sources(asking, scope, Sort.LOGS, shelves, hashes_of(filter_)) as all_:
         for source in all_:
             narrow = indexed(asking, source, filter_)
             if narrow is None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import threading
+from array import array
 from collections.abc import Generator, Sequence
 from itertools import count
 from pathlib import Path
@@ -11,10 +12,12 @@ import msgspec
 
 from pilothouse.telemetry.stores.embedded.columns import Column, Table
 from pilothouse.telemetry.stores.embedded.frames import Sort
-from pilothouse.telemetry.stores.embedded.sorts import BLOCK_BITS, TABLES, Label, Row
+from pilothouse.telemetry.stores.embedded.index import ENGINE
+from pilothouse.telemetry.stores.embedded.sorts import TABLES, Label, Row
 
 _names = count()
 _LABELS = Table("labels", (Column("id", "int32"), Column("label", "blob")))
+_ENTRIES = Table("entries", (Column("entry", "uint64"),))
 _META = "SELECT applied, created_ns, engine FROM {schema}.meta"
 
 
@@ -31,8 +34,8 @@ class Part:
         self.applied = 0
         """Records with lower numbers are in it, or in an older part."""
         self.created_ns = created_ns
-        self.same_engine = True
-        """Whether the index was made by the DuckDB that runs now: its hash may differ from version to version."""
+        self.indexed = True
+        """Whether its token index was made as ours is."""
         self.writable = False
         self.records = 0
         self.oldest_ns: int | None = None
@@ -58,15 +61,14 @@ class Part:
             if tables.tokens:
                 cursor.execute(f"CREATE TABLE IF NOT EXISTS {self.schema}.tokens (hash UINTEGER, block UINTEGER)")
             if cursor.execute(_META.format(schema=self.schema)).fetchone() is None:
-                engine = duckdb.__version__
-                cursor.execute(f"INSERT INTO {self.schema}.meta VALUES (0, ?, ?)", [self.created_ns, engine])
+                cursor.execute(f"INSERT INTO {self.schema}.meta VALUES (0, ?, ?)", [self.created_ns, ENGINE])
             cursor.commit()
         self.applied, self.created_ns, engine = cursor.execute(_META.format(schema=self.schema)).fetchone() or (
             0,
             0,
             "",
         )
-        self.same_engine = engine == duckdb.__version__
+        self.indexed = engine == ENGINE
         self._look(cursor)
         cursor.close()
 
@@ -152,7 +154,14 @@ class Part:
                 total += path.stat().st_size
         return total
 
-    def write(self, batches: Sequence[object], rolled: Sequence[Row], labels: Sequence[Label], applied: int) -> None:
+    def write(
+        self,
+        batches: Sequence[object],
+        rolled: Sequence[Row],
+        tokens: "array[int]",
+        labels: Sequence[Label],
+        applied: int,
+    ) -> None:
         """Add records, in one transaction with how far the file has got: all of it or nothing.
 
         Raises: duckdb.Error
@@ -163,10 +172,11 @@ class Part:
         cursor.begin()
         try:
             cursor.execute(f"INSERT INTO {self.schema}.{tables.table.name} SELECT * FROM waiting")
-            if tables.tokens:
+            if tokens:
+                cursor.register("entries", _ENTRIES.source([_ENTRIES.batch_of([tokens])]))
                 cursor.execute(
-                    f"INSERT INTO {self.schema}.tokens SELECT DISTINCT (hash(token) >> 32)::UINTEGER AS h,"
-                    f" (number >> {BLOCK_BITS})::UINTEGER AS b FROM ({tables.tokens}) ORDER BY h, b"
+                    f"INSERT INTO {self.schema}.tokens SELECT (entry >> 32)::UINTEGER,"
+                    " (entry & 4294967295)::UINTEGER FROM entries ORDER BY entry"
                 )
             if rolled and tables.rolled:
                 cursor.register("coarse", tables.rolled.source([tables.rolled.batch(rolled)]))

@@ -4,6 +4,7 @@ import hashlib
 import re
 import threading
 import time
+from array import array
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,8 @@ class Waiting(msgspec.Struct, frozen=True):
     batch: Batch
     oldest_ns: int
     newest_ns: int
+    hashes: frozenset[int] = frozenset()
+    """Of the words and ids in them, as the index has them; nothing where there is no index."""
 
 
 class View(msgspec.Struct, frozen=True):
@@ -64,7 +67,8 @@ class Shelf:
         self._parts: list[Part] = []
         self._label_list: list[Label] = []
         self._labels: dict[Label, int] = {}
-        self._columns: list[list[Any]] = [[] for _ in TABLES[sort].table.columns]
+        self._columns = self._empty()
+        self._tokens = array("Q")
         self._merging: list[Row] = []
         self._waiting: list[Waiting] = []
         self._since_s = 0.0
@@ -91,6 +95,10 @@ class Shelf:
         if self._parts:
             self._learn(self._parts[-1].labels)
 
+    def _empty(self) -> list[Any]:  # Any: lists of values, or packed columns
+        tables = TABLES[self._sort]
+        return tables.table.packed() if tables.columns is None else [[] for _ in tables.table.columns]
+
     def _learn(self, labels: Sequence[Label]) -> None:
         self._label_list = list(labels)
         self._labels = {label: id_ for id_, label in enumerate(labels)}
@@ -115,15 +123,21 @@ class Shelf:
 
     def show(self) -> None:
         """Let questions see what was taken."""
-        columns, self._columns = self._columns, [[] for _ in self._columns]
+        columns, self._columns = self._columns, self._empty()
         if not columns[0]:
             return
         oldest, newest = min(columns[1]), max(columns[1])
         batch = TABLES[self._sort].table.batch_of(columns)
         if TABLES[self._sort].merge is not None:
             self._merging += zip(*columns, strict=True)
+        index = TABLES[self._sort].tokens
+        hashes: frozenset[int] = frozenset()
+        if index is not None:
+            tokens = index(columns)
+            self._tokens.extend(tokens)
+            hashes = frozenset(entry >> 32 for entry in tokens)
         with self._lock:
-            self._waiting.append(Waiting(batch, oldest, newest))
+            self._waiting.append(Waiting(batch, oldest, newest, hashes))
 
     def view(self) -> View:
         """Look at it as it is now."""
@@ -157,13 +171,13 @@ class Shelf:
         if tables.merge is not None:
             fine, rolled = tables.merge(self._merging, self.label, self._label_list.__getitem__)
             batches = [tables.table.batch(fine)]
-        part.write(batches, rolled, self._label_list, self._next_number)
+        part.write(batches, rolled, self._tokens, self._label_list, self._next_number)
         with self._lock:
             part.oldest_ns = oldest if part.oldest_ns is None else min(part.oldest_ns, oldest)
             part.newest_ns = newest if part.newest_ns is None else max(part.newest_ns, newest)
             part.records += self.waiting_rows
             self.flushed = self._next_number
-            self._waiting, self._merging = [], []
+            self._waiting, self._merging, self._tokens = [], [], array("Q")
         self.waiting_rows = self.waiting_bytes = 0
         self.first_waiting = None
 
@@ -172,7 +186,7 @@ class Shelf:
         if newest is not None and newest.writable:
             young = now_ns - newest.created_ns < self._settings.part_s * NS_A_SECOND
             small = newest.bytes_on_disk < self._settings.part_bytes
-            if young and small and len(newest.labels) < LABELS_MAX:
+            if young and small and newest.indexed and len(newest.labels) < LABELS_MAX:
                 return newest
             newest.finish()
         created_ns = max(now_ns, newest.created_ns + 1 if newest else 0)

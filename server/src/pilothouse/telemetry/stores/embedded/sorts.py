@@ -1,5 +1,6 @@
 """What each sort of records looks like in its tables: one description, from which the rest follows."""
 
+from array import array
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from enum import IntEnum
@@ -17,8 +18,9 @@ from pilothouse.telemetry.model import (
     SpanBatch,
     SpanKind,
 )
-from pilothouse.telemetry.stores.embedded.columns import Column, Table
+from pilothouse.telemetry.stores.embedded.columns import Column, Octets, Table
 from pilothouse.telemetry.stores.embedded.frames import Sort
+from pilothouse.telemetry.stores.embedded.index import entries
 
 Row: TypeAlias = tuple[Any, ...]  # Any: one value a column
 Columns: TypeAlias = Sequence[Sequence[Any]]
@@ -26,11 +28,6 @@ LabelOf: TypeAlias = "Callable[[Label], int]"
 
 MINUTE_NS = 60 * NS_A_SECOND
 HOUR_NS = 3600 * NS_A_SECOND
-
-BLOCK_BITS = 11
-"""The token index says in which block of 2,048 numbers a token is."""
-TOKEN = "[A-Za-z0-9_-]{6,}"  # noqa: S105 - a word of a text
-"""What the index holds of a message."""
 
 
 class Grain(IntEnum):
@@ -68,14 +65,14 @@ class SortTables(msgspec.Struct, frozen=True):
     """The tables of a sort, and how its batches become rows."""
 
     table: Table
-    columns: Callable[[Any, int, LabelOf], Columns]
-    """Batch, number of its first record, labels → values of each column."""
+    columns: Callable[[Any, int, LabelOf], Columns] | None = None
+    """Batch, number of its first record, labels → values of each column; None for lines, which come as columns."""
     rolled: Table | None = None
     """A second table to which each flush adds the same records, merged more coarsely."""
     merge: Callable[[Sequence[Row], LabelOf, Callable[[int], Label]], tuple[list[Row], list[Row]]] | None = None
     """Rows that wait → rows of both tables."""
-    tokens: str | None = None
-    """Select of `token, number` from `waiting`, for the index."""
+    tokens: "Callable[[Columns], array[int]] | None" = None
+    """Columns → entries of the token index."""
 
 
 _NUMBERED = (Column("number", "int64"), Column("at_ns", "int64"), Column("label", "int32"))
@@ -95,28 +92,16 @@ def _attributes(attributes: dict[str, Any]) -> str:
     return _json(attributes).decode() if attributes else ""
 
 
-class RawLogs(msgspec.Struct, frozen=True, array_like=True):
-    """A `LogBatch` whose records stay what they are on the wire: their values in the order of `LogRecord`'s fields."""
+def _log_tokens(columns: Columns) -> "array[int]":
+    numbers: Any = columns[0]  # Any: packed columns, as `Table.packed` makes them
+    messages: Any = columns[4]
+    trace_ids: Any = columns[6]
+    return entries(numbers, trace_ids, messages)
 
-    origin: Origin
-    records: list[list[Any]]
 
-
-def _log_columns(batch: RawLogs, first: int, label_of: LabelOf) -> Columns:
-    at_ns, message, severity, logger, trace_id, span_id, attributes = zip(*batch.records, strict=True)
-    count = len(at_ns)
-    octets = bytes.fromhex
-    return (
-        range(first, first + count),
-        at_ns,
-        [label_of(Label(batch.origin))] * count,
-        severity,
-        message,
-        logger,
-        list(map(octets, trace_id)),
-        list(map(octets, span_id)),
-        [_json(one).decode() if one else "" for one in attributes],
-    )
+def _span_tokens(columns: Columns) -> "array[int]":
+    trace_ids = columns[4]
+    return entries(array("q", columns[0]), Octets(array("I", map(len, trace_ids)), b"".join(trace_ids)))
 
 
 def _turned(rows: Callable[[Any, int, LabelOf], list[Row]]) -> Callable[[Any, int, LabelOf], Columns]:
@@ -239,9 +224,7 @@ TABLES: dict[Sort, SortTables] = {
                 Column("attributes", "text"),
             ),
         ),
-        columns=_log_columns,
-        tokens=f"SELECT unnest(regexp_extract_all(message, '{TOKEN}')) AS token, number FROM waiting"
-        " UNION ALL SELECT lower(hex(trace_id)), number FROM waiting WHERE trace_id <> ''::BLOB",
+        tokens=_log_tokens,
     ),
     Sort.METRICS: SortTables(
         table=Table("points", (*_NUMBERED, *_FIGURES)),
@@ -266,12 +249,11 @@ TABLES: dict[Sort, SortTables] = {
             ),
         ),
         columns=_turned(_span_rows),
-        tokens="SELECT lower(hex(trace_id)) AS token, number FROM waiting",
+        tokens=_span_tokens,
     ),
 }
 
-BATCHES: dict[Sort, Any] = {  # Any: a type to decode to
-    Sort.LOGS: list[RawLogs],
+BATCHES: dict[Sort, Any] = {  # Any: a type to decode to; lines come packed
     Sort.METRICS: list[MetricBatch],
     Sort.SPANS: list[SpanBatch],
 }

@@ -8,6 +8,7 @@ import msgspec
 from pilothouse.telemetry.limits import id_of
 from pilothouse.telemetry.model import Attributes, Position, Span, SpanRecord
 from pilothouse.telemetry.questions import (
+    TRACE_SPANS_MAX,
     LogFilter,
     Scope,
     SpanPage,
@@ -16,18 +17,17 @@ from pilothouse.telemetry.questions import (
     TraceFound,
     TracePage,
     TraceQuestion,
+    TraceSpans,
     check_limit,
 )
 from pilothouse.telemetry.stores.embedded.asking import Asking, Conditions, sources
 from pilothouse.telemetry.stores.embedded.frames import Sort
-from pilothouse.telemetry.stores.embedded.lines import indexed
+from pilothouse.telemetry.stores.embedded.lines import hashes_of, indexed
 from pilothouse.telemetry.stores.embedded.shelf import Shelf
 from pilothouse.telemetry.stores.embedded.sorts import SPAN_KINDS, Label
 
 _COLUMNS = "number, at_ns, label, duration_ns, trace_id, span_id, parent_id, name, kind, service, failed, attributes"
 _TRACE_DIGITS = 32
-SPANS_MAX = 20_000
-"""Spans of one trace that are given."""
 _SPANS_A_TRACE = 4
 """Matching spans that are read for each trace asked for, at first."""
 _decode = msgspec.json.Decoder(Attributes).decode
@@ -106,22 +106,29 @@ def _newest_of(
     return sorted(spans, key=lambda span: span.position, reverse=True)[:limit]
 
 
-def one_trace(asking: Asking, shelves: Sequence[Shelf], scope: Scope, trace_id: str) -> list[Span]:
+def one_trace(asking: Asking, shelves: Sequence[Shelf], scope: Scope, trace_id: str) -> TraceSpans:
     """Answer `TelemetryStore.trace`."""
     wanted_id = id_of(trace_id, _TRACE_DIGITS)
     if not wanted_id:
-        return []
+        return TraceSpans()
     spans: list[Span] = []
-    with sources(asking, scope, Sort.SPANS, shelves) as all_:
+    count = 0
+    wanted = LogFilter(trace_id=wanted_id)
+    with sources(asking, scope, Sort.SPANS, shelves, hashes_of(wanted)) as all_:
         for source in all_:
-            narrow = indexed(asking, source, LogFilter(trace_id=wanted_id))
+            narrow = indexed(asking, source, wanted)
             if narrow is None:
                 continue
             both = source.conditions.with_also(narrow)
             both.add("trace_id = unhex(?)", wanted_id)
-            rows = asking.run(f"SELECT {_COLUMNS} FROM {source.table}{both.where} LIMIT {SPANS_MAX}", both.values)
+            found = f"FROM {source.table}{both.where}"
+            begun_first = f"ORDER BY at_ns, number LIMIT {TRACE_SPANS_MAX}"
+            rows = asking.run(f"SELECT {_COLUMNS} {found} {begun_first}", both.values)
             spans += [_span(row, source.labels) for row in rows]
-    return sorted(spans, key=lambda span: span.position)[:SPANS_MAX]
+            full = len(rows) == TRACE_SPANS_MAX
+            count += asking.run(f"SELECT count(*) {found}", both.values)[0][0] if full else len(rows)
+    spans.sort(key=lambda span: span.position)
+    return TraceSpans(spans=spans[:TRACE_SPANS_MAX], count=count)
 
 
 def list_spans(asking: Asking, shelves: Sequence[Shelf], question: SpanQuestion) -> SpanPage:

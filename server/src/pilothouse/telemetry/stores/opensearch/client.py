@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 
 from pilothouse.base.errors import PilothouseError
 from pilothouse.telemetry import composed
-from pilothouse.telemetry.model import Level, LogBatch, LogLine, MetricBatch, Origin, Position, Span, SpanBatch
+from pilothouse.telemetry.model import Level, LogBatch, LogLine, MetricBatch, Origin, Position, SpanBatch
 from pilothouse.telemetry.questions import (
+    Admission,
     ArrivalQuestion,
     Arrivals,
     LogFilter,
@@ -20,6 +21,7 @@ from pilothouse.telemetry.questions import (
     SpanQuestion,
     TracePage,
     TraceQuestion,
+    TraceSpans,
     Usage,
 )
 from pilothouse.telemetry.store import TIMEOUT_S, Context, Retentions
@@ -33,7 +35,10 @@ from pilothouse.telemetry.stores.opensearch.searching import Fresh, Search
 from pilothouse.telemetry.stores.opensearch.settings import OpenSearchSettings
 from pilothouse.telemetry.stores.opensearch.upkeep import Upkeep
 from pilothouse.telemetry.stores.opensearch.writing import Writer
-from pilothouse.telemetry.stores.opensearch.wso2 import ForeignLines, Origins
+from pilothouse.telemetry.stores.opensearch.wso2 import ForeignLines
+from pilothouse.telemetry.stores.opensearch.wso2_arrivals import ForeignArrivals
+from pilothouse.telemetry.stores.opensearch.wso2_documents import Origins
+from pilothouse.telemetry.stores.opensearch.wso2_filter import tests_of
 from pilothouse.telemetry.stores.opensearch.wso2_metrics import ForeignMetrics
 
 
@@ -54,6 +59,9 @@ class OpenSearchStore:
         self._expressions = Expressions()
         self._lines = Lines(self._search, self._expressions)
         self._foreign = ForeignLines(self._connection, origins) if settings.wso2 else None
+        self._foreign_arrivals = (
+            ForeignArrivals(self._connection, self._numbers, origins, self._foreign.clock_of) if self._foreign else None
+        )
         self._foreign_metrics = ForeignMetrics(self._connection, origins) if settings.wso2 else None
         self._upkeep = Upkeep(self._connection, settings.prefix, self._fresh)
 
@@ -101,7 +109,29 @@ class OpenSearchStore:
         """List lines by arrival."""
         async with within(timeout_s):
             await self._numbers.ready()
-            return await self._lines.arrivals(question, self._numbers.arrived_until(), timeout_s)
+            if self._foreign is None or self._foreign_arrivals is None:
+                return await self._lines.arrivals(question, self._numbers.arrived_until(), timeout_s)
+            await self._foreign_arrivals.look()
+            own = await self._lines.arrivals(question, self._numbers.arrived_until(), timeout_s)
+            arrived = list(self._foreign_arrivals.after(question.after, own.looked_until))
+            foreign = await self._judged(arrived, question)
+            lines = sorted([*own.lines, *foreign], key=lambda line: line.number)
+            if len(lines) <= question.limit:
+                return Arrivals(lines=lines, looked_until=own.looked_until)
+            return Arrivals(lines=lines[: question.limit], looked_until=lines[question.limit - 1].number)
+
+    async def _judged(self, lines: Sequence[LogLine], question: ArrivalQuestion) -> Sequence[LogLine]:
+        """Keep the lines of others that a follower asked for and may see."""
+        admission, filter_ = Admission(question.scope), question.filter
+        tests = tests_of(filter_)
+        kept = [
+            line
+            for line in lines
+            if (not filter_.levels or line.record.level in filter_.levels)
+            and admission.admits(line.origin)
+            and all(test(line) for test in tests)
+        ]
+        return await self._lines.judged(kept, await self._lines.wanted(LogFilter(regex=filter_.regex)))
 
     async def count_logs(self, scope: Scope, filter_: LogFilter, *, timeout_s: float = TIMEOUT_S) -> int:
         """Count lines."""
@@ -135,6 +165,8 @@ class OpenSearchStore:
         self, scope: Scope, at: Position, *, before: int, after: int, timeout_s: float = TIMEOUT_S
     ) -> Context:
         """Show what the same runtime said around a line."""
+        if self._foreign_arrivals is not None:
+            at = self._foreign_arrivals.place_of(at)
         return await composed.context(self, scope, at, before=before, after=after, timeout_s=timeout_s)
 
     def export_logs(self, question: LogQuestion, *, timeout_s: float = TIMEOUT_S) -> AsyncIterator[Sequence[LogLine]]:
@@ -155,7 +187,7 @@ class OpenSearchStore:
         async with within(timeout_s):
             return await spans.list_traces(self._search, question, timeout_s)
 
-    async def trace(self, scope: Scope, trace_id: str, *, timeout_s: float = TIMEOUT_S) -> Sequence[Span]:
+    async def trace(self, scope: Scope, trace_id: str, *, timeout_s: float = TIMEOUT_S) -> TraceSpans:
         """Give the spans of a trace."""
         async with within(timeout_s):
             return await spans.one_trace(self._search, scope, trace_id, timeout_s)

@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
@@ -25,8 +26,10 @@ except ImportError:
     ) from None
 
 T = TypeVar("T")
-WRITE_S = 30.0
-"""A write that takes longer is given up."""
+WRITE_S = 8.0
+"""A write that takes longer is given up: senders wait 10 s by default, and send again what they heard nothing of."""
+SILENT_S = 3.0
+"""After a cluster left so many requests without an answer as it has nodes, it is not asked for so long."""
 _BUSY_WAIT_S = 2.0
 _TOO_MANY, _FORBIDDEN, _NOT_FOUND, _CONFLICT = 429, 403, 404, 409
 _DOWN = frozenset({500, 502, 503, 504})
@@ -78,6 +81,9 @@ class Connection:
         elif settings.username:
             options["http_auth"] = (settings.username, settings.password)
         self._nodes = len(hosts)
+        self._unanswered = 0
+        self._silent_until_s = 0.0
+        self._is_closed = False
         self._client = opensearchpy.AsyncOpenSearch(hosts=hosts, **options)
 
     async def ask(
@@ -94,6 +100,10 @@ class Connection:
 
         Raises: StoreBusy, StoreDown, StorageFull, InvalidInput, Absent, Conflicted
         """
+        if self._is_closed:  # the client would connect anew, and nobody hang up
+            raise StoreDown("The control plane stops.")
+        if time.monotonic() < self._silent_until_s:
+            raise _timed_out()
         octets = body if isinstance(body, bytes) or body is None else msgspec.json.encode(body)
         headers = {"content-type": "application/x-ndjson" if isinstance(body, bytes) else "application/json"}
         for attempt in range(self._nodes):
@@ -102,15 +112,30 @@ class Connection:
                     method, path, params=dict(parameters or {}), body=octets, timeout=timeout_s, headers=headers
                 )
             except TransportError as error:
+                self._note(error)
                 if attempt + 1 < self._nodes and _was_not_sent(error):
                     continue
                 raise _ours(error) from None
+            self._unanswered = 0
             return msgspec.json.decode(answer or b"null", type=type_)
         raise StoreDown("No node of the OpenSearch cluster can be reached.")
 
+    def _note(self, error: TransportError) -> None:
+        """Count what found no answer: whoever asks next need not wait for that again."""
+        if not isinstance(error, ConnectionTimeout):
+            self._unanswered = 0
+            return
+        self._unanswered += 1
+        if self._unanswered >= self._nodes:
+            self._silent_until_s = time.monotonic() + SILENT_S
+
     async def close(self) -> None:
         """Hang up."""
+        pool = self._client.transport.connection_pool
         await self._client.close()
+        # The client forgets the nodes that did not answer lately.
+        for node in getattr(pool, "orig_connections", ()):
+            await node.close()
 
 
 @asynccontextmanager
@@ -157,7 +182,7 @@ def _was_not_sent(error: TransportError) -> bool:
 
 def _ours(error: TransportError) -> PilothouseError:
     if isinstance(error, ConnectionTimeout):
-        return StoreDown("OpenSearch did not answer in time.", fix="See whether the cluster is overloaded.")
+        return _timed_out()
     if isinstance(error, NotReached):
         if isinstance(error.info, aiohttp.ClientConnectorCertificateError | ssl.SSLError):
             return StoreDown(
@@ -166,6 +191,10 @@ def _ours(error: TransportError) -> PilothouseError:
             )
         return StoreDown("OpenSearch cannot be reached.", fix="See whether PILOTHOUSE_OPENSEARCH_URL is right.")
     return failure(error.status_code if isinstance(error.status_code, int) else 0, error.error, _reason(error.info))
+
+
+def _timed_out() -> StoreDown:
+    return StoreDown("OpenSearch did not answer in time.", fix="See whether the cluster is overloaded.")
 
 
 def failure(status: int, kind: str, reason: str) -> PilothouseError:

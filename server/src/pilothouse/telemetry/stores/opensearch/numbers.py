@@ -4,6 +4,7 @@ A number is a time in ms, the writer's number, and a count within the ms. A writ
 cluster; who did not write for a while loses it, and takes another one.
 """
 
+import asyncio
 import contextlib
 import secrets
 import time
@@ -56,6 +57,7 @@ class Numbers:
         self._lent_until_ms = self._renew_at_ms = 0
         self._tick, self._count = 0, 0
         self._in_flight: dict[int, int] = {}
+        self._borrowing = asyncio.Lock()
         self.others = False
         """Whether anybody else writes."""
 
@@ -64,15 +66,14 @@ class Numbers:
 
         Raises: StoreBusy, StoreDown
         """
-        now_ms = self._now_ms()
-        if now_ms < self._renew_at_ms:
+        if self._now_ms() < self._renew_at_ms:
             return
-        self._renew_at_ms = now_ms + int(_RENEWED_S * 1_000)
-        try:
+        async with self._borrowing:
+            now_ms = self._now_ms()
+            if now_ms < self._renew_at_ms:
+                return
             await self._borrow(now_ms)
-        except BaseException:
-            self._renew_at_ms = 0
-            raise
+            self._renew_at_ms = now_ms + int(_RENEWED_S * 1_000)
 
     async def _borrow(self, now_ms: int) -> None:
         path = f"/{self._index}/_mget"
@@ -105,6 +106,9 @@ class Numbers:
             self._version = await self._connection.ask("PUT", path, _Written, document, parameters=condition)
         except Conflicted:
             return False
+        if writer != self._writer:
+            # What others wrote before lies behind: a tail that begins now does not begin with the first line of all.
+            self._tick, self._count = max((self._tick, self._count), (now_ms, 0))
         self._writer, self._lent_until_ms = writer, until_ms
         return True
 

@@ -52,6 +52,19 @@ class Counted(msgspec.Struct, kw_only=True):
     hits: Totals = Totals()
 
 
+class CountedHits(msgspec.Struct, Generic[D], kw_only=True):
+    """Documents found, and how many there are."""
+
+    total: Total = Total()
+    hits: list[Hit[D]] = []
+
+
+class FoundOf(msgspec.Struct, Generic[D], kw_only=True):
+    """An answer with the first documents and the number of all."""
+
+    hits: CountedHits[D]
+
+
 class Grouped(msgspec.Struct, Generic[D], kw_only=True):
     """An answer with figures; none where there is no index yet."""
 

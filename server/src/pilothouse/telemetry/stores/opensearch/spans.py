@@ -1,10 +1,9 @@
 """Questions about spans."""
 
-from collections.abc import Sequence
-
 from pilothouse.telemetry.limits import id_of
 from pilothouse.telemetry.model import Position, Span
 from pilothouse.telemetry.questions import (
+    TRACE_SPANS_MAX,
     Scope,
     SpanPage,
     SpanQuestion,
@@ -12,19 +11,19 @@ from pilothouse.telemetry.questions import (
     TraceFound,
     TracePage,
     TraceQuestion,
+    TraceSpans,
     check_limit,
 )
 from pilothouse.telemetry.stores.opensearch.asking import containing, within
 from pilothouse.telemetry.stores.opensearch.documents import SpanDocument
-from pilothouse.telemetry.stores.opensearch.searching import Found, Search, filtered
+from pilothouse.telemetry.stores.opensearch.searching import Found, FoundOf, Search, filtered
 from pilothouse.telemetry.stores.opensearch.templates import ROWS_MAX, Json
 
-SPANS_MAX = 20_000
-"""Spans of one trace that are given."""
 _TRACE_DIGITS = 32
 _SPANS_A_TRACE = 4
 """Matching spans that are read for each trace asked for."""
 _FOUND = Found[SpanDocument]
+_COUNTED = FoundOf[SpanDocument]
 
 
 async def list_traces(search: Search, question: TraceQuestion, timeout_s: float) -> TracePage:
@@ -84,17 +83,17 @@ def _matching(filter_: TraceFilter) -> list[Json]:
     return conditions
 
 
-async def one_trace(search: Search, scope: Scope, trace_id: str, timeout_s: float) -> Sequence[Span]:
+async def one_trace(search: Search, scope: Scope, trace_id: str, timeout_s: float) -> TraceSpans:
     """Answer `TelemetryStore.trace`."""
     wanted_id = id_of(trace_id, _TRACE_DIGITS)
     if not wanted_id:
-        return []
+        return TraceSpans()
     await search.fresh.of("spans")
     body: Json = {
         "query": filtered([*within(scope), {"term": {"trace_id": wanted_id}}]),
         "sort": [{"at_ns": "asc"}, {"number": "asc"}],
-        "track_total_hits": False,
-        "size": SPANS_MAX,
+        "track_total_hits": True,
+        "size": TRACE_SPANS_MAX,
     }
-    answer = await search.ask("spans", _FOUND, body, scope=scope, timeout_s=timeout_s)
-    return [hit.source.span() for hit in answer.hits.hits]
+    answer = await search.ask("spans", _COUNTED, body, scope=scope, timeout_s=timeout_s)
+    return TraceSpans(spans=[hit.source.span() for hit in answer.hits.hits], count=answer.hits.total.value)

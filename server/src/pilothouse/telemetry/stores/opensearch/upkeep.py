@@ -1,5 +1,6 @@
 """What keeps the cluster in order: templates, indices that are begun and removed, how full it is."""
 
+import asyncio
 import time
 from collections.abc import Sequence
 
@@ -18,6 +19,8 @@ from pilothouse.telemetry.stores.opensearch.templates import SORTS, Json, stream
 INDEX_S = 86_400.0
 """An index is followed by another one after so long."""
 INDEX_BYTES = 20 * 1024**3
+USAGE_S = 4.0
+"""How long the cluster may take to tell how full it is."""
 _SIZE_PARTS = 8
 """Into so many indices an environment's allowance is cut at least: what is removed is a part of it."""
 _ENVIRONMENTS_MAX = 10_000
@@ -221,7 +224,19 @@ class Upkeep:
             return  # another control plane was first
 
     async def usage(self) -> Usage:
-        """Tell how full it is."""
+        """Tell how full it is.
+
+        Raises: StoreDown; soon, because whoever asks wants to know how it does
+        """
+        try:
+            async with asyncio.timeout(USAGE_S):
+                return await self._usage()
+        except TimeoutError:
+            raise StoreDown(
+                f"OpenSearch did not answer within {USAGE_S:g} s.", fix="See whether the cluster is overloaded."
+            ) from None
+
+    async def _usage(self) -> Usage:
         parts: list[EnvironmentUsage] = []
         total = 0
         for sort in SORTS:

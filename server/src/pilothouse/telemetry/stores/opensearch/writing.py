@@ -16,7 +16,10 @@ from pilothouse.telemetry.stores.opensearch.documents import origin_fields
 from pilothouse.telemetry.stores.opensearch.numbers import COUNT_BITS, Numbers
 from pilothouse.telemetry.stores.opensearch.templates import Json, stream_of
 
-_BULK_BYTES = 4 * 1024 * 1024
+_BULK_BYTES = 1024 * 1024
+"""Small enough to be written well within the time of a write by a cluster that has much to do."""
+_AT_ONCE = 4
+"""Pieces of one append that are under way: a node writes each of them on one core."""
 _AGAIN_S = (0.1, 0.4, 1.0)
 """Before what a busy cluster turned away is sent again."""
 _ANSWER = {"filter_path": "errors,items.*.status,items.*._index,items.*._id,items.*.error.type,items.*.error.reason"}
@@ -67,11 +70,16 @@ class Writer:
         await self._numbers.ready()
         taken: list[range] = []
         kept: list[_Done] = []
+        sending: set[asyncio.Task[None]] = set()
         try:
             for lines in self._pieces(sort, batches, write, taken):
-                await self._send(lines, kept)
+                sending.add(asyncio.create_task(self._send(lines, kept)))
+                if len(sending) >= _AT_ONCE:
+                    sending = await _one_done(sending)
+            while sending:
+                sending = await _one_done(sending)
         except BaseException:
-            await asyncio.shield(self._take_back(kept))
+            await asyncio.shield(self._give_up(sending, kept))
             raise
         finally:
             for numbers in taken:
@@ -131,6 +139,11 @@ class Writer:
                 raise _why((lasting or [one for _, one in failed])[0])
             await asyncio.sleep(wait_s)
 
+    async def _give_up(self, sending: set[asyncio.Task[None]], kept: list[_Done]) -> None:
+        """Wait for what is under way, whose outcome would else be unknown, and remove what was written."""
+        await asyncio.gather(*sending, return_exceptions=True)
+        await self._take_back(kept)
+
     async def _take_back(self, kept: Sequence[_Done]) -> None:
         """Remove what was written of an append that failed: it will be sent again."""
         if not kept:
@@ -140,6 +153,17 @@ class Writer:
             await self._connection.ask("POST", "/_bulk", msgspec.Raw, actions, parameters={"filter_path": "errors"})
         except PilothouseError as error:
             _LOG.warning("%d records of an append that failed stay, and will be there twice: %s", len(kept), error)
+
+
+async def _one_done(sending: set[asyncio.Task[None]]) -> set[asyncio.Task[None]]:
+    """Wait for one piece at least; raises what it failed of, the others go on."""
+    done, still = await asyncio.wait(sending, return_when=asyncio.FIRST_COMPLETED)
+    failures = [one.exception() for one in done]
+    sending.difference_update(done)
+    for error in failures:
+        if error is not None:
+            raise error
+    return still
 
 
 def _why(done: _Done) -> PilothouseError:

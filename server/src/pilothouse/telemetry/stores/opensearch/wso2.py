@@ -4,7 +4,6 @@ Their runtimes are known by the identity that they give themselves; whose they a
 mapping is asked too: a field may be a bare keyword, or text with a keyword below it.
 """
 
-import hashlib
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -12,27 +11,21 @@ from typing import Any
 
 import msgspec
 
-from pilothouse.telemetry.limits import id_of
-from pilothouse.telemetry.model import Level, LogLine, LogRecord, Origin
+from pilothouse.telemetry.model import Level, LogLine, Origin
 from pilothouse.telemetry.questions import Admission, LogFilter, LogQuestion, Scope
 from pilothouse.telemetry.stores.opensearch.connection import Absent, Connection
 from pilothouse.telemetry.stores.opensearch.documents import NS_A_MS
 from pilothouse.telemetry.stores.opensearch.lines import count_levels, is_behind, ordered
 from pilothouse.telemetry.stores.opensearch.searching import Counted, Grouped, filtered
 from pilothouse.telemetry.stores.opensearch.templates import Json
+from pilothouse.telemetry.stores.opensearch.wso2_documents import LOGS, MAY_BE_MISSING, Found, Hit, Origins, line_of
 from pilothouse.telemetry.stores.opensearch.wso2_filter import level_conditions, level_of_name, tests_of
 
-LOGS = "ballerina-application-logs-*,mi-application-logs-*"
-Origins = Callable[[str], Origin]
 Judge = Callable[[list[LogLine]], Any]  # Any: an awaitable of lines
 _FIELDS = "icp_runtimeId*,level*,time,app_name*,http_*,src_*,payload.*"
 _ASKED_ANEW_S = 60.0
 _RUNTIMES_MAX = 10_000
 _PAGE, _TIES_MAX = 1_000, 10_000
-_USED = frozenset(
-    {"@timestamp", "level", "message", "module", "class", "icp_runtimeId", "traceId", "spanId", "doc_id", "log", "_p"}
-)
-MAY_BE_MISSING = {"ignore_unavailable": "true", "allow_no_indices": "true"}
 
 
 class Mapped(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,21 +52,6 @@ class _Field(msgspec.Struct, kw_only=True):
 
 class _IndexFields(msgspec.Struct, kw_only=True):
     mappings: dict[str, _Field]
-
-
-class _Hit(msgspec.Struct, kw_only=True):
-    index: str = msgspec.field(name="_index")
-    id: str = msgspec.field(name="_id")
-    source: Json = msgspec.field(name="_source")
-    sort: list[int]
-
-
-class _Hits(msgspec.Struct, kw_only=True):
-    hits: list[_Hit] = []
-
-
-class _Found(msgspec.Struct, kw_only=True):
-    hits: _Hits
 
 
 class Bucket(msgspec.Struct, kw_only=True):
@@ -122,9 +100,10 @@ class Mappings:
         self._known: list[Mapped] = []
         self._until_s = 0.0
 
-    async def all(self) -> list[Mapped]:
-        """List groups of indices that are mapped alike."""
-        if time.monotonic() >= self._until_s:
+    async def all(self, *, of: str | None = None) -> list[Mapped]:
+        """List groups of indices that are mapped alike; asks anew when one that is named is not among them."""
+        is_unknown = of is not None and not any(of in mapped.indices for mapped in self._known)
+        if is_unknown or time.monotonic() >= self._until_s:
             path = f"/{self._pattern}/_mapping/field/{_FIELDS}"
             try:
                 told = await self._connection.ask("GET", path, dict[str, _IndexFields], parameters=MAY_BE_MISSING)
@@ -245,7 +224,7 @@ class ForeignLines:
                 same: Json = {"range": {source.clock: {"gte": last, "lte": last, "format": "epoch_millis"}}}
                 ties = await self._hits(source, [same], _TIES_MAX, newest_first=newest_first, timeout_s=timeout_s)
                 hits = [hit for hit in hits if hit.sort[0] != last] + ties
-            lines = ordered([self._line(hit, source.clock) for hit in hits], newest_first=newest_first)
+            lines = ordered([line_of(hit, source.clock, self._origins) for hit in hits], newest_first=newest_first)
             if after is not None:
                 lines = [line for line in lines if is_behind(line.position, after, newest_first=newest_first)]
             tests = tests_of(question.filter)
@@ -256,35 +235,21 @@ class ForeignLines:
 
     async def _hits(
         self, source: _Source, also: Sequence[Json], size: int, *, newest_first: bool, timeout_s: float
-    ) -> list[_Hit]:
+    ) -> list[Hit]:
         body: Json = {
             "size": size,
             "track_total_hits": False,
             "query": filtered([*source.conditions, *also]),
             "sort": [{source.clock: {"order": "desc" if newest_first else "asc", "unmapped_type": "date"}}],
         }
-        return (await self._ask(LOGS, _Found, body, timeout_s)).hits.hits
+        return (await self._ask(LOGS, Found, body, timeout_s)).hits.hits
 
-    def _line(self, hit: _Hit, clock: str) -> LogLine:
-        source = hit.source
-        attributes = {name: value for name, value in source.items() if name not in _USED and name != clock}
-        runtime_id = str(source.get("icp_runtimeId") or "") or None
-        record = LogRecord(
-            at_ns=hit.sort[0] * NS_A_MS,
-            message=str(source.get("message", "")),
-            severity=level_of_name(str(source.get("level", ""))).value,
-            logger=str(source.get("module") or source.get("class") or ""),
-            trace_id=id_of(str(source.get("traceId", "")), 32),
-            span_id=id_of(str(source.get("spanId", "")), 16),
-            attributes=attributes,
-        )
-        return LogLine(record=record, origin=self._origins(runtime_id) if runtime_id else Origin(), number=_number(hit))
-
-
-def _number(hit: _Hit) -> int:
-    """Give a document a number of its own that it always has."""
-    digest = hashlib.blake2b(f"{hit.index}/{hit.id}".encode(), digest_size=7)
-    return int.from_bytes(digest.digest(), "big")
+    async def clock_of(self, index: str) -> str:
+        """Name the field that has the time of the documents of an index."""
+        for mapped in await self._mappings.all(of=index):
+            if index in mapped.indices:
+                return "time" if mapped.timed else "@timestamp"
+        return "@timestamp"
 
 
 def _exists(field: str) -> Json:

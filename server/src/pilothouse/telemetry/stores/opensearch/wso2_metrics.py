@@ -11,7 +11,8 @@ from pilothouse.telemetry.stores.opensearch.connection import Connection
 from pilothouse.telemetry.stores.opensearch.figures import Counts, Rows, Value, add, minutes_of, step_of
 from pilothouse.telemetry.stores.opensearch.searching import Grouped, filtered
 from pilothouse.telemetry.stores.opensearch.templates import Json
-from pilothouse.telemetry.stores.opensearch.wso2 import MAY_BE_MISSING, Mapped, Mappings, Origins, admitted
+from pilothouse.telemetry.stores.opensearch.wso2 import Mapped, Mappings, admitted
+from pilothouse.telemetry.stores.opensearch.wso2_documents import MAY_BE_MISSING, Origins
 
 BI, MI = "ballerina-metrics-logs-*", "mi-metrics-logs-*"
 INBOUND, OUTBOUND = "http.server.request.duration", "http.client.request.duration"

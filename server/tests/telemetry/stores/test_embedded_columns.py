@@ -1,0 +1,137 @@
+"""Lines as columns, from the journal to their file, and the index of their words."""
+
+import re
+
+import msgspec
+import pytest
+from conftest_stores import small
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pilothouse.access.places import EVERYTHING
+from pilothouse.telemetry.model import LogBatch, LogRecord, Origin
+from pilothouse.telemetry.questions import LogFilter, LogQuestion, Scope
+from pilothouse.telemetry.stores.embedded.client import EmbeddedStore
+from pilothouse.telemetry.stores.embedded.columns import Octets
+from pilothouse.telemetry.stores.embedded.frames import Sort
+from pilothouse.telemetry.stores.embedded.index import BLOCK_BITS, TOKEN, hash_of
+from pilothouse.telemetry.stores.embedded.packed import Run, pack, unpack
+from pilothouse.telemetry.stores.embedded.sorts import TABLES
+
+T0 = 1_790_000_000_000_000_000
+ALL = Scope.within(EVERYTHING)
+TEXT = st.one_of(st.text(st.characters(exclude_categories=["Cs"]), max_size=40), st.from_regex(TOKEN, fullmatch=True))
+RECORDS = st.builds(
+    LogRecord,
+    at_ns=st.integers(0, 2**63 - 1),
+    message=st.lists(TEXT, max_size=4).map(" ".join),
+    severity=st.integers(1, 24),
+    logger=TEXT,
+    trace_id=st.one_of(st.just(""), st.binary(min_size=16, max_size=16).map(bytes.hex)),
+    span_id=st.one_of(st.just(""), st.binary(min_size=8, max_size=8).map(bytes.hex)),
+    attributes=st.dictionaries(TEXT, TEXT, max_size=2),
+)
+BATCHES = st.lists(
+    st.builds(
+        LogBatch,
+        st.sampled_from(["dev", "prod", None]).map(lambda id_: Origin(project_id="p", environment_id=id_)),
+        st.lists(RECORDS, max_size=5),
+    ),
+    max_size=4,
+)
+
+
+def texts(column: Octets) -> list[bytes]:
+    at, found = 0, []
+    for length in column.lengths:
+        found.append(column.octets[at : at + length])
+        at += length
+    return found
+
+
+def rows(runs: list[Run]) -> list[tuple]:
+    """What lies in some runs, line by line."""
+    found = []
+    for run in runs:
+        at_ns, severity, *others = run.columns
+        origins = [origin for origin, count in run.origins for _ in range(count)]
+        numbers = range(run.first, run.first + run.count)
+        found += zip(numbers, origins, at_ns, severity, *map(texts, others), strict=True)
+    return found
+
+
+def expected(batches: list[LogBatch], first: int) -> list[tuple]:
+    told = [(batch.origin, one) for batch in batches for one in batch.records]
+    return [
+        (
+            number,
+            origin,
+            one.at_ns,
+            one.severity,
+            one.message.encode(),
+            one.logger.encode(),
+            bytes.fromhex(one.trace_id),
+            bytes.fromhex(one.span_id),
+            msgspec.json.encode(one.attributes) if one.attributes else b"",
+        )
+        for number, (origin, one) in enumerate(told, first)
+    ]
+
+
+@settings(deadline=None)
+@given(BATCHES, st.integers(0, 2**40))
+def test_what_is_packed_is_unpacked_as_it_was(batches, first):
+    assert rows(list(unpack(pack(batches), first))) == expected(batches, first)
+
+
+@settings(deadline=None)
+@given(BATCHES, st.integers(0, 2**40))
+def test_lines_of_a_journal_from_before_they_were_packed_are_read(batches, first):
+    assert rows(list(unpack(msgspec.msgpack.encode(batches), first))) == expected(batches, first)
+
+
+@settings(deadline=None)
+@given(BATCHES, st.integers(0, 20))
+def test_lines_that_a_file_has_already_are_left_out(batches, skip):
+    for run in unpack(pack(batches), 7):
+        part = min(skip, run.count)
+        assert rows([run.after(part)]) == rows([run])[part:]
+
+
+@settings(deadline=None)
+@given(BATCHES, st.integers(0, 2**30))
+def test_the_index_has_each_word_of_six_characters_and_each_trace_in_its_block_and_nothing_else(batches, first):
+    for run in unpack(pack(batches), first):
+        found = set(TABLES[Sort.LOGS].tokens(run.numbered(lambda _: 0)))
+        wanted = set()
+        for number, _, _, _, message, _, trace_id, *_ in rows([run]):
+            for word in [*re.findall(TOKEN.encode(), message), *([trace_id] if trace_id else [])]:
+                wanted.add(hash_of(word) << 32 | number >> BLOCK_BITS)
+        assert found == wanted
+
+
+@pytest.mark.parametrize("bad", [{"severity": 300}, {"trace_id": "xy"}, {"trace_id": "abc"}, {"at_ns": 2**70}])
+def test_what_can_be_no_line_is_refused_before_it_is_in_the_journal(bad):
+    with pytest.raises((ValueError, OverflowError)):
+        pack([LogBatch(Origin(), [LogRecord(**{"at_ns": T0, "message": "m"} | bad)])])
+
+
+@pytest.mark.anyio
+async def test_a_word_is_found_in_memory_and_in_a_file_and_a_word_within_a_word_is_not(tmp_path):
+    origin = Origin(project_id="p", integration_id="i", environment_id="prod", runtime_id="r")
+    trace = "ab" * 16
+
+    async def found(**filter_: str) -> list[str]:
+        page = await store.logs(LogQuestion(scope=ALL, filter=LogFilter(**filter_)))
+        return [line.record.message for line in page.lines]
+
+    for again in range(2):
+        store = await EmbeddedStore.open(small(tmp_path))
+        if not again:
+            plain = [LogRecord(at_ns=T0 + number, message=f"line number-{number}") for number in range(5_000)]
+            last = LogRecord(at_ns=T0 + 9_000, message="of order-77-é, late", trace_id=trace)
+            await store.append_logs([LogBatch(origin, [*plain, last])])
+        assert await found(token="number-4321") == ["line number-4321"]
+        assert await found(token="order-77-") == ["of order-77-é, late"]
+        assert await found(token=trace) == await found(trace_id=trace.upper()) == ["of order-77-é, late"]
+        assert await found(token="number") == await found(token="umber-4321") == await found(trace_id="cd" * 16) == []
+        await store.close()  # writes what waits: the second time it is asked of a file
