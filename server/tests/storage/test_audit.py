@@ -252,7 +252,7 @@ async def test_a_check_that_takes_long_tells_how_far_it_is_and_goes_on(
         await store.write(
             lambda tx: tx.connection.execute(text("UPDATE audit_records SET target = 'x' WHERE number = 9"))
         )
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while (found := await checker.check()).intact:  # within its rest it tells what it found before
                 await asyncio.sleep(0.01)
         assert found.broken_at == 9

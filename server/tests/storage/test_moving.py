@@ -15,6 +15,7 @@ from database_servers import running
 from pilothouse.app.backup import WrongKey, back_up, restore, write_archive
 from pilothouse.app.control_plane import open_control_plane
 from pilothouse.app.database import upgrade_now
+from pilothouse.app.secrets import DatabaseInUse, rotate_key
 from pilothouse.base.errors import CannotStart, Conflict
 from pilothouse.base.place import Database, embedded
 from pilothouse.config import Settings
@@ -23,6 +24,7 @@ from pilothouse.storage import archive, audit
 from pilothouse.storage.alone import reading, writing
 from pilothouse.storage.migrate import newest
 from pilothouse.storage.tables import audit_records, events, organizations
+from pilothouse.storage.unit import Store
 from sqlalchemy import delete, insert, select
 from storage_records import record
 from test_backup import archive_of
@@ -240,3 +242,19 @@ def test_three_commands_move_it(first_start, tmp_path, server, run) -> None:
     assert imported.returncode == 0, imported.stderr
     assert b"The audit is intact" in imported.stderr
     assert b"Restored as of" in imported.stderr
+
+
+async def test_the_key_is_not_changed_while_others_use_the_database(first_start, tmp_path, server, file) -> None:
+    settings = home_with_the_key(tmp_path, "here", first_start, server.fresh(name="moved").url)
+    restore(settings, file)
+    elsewhere = Store(settings.database, lambda _: None)  # as a control plane on another machine
+    try:
+        await elsewhere.write(lambda _: None)
+        with pytest.raises(DatabaseInUse, match="other connections") as refused_:
+            await rotate_key(settings)
+        assert "copy the key file" in refused_.value.fix
+    finally:
+        elsewhere.close()
+    before = settings.secret_key_path.read_bytes()
+    await rotate_key(settings)
+    assert settings.secret_key_path.read_bytes() != before

@@ -33,7 +33,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.types import TypeEngine
 
-from pilothouse.base.errors import Conflict, InvalidInput
+from pilothouse.base.errors import InvalidInput
 from pilothouse.storage import alert_tables, counter_tables, ingest_tables, telemetry_origin_tables
 from pilothouse.storage.archive_numbers import growing
 from pilothouse.storage.columns import InstantMs
@@ -64,7 +64,7 @@ class ArchiveBroken(InvalidInput):
     code = "ARCHIVE_BROKEN"
 
 
-class RowRefused(Conflict):
+class RowRefused(InvalidInput):
     """The database does not take a row of the backup."""
 
     code = "ROW_REFUSED"
