@@ -43,6 +43,14 @@ DATABASE = os.environ.get("PILOTHOUSE_TEST_DATABASE", "sqlite")
 """On which kind of database every control plane of these tests runs: `sqlite`, `postgresql` or `mariadb`."""
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if DATABASE == "sqlite":
+        return
+    for item in items:
+        if item.get_closest_marker("embedded"):
+            item.add_marker(pytest.mark.skip(reason=f"it handles the embedded database's file, and this is {DATABASE}"))
+
+
 def pytest_unconfigure() -> None:
     database_servers.end_all()
 

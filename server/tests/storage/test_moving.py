@@ -29,12 +29,7 @@ from sqlalchemy import delete, insert, select
 from storage_records import record
 from test_backup import archive_of
 
-pytestmark = [
-    pytest.mark.anyio,
-    pytest.mark.skipif(
-        os.environ.get("PILOTHOUSE_TEST_DATABASE", "sqlite") != "sqlite", reason="it begins with the embedded one"
-    ),
-]
+pytestmark = [pytest.mark.anyio, pytest.mark.embedded]
 
 SHOWN = "{ runtimes { nodes { name runtimeId } } integrations { nodes { displayName } } }"
 EVENT = {"at": 1.0, "kind": "k", "detail": "{}"}
