@@ -53,6 +53,14 @@ class Backup(msgspec.Struct, frozen=True, kw_only=True):
     """What the check of the audit's chain came to, after a restore."""
 
 
+class _Given(msgspec.Struct, frozen=True, kw_only=True):
+    """A backup that was looked at, and is whole."""
+
+    path: Path
+    header: archive.Header
+    trailer: archive.Trailer
+
+
 def back_up(settings: Settings, to: Path, clock: Clock | None = None) -> Backup:
     """Write everything that the database holds at one moment; works beside a running control plane.
 
@@ -119,14 +127,15 @@ def restore(
             f"The backup's schema ({header.revision}) is not known to this release; it was made by {header.release}.",
             fix="Restore it with that release or a newer one.",
         )
+    given = _Given(path=path, header=header, trailer=trailer)
     now = (clock or SystemClock()).now()
     replaced: Path | None = None
     held = lock_home(settings.home)
     try:
         if settings.database.is_embedded:
-            replaced, chain = _restore_file(settings, path, header, replace=replace, without_key=without_key, now=now)
+            replaced, chain = _restore_file(settings, given, replace=replace, without_key=without_key, now=now)
         else:
-            chain = _restore_served(settings, path, header, replace=replace, without_key=without_key, now=now)
+            chain = _restore_served(settings, given, replace=replace, without_key=without_key, now=now)
     finally:
         os.close(held)
     return Backup(
@@ -140,7 +149,7 @@ def restore(
 
 
 def _restore_file(
-    settings: Settings, path: Path, header: archive.Header, *, replace: bool, without_key: bool, now: float
+    settings: Settings, given: _Given, *, replace: bool, without_key: bool, now: float
 ) -> tuple[Path | None, str]:
     there = settings.database_path.is_file()
     if there and not replace:
@@ -148,16 +157,14 @@ def _restore_file(
             f"There is a database in {settings.home} already.",
             fix="Name another home directory, or say --replace: it is kept beside, under another name.",
         )
-    vault = None if without_key else _vault(settings, header)
-    with _filled_beside(settings, path, header, vault, now) as (fresh, chain):
+    vault = None if without_key else _vault(settings, given.header)
+    with _filled_beside(settings.database_path, given, vault, now) as (fresh, chain):
         replaced = _set_aside(settings.database_path, now) if there else None
         fresh.replace(settings.database_path)
     return replaced, chain
 
 
-def _restore_served(
-    settings: Settings, path: Path, header: archive.Header, *, replace: bool, without_key: bool, now: float
-) -> str:
+def _restore_served(settings: Settings, given: _Given, *, replace: bool, without_key: bool, now: float) -> str:
     if replace:
         raise Conflict(
             "A database on a server is not replaced from here.",
@@ -165,35 +172,32 @@ def _restore_served(
         )
     database = settings.database.patient
     bring_up_to_date(database)  # refuses any other schema
-    vault = None if without_key else _vault(settings, header)
-    with _of_this_release(settings, path, header) as current:
-        header, trailer = archive.check(current)
+    vault = None if without_key else _vault(settings, given.header)
+    with _of_this_release(settings, given) as current:
         with writing(database) as tx:
             _require_empty(tx, database)
-            archive_numbers.count_on(tx.connection, header.numbers)  # commits what came before it, on some
+            archive_numbers.count_on(tx.connection, current.header.numbers)  # commits what came before it, on some
         with writing(database) as tx:
             _require_empty(tx, database)
-            archive.load(tx.connection, current)
-            archive.compare(tx.connection, trailer)
-            return _end(tx, header, vault, now)
+            archive.load(tx.connection, current.path)
+            archive.compare(tx.connection, current.trailer)
+            return _end(tx, current.header, vault, now)
 
 
 @contextlib.contextmanager
-def _filled_beside(
-    settings: Settings, path: Path, header: archive.Header, vault: Vault | None, now: float | None
-) -> Generator[tuple[Path, str]]:
-    """Fill an embedded database that nobody uses yet, in the home; it is gone afterwards unless it was moved. now: None says nothing."""
-    fresh = (settings.home / "pilothouse.db").with_suffix(".restoring")
+def _filled_beside(place: Path, given: _Given, vault: Vault | None, now: float | None) -> Generator[tuple[Path, str]]:
+    """Fill an embedded database that nobody uses yet; it is gone afterwards unless it was moved. now: None tells the audit nothing."""
+    fresh = place.with_suffix(".restoring")
     try:
         fresh.unlink(missing_ok=True)
-        bring_up_to_date(embedded(fresh), header.revision)
+        bring_up_to_date(embedded(fresh), given.header.revision)
         with writing(fresh) as tx:
-            archive.load(tx.connection, path)
-            archive.compare(tx.connection, archive.check(path)[1])
+            archive.load(tx.connection, given.path)
+            archive.compare(tx.connection, given.trailer)
         bring_up_to_date(embedded(fresh))
         with writing(fresh) as tx:
-            archive_numbers.count_on(tx.connection, header.numbers)
-            chain = "" if now is None else _end(tx, header, vault, now)
+            archive_numbers.count_on(tx.connection, given.header.numbers)
+            chain = "" if now is None else _end(tx, given.header, vault, now)
         yield fresh, chain
     finally:
         for end in ("", *_BESIDE):
@@ -201,20 +205,20 @@ def _filled_beside(
 
 
 @contextlib.contextmanager
-def _of_this_release(settings: Settings, path: Path, header: archive.Header) -> Generator[Path]:
+def _of_this_release(settings: Settings, given: _Given) -> Generator[_Given]:
     """Bring a backup to this release's schema, by way of an embedded database: servers are filled at once or not at all."""
-    if header.revision == migrate.newest():
-        yield path
+    if given.header.revision == migrate.newest():
+        yield given
         return
-    with _filled_beside(settings, path, header, None, None) as (fresh, _):
+    with _filled_beside(settings.home / "pilothouse.db", given, None, None) as (fresh, _):
         newer = fresh.with_suffix(".upgraded")
+        newer.unlink(missing_ok=True)
         try:
             with _private(newer) as file, reading(fresh) as connection:
-                numbers = header.numbers | archive_numbers.numbers_given(connection)
-                archive.write(
-                    connection, file, msgspec.structs.replace(header, revision=migrate.newest(), numbers=numbers)
-                )
-            yield newer
+                numbers = given.header.numbers | archive_numbers.numbers_given(connection)
+                header = msgspec.structs.replace(given.header, revision=migrate.newest(), numbers=numbers)
+                trailer = archive.write(connection, file, header)
+            yield _Given(path=newer, header=header, trailer=trailer)
         finally:
             newer.unlink(missing_ok=True)
 
