@@ -47,6 +47,8 @@ def compile_everywhere(statement: ClauseElement) -> None:
     if known in _seen:
         return
     _seen.add(known)
+    if "pg_catalog" in str(statement):  # what SQLAlchemy asks PostgreSQL about itself
+        return
     counted[0] += 1
     for name, dialect in DIALECTS.items():
         try:
@@ -98,8 +100,7 @@ def compiling() -> Iterator[None]:
     """Compile every statement that is executed meanwhile."""
 
     def before(_connection: Connection, statement: Any, *_rest: Any) -> None:
-        is_statement = isinstance(statement, Select | CompoundSelect | Insert | Update | Delete)
-        if is_statement and "pg_catalog" not in str(statement):  # what SQLAlchemy asks PostgreSQL about itself
+        if isinstance(statement, Select | CompoundSelect | Insert | Update | Delete):
             compile_everywhere(statement)
 
     event.listen(Engine, "before_execute", before)
