@@ -9,7 +9,7 @@ NPM    := PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix console
 CONSOLE_SOURCES := $(shell find console/src console/public console/scripts -type f 2>/dev/null) \
                    console/index.html console/vite.config.ts console/tsconfig.json contracts/schema.graphql
 
-.PHONY: help up test test-all test-python test-console conformance check fmt gen bench bench-fleet fuzz docs wheels pins clean
+.PHONY: help up test test-all test-python test-databases test-console conformance check fmt gen bench bench-fleet fuzz docs wheels pins clean
 .DEFAULT_GOAL := help
 
 help: ## Show this
@@ -23,10 +23,20 @@ test: $(STAMPS)/dev $(STAMPS)/console console/dist/index.html ## Set up everythi
 	$(NPM) run e2e -- --exclude e2e/accessibility.test.ts
 	$(BIN)/python -m pytest -n 4 --dist loadgroup -m "not slow"
 
-test-all: test-console test-python ## Every test, the slow ones too: what CI runs
+test-all: test-console test-python test-databases ## Every test, the slow ones too: what CI runs
 
 test-python: $(STAMPS)/dev console/dist/index.html ## All tests of bridge, server and example, and the end-to-end story
-	$(BIN)/python -m pytest -n 4 --dist loadgroup $(if $(CI),--cache-clear || $(BIN)/python scripts/second_look.py $$?)
+	PILOTHOUSE_TEST_COMPILE=1 $(BIN)/python -m pytest -n 4 --dist loadgroup $(if $(CI),--cache-clear || $(BIN)/python scripts/second_look.py $$?)
+
+# What touches most tables. All others can run there, too: PILOTHOUSE_TEST_DATABASE=postgresql .venv/bin/python -m pytest server/tests
+ON_SERVERS := $(addprefix server/tests/,api/test_tenancy.py api/test_deleting.py api/test_mappings.py api/test_sorting.py \
+              alerting/test_outbox.py protocol/test_commands.py)
+
+test-databases: $(STAMPS)/dev ## Some of the server's tests with PostgreSQL, and with MariaDB, below the control plane
+	set -e; for each in postgresql mariadb; do \
+		export PILOTHOUSE_TEST_DATABASE=$$each; \
+		$(BIN)/python -m pytest -n 2 --dist loadgroup $(ON_SERVERS) $(if $(CI),--cache-clear || $(BIN)/python scripts/second_look.py $$?); \
+	done
 
 test-console: $(STAMPS)/console console/dist/index.html ## The console's unit tests, and its stories on the mocked API
 	$(NPM) test

@@ -5,8 +5,10 @@ import base64
 import hashlib
 import hmac
 import json
+import os
 import shutil
 import ssl
+import sys
 from collections.abc import AsyncIterator, Awaitable, Iterator
 from dataclasses import dataclass, field
 from functools import cache, partial
@@ -28,8 +30,42 @@ from pilothouse.notify import postman
 from pilothouse.operations.sign_in import create_first_administrator
 from pilothouse.protocol.exchange import Inbound, Outbound
 
+sys.path.insert(0, str(Path(__file__).parent))
+
+import compiling  # found from here on
+import database_servers
+
 PASSWORD = "correct horse battery staple"
 NOW = 1_790_000_000.0
+
+
+DATABASE = os.environ.get("PILOTHOUSE_TEST_DATABASE", "sqlite")
+"""On which kind of database every control plane of these tests runs: `sqlite`, `postgresql` or `mariadb`."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if DATABASE == "sqlite":
+        return
+    for item in items:
+        if item.get_closest_marker("embedded"):
+            item.add_marker(pytest.mark.skip(reason=f"it handles the embedded database's file, and this is {DATABASE}"))
+
+
+def pytest_unconfigure() -> None:
+    database_servers.end_all()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def written_for_others() -> Iterator[None]:
+    """With PILOTHOUSE_TEST_COMPILE=1 every statement of these tests is compiled for the databases that none of them runs on."""
+    if os.environ.get("PILOTHOUSE_TEST_COMPILE") != "1":
+        yield
+        return
+    with compiling.compiling():
+        yield
+    told = "\n".join(f"{reason}\n    {next(iter(found))}" for reason, found in sorted(compiling.troubles.items()))
+    assert compiling.counted[0]
+    assert not told, told
 
 
 @pytest.fixture
@@ -75,7 +111,7 @@ def first_start(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The home directory of a control plane after its first start, made once: every test begins with a copy."""
 
     async def start() -> None:
-        opened = await open_control_plane(Settings(home=home), FakeClock(NOW), passwords)
+        opened = await open_control_plane(Settings(home=home, database_url=url), FakeClock(NOW), passwords)
         hashed = passwords.hash(PASSWORD)
         organization = await opened.organization()
         await opened.store.write(
@@ -83,7 +119,9 @@ def first_start(tmp_path_factory: pytest.TempPathFactory) -> Path:
         )
         await opened.stop()
 
-    home, passwords = tmp_path_factory.mktemp("first") / "home", quick_passwords()
+    home, passwords, url = tmp_path_factory.mktemp("first") / "home", quick_passwords(), ""
+    if DATABASE != "sqlite":
+        url = database_servers.running(DATABASE).fresh(name="first").url
     asyncio.run(start())
     return home
 
@@ -95,7 +133,11 @@ def quick_passwords() -> Passwords:
 
 @pytest.fixture
 def settings(tmp_path: Path, first_start: Path) -> Settings:
-    return Settings(home=shutil.copytree(first_start, tmp_path / "home"))
+    home = shutil.copytree(first_start, tmp_path / "home")
+    if DATABASE == "sqlite":
+        return Settings(home=home)
+    copied = database_servers.running(DATABASE).fresh(template="first", name="plane")
+    return Settings(home=home, database_url=copied.url, follow_events_s=0.0)
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ from pilothouse.storage.migrate import newest
 from pilothouse.storage.tables import events, metadata, organizations
 from sqlalchemy import delete, insert, select, text
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.embedded]
 
 KEY = Path("keys") / "secret.key"
 

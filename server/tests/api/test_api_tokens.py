@@ -73,7 +73,7 @@ async def service(plane, *group: str) -> str:
         tx.connection.execute(
             text(
                 "insert into users (id, organization_id, username, display_name, kind, must_change_password, created_at, created_by)"
-                " values ('robot-id', :organization, 'robot', 'Robot', 'service', 0, 0, 'admin')"
+                " values ('robot-id', :organization, 'robot', 'Robot', 'service', false, 0, 'admin')"
             ),
             {"organization": organization},
         )

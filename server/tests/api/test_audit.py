@@ -3,7 +3,6 @@
 import asyncio
 import datetime as dt
 import json
-import sqlite3
 
 import pytest
 from pilothouse.access.grants import EVERYTHING, Place, Reach
@@ -12,7 +11,7 @@ from pilothouse.operations import auditing
 from pilothouse.operations.auditing import audit_scope
 from pilothouse.storage import audit, audit_rows
 from pilothouse.storage.audit_rows import AuditScope
-from sqlalchemy import event
+from sqlalchemy import event, text
 
 pytestmark = pytest.mark.anyio
 NOW = 1_790_000_000.0
@@ -173,15 +172,14 @@ async def test_an_auditor_of_one_project_sees_what_happened_there(plane) -> None
     assert b"".join([part async for part in auditing.export(plane.store, reach, AuditScope())]).count(b"\n") == 1
 
 
-async def test_the_check_tells_what_was_changed_behind_its_back(admin, plane, settings) -> None:
+async def test_the_check_tells_what_was_changed_behind_its_back(admin, plane) -> None:
     await put(plane, *(record(f"r{number}") for number in range(5)))
     before = (await admin.ask(CHECK))["auditCheck"]
     assert (before["intact"], before["brokenAt"], before["from"]) == (True, None, None)
-    database = sqlite3.connect(settings.database_path)
-    number = database.execute("SELECT number FROM audit_records WHERE target = 'r2'").fetchone()[0]
-    database.execute("UPDATE audit_records SET actor = 'user:eve' WHERE target = 'r2'")
-    database.commit()
-    database.close()
+    asked = text("SELECT number FROM audit_records WHERE target = 'r2'")
+    number = await plane.store.read(lambda c: c.execute(asked).scalar_one())
+    changed = text("UPDATE audit_records SET actor = 'user:eve' WHERE target = 'r2'")
+    await plane.store.write(lambda tx: tx.connection.execute(changed))
     async with asyncio.timeout(10):
         while (after := (await admin.ask(CHECK))["auditCheck"])["intact"]:
             await asyncio.sleep(0.01)
@@ -236,7 +234,7 @@ def test_a_filter_in_words_of_the_command_line_is_the_same() -> None:
     assert audit_scope({"outcome": "REFUSED"}).outcome is Outcome.REFUSED
 
 
-async def test_no_secret_password_or_token_ever_stands_in_the_audit(admin, plane, runtime, settings) -> None:
+async def test_no_secret_password_or_token_ever_stands_in_the_audit(admin, plane, runtime) -> None:
     secrets = [runtime.secret, runtime.secret.partition(".")[2], "correct horse battery staple", "wrong password 1234"]
     assert (await runtime.full())[0] == 200
     await admin.sign_in(password="wrong password 1234")
@@ -252,9 +250,9 @@ async def test_no_secret_password_or_token_ever_stands_in_the_audit(admin, plane
     secrets += [made.partition(".")[2], rotated_secret.partition(".")[2]]
     secrets += [cookie.value for cookie in admin.client.cookies.jar if cookie.value]
     await admin.client.get("/audit/export")
-    database = sqlite3.connect(settings.database_path)
-    rows = [" ".join(map(str, row)) for row in database.execute("SELECT * FROM audit_records")]
-    database.close()
+    rows = await plane.store.read(
+        lambda c: [" ".join(map(str, row)) for row in c.execute(text("SELECT * FROM audit_records"))]
+    )
     assert len(rows) > 8
     assert len(secrets) >= 7
     for secret in secrets:

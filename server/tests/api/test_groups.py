@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 from pilothouse.operations import groups as operations
+from pilothouse.storage.tables import groups as groups_table
+from pilothouse.storage.tables import projects
+from sqlalchemy import select, text, update
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -103,7 +106,10 @@ async def test_members_come_and_go_and_who_is_inside_already_does_not_matter(sta
 async def test_who_came_by_the_identity_provider_stays_once_a_person_adds_them(staff, admin) -> None:
     group, anna = await staff.group("Ops"), await staff.user("anna")
     await staff.plane.store.write(
-        lambda tx: tx.connection.exec_driver_sql("INSERT INTO group_members VALUES (?, ?, 'sso', 0)", (group, anna))
+        lambda tx: tx.connection.execute(
+            text("INSERT INTO group_members (group_id, user_id, source, added_at) VALUES (:group, :anna, 'sso', 0)"),
+            {"group": group, "anna": anna},
+        )
     )
     show = "query ($id: ID!) { group(id: $id) { members { nodes { fromSso } } } }"
     assert (await admin.ask(show, id=group))["group"]["members"]["nodes"] == [{"fromSso": True}]
@@ -167,9 +173,10 @@ async def test_a_group_whose_place_is_a_project_is_changed_by_who_manages_member
     groups = [await staff.group("Admins of one"), await staff.group("Admins of two")]
     for handle, group in zip((one, two), groups, strict=True):
         await staff.plane.store.write(
-            lambda tx, handle=handle, group=group: tx.connection.exec_driver_sql(
-                "UPDATE groups SET project_id = (SELECT id FROM projects WHERE handle = ?) WHERE id = ?",
-                (handle, group),
+            lambda tx, handle=handle, group=group: tx.connection.execute(
+                update(groups_table)
+                .values(project_id=select(projects.c.id).where(projects.c.handle == handle).scalar_subquery())
+                .where(groups_table.c.id == group)
             )
         )
     await staff.holder("lead", "USER_MGT_UPDATE_USERS", project=one)

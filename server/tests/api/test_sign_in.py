@@ -263,7 +263,7 @@ async def test_who_guesses_the_current_password_has_to_wait(admin, plane) -> Non
 
 
 async def test_until_a_password_that_must_be_changed_is_changed_there_is_nothing_else(admin, plane) -> None:
-    await plane.store.write(lambda tx: tx.connection.execute(text("update users set must_change_password = 1")))
+    await plane.store.write(lambda tx: tx.connection.execute(text("update users set must_change_password = true")))
     query = {"query": "{ viewer { username } }"}
     answer = await admin.client.post("/graphql", json=query)
     assert (answer.status_code, answer.json()["code"]) == (403, "PASSWORD_CHANGE_REQUIRED")

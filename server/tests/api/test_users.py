@@ -11,6 +11,7 @@ from pilothouse.access.rules import GROUPS_PER_USER_MAX
 from pilothouse.operations import groups as group_operations
 from pilothouse.operations import users as operations
 from pilothouse.storage import users as storage
+from sqlalchemy import text
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -147,9 +148,12 @@ async def test_deleting_takes_sessions_tokens_and_memberships_along_and_frees_th
     developers = await staff.built_in("groups", "Developers")
     anna = await staff.user("anna", developers)
     await staff.plane.store.write(
-        lambda tx: tx.connection.exec_driver_sql(
-            "INSERT INTO api_tokens (id, user_id, name, digest, hint, created_at, created_by) VALUES ('t', ?, 'n', 'd', 'h', 0, 'anna')",
-            (anna,),
+        lambda tx: tx.connection.execute(
+            text(
+                "INSERT INTO api_tokens (id, user_id, name, digest, hint, created_at, created_by)"
+                " VALUES ('t', :anna, 'n', 'd', 'h', 0, 'anna')"
+            ),
+            {"anna": anna},
         )
     )
     async with staff.signed_in("anna") as person:
@@ -177,9 +181,12 @@ async def test_nobody_deletes_or_disables_themselves(staff, admin) -> None:
 async def test_a_new_password_ends_the_sessions_and_nothing_else(staff, admin) -> None:
     anna = await staff.user("anna", await staff.built_in("groups", "Developers"))
     await staff.plane.store.write(
-        lambda tx: tx.connection.exec_driver_sql(
-            "INSERT INTO api_tokens (id, user_id, name, digest, hint, created_at, created_by) VALUES ('t', ?, 'n', 'd', 'h', 0, 'anna')",
-            (anna,),
+        lambda tx: tx.connection.execute(
+            text(
+                "INSERT INTO api_tokens (id, user_id, name, digest, hint, created_at, created_by)"
+                " VALUES ('t', :anna, 'n', 'd', 'h', 0, 'anna')"
+            ),
+            {"anna": anna},
         )
     )
     async with staff.signed_in("anna") as person:
@@ -257,7 +264,8 @@ async def test_two_super_admins_who_disable_each_other_at_the_same_time_leave_on
             admin.try_asking(UPDATE, id=other_id, i={"disabled": True}),
             other.try_asking(UPDATE, id=me, i={"disabled": True}),
         )
-    assert sorted("errors" in answer for answer in answers) == [False, True]
+    # Refused as the last one, or signed out already: whichever came first.
+    assert sorted("errors" in answer or "code" in answer for answer in answers) == [False, True]
     assert await staff.plane.store.read(storage.count_super_admins) == 1
 
 

@@ -13,7 +13,7 @@ from reference import DOCS, PAGES, filled_in
 from typer.main import get_command
 
 EVERYWHERE = {"context", "url", "ca_file", "output", "quiet", "no_color"}
-LOCAL = {"up", "serve", "tls", "admin", "schema", "verify", "rotate-key"}
+LOCAL = {"up", "serve", "tls", "admin", "db", "schema", "verify", "rotate-key"}
 
 
 def commands(command: object, path: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], object]]:

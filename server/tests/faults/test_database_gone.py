@@ -16,7 +16,7 @@ from pilothouse.base.errors import PilothouseError
 from pilothouse.storage.unit import Store
 from sqlalchemy import event, text
 
-pytestmark = [pytest.mark.slow, pytest.mark.anyio]
+pytestmark = [pytest.mark.slow, pytest.mark.anyio, pytest.mark.embedded]
 
 OUTAGE_ROUNDS = 6
 BEAT_S = 10

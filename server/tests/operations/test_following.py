@@ -270,8 +270,9 @@ async def test_what_we_commit_while_the_following_begins_is_told_once(database: 
 
 
 def test_the_pace_is_a_setting_that_is_off_where_nobody_else_writes() -> None:
-    assert load({}).follow_events_s == 0
-    assert load({"PILOTHOUSE_FOLLOW_EVENTS_S": "0.5"}).follow_events_s == 0.5
+    assert load({}).looks_for_events_every_s == 0
+    assert load({"PILOTHOUSE_DATABASE_URL": "postgresql://somewhere/pilothouse"}).looks_for_events_every_s == 0.5
+    assert load({"PILOTHOUSE_FOLLOW_EVENTS_S": "0.7"}).looks_for_events_every_s == 0.7
     for wrong in ("-1", "0.001", "61", "often"):
         with pytest.raises(InvalidSetting):
             load({"PILOTHOUSE_FOLLOW_EVENTS_S": wrong})

@@ -36,6 +36,7 @@ def set_read_only(plane: ControlPlane, value: str) -> None:
     connection.close()
 
 
+@pytest.mark.embedded
 async def test_a_full_disk_is_503_and_the_same_heartbeat_succeeds_when_there_is_room(runtime, plane, admin) -> None:
     runtime.artifacts["services"][0]["resources"] = [
         {"methods": ["get"], "url": f"/{number:05}-{number * 7919 % 10007}"} for number in range(5_000)
@@ -53,6 +54,7 @@ async def test_a_full_disk_is_503_and_the_same_heartbeat_succeeds_when_there_is_
     assert (await admin.client.get("/readyz")).status_code == 200
 
 
+@pytest.mark.embedded
 async def test_a_read_only_database_is_503_for_runtimes_and_people_and_reading_goes_on(
     runtime, plane: ControlPlane, admin
 ) -> None:
@@ -66,6 +68,7 @@ async def test_a_read_only_database_is_503_for_runtimes_and_people_and_reading_g
     assert (await admin.ask("{ runtimes { totalCount } }"))["runtimes"]["totalCount"] == 1
 
 
+@pytest.mark.embedded
 async def test_what_could_not_be_flushed_is_flushed_later(runtime, plane: ControlPlane, clock: FakeClock) -> None:
     await runtime.full()
     await plane.flush()
@@ -83,6 +86,7 @@ async def test_what_could_not_be_flushed_is_flushed_later(runtime, plane: Contro
     assert fresh == stale + 5_000
 
 
+@pytest.mark.embedded
 async def test_a_verdict_that_cannot_be_stored_is_still_told(
     runtime, plane: ControlPlane, clock: FakeClock, admin
 ) -> None:

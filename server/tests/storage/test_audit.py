@@ -9,9 +9,11 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from database_servers import running
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pilothouse.base.errors import Conflict
+from pilothouse.base.place import Database
 from pilothouse.domain.audit import AuditRecord, Outcome
 from pilothouse.operations.auditing import AuditBroken, AuditChecker, AuditVerdict, verify
 from pilothouse.operations.housekeeping import Retention, forget_audit
@@ -22,6 +24,7 @@ from pilothouse.storage.unit import Connection, Store, Transaction
 from sqlalchemy import Engine, func, insert, select, text, update
 
 NOW = 1_790_000_000.0
+SERVED = [pytest.param(kind, marks=pytest.mark.xdist_group(kind)) for kind in ("postgresql", "mariadb")]
 COLUMNS = tuple(audit_records.c.keys())
 _words = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 _maybe = st.none() | _words
@@ -62,9 +65,16 @@ def engine_of_tests() -> Engine:
     return engine
 
 
+@cache
+def engine_on(kind: str) -> Engine:
+    """The same on a server."""
+    server = running(kind)
+    return open_writer(server.fresh(name="audit"))
+
+
 @contextmanager
-def connected() -> Iterator[Connection]:
-    with engine_of_tests().connect() as connection, connection.begin() as transaction:
+def connected(engine: Engine | None = None) -> Iterator[Connection]:
+    with (engine or engine_of_tests()).connect() as connection, connection.begin() as transaction:
         yield connection
         transaction.rollback()
 
@@ -78,7 +88,18 @@ def fill(connection: Connection, history: list[AuditRecord]) -> AuditVerdict:
 @given(history=_records, data=st.data())
 @settings(max_examples=150, deadline=None)
 def test_any_single_change_of_the_table_is_found(history: list[AuditRecord], data: st.DataObject) -> None:
-    with connected() as connection:
+    change_and_look(engine_of_tests(), history, data)
+
+
+@pytest.mark.parametrize("kind", SERVED)
+@given(history=_records, data=st.data())
+@settings(max_examples=25, deadline=None)
+def test_any_single_change_is_found_on_a_server_too(kind: str, history: list[AuditRecord], data: st.DataObject) -> None:
+    change_and_look(engine_on(kind), history, data)
+
+
+def change_and_look(engine: Engine, history: list[AuditRecord], data: st.DataObject) -> None:
+    with connected(engine) as connection:
         count = len(history)
         assert (fill(connection, history).intact, verify(connection).checked) == (True, count)
         change = data.draw(st.sampled_from(["update", "delete", "delete newest", "swap", "insert", "copy"]))
@@ -187,12 +208,8 @@ def test_retention_deletes_a_round_at_most_and_only_what_is_oldest_in_the_chain(
 
 
 @pytest.mark.anyio
-async def test_many_audits_in_one_commit_leave_no_gap_where_one_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "audit.db"
-    engine = open_writer(path)
-    migrate.upgrade(engine)
-    engine.dispose()
-    store = Store(path, lambda _events: None)
+async def test_many_audits_in_one_commit_leave_no_gap_where_one_is_refused(database: Database) -> None:
+    store = Store(database, lambda _events: None)
 
     def write(tx: Transaction, number: int) -> None:
         audit.append(tx.connection, record(str(number)))
@@ -217,16 +234,12 @@ async def test_many_audits_in_one_commit_leave_no_gap_where_one_is_refused(tmp_p
 
 @pytest.mark.anyio
 async def test_a_check_that_takes_long_tells_how_far_it_is_and_goes_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    database: Database, writer: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = tmp_path / "audit.db"
-    engine = open_writer(path)
-    migrate.upgrade(engine)
-    with engine.connect() as connection, connection.begin():
+    with writer.connect() as connection, connection.begin():
         fill(connection, [record(str(number)) for number in range(40)])
-    engine.dispose()
     monkeypatch.setattr("pilothouse.operations.auditing.AT_ONCE", 4)
-    store = Store(path, lambda _events: None)
+    store = Store(database, lambda _events: None)
     checker = AuditChecker(store)
     try:
         first = await checker.check(wait_s=0.0)
@@ -239,7 +252,7 @@ async def test_a_check_that_takes_long_tells_how_far_it_is_and_goes_on(
         await store.write(
             lambda tx: tx.connection.execute(text("UPDATE audit_records SET target = 'x' WHERE number = 9"))
         )
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while (found := await checker.check()).intact:  # within its rest it tells what it found before
                 await asyncio.sleep(0.01)
         assert found.broken_at == 9

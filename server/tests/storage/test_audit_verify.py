@@ -9,7 +9,7 @@ from pilothouse.cli.audit import app
 from pilothouse.operations.auditing import AuditBroken
 from typer.testing import CliRunner
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.embedded]
 
 
 def verify(home: Path, *more: str) -> str:

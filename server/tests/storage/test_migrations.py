@@ -1,20 +1,23 @@
 """The schema that the migrations make is the schema of the tables, and a newer database is not touched."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from database_servers import running
 from pilothouse.base.errors import CannotStart
+from pilothouse.base.place import Database, embedded
 from pilothouse.storage.engine import open_writer
-from pilothouse.storage.migrate import upgrade
-from pilothouse.storage.tables import metadata
-from sqlalchemy import inspect, text
+from pilothouse.storage.migrate import require_current, status, upgrade
+from pilothouse.storage.tables import artifact_sets, metadata, organizations
+from sqlalchemy import Engine, Float, Inspector, insert, inspect, literal, select, text
 
 
 @pytest.fixture
-def engine(tmp_path: Path):
-    opened = open_writer(tmp_path / "pilothouse.db")
+def engine(blank: Database):
+    opened = open_writer(blank)
     yield opened
     opened.dispose()
 
@@ -26,18 +29,24 @@ def test_migrations_and_tables_give_one_schema(engine) -> None:
         assert compare_metadata(context, metadata) == []
 
 
-def test_every_constraint_of_the_tables_is_in_the_migrated_schema(engine, tmp_path: Path) -> None:
-    upgrade(engine)
-    fresh = open_writer(tmp_path / "fresh.db")
-    metadata.create_all(fresh)
+def test_every_constraint_of_the_tables_is_in_the_migrated_schema(
+    database: Database, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    fresh = embedded(tmp_path / "fresh.db") if database.is_embedded else running(database.kind).blank()
+    engine, created = open_writer(database), open_writer(fresh)
+    metadata.create_all(created)
+    ours, theirs = inspect(engine), inspect(created)
     for table in metadata.tables:
-        ours, theirs = inspect(engine), inspect(fresh)
-        assert sorted(ours.get_foreign_keys(table), key=str) == sorted(theirs.get_foreign_keys(table), key=str)
-        assert sorted(ours.get_unique_constraints(table), key=str) == sorted(
-            theirs.get_unique_constraints(table), key=str
-        )
-        assert sorted(ours.get_indexes(table), key=str) == sorted(theirs.get_indexes(table), key=str)
-    fresh.dispose()
+        for ask in ("get_foreign_keys", "get_unique_constraints", "get_indexes", "get_pk_constraint", "get_columns"):
+            assert told(ours, ask, table) == told(theirs, ask, table)
+    engine.dispose()
+    created.dispose()
+
+
+def told(inspector: Inspector, ask: str, table: str) -> list[str]:
+    """Put what a database tells into one order; columns were added at the end by later migrations."""
+    found = getattr(inspector, ask)(table)
+    return sorted(str(sorted(one.items(), key=str)) for one in (found if isinstance(found, list) else [found]))
 
 
 def test_upgrading_twice_changes_nothing(engine) -> None:
@@ -53,3 +62,45 @@ def test_a_database_of_a_newer_release_is_refused_and_left_alone(engine) -> None
         connection.execute(text("update alembic_version set version_num = '9999'"))
     with pytest.raises(CannotStart, match="9999"):
         upgrade(engine)
+
+
+def test_a_database_without_a_schema_is_refused_with_the_command_that_makes_it(engine) -> None:
+    with pytest.raises(CannotStart, match="no schema yet") as refused:
+        require_current(engine)
+    assert "pilothouse db upgrade" in refused.value.fix
+    found = status(engine)
+    assert (found.current, len(found.pending), found.is_known) == (None, int(found.newest), True)
+    upgrade(engine)
+    require_current(engine)
+    assert status(engine).pending == ()
+
+
+def test_of_several_that_migrate_at_once_one_does_and_the_others_find_it_done(blank: Database) -> None:
+    engines = [open_writer(blank) for _ in range(3)]
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(upgrade, engines))
+    for engine in engines:
+        require_current(engine)
+        engine.dispose()
+
+
+def test_text_is_compared_by_its_octets_whatever_the_server_was_set_up_with(writer: Engine) -> None:
+    words = ["a", "A", "é", "e", "Z", "ß", "a ", "日本", "😀"]
+    with writer.connect() as connection, connection.begin():
+        for word in words:
+            connection.execute(insert(organizations).values(id=word, handle=word, display_name=""))
+        found = connection.execute(select(organizations.c.handle).order_by(organizations.c.handle)).scalars().all()
+        assert found == sorted(words)
+        assert connection.execute(select(organizations.c.id).where(organizations.c.handle == "a")).scalars().all() == [
+            "a"
+        ]
+
+
+def test_numbers_and_octets_come_back_as_they_went(writer: Engine) -> None:
+    octets, fraction, instant = bytes(range(256)) * 1024, 0.1 + 0.2, 1_790_000_000.123
+    with writer.connect() as connection, connection.begin():
+        row = {"digest": "d", "document": octets, "service_count": 1, "listener_count": 2, "stored_at": instant}
+        connection.execute(insert(artifact_sets).values(row))
+        assert dict(connection.execute(select(artifact_sets)).mappings().one()) == row
+        cast_back = connection.execute(select(literal(fraction, Float))).scalar_one()
+        assert cast_back == fraction

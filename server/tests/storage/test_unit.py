@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 from pilothouse.base.errors import Conflict, StorageFull, StorageUnavailable, Unavailable
+from pilothouse.base.place import Database
 from pilothouse.domain.events import Event, EventKind, NewEvent
 from pilothouse.storage import unit
-from pilothouse.storage.engine import open_writer
+from pilothouse.storage.engine import open_readers, open_writer
 from pilothouse.storage.migrate import upgrade
 from pilothouse.storage.unit import Store, Transaction
 from sqlalchemy import event, text
@@ -21,16 +22,22 @@ NAMES = text("select handle from organizations where handle like 'n%' order by h
 
 
 @pytest.fixture
-async def store(tmp_path: Path):
-    path = tmp_path / "pilothouse.db"
-    engine = open_writer(path)
-    upgrade(engine)
-    engine.dispose()
+async def store(database: Database):
     published: list[Event] = []
-    opened = Store(path, published.extend)
+    opened = Store(database, published.extend)
     opened.published = published
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """An embedded database."""
+    path = tmp_path / "embedded.db"
+    engine = open_writer(path)
+    upgrade(engine)
+    engine.dispose()
+    return path
 
 
 def adding(name: str, *, fail: Exception | None = None, emit: bool = False):
@@ -49,11 +56,12 @@ async def names(store: Store) -> list[str]:
     return list(await store.read(lambda c: c.execute(NAMES).scalars().all()))
 
 
-async def test_a_write_is_on_the_disk_when_it_is_acknowledged(store: Store, tmp_path: Path) -> None:
+async def test_a_write_is_there_for_everybody_when_it_is_acknowledged(store: Store, database: Database) -> None:
     assert await store.write(adding("n1")) == "n1"
-    other = sqlite3.connect(tmp_path / "pilothouse.db")
-    assert other.execute("select handle from organizations").fetchall() == [("n1",)]
-    other.close()
+    other = open_readers(database)
+    with other.connect() as connection:
+        assert connection.execute(NAMES).scalars().all() == ["n1"]
+    other.dispose()
 
 
 async def test_operations_that_wait_together_are_committed_together(store: Store) -> None:
@@ -100,7 +108,8 @@ async def test_readers_cannot_write(store: Store) -> None:
         await store.read(lambda c: c.execute(ADD, {"n": "n1"}))
 
 
-async def test_a_disk_that_is_full_is_our_trouble_and_nothing_is_half_written(store: Store) -> None:
+async def test_a_disk_that_is_full_is_our_trouble_and_nothing_is_half_written(path: Path) -> None:
+    store = Store(path, lambda _: None)
     await store.write(adding("n1"))
     pages = await store.write(lambda tx: tx.connection.exec_driver_sql("pragma page_count").scalar_one())
     await store.write(lambda tx: tx.connection.exec_driver_sql(f"pragma max_page_count = {pages}").scalar_one())
@@ -112,13 +121,10 @@ async def test_a_disk_that_is_full_is_our_trouble_and_nothing_is_half_written(st
     await store.write(lambda tx: tx.connection.exec_driver_sql("pragma max_page_count = 1000000").scalar_one())
     await store.write(adding("n2"))  # room again: it goes on without a restart
     assert store.last_failure is None
+    store.close()
 
 
-async def test_a_database_file_that_is_read_only_is_said_by_name(tmp_path: Path) -> None:
-    path = tmp_path / "pilothouse.db"
-    engine = open_writer(path)
-    upgrade(engine)
-    engine.dispose()
+async def test_a_database_file_that_is_read_only_is_said_by_name(path: Path) -> None:
     store = Store(path, lambda _: None)
 
     @event.listens_for(store.writer_engine, "connect")
@@ -152,7 +158,7 @@ async def test_more_waiting_writes_than_the_limit_are_refused_and_not_piled_up(
     assert len(await names(store)) == 200 - len(refused)
 
 
-async def test_closing_finishes_what_is_queued(tmp_path: Path, store: Store) -> None:
+async def test_closing_finishes_what_is_queued(store: Store) -> None:
     waiting = [asyncio.ensure_future(store.write(adding(f"n{number}"))) for number in range(20)]
     await asyncio.sleep(0)
     await asyncio.to_thread(store.close)

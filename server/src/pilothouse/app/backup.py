@@ -17,11 +17,13 @@ from pilothouse.app.people import local_subject
 from pilothouse.app.restoring import fresh_of, is_cut_off, put_in_place, remove_fresh, settle
 from pilothouse.base.clock import Clock, SystemClock
 from pilothouse.base.errors import CannotStart, Conflict, NotFound
+from pilothouse.base.place import Database, embedded
 from pilothouse.config import Settings
 from pilothouse.domain.tenancy import DEFAULT_ORGANIZATION_HANDLE
 from pilothouse.operations import sealed_material
 from pilothouse.operations.audit import audit
-from pilothouse.storage import archive, migrate, tenancy
+from pilothouse.operations.auditing import verify
+from pilothouse.storage import archive, archive_numbers, migrate, tenancy
 from pilothouse.storage.alone import reading, writing
 from pilothouse.storage.archive import ArchiveBroken
 from pilothouse.storage.sealing import Vault, key_number, load_key
@@ -45,6 +47,16 @@ class Backup(msgspec.Struct, frozen=True, kw_only=True):
     """Names the key that has to be kept beside it, in another place."""
     replaced: Path | None = None
     """Where the database lies that was here before."""
+    chain: str = ""
+    """What the check of the audit's chain came to, after a restore."""
+
+
+class _Given(msgspec.Struct, frozen=True, kw_only=True):
+    """A backup that was looked at, and is whole."""
+
+    path: Path
+    header: archive.Header
+    trailer: archive.Trailer
 
 
 def back_up(settings: Settings, to: Path, clock: Clock | None = None) -> Backup:
@@ -76,7 +88,7 @@ def write_archive(settings: Settings, to: BinaryIO, clock: Clock | None = None) 
     require_database(settings)
     at = (clock or SystemClock()).now()
     number = key_number(load_key(settings.secret_key_path))
-    with reading(settings.database_path) as connection:
+    with reading(settings.database.patient) as connection:
         revision = migrate.revision_of(connection) or ""
         if revision != migrate.newest():
             raise CannotStart(
@@ -89,7 +101,7 @@ def write_archive(settings: Settings, to: BinaryIO, clock: Clock | None = None) 
             at_ms=round(at * 1000),
             dialect=connection.dialect.name,
             key_number=number,
-            numbers=archive.numbers_given(connection),
+            numbers=archive_numbers.numbers_given(connection),
         )
         written = archive.write(connection, to, header)
     return Backup(release=__version__, at=at, rows=written.rows, key_number=number)
@@ -98,11 +110,12 @@ def write_archive(settings: Settings, to: BinaryIO, clock: Clock | None = None) 
 def restore(
     settings: Settings, path: Path, *, replace: bool = False, without_key: bool = False, clock: Clock | None = None
 ) -> Backup:
-    """Put a backup back, whole or not at all; no control plane may run here.
+    """Put a backup back, whole or not at all; no control plane may run here. It may have been taken of any kind of database.
 
-    Whoever was signed in is not any more. What was here before is kept beside, with `replace`. Who is killed has lost nothing: the
-    next start, or the next restore, ends it or takes away what it left.
-    Raises: NotFound, ArchiveBroken, HomeInUse, Conflict, WrongKey, CannotUnseal, StorageUnavailable
+    Whoever was signed in is not any more. What was here before is kept beside, with `replace`. On a database server, what is put
+    back goes into an empty database with this release's schema. Who is killed has lost nothing: the next start, or the next
+    restore, ends it or takes away what it left.
+    Raises: NotFound, ArchiveBroken, RowRefused, HomeInUse, Conflict, WrongKey, CannotStart, CannotUnseal, StorageUnavailable
     """
     try:
         header, trailer = archive.check(path)
@@ -113,23 +126,15 @@ def restore(
             f"The backup's schema ({header.revision}) is not known to this release; it was made by {header.release}.",
             fix="Restore it with that release or a newer one.",
         )
+    given = _Given(path=path, header=header, trailer=trailer)
     now = (clock or SystemClock()).now()
+    replaced: Path | None = None
     held = lock_home(settings.home)
     try:
-        settle(settings.database_path)
-        there = settings.database_path.is_file()
-        if there and not replace:
-            raise Conflict(
-                f"There is a database in {settings.home} already.",
-                fix="Name another home directory, or say --replace: it is kept beside, under another name.",
-            )
-        vault = None if without_key else _vault(settings, header)
-        try:
-            _fill(fresh_of(settings.database_path), path, header, vault, now)
-            aside = put_in_place(settings.database_path, now)
-        finally:
-            if not is_cut_off(settings.database_path):  # else the next start ends it
-                remove_fresh(settings.database_path)
+        if settings.database.is_embedded:
+            replaced, chain = _restore_file(settings, given, replace=replace, without_key=without_key, now=now)
+        else:
+            chain = _restore_served(settings, given, replace=replace, without_key=without_key, now=now)
     finally:
         os.close(held)
     return Backup(
@@ -137,8 +142,105 @@ def restore(
         at=header.at_ms / 1000,
         rows=trailer.rows,
         key_number=header.key_number,
-        replaced=aside if there else None,
+        replaced=replaced,
+        chain=chain,
     )
+
+
+def _restore_file(
+    settings: Settings, given: _Given, *, replace: bool, without_key: bool, now: float
+) -> tuple[Path | None, str]:
+    settle(settings.database_path)
+    there = settings.database_path.is_file()
+    if there and not replace:
+        raise Conflict(
+            f"There is a database in {settings.home} already.",
+            fix="Name another home directory, or say --replace: it is kept beside, under another name.",
+        )
+    vault = None if without_key else _vault(settings, given.header)
+    with _filled_beside(settings.database_path, given, vault, now) as (_, chain):
+        aside = put_in_place(settings.database_path, now)
+    return aside if there else None, chain
+
+
+def _restore_served(settings: Settings, given: _Given, *, replace: bool, without_key: bool, now: float) -> str:
+    if replace:
+        raise Conflict(
+            "A database on a server is not replaced from here.",
+            fix="Make an empty one beside it, name that in PILOTHOUSE_DATABASE_URL, and run: pilothouse db upgrade",
+        )
+    database = settings.database.patient
+    bring_up_to_date(database)  # refuses any other schema
+    vault = None if without_key else _vault(settings, given.header)
+    with _of_this_release(settings, given) as current:
+        with writing(database) as tx:
+            _require_empty(tx, database)
+            archive_numbers.count_on(tx.connection, current.header.numbers)  # commits what came before it, on some
+        with writing(database) as tx:
+            _require_empty(tx, database)
+            archive.load(tx.connection, current.path)
+            archive.compare(tx.connection, current.trailer)
+            return _end(tx, current.header, vault, now)
+
+
+@contextlib.contextmanager
+def _filled_beside(place: Path, given: _Given, vault: Vault | None, now: float | None) -> Generator[tuple[Path, str]]:
+    """Fill an embedded database that nobody uses yet; it is gone afterwards unless it was moved. now: None tells the audit nothing."""
+    fresh = fresh_of(place)
+    try:
+        remove_fresh(place)
+        bring_up_to_date(embedded(fresh), given.header.revision)
+        with writing(fresh) as tx:
+            archive.load(tx.connection, given.path)
+            archive.compare(tx.connection, given.trailer)
+        bring_up_to_date(embedded(fresh))
+        with writing(fresh) as tx:
+            archive_numbers.count_on(tx.connection, given.header.numbers)
+            chain = "" if now is None else _end(tx, given.header, vault, now)
+        yield fresh, chain
+    finally:
+        if not is_cut_off(place):  # else the next start ends it
+            remove_fresh(place)
+
+
+@contextlib.contextmanager
+def _of_this_release(settings: Settings, given: _Given) -> Generator[_Given]:
+    """Bring a backup to this release's schema, by way of an embedded database: servers are filled at once or not at all."""
+    if given.header.revision == migrate.newest():
+        yield given
+        return
+    with _filled_beside(settings.home / "backup-of-another-release.db", given, None, None) as (fresh, _):
+        newer = fresh.with_suffix(".upgraded")
+        newer.unlink(missing_ok=True)
+        try:
+            with _private(newer) as file, reading(fresh) as connection:
+                numbers = given.header.numbers | archive_numbers.numbers_given(connection)
+                header = msgspec.structs.replace(given.header, revision=migrate.newest(), numbers=numbers)
+                trailer = archive.write(connection, file, header)
+            yield _Given(path=newer, header=header, trailer=trailer)
+        finally:
+            newer.unlink(missing_ok=True)
+
+
+def _require_empty(tx: Transaction, database: Database) -> None:
+    filled = archive.first_filled(tx.connection)
+    if filled is not None:
+        raise Conflict(
+            f"The database {database.shown} is not empty: there are {filled} in it.",
+            fix="Make a new one, name it in PILOTHOUSE_DATABASE_URL, and run pilothouse db upgrade, but no control plane yet.",
+        )
+
+
+def _end(tx: Transaction, header: archive.Header, vault: Vault | None, now: float) -> str:
+    """Look at what was put in, before it is committed: at the sealed material and at the audit's chain."""
+    if vault is not None:
+        sealed_material.check(tx.connection, vault)
+    archive_numbers.set_counters(tx.connection, header.numbers)
+    verdict = verify(tx.connection)
+    organization = tenancy.find_organization(tx.connection, DEFAULT_ORGANIZATION_HANDLE)
+    subject = local_subject("" if organization is None else organization.id)
+    audit(tx, subject, "backup.restore", "", now, detail=f"of {header.at_ms // 1000}, written by {header.release}")
+    return f"The audit is {'intact' if verdict.intact else 'not intact'}: {verdict.message}"
 
 
 def spooled(source: BinaryIO, home: Path) -> Path:
@@ -147,23 +249,6 @@ def spooled(source: BinaryIO, home: Path) -> Path:
     with tempfile.NamedTemporaryFile(dir=home, prefix=".restore-", delete=False) as file:
         shutil.copyfileobj(source, file)
     return Path(file.name)
-
-
-def _fill(fresh: Path, path: Path, header: archive.Header, vault: Vault | None, now: float) -> None:
-    bring_up_to_date(fresh, header.revision)
-    with writing(fresh) as tx:
-        archive.load(tx.connection, path)
-    bring_up_to_date(fresh)
-    with writing(fresh) as tx:
-        if vault is not None:
-            sealed_material.check(tx.connection, vault)
-        _tell(tx, header, now)
-
-
-def _tell(tx: Transaction, header: archive.Header, now: float) -> None:
-    organization = tenancy.find_organization(tx.connection, DEFAULT_ORGANIZATION_HANDLE)
-    subject = local_subject("" if organization is None else organization.id)
-    audit(tx, subject, "backup.restore", "", now, detail=f"of {header.at_ms // 1000}, written by {header.release}")
 
 
 def _vault(settings: Settings, header: archive.Header) -> Vault:

@@ -78,8 +78,8 @@ class ControlPlane:
         """The port that runtimes reach; known for good once it is open."""
         self.figures = Figures()
         self.bus = Bus(self._count_lost)
-        self.following = Following(self.bus, settings.follow_events_s)
-        self.store = Store(settings.database_path, self.following.committed)
+        self.following = Following(self.bus, settings.looks_for_events_every_s)
+        self.store = Store(settings.database, self.following.committed)
         self.statements = Statements.of(settings.slow_statement_ms, self.store.reader_engine, self.store.writer_engine)
         self.works = Works()
         """How the periodic work goes."""
@@ -428,7 +428,7 @@ async def open_control_plane(
     """
     clock = clock or SystemClock()
     vault = Vault(load_or_create_key(settings.secret_key_path))
-    await asyncio.to_thread(bring_up_to_date, settings.database_path)
+    await asyncio.to_thread(bring_up_to_date, settings.database)
     plane = ControlPlane(settings, clock, vault, passwords or Passwords())
     await plane.store.write(partial(seed, now=clock.now()))
     return plane

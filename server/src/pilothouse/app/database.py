@@ -1,16 +1,16 @@
 """The database at a start: brought to this release's schema, and seeded where it is empty."""
 
 import os
-from pathlib import Path
 
 from pilothouse.app.lock import lock_home
 from pilothouse.app.restoring import is_cut_off, settle
 from pilothouse.base.errors import NotFound
 from pilothouse.base.ids import new_id
+from pilothouse.base.place import Database
 from pilothouse.config import Settings
 from pilothouse.domain.tenancy import DEFAULT_ORGANIZATION_HANDLE, Environment, Organization
 from pilothouse.storage import alert_rules_begun, built_in, migrate, project_admins, tenancy
-from pilothouse.storage.engine import open_writer
+from pilothouse.storage.engine import open_readers, open_writer
 from pilothouse.storage.unit import Transaction
 
 
@@ -33,22 +33,34 @@ def seed(tx: Transaction, now: float) -> None:
         tenancy.add_environment(tx.connection, organization.id, environment)
 
 
-def bring_up_to_date(path: Path, to: str = "head") -> None:
-    """Make the database, or migrate it, to the newest schema or an older one; only its owner may read the file."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    engine = open_writer(path)
+def bring_up_to_date(database: Database, to: str = "head") -> None:
+    """Make the embedded database, or migrate it, to the newest schema or an older one; only its owner may read the file.
+
+    Any other database must be up to date.
+
+    Raises: CannotStart, which names the command that mends it; StorageUnavailable
+    """
+    if database.is_embedded:
+        database.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    engine = open_writer(database)
     try:
-        migrate.upgrade(engine, to)
+        if database.is_embedded:
+            migrate.upgrade(engine, to)
+            database.path.chmod(0o600)
+        else:
+            migrate.require_current(engine)
     finally:
         engine.dispose()
-    path.chmod(0o600)
 
 
 def require_database(settings: Settings) -> None:
     """Check that there is a control plane whose database may be worked on from here.
 
-    Raises: NotFound, HomeInUse while a restore is under way, RestoreCutOff
+    Raises: NotFound, CannotStart, HomeInUse while a restore is under way, RestoreCutOff, StorageUnavailable
     """
+    if not settings.database.is_embedded:
+        bring_up_to_date(settings.database)
+        return
     if is_cut_off(settings.database_path):
         held = lock_home(settings.home)
         try:
@@ -60,3 +72,34 @@ def require_database(settings: Settings) -> None:
             f"There is no control plane in {settings.home}.",
             fix="Name its home directory with --home, or in PILOTHOUSE_HOME.",
         )
+
+
+def upgrade_now(database: Database) -> tuple[migrate.SchemaStatus, migrate.SchemaStatus]:
+    """Bring a database to this release's schema, whatever kind it is of; tells where it stood and where it stands.
+
+    Raises: CannotStart, StorageUnavailable
+    """
+    engine = open_writer(database.patient)
+    try:
+        before = migrate.status(engine)
+        if database.is_embedded:
+            bring_up_to_date(database)
+        else:
+            migrate.upgrade(engine)
+        return before, migrate.status(engine)
+    finally:
+        engine.dispose()
+
+
+def status_now(database: Database) -> migrate.SchemaStatus:
+    """Tell where a database stands, changing nothing.
+
+    Raises: NotFound when there is no file; CannotStart, StorageUnavailable
+    """
+    if database.is_embedded and not database.path.is_file():
+        raise NotFound(f"There is no database at {database.path}.", fix="Name the home directory with --home.")
+    engine = open_readers(database)
+    try:
+        return migrate.status(engine)
+    finally:
+        engine.dispose()

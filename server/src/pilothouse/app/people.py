@@ -112,7 +112,7 @@ async def let_in_by_password(settings: Settings, username: str) -> None:
 async def _write_beside(settings: Settings, operation: Callable[[Transaction], T]) -> T:
     """Change the database of a control plane that may be running."""
     await asyncio.to_thread(require_database, settings)
-    store = Store(settings.database_path, lambda _: None)
+    store = Store(settings.database, lambda _: None)
     try:
         return await store.write(operation)
     finally:

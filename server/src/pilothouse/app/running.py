@@ -46,7 +46,8 @@ async def run(
     Raises: CannotStart
     """
     lock_home(settings.home)
-    settle(settings.database_path)
+    if settings.database.is_embedded:
+        settle(settings.database_path)
     certificate = tls_files(settings)
     plane = await open_control_plane(settings)
     try:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from functools import partial
@@ -10,18 +11,31 @@ import msgspec
 
 from pilothouse.access.grants import EVERYTHING
 from pilothouse.access.secrets import SecretReach
-from pilothouse.app.database import require_database
+from pilothouse.app.database import bring_up_to_date, require_database
 from pilothouse.app.lock import HomeInUse, lock_home
 from pilothouse.app.people import local_subject
 from pilothouse.base.clock import Clock, SystemClock
+from pilothouse.base.errors import CannotStart
 from pilothouse.base.pages import PAGE_MAX, page_request
+from pilothouse.base.place import Database
 from pilothouse.config import Settings
 from pilothouse.domain.secrets import SecretRow
 from pilothouse.domain.tenancy import DEFAULT_ORGANIZATION_HANDLE
 from pilothouse.operations import sealed_material
-from pilothouse.storage import migrate, secrets, tenancy
+from pilothouse.storage import secrets, tenancy
+from pilothouse.storage.alone import reading
+from pilothouse.storage.engine import kind_of
 from pilothouse.storage.sealing import KEY_BYTES, Vault, begin_key_change, end_key_change, load_key
 from pilothouse.storage.unit import Store
+
+_LEAVING_S = 2.0
+"""Unit: seconds. So long a connection that was closed may still be seen."""
+
+
+class DatabaseInUse(CannotStart):
+    """Other control planes use the database."""
+
+    code = "DATABASE_IN_USE"
 
 
 class KeyRotation(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,16 +74,18 @@ async def list_secrets(settings: Settings, clock: Clock | None = None) -> list[S
                 return found
 
 
-async def rotate_key(settings: Settings, clock: Clock | None = None) -> KeyRotation:
+async def rotate_key(settings: Settings, clock: Clock | None = None, *, all_stopped: bool = False) -> KeyRotation:
     """Seal every secret under a new key, and drop the old one.
+
+    all_stopped: somebody says that no other control plane uses the database, where the database itself does not tell
 
     Whoever is killed in between has lost nothing: the key file holds both keys until everything is sealed under the new one,
     and the next run ends what this one began. A control plane that runs would go on sealing under the old key: it must be stopped.
-    Raises: HomeInUse, NotFound, CannotStart, CannotUnseal, CannotChangeKey, StorageUnavailable
+    Raises: HomeInUse, DatabaseInUse, NotFound, CannotStart, CannotUnseal, CannotChangeKey, StorageUnavailable
     """
     path = settings.secret_key_path
-    with _alone_in(settings), _store_of(settings) as store:
-        await asyncio.to_thread(migrate.upgrade, store.writer_engine)
+    with _alone_in(settings, all_stopped=all_stopped), _store_of(settings) as store:
+        await asyncio.to_thread(bring_up_to_date, settings.database)
         before = load_key(path)
         vault = Vault(before)
         await store.read(partial(sealed_material.check, vault=vault))  # before anything is changed
@@ -83,8 +99,8 @@ async def rotate_key(settings: Settings, clock: Clock | None = None) -> KeyRotat
 
 
 @contextmanager
-def _alone_in(settings: Settings) -> Generator[None]:
-    """Keep a control plane from starting meanwhile."""
+def _alone_in(settings: Settings, *, all_stopped: bool) -> Generator[None]:
+    """Keep a control plane from starting here meanwhile, and see that none on another machine uses the database."""
     require_database(settings)
     try:
         descriptor = lock_home(settings.home)
@@ -94,15 +110,41 @@ def _alone_in(settings: Settings) -> Generator[None]:
             fix="Stop the control plane, run this again, start it. Runtimes report again by themselves.",
         ) from None
     try:
+        _require_nobody_else(settings.database, all_stopped=all_stopped)
         yield
     finally:
         os.close(descriptor)
 
 
+def _require_nobody_else(database: Database, *, all_stopped: bool) -> None:
+    """Refuse while other processes are connected: they would go on sealing under their key, which is to be dropped.
+
+    Raises: DatabaseInUse, StorageUnavailable
+    """
+    ends_at = time.monotonic() + _LEAVING_S
+    while (others := _count_others(database)) and time.monotonic() < ends_at:
+        time.sleep(_LEAVING_S / 10)  # connections of ours that were closed just now are still seen for a moment
+    if others:
+        raise DatabaseInUse(
+            f"{others} other connections to {database.shown} are open: control planes that hold the key that is to be changed.",
+            fix="Stop every control plane on this database, run this again, and copy the key file to each before it starts.",
+        )
+    if others is None and not all_stopped:
+        raise DatabaseInUse(
+            f"{database.shown} does not tell whether other control planes are connected.",
+            fix="Stop all of them, run this with --all-stopped, and copy the key file to each before it starts.",
+        )
+
+
+def _count_others(database: Database) -> int | None:
+    with reading(database) as connection:
+        return kind_of(database).others(connection)
+
+
 @contextmanager
 def _store_of(settings: Settings) -> Generator[Store]:
     require_database(settings)
-    store = Store(settings.database_path, lambda _: None)
+    store = Store(settings.database, lambda _: None)
     try:
         yield store
     finally:

@@ -40,9 +40,9 @@ def verify_chain(
 
     pinned = None if expect is None else _read(expect)
     settings = load(home=None if home is None else home.expanduser().absolute())
-    if not settings.database_path.is_file():
+    if settings.database.is_embedded and not settings.database_path.is_file():
         raise NotFound(f"There is no database at {settings.database_path}.", fix="Name the home directory with --home.")
-    engine = open_readers(settings.database_path)
+    engine = open_readers(settings.database)
     try:
         with engine.connect() as connection:
             verdict = verify(connection, pinned)

@@ -1,4 +1,4 @@
-"""`pilothouse backup` and `restore`: the database of this machine, whole."""
+"""`pilothouse backup` and `restore`: the whole database, embedded or on a server."""
 
 # The server is imported by the commands that need it, so that those that ask a control plane start sooner.
 
@@ -51,7 +51,10 @@ def restore(
         bool, typer.Option("--without-key", help="The key is lost: every runtime's secret has to be made anew.")
     ] = False,
 ) -> None:
-    """Put a backup back, whole or not at all. The control plane must be stopped; everybody signs in again after it."""
+    """Put a backup back, whole or not at all. The control plane must be stopped; everybody signs in again after it.
+
+    It may be of another kind of database: so one moves from the embedded one to a server, and back.
+    """
     from pilothouse.app import backup as backups
 
     settings = load(home=None if home is None else home.expanduser().absolute())
@@ -63,6 +66,7 @@ def restore(
             path.unlink(missing_ok=True)
     at = dt.datetime.fromtimestamp(done.at, dt.UTC).isoformat(timespec="seconds")
     _say(f"Restored as of {at}: {_words(done)}.")
+    _say(done.chain)
     if done.replaced is not None:
         _say(f"What was here before is in {done.replaced}.")
     _say("Start the control plane: runtimes report again by themselves.")

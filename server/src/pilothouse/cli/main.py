@@ -16,6 +16,7 @@ from pilothouse.cli import (
     audit,
     backup,
     credentials,
+    db,
     ingest_tokens,
     log_download,
     metrics,
@@ -56,6 +57,9 @@ app.command(
 app.add_typer(tls.app, name="tls", help="The certificate: show it, have this machine trust it.", rich_help_panel=HERE)
 app.add_typer(admin.app, name="admin", help="Access for who lost theirs.", rich_help_panel=HERE)
 
+app.add_typer(
+    db.app, name="db", help="The database: upgrade its schema, tell its status, move it.", rich_help_panel=HERE
+)
 app.command("backup", rich_help_panel=HERE)(backup.backup)
 app.command("restore", rich_help_panel=HERE)(backup.restore)
 

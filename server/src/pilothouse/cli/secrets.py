@@ -174,12 +174,20 @@ def expire(
 
 
 @app.command("rotate-key")
-def rotate_key(home: Home = None) -> None:
-    """Seal all secrets under a new key and drop the old one. The control plane must be stopped; runtimes notice nothing."""
+def rotate_key(
+    home: Home = None,
+    all_stopped: Annotated[
+        bool, typer.Option("--all-stopped", help="On SQL Server and Oracle: no control plane uses the database now.")
+    ] = False,
+) -> None:
+    """Seal all secrets under a new key and drop the old one. The control plane must be stopped; runtimes notice nothing.
+
+    Where several use one database, all of them; each needs the new key file before it starts again.
+    """
     from pilothouse.app.secrets import rotate_key as change_key
 
     settings = _settings(home)
-    done = asyncio.run(change_key(settings))
+    done = asyncio.run(change_key(settings, all_stopped=all_stopped))
     if done.was_begun_before:
         typer.echo("An earlier change of the key had not ended: it has now.")
     typer.echo(f"{done.resealed} secrets are sealed under the new key in {settings.secret_key_path}.")

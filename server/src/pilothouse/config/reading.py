@@ -10,6 +10,7 @@ from typing import Any
 
 from pilothouse.base.errors import CannotStart, InvalidInput
 from pilothouse.base.hosts import AllowList
+from pilothouse.base.place import SCHEMES
 from pilothouse.config.settings import Settings
 from pilothouse.config.table import PREFIX, TABLE, Setting
 from pilothouse.domain.commands import ATTEMPTS_MAX
@@ -31,6 +32,8 @@ _RANGES: dict[str, tuple[int, int, str]] = {
     "write_deadline_s": (1, 3_600, " seconds"),
     "token_skew_s": (0, 3_600, " seconds"),
     "slow_statement_ms": (0, 3_600_000, " milliseconds"),
+    "database_pool": (1, 100, " connections"),
+    "database_timeout_s": (1, 3_600, " seconds"),
     "audit_retention_days": (0, 36_500, " days"),
     "telemetry_disk_mb": (256, 1_048_576, " MiB"),
     "telemetry_memory_mb": (128, 65_536, " MiB"),
@@ -76,6 +79,8 @@ def unknown_variables(environment: Mapping[str, str]) -> list[str]:
 
 def _read(setting: Setting, text: str) -> Any:  # Any: the field's type
     kind = Settings.__annotations__[setting.field]
+    if kind == float | None:
+        kind = float
     if kind is bool:
         value = _BOOLEANS.get(text.strip().lower())
         if value is None:
@@ -141,9 +146,18 @@ def _check_keep(settings: Settings, setting: Setting) -> None:
         raise _invalid(setting, settings.telemetry_keep, f"{error.message} {error.fix}") from None
 
 
+def _check_database(settings: Settings, setting: Setting) -> None:
+    try:
+        known = settings.database.kind in SCHEMES.values()
+    except (CannotStart, ValueError):
+        known = False
+    if not known:
+        raise _invalid(setting, settings.database_url, "It begins with no kind of database that is known.")
+
+
 def _check_following(settings: Settings, setting: Setting) -> None:
     every_s = settings.follow_events_s
-    if every_s != 0 and not 0.01 <= every_s <= 60:  # noqa: PLR2004 - a hundredth of a second to a minute
+    if every_s is not None and every_s != 0 and not 0.01 <= every_s <= 60:  # noqa: PLR2004 - a hundredth of a second to a minute
         raise _invalid(setting, str(every_s), "It is 0, or 0.01 to 60 seconds.")
 
 
@@ -174,6 +188,7 @@ def _check(settings: Settings) -> None:
         if not lowest <= getattr(settings, field) <= highest:
             rule = f"It is {lowest} to {highest}{unit}."
             raise _invalid(by_field[field], str(getattr(settings, field)), rule)
+    _check_database(settings, by_field["database_url"])
     _check_allow_lists(settings, by_field)
     _check_mail(settings, by_field)
     _check_proxies(settings, by_field["trusted_proxies"])

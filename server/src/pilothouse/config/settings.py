@@ -5,11 +5,19 @@ from pathlib import Path
 
 import msgspec
 
+from pilothouse.base.place import POOL, TIMEOUT_S, Database, embedded
+
+FOLLOW_EVENTS_S = 0.5
+"""Unit: seconds between two looks, where several processes may write."""
+
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything that was set, checked."""
 
     home: Path
+    database_url: str = ""
+    database_pool: int = POOL
+    database_timeout_s: float = TIMEOUT_S
     host: str = "0.0.0.0"
     public_host: str = ""
     runtime_port: int = 9445
@@ -36,7 +44,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     graphql_introspection: bool = True
     graphql_persisted_only: bool = False
     graphiql: bool = False
-    follow_events_s: float = 0.0
+    follow_events_s: float | None = None
     password_sign_in: bool = True
     oidc_issuer: str | None = None
     oidc_client_id: str = ""
@@ -95,9 +103,25 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         return tuple(part.strip() for part in self.trusted_proxies.split(",") if part.strip())
 
     @property
+    def database(self) -> Database:
+        """The database: the one that was named, or the embedded one in the home directory."""
+        url = self.database_url or embedded(self.home / "pilothouse.db").url
+        return Database(url=url, pool=self.database_pool, timeout_s=self.database_timeout_s)
+
+    @property
     def database_path(self) -> Path:
         """Where the embedded database lies."""
-        return self.home / "pilothouse.db"
+        return self.database.path
+
+    @property
+    def looks_for_events_every_s(self) -> float:
+        """Seconds between two looks at what other processes wrote; 0: this process writes alone.
+
+        Raises: CannotStart when the database's URL is of no known kind
+        """
+        if self.follow_events_s is not None:
+            return self.follow_events_s
+        return 0.0 if self.database.is_embedded else FOLLOW_EVENTS_S
 
     @property
     def secret_key_path(self) -> Path:

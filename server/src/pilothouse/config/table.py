@@ -100,6 +100,28 @@ TABLE: tuple[Setting, ...] = (
         default="this machine's name",
         meaning="Name by which people and runtimes reach this server; it is put into the certificate and shown in the console.",
     ),
+    Setting(
+        variable="PILOTHOUSE_DATABASE_URL",
+        field="database_url",
+        default="`pilothouse.db` in the home directory",
+        meaning=(
+            "`postgresql://user:password@host:5432/database`, `mariadb://…` or `mysql://…`; `?sslmode=verify-full` and "
+            "`&sslrootcert=file` have the server's certificate checked. Its schema is made by `pilothouse db upgrade`."
+        ),
+        secret=True,
+    ),
+    Setting(
+        variable="PILOTHOUSE_DATABASE_POOL",
+        field="database_pool",
+        default="4",
+        meaning="Connections of this process that read the database at the same time; one more writes.",
+    ),
+    Setting(
+        variable="PILOTHOUSE_DATABASE_TIMEOUT_S",
+        field="database_timeout_s",
+        default="30",
+        meaning="Seconds that a database server may take for a statement, and that a lock or the network is waited for.",
+    ),
     Setting(variable="PILOTHOUSE_RUNTIME_PORT", field="runtime_port", default="9445", meaning="Port for runtimes."),
     Setting(
         variable="PILOTHOUSE_CONSOLE_PORT",
@@ -262,11 +284,8 @@ TABLE: tuple[Setting, ...] = (
     Setting(
         variable="PILOTHOUSE_FOLLOW_EVENTS_S",
         field="follow_events_s",
-        default="0",
-        meaning=(
-            "Seconds between two looks at what other processes wrote into the same database; 0 where this process writes alone, "
-            "as it does with the embedded one."
-        ),
+        default="`0` with the embedded database, `0.5` with any other",
+        meaning="Seconds between two looks at what other processes wrote into the same database; 0 where this process writes alone.",
     ),
     *(
         Setting(

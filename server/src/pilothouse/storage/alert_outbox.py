@@ -32,6 +32,7 @@ from pilothouse.reconcile.alerts import (
 from pilothouse.storage import alerts as alert_rows
 from pilothouse.storage.alert_tables import alert_notices, alert_notifications, alerts
 from pilothouse.storage.alerts import AlertRow, StoredAlert
+from pilothouse.storage.statements import add_numbered
 
 SHOWN_MAX = 50
 """Alerts that one message names, and messages that are shown of one alert."""
@@ -95,7 +96,6 @@ def put(
 
 def add_test(connection: Connection, channel_id: str, owner: str, now: Instant, lease_s: float) -> int:
     """Store a message that only says that it is a test, in the hands of who sends it."""
-    c = alert_notifications.c
     values = {
         "id": new_id(),
         "channel_id": channel_id,
@@ -109,7 +109,7 @@ def add_test(connection: Connection, channel_id: str, owner: str, now: Instant, 
         "lease_owner": owner,
         "lease_until": now + lease_s,
     }
-    return connection.execute(insert(alert_notifications).values(values).returning(c.number)).scalar_one()
+    return add_numbered(connection, insert(alert_notifications).values(values))
 
 
 def claim(connection: Connection, owner: str, now: Instant, *, lease_s: float, limit: int) -> list[int]:
@@ -257,8 +257,7 @@ def _add(connection: Connection, channel_id: str, kind: NoticeKind, now: Instant
         "created_at": now,
         "next_attempt_at": now + GATHER_S,
     }
-    statement = insert(alert_notifications).values(values).returning(alert_notifications.c.number)
-    return connection.execute(statement).scalar_one()
+    return add_numbered(connection, insert(alert_notifications).values(values))
 
 
 def _give_up(connection: Connection, which: ColumnElement[bool], reason: str) -> None:

@@ -11,7 +11,7 @@ from pilothouse.base.instants import Instant
 from pilothouse.base.pages import Page, PageRequest, page_of
 from pilothouse.reconcile.alerts import AlertCondition, AlertSeverity, Rule
 from pilothouse.storage.alert_places import NAMES, Named, ids_of, joined, names_of, place_of, touching
-from pilothouse.storage.alert_tables import alert_channels, alert_rule_channels, alert_rules
+from pilothouse.storage.alert_tables import alert_channels, alert_rule_channels, alert_rules, alert_silences
 from pilothouse.storage.tables import environments
 
 
@@ -122,7 +122,8 @@ def change(connection: Connection, rule: Rule) -> None:
 
 
 def remove(connection: Connection, rule_id: str) -> None:
-    """Delete a rule."""
+    """Delete a rule and its silences."""
+    connection.execute(delete(alert_silences).where(alert_silences.c.rule_id == rule_id))  # statements.LEFT_TO_US
     connection.execute(delete(alert_rules).where(alert_rules.c.id == rule_id))
 
 

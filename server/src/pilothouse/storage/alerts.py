@@ -14,6 +14,7 @@ from pilothouse.reconcile.alerts import Alert, AlertSeverity, AlertState, Rule
 from pilothouse.storage.alert_places import NAMES, Named, ids_of, joined, names_of, place_of
 from pilothouse.storage.alert_tables import alerts
 from pilothouse.storage.scope import within
+from pilothouse.storage.statements import add_numbered
 from pilothouse.storage.tables import runtimes
 from pilothouse.storage.unit import NotUnique
 
@@ -98,7 +99,7 @@ def open_(connection: Connection, organization_id: str, rule: Rule, alert: Alert
     }
     try:
         with connection.begin_nested():
-            number = connection.execute(insert(alerts).values(values).returning(alerts.c.number)).scalar_one()
+            number = add_numbered(connection, insert(alerts).values(values))
     except NotUnique:
         return None
     return StoredAlert(number=number, id=id_, rule_id=rule.id, version=1, alert=alert)

@@ -22,25 +22,28 @@ from sqlalchemy import (
     Float,
     Integer,
     LargeBinary,
+    MetaData,
     Table,
     Text,
-    column,
-    delete,
+    func,
     insert,
     select,
-    table,
     type_coerce,
 )
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.types import TypeEngine
 
 from pilothouse.base.errors import InvalidInput
-from pilothouse.storage import alert_tables, ingest_tables, telemetry_origin_tables
+from pilothouse.storage import alert_tables, counter_tables, ingest_tables, telemetry_origin_tables
+from pilothouse.storage.archive_numbers import growing
 from pilothouse.storage.columns import InstantMs
+from pilothouse.storage.dialects import KINDS, Trouble
+from pilothouse.storage.engine import told_by, trouble_of
 from pilothouse.storage.tables import metadata
 
 MAGIC: Final = b"pilothouse backup 1\n"
-LEFT_OUT: Final = frozenset({"sessions", "refresh_tokens", "device_grants"})
-"""Who is signed in: nobody is after a restore, or what was ended since would live again."""
+LEFT_OUT: Final = frozenset({"sessions", "refresh_tokens", "device_grants", str(counter_tables.counters.name)})
+"""Who is signed in: nobody is after a restore, or what was ended since would live again. Counters are in the header."""
 ROWS_A_PIECE: Final = 500
 FRAME_BYTES_MAX: Final = 256 * 1024 * 1024
 _LEVEL: Final = 5
@@ -51,7 +54,6 @@ _TYPES: Final[dict[str, TypeEngine[Any]]] = {  # Any: columns of any type
     "text": Text(),
     "bytes": LargeBinary(),
 }
-_SEQUENCES: Final = table("sqlite_sequence", column("name", Text()), column("seq", BigInteger()))
 _DEFINED: Final = (alert_tables, ingest_tables, telemetry_origin_tables)
 """Modules whose tables are part of the whole: imported so that `metadata` has them."""
 
@@ -60,6 +62,12 @@ class ArchiveBroken(InvalidInput):
     """The file is no backup, or not all of one."""
 
     code = "ARCHIVE_BROKEN"
+
+
+class RowRefused(InvalidInput):
+    """The database does not take a row of the backup."""
+
+    code = "ROW_REFUSED"
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True):
@@ -131,37 +139,60 @@ def check(path: Path) -> tuple[Header, Trailer]:
     raise ArchiveBroken(f"{path} has no beginning.", fix="Take another backup.")
 
 
-def numbers_given(connection: Connection) -> dict[str, int]:
-    """Read the highest number that each growing table has given."""
-    found = connection.execute(select(_SEQUENCES.c.name, _SEQUENCES.c.seq))
-    return {name: number for name, number in found if name not in LEFT_OUT}
-
-
 def load(connection: Connection, path: Path) -> dict[str, int]:
     """Put the rows of a checked archive into empty tables, within the caller's transaction; returns how many of each.
 
-    Raises: ArchiveBroken, DBAPIError, OSError
+    Raises: ArchiveBroken, RowRefused, DBAPIError, OSError
     """
     counts: dict[str, int] = {}
-    numbers: dict[str, int] = {}
+    numbered = growing()
     for value in _read(path):
-        if isinstance(value, Header):
-            numbers = value.numbers
         if not isinstance(value, Piece):
             continue
-        columns = [column(name, _type(kind)) for name, kind in value.columns]
         names = [name for name, _ in value.columns]
         rows = [dict(zip(names, row, strict=True)) for row in value.rows]
-        connection.execute(insert(table(value.table, *columns)), rows)
+        try:
+            connection.execute(insert(_table_of(value, numbered.get(value.table))), rows)
+        except DBAPIError as error:
+            if trouble_of(error, KINDS[connection.dialect.name]) is not Trouble.STATEMENT:
+                raise
+            raise RowRefused(
+                f"The database does not take a row of {value.table}: {told_by(error)}.",
+                fix="Nothing was put in. Change what does not fit where the backup was taken, and take another one.",
+            ) from error
         counts[value.table] = counts.get(value.table, 0) + len(rows)
-    _go_on_behind(connection, numbers)
     return counts
 
 
-def _go_on_behind(connection: Connection, numbers: dict[str, int]) -> None:
-    connection.execute(delete(_SEQUENCES).where(_SEQUENCES.c.name.in_(list(numbers))))
-    if numbers:
-        connection.execute(insert(_SEQUENCES), [{"name": name, "seq": number} for name, number in numbers.items()])
+def compare(connection: Connection, told: Trailer) -> None:
+    """Count the rows that are there now.
+
+    Raises: ArchiveBroken when they are not as many as the archive says
+    """
+    for name, expected in told.rows.items():
+        there: int = connection.execute(select(func.count()).select_from(Table(name, MetaData()))).scalar_one()
+        if there != expected:
+            raise ArchiveBroken(
+                f"{there} rows of {name} are in the database, and {expected} in the backup.",
+                fix="Nothing was put in. Report this.",
+            )
+
+
+def first_filled(connection: Connection) -> str | None:
+    """Name a table that has a row; None when the database is empty but for its counters."""
+    for one in metadata.sorted_tables:
+        if one is not counter_tables.counters and connection.execute(select(*one.primary_key).limit(1)).first():
+            return str(one.name)
+    return None
+
+
+def _table_of(piece: Piece, number: str | None) -> Table:
+    """Make the table as it was when the archive was written; SQL Server wants to know which column it numbers itself."""
+    columns = [
+        Column(name, _type(kind), primary_key=name == number, autoincrement=name == number)
+        for name, kind in piece.columns
+    ]
+    return Table(piece.table, MetaData(), *columns)
 
 
 def kept_tables() -> Sequence[Table]:

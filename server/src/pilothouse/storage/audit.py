@@ -3,10 +3,23 @@
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
-from sqlalchemy import ColumnElement, Connection, Integer, Row, delete, insert, literal_column, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Integer,
+    Row,
+    bindparam,
+    delete,
+    insert,
+    literal_column,
+    select,
+    update,
+)
 
 from pilothouse.base.instants import Instant
 from pilothouse.domain.audit import BEGINNING, CHAINED, AuditRecord, Link, chain, chained_fields
+from pilothouse.storage.counter_tables import AUDIT, counters
+from pilothouse.storage.dialects import KINDS
 from pilothouse.storage.tables import audit_anchors, audit_records
 
 _c = audit_records.c
@@ -16,7 +29,8 @@ _LINKS = select(_c.number, _c.digest, _c.at, *(_c[name] for name in CHAINED))
 _GIVEN_BY_SQLITE: ColumnElement[int] = literal_column(
     "(SELECT seq FROM sqlite_sequence WHERE name = 'audit_records')", Integer
 ).label("given")
-_NOT_KNOWN: ColumnElement[int] = literal_column("NULL", Integer).label("given")
+_GIVEN: ColumnElement[int] = select(counters.c.number).where(counters.c.name == AUDIT).scalar_subquery().label("given")
+_NOTE_GIVEN = update(counters).where(counters.c.name == AUDIT).values(number=bindparam("given_number"))
 
 LinkRow: TypeAlias = "Row[*tuple[Any, ...]]"  # Any: columns of any type
 """Number, digest, instant, and the chained fields in their order."""
@@ -30,15 +44,22 @@ def append(connection: Connection, record: AuditRecord) -> None:
     """
     newest, last_given = head(connection)
     number = max(newest.number, last_given) + 1
-    fields = chained_fields(record)
+    fields = tuple(storable(field) for field in chained_fields(record))
     digest = chain(newest.digest, number, record.at, fields)
     values = dict(zip(CHAINED, fields, strict=True))
     connection.execute(insert(audit_records).values(values | {"number": number, "at": record.at, "digest": digest}))
+    if not KINDS[connection.dialect.name].remembers_numbers:
+        connection.execute(_NOTE_GIVEN, {"given_number": number})
+
+
+def storable(field: str | None) -> str | None:
+    """Replace what not every database stores, before the digest is taken: somebody may sign in as NUL."""
+    return None if field is None else field.replace("\0", "\ufffd")
 
 
 def head(connection: Connection) -> tuple[Link, int]:
     """Tell the newest record (or where retention cut, or the beginning), and the highest number that was ever given."""
-    given = _GIVEN_BY_SQLITE if connection.dialect.name == "sqlite" else _NOT_KNOWN
+    given = _GIVEN_BY_SQLITE if KINDS[connection.dialect.name].remembers_numbers else _GIVEN
     row = connection.execute(select(_c.number, _c.digest, given).order_by(_c.number.desc()).limit(1)).first()
     if row is not None:
         return Link(number=row.number, digest=row.digest), max(row.number, row.given or 0)

@@ -11,6 +11,8 @@ from pilothouse.base.instants import Instant
 Rows: TypeAlias = "Select[*tuple[Any, ...]]"  # Any: columns of any type
 """A statement that gives rows."""
 
+Number = BigInteger
+"""A whole number of 64 bits."""
 BigKey = BigInteger().with_variant(Integer, "sqlite")
 """A growing number as primary key; SQLite grows only what it calls INTEGER."""
 

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Table, and_, delete, func, not_, or_, select
+from sqlalchemy import ColumnElement, Connection, Table, and_, case, delete, false, func, not_, or_, select, true
 from sqlalchemy.sql.elements import SQLCoreOperations
 
 from pilothouse.access.places import Place
 from pilothouse.base.instants import Instant
+from pilothouse.storage.alert_tables import alert_rules, alert_silences
 from pilothouse.storage.ingest_tables import ingest_tokens
 from pilothouse.storage.tables import (
     desired_changes,
@@ -132,6 +133,8 @@ def remove(connection: Connection, place: Place, hanging: Hanging) -> None:
     for table in (desired_states, desired_changes):  # the states point to the changes
         connection.execute(delete(table).where(_inside(place, table)))
     connection.execute(delete(role_mappings).where(_in_scope(place)))
+    ruled = select(alert_rules.c.id).where(_inside(place, alert_rules))
+    connection.execute(delete(alert_silences).where(alert_silences.c.rule_id.in_(ruled)))  # statements.LEFT_TO_US
     _delete_by_keys(connection, groups, groups.c.id, [id_ for id_, _ in hanging.groups])
     if place.environment_id is not None:
         connection.execute(delete(environments).where(environments.c.id == place.environment_id))
@@ -159,7 +162,7 @@ def _runtimes(connection: Connection, place: Place) -> list[DoomedRuntime]:
             c.integration_id,
             c.environment_id,
             c.key_id,
-            c.retired_at.is_not(None).label("retired"),
+            case((c.retired_at.is_not(None), true()), else_=false()).label("retired"),
         )
         .join(integrations, integrations.c.id == c.integration_id)
         .where(_inside(place, runtimes))
@@ -222,7 +225,8 @@ def _in_scope(place: Place) -> ColumnElement[bool]:
 def _mapped_by_others(place: Place) -> ColumnElement[bool]:
     if place.integration_id is not None or place.environment_id is not None:
         return _in_scope(place)
-    inside, c = func.coalesce(_in_scope(place), False), role_mappings.c
+    # A value and not a condition, which could be unknown: where a mapping has no project, it is not inside.
+    inside, c = case((_in_scope(place), 1), else_=0) == 1, role_mappings.c
     own = c.group_id.in_(select(groups.c.id).where(groups.c.project_id == place.project_id))
     return or_(and_(inside, not_(own)), and_(own, not_(inside)))
 

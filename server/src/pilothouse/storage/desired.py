@@ -9,6 +9,7 @@ from sqlalchemy.engine import RowMapping
 
 from pilothouse.base.instants import Instant
 from pilothouse.domain.steering import Aspect, SteerableKind, Target, Wish
+from pilothouse.storage.statements import add_numbered
 from pilothouse.storage.tables import desired_changes, desired_states
 
 HISTORY_MAX = 20
@@ -96,9 +97,9 @@ def change(
         ).scalar()
         or 0
     )
-    number = connection.execute(
-        insert(desired_changes)
-        .values(
+    number = add_numbered(
+        connection,
+        insert(desired_changes).values(
             integration_id=place.integration_id,
             environment_id=place.environment_id,
             target=key,
@@ -111,9 +112,8 @@ def change(
             author=author,
             set_at=now,
             fingerprints=msgspec.json.encode(sorted(fingerprints)).decode(),
-        )
-        .returning(_c.number)
-    ).scalar_one()
+        ),
+    )
     if value is None:
         connection.execute(delete(desired_states).where(*here))
         return None

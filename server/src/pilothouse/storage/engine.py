@@ -1,76 +1,81 @@
-"""Opening the database: SQLite in WAL mode, a write is durable before it is acknowledged.
-
-Source: performance.md section 4 (FULL, WAL), sqlite.org/wal.html, SQLAlchemy's pysqlite page on transaction control.
-"""
+"""Opening the database, and telling what its errors mean."""
 
 import sqlite3
 from pathlib import Path
-from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from pilothouse.base.errors import StorageFull, StorageUnavailable, Unavailable
+from pilothouse.base.place import Database, database_of
+from pilothouse.storage.dialects import KINDS, Kind, Trouble
 
-READERS = 4
-"""Connections that read at the same time."""
-BUSY_TIMEOUT_MS = 5_000
-"""How long SQLite waits for another process's lock before it gives up."""
-_FULL = ("database or disk is full", "readonly database", "disk i/o error", "attempt to write a readonly")
 _FIX = "Look at the disk and the database file: free space, permissions, read-only mounts."
+_FIX_SERVER = "Look at the database server: whether it runs, its free space, its permissions, its limit of connections."
 
 
-def open_writer(path: Path) -> Engine:
-    """Open the one connection that writes."""
-    return _open(path, read_only=False, size=1)
+def kind_of(place: Database | Path) -> Kind:
+    """Tell what kind of database it is.
+
+    Raises: CannotStart
+    """
+    return KINDS[database_of(place).kind]
 
 
-def open_readers(path: Path) -> Engine:
-    """Open the connections that only read: they see the last commit and never wait for the writer."""
-    return _open(path, read_only=True, size=READERS)
+def open_writer(place: Database | Path) -> Engine:
+    """Open the one connection that writes.
+
+    Raises: CannotStart
+    """
+    return kind_of(place).engine(database_of(place), read_only=False, size=1)
 
 
-def translate(error: DBAPIError | PoolTimeout | sqlite3.Error) -> Unavailable:
+def open_readers(place: Database | Path) -> Engine:
+    """Open the connections that only read: they see the last commit and never wait for the writer.
+
+    Raises: CannotStart
+    """
+    database = database_of(place)
+    return kind_of(place).engine(database, read_only=True, size=database.pool)
+
+
+def trouble_of(error: BaseException, kind: Kind) -> Trouble:
+    """Tell what an error means for the transaction that met it."""
+    if isinstance(error, PoolTimeout):
+        return Trouble.OURS
+    if isinstance(error, DBAPIError) and error.orig is not None:
+        return Trouble.GONE if error.connection_invalidated else kind.trouble(error.orig)
+    return kind.trouble(error)
+
+
+def translate(error: BaseException, kind: Kind = KINDS["sqlite"]) -> Unavailable:
     """Turn a driver's error into one of ours: everything that the database cannot do now is our own trouble."""
-    text = str(_first_cause(error))
-    if any(phrase in text.lower() for phrase in _FULL):
-        return StorageFull(f"The database cannot take a write: {text}.", fix=_FIX)
-    return StorageUnavailable(f"The database does not answer: {text}.", fix=_FIX)
+    first = first_cause(error)
+    fix = _FIX if kind.name == "sqlite" else _FIX_SERVER
+    text = told_by(first)
+    if trouble_of(first, kind) is Trouble.FULL:
+        return StorageFull(f"The database cannot take a write: {text}.", fix=fix)
+    return StorageUnavailable(f"The database does not answer: {text}.", fix=fix)
 
 
-def _first_cause(error: BaseException) -> BaseException:
-    """Find what went wrong first: a full disk ends the transaction, and then the savepoint is missing."""
+def first_cause(error: BaseException) -> BaseException:
+    """Find what went wrong first: a full disk or a deadlock ends the transaction, and then the savepoint is missing."""
     first, current = error, error.__context__
     while current is not None:
-        if isinstance(current, sqlite3.Error):
+        if isinstance(current, DBAPIError | sqlite3.Error):
             first = current
         current = current.__context__
     return first
 
 
-def _open(path: Path, *, read_only: bool, size: int) -> Engine:
-    engine = create_engine(
-        URL.create("sqlite", database=str(path)),
-        pool_size=size,
-        max_overflow=0,
-        pool_timeout=10,
-        connect_args={"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False},
-    )
-
-    @event.listens_for(engine, "connect")
-    def prepare(connection: sqlite3.Connection, _record: Any) -> None:  # Any: the pool's record, unused
-        connection.isolation_level = None  # SQLAlchemy says BEGIN below; sqlite3 must not
-        connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
-        connection.execute("PRAGMA foreign_keys = ON")
-        if read_only:
-            connection.execute("PRAGMA query_only = ON")
-            return
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
-
-    return engine
+def told_by(error: BaseException) -> str:
+    """Say what a driver said, in one sentence and without the values of a statement."""
+    if isinstance(error, DBAPIError) and error.orig is not None:
+        return told_by(error.orig)
+    told = error.args[0] if error.args else ""
+    if isinstance(told, dict):  # pg8000: the fields of PostgreSQL's error, M is the sentence
+        return str(told.get("M", ""))  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
+    if isinstance(told, int) and len(error.args) > 1:  # PyMySQL: number and sentence
+        return str(error.args[1])
+    return str(error)

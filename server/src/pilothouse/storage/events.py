@@ -7,16 +7,17 @@ from sqlalchemy import Connection, delete, func, insert, select
 
 from pilothouse.base.instants import Instant
 from pilothouse.domain.events import Event, EventKind, NewEvent
+from pilothouse.storage.statements import add_numbered
 from pilothouse.storage.tables import events
 
 _KINDS = frozenset(kind.value for kind in EventKind)
-_APPEND = insert(events).returning(events.c.sequence)
+_APPEND = insert(events)
 
 
 def append(connection: Connection, event: NewEvent) -> Event:
     """Store an event and give it the next number."""
     values = {name: getattr(event, name) for name in NewEvent.__struct_fields__}
-    sequence = connection.execute(_APPEND, {**values, "kind": event.kind.value}).scalar_one()
+    sequence = add_numbered(connection, _APPEND, {**values, "kind": event.kind.value})
     return Event(sequence=sequence, **values)
 
 

@@ -14,6 +14,7 @@ from pilothouse.base.instants import Instant
 from pilothouse.base.pages import Page, PageRequest, page_of
 from pilothouse.storage.columns import Rows
 from pilothouse.storage.groups import seen
+from pilothouse.storage.statements import add_numbered
 from pilothouse.storage.tables import (
     environments,
     group_members,
@@ -139,9 +140,9 @@ def add(
     created_by: str,
 ) -> int:
     """Store a mapping and tell its number."""
-    statement = insert(role_mappings).returning(role_mappings.c.number)
-    return connection.execute(
-        statement,
+    return add_numbered(
+        connection,
+        insert(role_mappings),
         {
             "organization_id": organization_id,
             "group_id": group_id,
@@ -153,7 +154,7 @@ def add(
             "created_at": created_at,
             "created_by": created_by,
         },
-    ).scalar_one()
+    )
 
 
 def remove(connection: Connection, number: int) -> None:

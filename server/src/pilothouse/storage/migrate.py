@@ -1,9 +1,10 @@
-"""Bringing a database to this release's schema: forward only, automatic on SQLite."""
+"""Bringing a database to this release's schema: forward only; by itself on SQLite, when asked to elsewhere."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
+import msgspec
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
@@ -11,11 +12,62 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from pilothouse.base.errors import CannotStart
+from pilothouse.storage.dialects import KINDS
 from pilothouse.storage.engine import translate
 
 _HERE = Path(__file__).parent / "migrations"
+
+
+class SchemaStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a database stands."""
+
+    current: str | None
+    """The revision of its schema; None when it has none yet."""
+    newest: str
+    """The revision that this release works with."""
+    pending: tuple[str, ...]
+    """What an upgrade would do, in order: revisions with their titles."""
+    is_known: bool
+    """False when a newer release wrote it."""
+
+    @property
+    def is_current(self) -> bool:
+        """Tell whether there is nothing to do."""
+        return self.current == self.newest
+
+
+def status(engine: Engine) -> SchemaStatus:
+    """Tell where a database stands, changing nothing.
+
+    Raises: StorageUnavailable
+    """
+    try:
+        with engine.connect() as connection:
+            return _status(connection, _scripts())
+    except (DBAPIError, PoolTimeout, OSError) as error:
+        raise translate(error, KINDS[engine.dialect.name]) from error
+
+
+def require_current(engine: Engine) -> None:
+    """Check that a database has this release's schema, changing nothing.
+
+    Raises: CannotStart, which names the command that mends it; StorageUnavailable
+    """
+    found = status(engine)
+    if found.is_current:
+        return
+    if not found.is_known:
+        raise _newer(found)
+    is_empty = found.current is None
+    raise CannotStart(
+        "The database has no schema yet."
+        if is_empty
+        else f"The database's schema ({found.current}) is older than this release's ({found.newest}).",
+        fix="Run: pilothouse db upgrade" + ("" if is_empty else " - after a backup; see pilothouse db status"),
+    )
 
 
 def newest() -> str:
@@ -36,26 +88,48 @@ def revision_of(connection: Connection) -> str | None:
 def upgrade(engine: Engine, to: str = "head") -> None:
     """Bring the database to the newest schema, or to an older one that it is not beyond yet.
 
+    Of two that come at once, one waits for the other and finds nothing to do.
+
     Raises: CannotStart when the database is newer than this release; StorageUnavailable when it cannot be written
     """
     config = _config()
+    kind = KINDS[engine.dialect.name]
     try:
-        with engine.connect() as connection, _unchecked(connection), connection.begin():
-            known = ScriptDirectory.from_config(config)
-            current = MigrationContext.configure(connection).get_current_revision()
-            if current == known.get_current_head():
+        with engine.connect() as connection, _unchecked(connection), connection.begin(), kind.migrating(connection):
+            found = _status(connection, _scripts())
+            if found.is_current:
                 return
+            if not found.is_known:
+                raise _newer(found)
             config.attributes["connection"] = connection
-            try:
-                command.upgrade(config, to)
-            except CommandError as error:
-                raise CannotStart(
-                    f"The database's schema ({current}) is not known to this release.",
-                    fix="It was written by a newer Pilothouse: start that release, or restore a backup of this one.",
-                ) from error
+            command.upgrade(config, to)
             _check_references(connection)
-    except DBAPIError as error:
-        raise translate(error) from error
+    except CommandError as error:
+        raise CannotStart(f"The database cannot be migrated: {error}.", fix="Report this.") from error
+    except (DBAPIError, PoolTimeout, OSError) as error:
+        raise translate(error, kind) from error
+
+
+def _status(connection: Connection, known: ScriptDirectory) -> SchemaStatus:
+    current = MigrationContext.configure(connection).get_current_revision()
+    newest = known.get_current_head() or ""
+    steps = list(reversed(list(known.walk_revisions())))
+    names = [script.revision for script in steps]
+    is_known = current is None or current in names
+    after = names.index(current) + 1 if current in names else 0
+    return SchemaStatus(
+        current=current,
+        newest=newest,
+        pending=tuple(f"{step.revision} {step.doc.splitlines()[0]}" for step in steps[after:]) if is_known else (),
+        is_known=is_known,
+    )
+
+
+def _newer(found: SchemaStatus) -> CannotStart:
+    return CannotStart(
+        f"The database's schema ({found.current}) is not known to this release.",
+        fix="It was written by a newer Pilothouse: start that release, or restore a backup of this one.",
+    )
 
 
 def _config() -> Config:

@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, select
 
 from pilothouse.domain.liveness import Status
 from pilothouse.domain.presence import PresenceRow
 from pilothouse.domain.runtime_type import RuntimeType
+from pilothouse.storage.statements import change_many
 from pilothouse.storage.tables import integrations, runtime_presence, runtimes
 
 
@@ -44,26 +45,17 @@ def list_all(connection: Connection) -> Iterable[PresenceRow]:
 
 def save(connection: Connection, rows: Sequence[PresenceRow]) -> None:
     """Store what changed since the last time, in one statement."""
-    if not rows:
-        return
-    connection.execute(
-        update(runtime_presence)
-        .where(runtime_presence.c.runtime_key == bindparam("of_key"))
-        .values(
-            seen_at=bindparam("to_seen_at"),
-            interval_s=bindparam("to_interval_s"),
-            address=bindparam("to_address"),
-            running_since=bindparam("to_running_since"),
-            status=bindparam("to_status"),
-        ),
+    change_many(
+        connection,
+        runtime_presence,
         [
             {
-                "of_key": row.runtime_key,
-                "to_seen_at": row.seen_at,
-                "to_interval_s": row.interval_s,
-                "to_address": row.address,
-                "to_running_since": row.running_since,
-                "to_status": row.status.value,
+                "runtime_key": row.runtime_key,
+                "seen_at": row.seen_at,
+                "interval_s": row.interval_s,
+                "address": row.address,
+                "running_since": row.running_since,
+                "status": row.status.value,
             }
             for row in rows
         ],

@@ -8,9 +8,7 @@ import msgspec
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    Text,
     and_,
-    cast,
     false,
     func,
     not_,
@@ -28,6 +26,7 @@ from pilothouse.domain.tenancy import list_name
 from pilothouse.storage.columns import Rows
 from pilothouse.storage.ordering import Order, is_one_of, matches
 from pilothouse.storage.scope import within
+from pilothouse.storage.statements import text_in
 from pilothouse.storage.tables import (
     artifact_sets,
     environments,
@@ -183,7 +182,7 @@ def _found_by(search: str | None) -> ColumnElement[bool]:
         return true()
     report = runtime_reports.alias("report")  # the list may join the reports, too
     hostname = (
-        select(func.json_extract(cast(report.c.document, Text), "$.node.hostname"))
+        select(text_in(report.c.document, "node.hostname"))
         .where(report.c.runtime_key == runtimes.c.key)
         .correlate(runtimes)
         .scalar_subquery()

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
-from sqlalchemy.dialects.sqlite import insert as upsert
 
 from pilothouse.base.instants import Instant
 from pilothouse.domain.liveness import Status
 from pilothouse.domain.runtime import KnownRuntime, Report
+from pilothouse.storage.statements import add_numbered, insert_unless_there
 from pilothouse.storage.tables import artifact_sets, environments, runtime_presence, runtime_reports, runtimes
 
 _KEYS_AT_ONCE = 500
@@ -39,18 +39,14 @@ _FIND_KNOWN = (
         runtimes.c.environment_id == bindparam("of_environment_id"),
     )
 )
-_ADD = (
-    insert(runtimes)
-    .values(
-        organization_id=select(environments.c.organization_id)
-        .where(environments.c.id == bindparam("of_environment_id"))
-        .scalar_subquery()
-    )
-    .returning(runtimes.c.key)
+_ADD = insert(runtimes).values(
+    organization_id=select(environments.c.organization_id)
+    .where(environments.c.id == bindparam("of_environment_id"))
+    .scalar_subquery()
 )
 _ADD_REPORT = insert(runtime_reports)
 _ADD_PRESENCE = insert(runtime_presence)
-_KEEP_ARTIFACTS = upsert(artifact_sets).on_conflict_do_nothing()
+_KEEP_ARTIFACTS = insert_unless_there(artifact_sets)
 _CHANGE = (
     update(runtimes)
     .where(runtimes.c.key == bindparam("of_key"))
@@ -119,7 +115,8 @@ def find_known(connection: Connection, report: Report) -> KnownRuntime | None:
 
 def add(connection: Connection, report: Report, *, id: str, document: bytes, now: Instant) -> int:  # noqa: A002
     """Store a newcomer and return its key."""
-    key = connection.execute(
+    key = add_numbered(
+        connection,
         _ADD,
         {
             "id": id,
@@ -135,7 +132,7 @@ def add(connection: Connection, report: Report, *, id: str, document: bytes, now
             "artifact_digest": report.artifact_digest,
             "registered_at": now,
         },
-    ).scalar_one()
+    )
     connection.execute(_ADD_REPORT, {"runtime_key": key, "document": document})
     connection.execute(
         _ADD_PRESENCE,
@@ -189,11 +186,11 @@ def keep_artifacts(
     connection.execute(
         _KEEP_ARTIFACTS,
         {
-            "digest": digest,
-            "document": document,
-            "service_count": services,
-            "listener_count": listeners,
-            "stored_at": now,
+            "new_digest": digest,
+            "new_document": document,
+            "new_service_count": services,
+            "new_listener_count": listeners,
+            "new_stored_at": now,
         },
     )
 

@@ -2,7 +2,9 @@
 
 Operations are plain functions of a transaction. One thread writes (SQLite has one writer anyway) and commits whatever
 queued up while the last commit was on its way to the disk: each operation in a savepoint of its own, so that one that is
-refused takes nothing with it. Source: performance.md section 4, "group commit"; ADR 0003.
+refused takes nothing with it. On a database server, the writers of all processes take turns, and a batch that met somebody
+else's lock, or a lost connection before its commit, is run again: operations must do nothing but use their transaction.
+Source: performance.md section 4, "group commit"; ADR 0003, ADR 0020.
 """
 
 import asyncio
@@ -20,14 +22,16 @@ from typing import Any, TypeVar
 import msgspec
 import structlog
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import QueuePool
 
 from pilothouse.base.errors import PilothouseError, Unavailable
+from pilothouse.base.place import Database, database_of
 from pilothouse.domain.events import Event, NewEvent
 from pilothouse.storage import engine as engines
 from pilothouse.storage import events
+from pilothouse.storage.dialects import Trouble
 
 T = TypeVar("T")
 _log = structlog.get_logger(__name__)
@@ -37,6 +41,14 @@ BATCH_MAX = 200
 QUEUE_MAX = 10_000
 """Operations that may wait for the writer; more are refused with 503. Emptied by the writer thread."""
 
+ATTEMPTS_MAX = 5
+"""So often a batch is run before it fails, where others were in its way."""
+_PAUSE_S = 0.02
+"""Unit: seconds. Before the second attempt; twice as long before each further one."""
+_FAILURES = (DBAPIError, PoolTimeout, sqlite3.Error, OSError)
+"""What a driver, the pool or the network raises."""
+_ENDS_A_BATCH = (SQLAlchemyError, sqlite3.Error, OSError, Unavailable)
+"""The same, and what SQLAlchemy says of a transaction whose connection is gone: the writer outlives them all."""
 
 __all__ = ["Connection", "NotUnique", "Store", "Transaction", "connections"]
 
@@ -79,9 +91,11 @@ class _Job(msgspec.Struct, eq=False):
 class Store:
     """The database of one control plane."""
 
-    def __init__(self, path: Path, publish: Callable[[Sequence[Event]], None]) -> None:
-        self._writer_engine = engines.open_writer(path)
-        self._reader_engine = engines.open_readers(path)
+    def __init__(self, place: Database | Path, publish: Callable[[Sequence[Event]], None]) -> None:
+        database = database_of(place)
+        self._kind = engines.kind_of(database)
+        self._writer_engine = engines.open_writer(database)
+        self._reader_engine = engines.open_readers(database)
         self._publish = publish
         self.last_failure: str | None = None
         """What the database said when the last commit failed; None when it went through."""
@@ -90,7 +104,7 @@ class Store:
         self.committed_s: float | None = None
         """When the last commit was told of, by `time.monotonic`; None before the first."""
         self._jobs: queue.Queue[_Job | None] = queue.Queue(QUEUE_MAX)
-        self._readers = ThreadPoolExecutor(engines.READERS, thread_name_prefix="pilothouse-read")
+        self._readers = ThreadPoolExecutor(database.pool, thread_name_prefix="pilothouse-read")
         self._thread = threading.Thread(target=self._write_loop, name="pilothouse-write", daemon=True)
         self._thread.start()
 
@@ -151,11 +165,17 @@ class Store:
         self._writer_engine.dispose()
 
     def _ask(self, question: Callable[[Connection], T]) -> T:
-        try:
-            with self._reader_engine.connect() as connection:
-                return question(connection)
-        except (DBAPIError, PoolTimeout, sqlite3.Error) as error:
-            raise engines.translate(error) from error
+        is_second = False
+        while True:
+            try:
+                with self._reader_engine.connect() as connection:
+                    return question(connection)
+            except _FAILURES as error:
+                trouble = engines.trouble_of(engines.first_cause(error), self._kind)
+                # A connection that lay in the pool while the server was started again: the next one is a new one.
+                if is_second or trouble not in {Trouble.GONE, Trouble.AGAIN}:
+                    raise engines.translate(error, self._kind) from error
+                is_second = True
 
     def _write_loop(self) -> None:
         while (first := self._jobs.get()) is not None:
@@ -176,17 +196,41 @@ class Store:
         return jobs, False
 
     def _commit(self, jobs: Sequence[_Job]) -> tuple[list[Any], list[Event]]:
-        outcomes: list[Any] = []
+        attempt, trouble = 0, Trouble.OURS
+        while True:
+            attempt += 1
+            committing = [False]
+            try:
+                outcomes, happened = self._run_all(jobs, committing)
+            except _ENDS_A_BATCH as error:
+                trouble = engines.trouble_of(engines.first_cause(error), self._kind)
+                if self._is_worth_another(trouble, attempt, is_committing=committing[0]):
+                    time.sleep(_PAUSE_S * 2 ** (attempt - 1))
+                    continue
+                failure = error if isinstance(error, Unavailable) else engines.translate(error, self._kind)
+                self.last_failure = failure.message
+                _log.error("database.commit_failed", operations=len(jobs), cause=failure.message, fix=failure.fix)
+                return [failure] * len(jobs), []
+            self.last_failure = None
+            return outcomes, happened
+
+    def _is_worth_another(self, trouble: Trouble, attempt: int, *, is_committing: bool) -> bool:
+        """Tell whether a batch is run again.
+
+        A connection that is lost before the commit took nothing with it but the transaction. One that is lost during the commit
+        may have committed: nobody knows, and running everything again could do everything twice.
+        """
+        if trouble is Trouble.AGAIN:
+            return attempt < ATTEMPTS_MAX
+        return trouble is Trouble.GONE and attempt == 1 and not is_committing
+
+    def _run_all(self, jobs: Sequence[_Job], committing: list[bool]) -> tuple[list[Any], list[Event]]:
+        """Run all operations in one transaction, and commit it."""
         happened: list[Event] = []
-        try:
-            with self._writer_engine.connect() as connection, connection.begin():
-                outcomes.extend(self._run(connection, job, happened) for job in jobs)
-        except (DBAPIError, PoolTimeout, sqlite3.Error) as error:
-            failure = engines.translate(error)
-            self.last_failure = failure.message
-            _log.error("database.commit_failed", operations=len(jobs), cause=failure.message, fix=failure.fix)
-            return [failure] * len(jobs), []
-        self.last_failure = None
+        with self._writer_engine.connect() as connection, connection.begin():
+            self._kind.take_turn(connection)
+            outcomes = [self._run(connection, job, happened) for job in jobs]
+            committing[0] = True
         return outcomes, happened
 
     def _run(self, connection: Connection, job: _Job, happened: list[Event]) -> Any:  # Any: the operation's own result
@@ -198,7 +242,9 @@ class Store:
                 stored = job.context.run(transaction.write_events)
         except PilothouseError as refusal:
             return refusal
-        except OperationalError:
+        except DBAPIError as error:
+            if engines.trouble_of(engines.first_cause(error), self._kind) is Trouble.STATEMENT:
+                return error
             raise  # the database itself: nothing of this batch can be kept
         except Exception as defect:  # noqa: BLE001 - an edge: the defect goes to whoever waits, the writer lives on
             return defect

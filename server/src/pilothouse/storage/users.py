@@ -6,7 +6,7 @@ from enum import StrEnum, unique
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, or_, select, true, update
+from sqlalchemy import ColumnElement, Connection, and_, case, delete, exists, false, func, or_, select, true, update
 
 from pilothouse.access.grants import EVERYTHING, Reach
 from pilothouse.access.roles import BuiltInGroup
@@ -75,12 +75,20 @@ class NamedRef(msgspec.Struct, frozen=True, kw_only=True):
     name: str
 
 
-_IS_SUPER_ADMIN = exists(
+_administers = exists(
     select(group_members.c.user_id)
     .join(groups, groups.c.id == group_members.c.group_id)
     .where(group_members.c.user_id == users.c.id, groups.c.built_in == BuiltInGroup.SUPER_ADMINS.value)
-).label("is_super_admin")
+)
+# A condition is no value on every database.
+_IS_SUPER_ADMIN = case((_administers, true()), else_=false()).label("is_super_admin")
 _COLUMNS = [users.c[name] for name in UserSummary.__struct_fields__ if name != "is_super_admin"]
+
+
+def _disabled(wanted: bool | None) -> ColumnElement[bool]:
+    if wanted is None:
+        return true()
+    return users.c.disabled_at.is_not(None) if wanted else users.c.disabled_at.is_(None)
 
 
 def list_rows(connection: Connection, scope: UserScope, order: Order, request: PageRequest) -> Page[UserSummary]:
@@ -88,7 +96,7 @@ def list_rows(connection: Connection, scope: UserScope, order: Order, request: P
     wanted = and_(
         matches(scope.search, users.c.username, users.c.display_name, users.c.email),
         true() if scope.kind is None else users.c.kind == scope.kind,
-        true() if scope.disabled is None else users.c.disabled_at.is_not(None) == scope.disabled,
+        _disabled(scope.disabled),
         true() if scope.must_change_password is None else users.c.must_change_password == scope.must_change_password,
         true() if scope.group_id is None else _is_in(scope.group_id),
     )
@@ -130,7 +138,7 @@ def count_super_admins(connection: Connection) -> int:
     """Count who can manage everything: people (not service accounts) that are enabled, in the built-in group."""
     return count(
         connection,
-        select(users.c.id).where(_IS_SUPER_ADMIN.element, users.c.disabled_at.is_(None), users.c.kind == "person"),
+        select(users.c.id).where(_administers, users.c.disabled_at.is_(None), users.c.kind == "person"),
     )
 
 

@@ -205,10 +205,15 @@ def _alter_users() -> None:
     op.add_column('users', sa.Column('created_by', sa.String(length=100), nullable=True))
     op.add_column('users', sa.Column('last_sign_in_at', sa.BigInteger(), nullable=True))
     # Whoever there is was an administrator: the groups are made at the next start, and they become Super Admins.
-    op.execute(
-        "UPDATE users SET organization_id = (SELECT min(id) FROM organizations), kind = 'person',"
-        " must_change_password = false, created_by = 'pilothouse', username = lower(username)"
+    users = sa.table(
+        'users', *(sa.column(name, sa.String()) for name in ('organization_id', 'kind', 'created_by', 'username')),
+        sa.column('must_change_password', sa.Boolean()),
     )
+    first = sa.text('(SELECT min(id) FROM organizations)')
+    op.execute(sa.update(users).values(
+        organization_id=first, kind='person', must_change_password=sa.false(), created_by='pilothouse',
+        username=sa.func.lower(users.c.username),
+    ))
     with op.batch_alter_table('users', schema=None) as batch_op:
         for name, kind in (
             ('organization_id', sa.String(length=36)),

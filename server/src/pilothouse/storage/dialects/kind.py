@@ -1,0 +1,87 @@
+"""What one kind of database answers about itself."""
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from enum import Enum, unique
+from typing import Protocol
+
+from sqlalchemy import Connection, Dialect, Engine
+
+from pilothouse.base.place import Database
+
+CONNECT_S = 10
+"""Unit: seconds. So long a connection may take to be made, and a free one to be found."""
+RECYCLE_S = 1_800
+"""Unit: seconds. A connection is not used for longer: what stands between may forget it, and secrets of databases change."""
+
+
+@unique
+class Trouble(Enum):
+    """What an error of the database means for the transaction that met it."""
+
+    AGAIN = "again"
+    """Somebody else was in the way (a deadlock, a serialization failure): the transaction is gone, and may be run again."""
+    GONE = "gone"
+    """The connection is lost, or was never made."""
+    FULL = "full"
+    """There is no room for another write, or the database is read-only."""
+    OURS = "ours"
+    """Something else that the database cannot do now: nothing of the batch can be kept."""
+    STATEMENT = "statement"
+    """The statement itself: what asked for it failed, and nothing else."""
+
+
+class Kind(Protocol):
+    """A kind of database."""
+
+    @property
+    def name(self) -> str:
+        """Its name in URLs."""
+        ...
+
+    @property
+    def remembers_numbers(self) -> bool:
+        """Tell whether the database knows by itself, within the transaction, which number of a table it gave last."""
+        ...
+
+    def dialect(self) -> Dialect:
+        """Make SQLAlchemy's idea of it, with our types, without a driver: for statements that are only written down."""
+        ...
+
+    def engine(self, database: Database, *, read_only: bool, size: int) -> Engine:
+        """Make what opens connections; `size` of them at most.
+
+        Raises: CannotStart when its driver is not installed
+        """
+        ...
+
+    def trouble(self, error: BaseException) -> Trouble:
+        """Tell what a driver's error means."""
+        ...
+
+    def change_many(self, table: str, key: str, columns: Mapping[str, str]) -> str | None:
+        """Write the statement that changes many rows at once by the list of JSON objects `:rows`; None: one by one is as quick.
+
+        columns: what is changed, and each column's type as `type_of` names it (the key's is BIGINT)
+        """
+        ...
+
+    def take_turn(self, connection: Connection) -> None:
+        """Wait until no other transaction writes; the turn ends with this transaction, however that ends."""
+        ...
+
+    def migrating(self, connection: Connection) -> AbstractContextManager[None]:
+        """Keep other processes from migrating meanwhile."""
+        ...
+
+    def numbers_given(self, connection: Connection, columns: Mapping[str, str]) -> dict[str, int]:
+        """Read how far the database has counted in columns that it numbers, by their tables; not all need be told."""
+        ...
+
+    def count_on(self, connection: Connection, columns: Mapping[str, str], numbers: Mapping[str, int]) -> None:
+        """Let the database count on behind these numbers, by table. May commit what the connection did before."""
+        ...
+
+    def others(self, connection: Connection) -> int | None:
+        """Count the connections to this database that are not this one; None when it does not tell everybody."""
+        ...

@@ -1,0 +1,161 @@
+"""PostgreSQL, through pg8000: ADR 0020.
+
+Text is compared by its octets (`COLLATE "C"`), as on every other database: what the locale of the server's machine thinks of the
+order of letters does not decide where a page of a list ends.
+"""
+
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from typing import Any, Final
+
+from sqlalchemy import Column, Connection, Dialect, Engine, text
+from sqlalchemy.dialects.postgresql.base import PGDialect, PGTypeCompiler
+from sqlalchemy.types import String
+
+from pilothouse.base.place import Database
+from pilothouse.storage.dialects.kind import Trouble
+from pilothouse.storage.dialects.opening import open_pool, read_url, refuse_unknown, tls_of
+from pilothouse.storage.dialects.turns import take_row
+
+MIGRATION_LOCK: Final = 7_214_061
+"""The number of the advisory lock that a migration holds."""
+MARGIN_S: Final = 5.0
+"""Unit: seconds. So much longer than the server does, this side waits for an answer: else the network is cut."""
+_LAST: Final = text("SELECT pg_sequence_last_value(CAST(pg_get_serial_sequence(:t, :c) AS regclass))")
+_SET: Final = text("SELECT setval(CAST(pg_get_serial_sequence(:t, :c) AS regclass), CAST(:n AS bigint))")
+_OTHERS: Final = text(
+    "SELECT count(*) FROM pg_stat_activity "
+    "WHERE datname = current_database() AND application_name = 'pilothouse' AND pid <> pg_backend_pid()"
+)
+_AGAIN: Final = {"40001", "40P01", "55P03"}
+_FULL: Final = {"53100", "53200", "25006"}
+_GONE: Final = {"57P01", "57P02", "57P03", "57P05"}
+_OURS_CLASSES: Final = {"08", "28", "3D", "53", "54", "55", "57", "58", "XX"}
+
+
+class _Text(String):
+    """A text without NUL, which PostgreSQL stores nowhere: somebody may send one, and finds nothing by it."""
+
+    cache_ok = True
+    render_bind_cast = True
+    __visit_name__ = "string"
+
+    def bind_processor(self, dialect: Dialect) -> Callable[..., Any]:  # noqa: ARG002 - SQLAlchemy's. Any: as stored
+        """Replace NUL, as the audit does before it takes its digest."""
+        return _without_nul
+
+
+def _without_nul(value: str | None) -> str | None:
+    return value.replace("\0", "\ufffd") if value is not None and "\0" in value else value
+
+
+class _Types(PGTypeCompiler):
+    """Types of columns."""
+
+    def visit_VARCHAR(self, type_: String, **kw: Any) -> str:  # noqa: N802 - SQLAlchemy's name. Any: its context
+        """Write the type of a text of limited length."""
+        return _by_octets(super().visit_VARCHAR(type_, **kw), kw)
+
+    def visit_TEXT(self, type_: String, **kw: Any) -> str:  # noqa: N802 - SQLAlchemy's name. Any: its context
+        """Write the type of a text of any length."""
+        return _by_octets(super().visit_TEXT(type_, **kw), kw)  # pyright: ignore[reportArgumentType] - a Text
+
+
+def _by_octets(written: str, kw: dict[str, Any]) -> str:  # Any: SQLAlchemy's context
+    return f'{written} COLLATE "C"' if isinstance(kw.get("type_expression"), Column) else written
+
+
+class PostgreSql:
+    """PostgreSQL 13 and newer."""
+
+    name = "postgresql"
+    remembers_numbers = False
+
+    def dialect(self) -> Dialect:
+        """Make SQLAlchemy's idea of it."""
+        return _with_types(PGDialect())
+
+    def engine(self, database: Database, *, read_only: bool, size: int) -> Engine:
+        """Open a pool; whoever reads sees one state of everything from the first statement to the last."""
+        url, told = read_url(database, "postgresql+pg8000")
+        refuse_unknown(told, "sslmode", "sslrootcert", "host")
+        limit_ms = str(round(database.timeout_s * 1000))
+        arguments: dict[str, Any] = {  # Any: the driver's arguments
+            "timeout": database.timeout_s + MARGIN_S,
+            "ssl_context": tls_of(told),
+            "application_name": "pilothouse",
+            "startup_params": {
+                "statement_timeout": limit_ms,
+                "lock_timeout": limit_ms,
+                "idle_in_transaction_session_timeout": limit_ms,
+                "default_transaction_read_only": "on" if read_only else "off",
+            },
+        }
+        if told.get("host", "").startswith("/"):  # a folder with the server's socket, as libpq has it
+            arguments |= {
+                "unix_sock": f"{told['host']}/.s.PGSQL.{url.port or 5432}",
+                "host": None,
+                "ssl_context": False,
+            }
+        elif "host" in told:
+            url = url.set(host=told["host"])
+        isolation = "REPEATABLE READ" if read_only else "READ COMMITTED"
+        engine = open_pool(self, url, arguments, size=size, isolation=isolation)
+        _with_types(engine.dialect).use_insertmanyvalues_wo_returning = True  # pg8000 would ask twice for each row
+        return engine
+
+    def trouble(self, error: BaseException) -> Trouble:
+        """Tell what an error means, by its SQLSTATE."""
+        code = _code(error)
+        if code is None:
+            return Trouble.GONE if type(error).__name__ in {"InterfaceError", "TimeoutError"} else Trouble.STATEMENT
+        for trouble, codes in ((Trouble.AGAIN, _AGAIN), (Trouble.FULL, _FULL), (Trouble.GONE, _GONE)):
+            if code in codes:
+                return trouble
+        return Trouble.OURS if code[:2] in _OURS_CLASSES else Trouble.STATEMENT
+
+    def change_many(self, table: str, key: str, columns: Mapping[str, str]) -> str | None:
+        """Change them in one statement: the driver asks the server twice for each of many."""
+        changes = ", ".join(f"{name} = v.{name}" for name in columns)
+        types = ", ".join(f"{name} {type_}" for name, type_ in {key: "BIGINT", **columns}.items())
+        return (
+            f"UPDATE {table} AS t SET {changes} "  # noqa: S608 - names of our own tables
+            f"FROM json_to_recordset(CAST(:rows AS json)) AS v({types}) WHERE t.{key} = v.{key}"
+        )
+
+    def take_turn(self, connection: Connection) -> None:
+        """Take the row."""
+        take_row(connection)
+
+    @contextmanager
+    def migrating(self, connection: Connection) -> Generator[None]:
+        """Hold a lock that ends with the transaction: here, that is the whole migration."""
+        connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
+        connection.exec_driver_sql("SET LOCAL lock_timeout = 0")
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
+        yield
+
+    def numbers_given(self, connection: Connection, columns: Mapping[str, str]) -> dict[str, int]:
+        """Ask each column's sequence."""
+        found = {name: connection.execute(_LAST, {"t": name, "c": columns[name]}).scalar_one() for name in columns}
+        return {name: number for name, number in found.items() if number is not None}
+
+    def count_on(self, connection: Connection, columns: Mapping[str, str], numbers: Mapping[str, int]) -> None:
+        """Set each column's sequence; that cannot be taken back with the transaction, and leaves a gap at most."""
+        for name, number in numbers.items():
+            connection.execute(_SET, {"t": name, "c": columns[name], "n": number})
+
+    def others(self, connection: Connection) -> int | None:
+        """Count who calls itself by our name here."""
+        return int(connection.execute(_OTHERS).scalar_one())
+
+
+def _with_types(dialect: Dialect) -> Dialect:
+    dialect.type_compiler_instance = dialect.type_compiler = _Types(dialect)
+    dialect.colspecs = {**dialect.colspecs, String: _Text}
+    return dialect
+
+
+def _code(error: BaseException) -> str | None:
+    told = error.args[0] if error.args else None
+    return told.get("C") if isinstance(told, dict) else None  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType] - fields of PostgreSQL's error by letter

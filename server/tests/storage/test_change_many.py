@@ -1,0 +1,50 @@
+"""Many rows are changed at once, on every database, with values as they are stored one by one."""
+
+from pilothouse.storage.statements import change_many
+from pilothouse.storage.tables import runtime_presence
+from sqlalchemy import Engine, ForeignKeyConstraint, insert, select, text
+
+ROWS = [
+    {"runtime_key": 1, "seen_at": 1.0, "interval_s": None, "address": None, "running_since": 1.0, "status": "RUNNING"},
+    {
+        "runtime_key": 2,
+        "seen_at": 2.0,
+        "interval_s": 1.5,
+        "address": "10.0.0.2",
+        "running_since": 2.0,
+        "status": "RUNNING",
+    },
+    {"runtime_key": 3, "seen_at": 3.0, "interval_s": 2.5, "address": "::1", "running_since": 3.0, "status": "OFFLINE"},
+]
+
+
+def unbind(engine: Engine) -> None:
+    """Let presence stand alone: this is about its statement."""
+    with engine.connect() as connection, connection.begin():
+        if engine.dialect.name == "sqlite":
+            connection.exec_driver_sql("DROP TABLE runtime_presence")
+            connection.exec_driver_sql(
+                "CREATE TABLE runtime_presence (runtime_key INTEGER PRIMARY KEY, seen_at BIGINT, interval_s FLOAT,"
+                " address TEXT, running_since BIGINT, status TEXT)"
+            )
+            return
+        names = [one.name for one in runtime_presence.constraints if isinstance(one, ForeignKeyConstraint)]
+        word = "CONSTRAINT" if engine.dialect.name == "postgresql" else "FOREIGN KEY"
+        for name in names:
+            connection.execute(text(f"ALTER TABLE runtime_presence DROP {word} {name}"))
+
+
+def test_values_arrive_as_they_were_given_and_who_is_not_named_keeps_theirs(writer: Engine) -> None:
+    unbind(writer)
+    changed = [
+        ROWS[0]
+        | {"seen_at": 1_790_000_000.123, "interval_s": 0.1 + 0.2, "address": 'a"b\\c 日本', "status": "OFFLINE"},
+        ROWS[1] | {"interval_s": None, "address": None},
+        ROWS[2] | {"runtime_key": 99},
+    ]
+    with writer.connect() as connection, connection.begin():
+        connection.execute(insert(runtime_presence), ROWS)
+        change_many(connection, runtime_presence, changed)
+        change_many(connection, runtime_presence, [])
+        found = connection.execute(select(runtime_presence).order_by(runtime_presence.c.runtime_key)).mappings().all()
+    assert [dict(row) for row in found] == [changed[0], changed[1], ROWS[2]]
