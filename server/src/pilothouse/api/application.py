@@ -1,5 +1,6 @@
 """The people's edge as one ASGI application."""
 
+import asyncio
 import logging
 from http import HTTPStatus
 
@@ -22,9 +23,11 @@ from pilothouse.api.graphql.websocket import GraphQLWebSockets
 from pilothouse.api.openapi import describe
 from pilothouse.api.problems import defect, problem_of, status_of, with_request_id
 from pilothouse.api.rest import ROUTES, Handler, json_response
-from pilothouse.base.errors import NotFound, PilothouseError, TooManyAttempts
+from pilothouse.base.errors import NotFound, PilothouseError, TooManyAttempts, Unavailable
 
 _log = structlog.get_logger(__name__)
+ANSWER_WITHIN_S = 60.0
+"""Unit: seconds. A slower answer is cancelled and becomes 503; what streams has begun by then."""
 _RESERVED = ("/api/", "/auth/", "/icp/", "/graphql")
 
 
@@ -71,20 +74,31 @@ def build(services: Services, console: Console) -> Starlette:
     )
 
 
+def _too_slow() -> Unavailable:
+    return Unavailable(
+        f"The control plane did not find an answer within {ANSWER_WITHIN_S:g} s; what was asked for may still be done.",
+        fix="Look whether it was done before you try again. If it stays, /readyz names the part that is not ready.",
+    )
+
+
 def _guarded(handler: Handler, services: Services):  # noqa: ANN202 - Starlette's endpoint type is wider than ours
     """Turn every error into the one shape that errors have; a defect tells nothing of the inside but its request id."""
 
     async def endpoint(request: Request) -> Response:
         request.scope[ROUTE] = request.url.path  # a route of ours has no part that varies
+        deadline = asyncio.timeout(ANSWER_WITHIN_S)
         try:
-            response = await handler(request, services)
+            async with deadline:
+                response = await handler(request, services)
         except PilothouseError as error:
             services.figures.problems[error.code] += 1
             response = _problem(error)
         except Exception:  # noqa: BLE001 - the edge
-            _log.exception("request.defect", path=request.url.path)
-            services.figures.problems["DEFECT"] += 1
-            response = _problem(defect())
+            is_late = deadline.expired()
+            services.figures.problems["TOO_SLOW" if is_late else "DEFECT"] += 1
+            if not is_late:
+                _log.exception("request.defect", path=request.url.path)
+            response = _problem(_too_slow() if is_late else defect())
         response.headers.setdefault("cache-control", "no-store")
         return response
 

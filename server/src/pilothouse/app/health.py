@@ -17,6 +17,8 @@ LOOK_EVERY_S: Final = 5.0
 """Unit: seconds between two looks when nobody asks; so exact is since when a part is as it is."""
 READ_S: Final = 5.0
 """Unit: seconds. A database that takes longer to answer the smallest question answers nobody in time."""
+WRITE_S: Final = 10.0
+"""Unit: seconds. Everybody who changes something waits behind a write that takes longer."""
 FOLLOW_DEGRADED_S: Final = 10.0
 FOLLOW_NOT_READY_S: Final = 30.0
 """Unit: seconds. What others revoked meanwhile would still be taken here."""
@@ -64,9 +66,15 @@ class _Parts:
     def writing(self) -> Look:
         store = self._plane.store
         age_s = None if store.committed_s is None else _rounded(self._plane.works.clock_s() - store.committed_s)
-        figures = {"last_commit_age_s": age_s, "waiting": float(store.waiting)}
+        figures = {
+            "last_commit_age_s": age_s,
+            "waiting": float(store.waiting),
+            "under_way_s": _rounded(store.writing_s),
+        }
         if store.last_failure is not None:
             return not_ready(store.last_failure, **figures)
+        if store.writing_s > WRITE_S:
+            return not_ready("The database has been taking a write for too long.", **figures)
         if store.waiting > QUEUE_MAX * _QUEUE_FULL_SHARE:
             return degraded("Writes come faster than the database takes them.", **figures)
         return ready("the last write was committed", **figures)

@@ -26,12 +26,13 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import QueuePool
 
-from pilothouse.base.errors import PilothouseError, Unavailable
+from pilothouse.base.errors import PilothouseError, StorageUnavailable, Unavailable
 from pilothouse.base.place import Database, database_of
 from pilothouse.domain.events import Event, NewEvent
 from pilothouse.storage import engine as engines
 from pilothouse.storage import events
 from pilothouse.storage.dialects import Trouble
+from pilothouse.storage.dialects.kind import CONNECT_S
 
 T = TypeVar("T")
 _log = structlog.get_logger(__name__)
@@ -47,6 +48,7 @@ _PAUSE_S = 0.02
 """Unit: seconds. Before the second attempt; twice as long before each further one."""
 _FAILURES = (DBAPIError, PoolTimeout, sqlite3.Error, OSError)
 """What a driver, the pool or the network raises."""
+_WORTH_ANOTHER = {Trouble.GONE, Trouble.AGAIN}
 _ENDS_A_BATCH = (SQLAlchemyError, sqlite3.Error, OSError, Unavailable)
 """The same, and what SQLAlchemy says of a transaction whose connection is gone: the writer outlives them all."""
 
@@ -86,6 +88,16 @@ class _Job(msgspec.Struct, eq=False):
     loop: asyncio.AbstractEventLoop
     context: contextvars.Context
     """Of whoever asked: what is logged beside the loop names its request."""
+    _whose: list[None] = msgspec.field(default_factory=lambda: [None])
+    """Taken out by the writer that begins it, or by whoever waited and gives it up: by one of them, in whatever thread."""
+
+    def take(self) -> bool:
+        """Begin it, or give it up; false when the other one came first."""
+        try:
+            self._whose.pop()
+        except IndexError:
+            return False
+        return True
 
 
 class Store:
@@ -104,6 +116,11 @@ class Store:
         self.committed_s: float | None = None
         """When the last commit was told of, by `time.monotonic`; None before the first."""
         self._jobs: queue.Queue[_Job | None] = queue.Queue(QUEUE_MAX)
+        self.free_within_s: float = CONNECT_S
+        """Unit: seconds. So long a question waits for a free connection."""
+        self.turn_within_s: float = database.timeout_s
+        """Unit: seconds. So long an operation waits until the writer begins it; then nothing of it was or will be done."""
+        self._began_s: float | None = None
         self._readers = ThreadPoolExecutor(database.pool, thread_name_prefix="pilothouse-read")
         self._thread = threading.Thread(target=self._write_loop, name="pilothouse-write", daemon=True)
         self._thread.start()
@@ -128,21 +145,38 @@ class Store:
         """Questions that wait for a connection."""
         return max(0, self.asking - connections(self._reader_engine)[0])
 
+    @property
+    def writing_s(self) -> float:
+        """For how long the transaction that is under way has been; 0 when none is."""
+        began_s = self._began_s
+        return 0.0 if began_s is None else time.monotonic() - began_s
+
     async def read(self, question: Callable[[Connection], T]) -> T:
         """Ask the database, outside of the event loop.
 
-        Raises: Unavailable
+        Raises: Unavailable, also when no connection becomes free in time
         """
         context = contextvars.copy_context()
         self.asking += 1
+        asked = self._readers.submit(context.run, self._ask, question)
+        answer = asyncio.wrap_future(asked)
         try:
-            loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._readers, lambda: context.run(self._ask, question))
+            await asyncio.wait((answer,), timeout=self.free_within_s)
+            if not answer.done() and asked.cancel():
+                raise StorageUnavailable(
+                    f"All {connections(self._reader_engine)[1]} connections to the database were busy"
+                    f" for {self.free_within_s:g} s.",
+                    fix="Try again in a few seconds. If it stays, look for slow statements or raise PILOTHOUSE_DATABASE_POOL.",
+                )
+            return await answer
         finally:
+            answer.cancel()
             self.asking -= 1
 
     async def write(self, operation: Callable[[Transaction], T]) -> T:
         """Run an operation in a transaction; it is durable when this returns.
+
+        Who stops to wait for an operation before it has begun takes it back.
 
         Raises: Unavailable, and whatever the operation raises (then nothing of it is kept)
         """
@@ -154,7 +188,21 @@ class Store:
             raise Unavailable(
                 f"{QUEUE_MAX} writes are waiting for the database already.", fix="Try again in a few seconds."
             ) from None
-        return await job.done
+        too_late = loop.call_later(self.turn_within_s, self._give_up, job)
+        try:
+            return await job.done
+        finally:
+            too_late.cancel()
+
+    def _give_up(self, job: _Job) -> None:
+        """Take an operation back that the writer did not come to."""
+        if not job.done.done() and job.take():
+            job.done.set_exception(
+                StorageUnavailable(
+                    f"The database did not come to this within {self.turn_within_s:g} s; nothing of it was done.",
+                    fix="Try again in a few seconds. If it stays, look at the database server and at /readyz.",
+                )
+            )
 
     def close(self) -> None:
         """Finish what is queued and close the database."""
@@ -165,7 +213,7 @@ class Store:
         self._writer_engine.dispose()
 
     def _ask(self, question: Callable[[Connection], T]) -> T:
-        is_second = False
+        is_second, began_s = False, time.monotonic()
         while True:
             try:
                 with self._reader_engine.connect() as connection:
@@ -173,15 +221,19 @@ class Store:
             except _FAILURES as error:
                 trouble = engines.trouble_of(engines.first_cause(error), self._kind)
                 # A connection that lay in the pool while the server was started again: the next one is a new one.
-                if is_second or trouble not in {Trouble.GONE, Trouble.AGAIN}:
+                if is_second or trouble not in _WORTH_ANOTHER or time.monotonic() - began_s > CONNECT_S:
                     raise engines.translate(error, self._kind) from error
                 is_second = True
 
     def _write_loop(self) -> None:
         while (first := self._jobs.get()) is not None:
-            jobs, last = self._drain(first)
-            outcomes, happened = self._commit(jobs)
-            jobs[0].loop.call_soon_threadsafe(self._settle, jobs, outcomes, happened)
+            waited, last = self._drain(first)
+            jobs = [job for job in waited if not job.done.cancelled() and job.take()]
+            if jobs:
+                self._began_s = time.monotonic()
+                outcomes, happened = self._commit(jobs)
+                self._began_s = None
+                jobs[0].loop.call_soon_threadsafe(self._settle, jobs, outcomes, happened)
             if last:
                 return
 
@@ -196,7 +248,7 @@ class Store:
         return jobs, False
 
     def _commit(self, jobs: Sequence[_Job]) -> tuple[list[Any], list[Event]]:
-        attempt, trouble = 0, Trouble.OURS
+        attempt, trouble, began_s = 0, Trouble.OURS, time.monotonic()
         while True:
             attempt += 1
             committing = [False]
@@ -204,7 +256,8 @@ class Store:
                 outcomes, happened = self._run_all(jobs, committing)
             except _ENDS_A_BATCH as error:
                 trouble = engines.trouble_of(engines.first_cause(error), self._kind)
-                if self._is_worth_another(trouble, attempt, is_committing=committing[0]):
+                is_soon = time.monotonic() - began_s < CONNECT_S  # else who waits has waited enough
+                if is_soon and self._is_worth_another(trouble, attempt, is_committing=committing[0]):
                     time.sleep(_PAUSE_S * 2 ** (attempt - 1))
                     continue
                 failure = error if isinstance(error, Unavailable) else engines.translate(error, self._kind)

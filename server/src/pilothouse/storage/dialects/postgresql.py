@@ -8,12 +8,12 @@ from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
-from sqlalchemy import Column, Connection, Dialect, Engine, text
+from sqlalchemy import Column, Connection, Dialect, Engine, event, text
 from sqlalchemy.dialects.postgresql.base import PGDialect, PGTypeCompiler
 from sqlalchemy.types import String
 
 from pilothouse.base.place import Database
-from pilothouse.storage.dialects.kind import Trouble
+from pilothouse.storage.dialects.kind import CONNECT_S, Trouble
 from pilothouse.storage.dialects.opening import open_pool, read_url, refuse_unknown, tls_of
 from pilothouse.storage.dialects.turns import take_row
 
@@ -81,7 +81,7 @@ class PostgreSql:
         refuse_unknown(told, "sslmode", "sslrootcert", "host")
         limit_ms = str(round(database.timeout_s * 1000))
         arguments: dict[str, Any] = {  # Any: the driver's arguments
-            "timeout": database.timeout_s + MARGIN_S,
+            "timeout": CONNECT_S,
             "ssl_context": tls_of(told),
             "application_name": "pilothouse",
             "startup_params": {
@@ -101,7 +101,16 @@ class PostgreSql:
             url = url.set(host=told["host"])
         isolation = "REPEATABLE READ" if read_only else "READ COMMITTED"
         engine = open_pool(self, url, arguments, size=size, isolation=isolation)
-        _with_types(engine.dialect).use_insertmanyvalues_wo_returning = True  # pg8000 would ask twice for each row
+
+        @event.listens_for(engine, "connect")
+        def be_patient(
+            connection: Any, _record: Any
+        ) -> None:  # Any: the driver's connection; the pool's record, unused
+            # The driver knows one limit for making a connection and for waiting on it, and those are two things.
+            connection._usock.settimeout(database.timeout_s + MARGIN_S)  # noqa: SLF001 - it has no other way
+
+        _connect_in_one_trip(engine)
+        _with_types(engine.dialect).use_insertmanyvalues_wo_returning = True  # else a statement for each row
         return engine
 
     def trouble(self, error: BaseException) -> Trouble:
@@ -148,6 +157,16 @@ class PostgreSql:
     def others(self, connection: Connection) -> int | None:
         """Count who calls itself by our name here."""
         return int(connection.execute(_OTHERS).scalar_one())
+
+
+def _connect_in_one_trip(engine: Engine) -> None:
+    """Open connections that ask the server once a statement."""
+
+    @event.listens_for(engine, "do_connect")
+    def connect(_dialect: Dialect, _record: Any, places: list[Any], named: dict[str, Any]) -> Any:  # Any: the driver's
+        from pilothouse.storage.dialects.one_trip import OneTripConnection  # noqa: PLC0415 - the driver is an extra
+
+        return OneTripConnection(*places, **named)
 
 
 def _with_types(dialect: Dialect) -> Dialect:
