@@ -357,7 +357,7 @@ def test_what_was_not_declared_is_never_handed_over(action: CommandAction, runti
 
 @pytest.mark.parametrize("route", list(CommandRoute))
 def test_routes_that_tell_of_arrival_wait_for_work_in_hand_before_they_repeat(route: CommandRoute) -> None:
-    from pilothouse.domain.commands import GRACE_S, next_attempt_after
+    from pilothouse.domain.commands import GRACE_S, SAME_MOMENT_S, next_attempt_after
 
     waits = [
         next_attempt_after(command_for(wish_for(listener(), DISABLED)), attempts, route, T) - T
@@ -365,4 +365,4 @@ def test_routes_that_tell_of_arrival_wait_for_work_in_hand_before_they_repeat(ro
     ]
     assert waits == sorted(waits)
     assert waits[2:] == [60, 120, 240, 480]
-    assert waits[:2] == ([0, 0] if route is CommandRoute.HEARTBEAT else [GRACE_S + 5] * 2)
+    assert waits[:2] == ([SAME_MOMENT_S] * 2 if route is CommandRoute.HEARTBEAT else [GRACE_S + 5] * 2)

@@ -85,6 +85,8 @@ WORKFLOW_CAPABILITY: Final = "workflowCommands"
 ATTEMPTS_MAX: Final = 6
 WAITS_S: Final = (0.0, 0.0, 60.0, 120.0, 240.0, 480.0)
 """After so many deliveries without the effect being seen, how long to wait for the next one (section 6.5, 4)."""
+SAME_MOMENT_S: Final = 0.5
+"""Heartbeats of one runtime that are closer to each other are one for its commands: none beats faster than once a second."""
 READ_AGAIN_S: Final = 20.0
 """A question without an answer is asked again after this."""
 READ_DEADLINE_S: Final = 60.0
@@ -201,11 +203,12 @@ def next_attempt_after(
 ) -> Instant | None:
     """Tell when a command that was just delivered is offered again, if nothing is seen of it.
 
-    A heartbeat's answer may be lost, so the very next heartbeat is offered it again. The other routes tell whether it arrived, and the
+    A heartbeat's answer may be lost, so the very next heartbeat is offered it again; one that comes at the same moment, maybe to another
+    process, is not the next one. The other routes tell whether it arrived, and the
     effect takes as long as work in hand is let finish.
     """
     if command.wish_number is not None:
-        least_s = 0.0 if route is CommandRoute.HEARTBEAT else GRACE_S + 5.0
+        least_s = SAME_MOMENT_S if route is CommandRoute.HEARTBEAT else GRACE_S + 5.0
         return now + max(least_s, rules.wait_after_s(attempts))
     # A probe that is not understood is ignored: asking again would tell nothing.
     return now + READ_AGAIN_S if command.is_read and command.action is not CommandAction.PROBE else None

@@ -17,7 +17,7 @@ from pilothouse.management.tokens import Signing
 from pilothouse.management.translate import call_for
 from pilothouse.operations.outcomes import note_call
 from pilothouse.operations.reconciling import settle
-from pilothouse.presence import Agenda, Board
+from pilothouse.presence import Agenda, Board, Entry
 from pilothouse.storage import secrets
 from pilothouse.storage.commands import SteeredRuntime
 from pilothouse.storage.sealing import Vault
@@ -27,6 +27,8 @@ RUNTIMES_AT_ONCE: Final = 64
 """Runtimes that are served at the same time; the others wait in the order in which they were woken."""
 TUNNEL_TRUSTED_S: Final = 10.0
 """So long a runtime with a tunnel is not looked at again: a tunnel may come to be doubted."""
+BEGIN_S: Final = 4.0
+"""A call begins so soon after its command was claimed, or not at all: a claim of a question lasts 20 s, a call 15 s at most."""
 _MAY_PASS: Final = frozenset({Failure.BUSY, Failure.UNREACHABLE, Failure.BROKE_OFF, Failure.TIMEOUT, Failure.FAILED})
 """What the same call may not meet again; everything else needs an operator."""
 ISSUER: Final = "icp-runtime-jwt-issuer"
@@ -103,33 +105,47 @@ class ManagementWorker:
             self._wake.set()
 
     async def _serve(self, runtime_key: int) -> None:
-        now, asked = self._clock.now(), self._agenda.asked
         entry = self._board.find_key(runtime_key)
         if entry is None:
             return
         try:
-            handover = await self._store.write(
-                partial(
-                    settle,
-                    runtime_key=runtime_key,
-                    now=now,
-                    observed_at=None,
-                    running_since=entry.running_since,
-                    route=CommandRoute.MANAGEMENT_API,
-                    rules=self._rules,
-                )
-            )
-            again_at = handover.look_again_at
-            if handover.runtime is not None and handover.runtime.tunnel_proved_at is not None:
-                self._tunnelled[runtime_key] = now + TUNNEL_TRUSTED_S
-            elif again_at is not None:
-                again_at = max(again_at, now + 1.0)
-            self._agenda.settle(runtime_key, again_at, now, asked=asked)
-            if handover.runtime is not None:
-                for command in handover.delivered:
-                    await self._carry_out(handover.runtime, command, entry.address)
+            while (claimed := await self._claim(entry)) is not None:
+                await self._carry_out(*claimed, entry.address)
         except PilothouseError as error:
             _log.error("management.not_carried_out", runtime=entry.runtime_id, cause=error.message, fix=error.fix)
+
+    async def _claim(self, entry: Entry) -> tuple[SteeredRuntime, Command] | None:
+        """Take the next command that is due; None when there is none.
+
+        It is counted as delivered in a transaction of its own before it is called: of several processes that look at a runtime one
+        gets it. The others may take it once its next attempt is due, which is later than any call lasts that began within `BEGIN_S`.
+        """
+        now, asked = self._clock.now(), self._agenda.asked
+        handover = await self._store.write(
+            partial(
+                settle,
+                runtime_key=entry.runtime_key,
+                now=now,
+                observed_at=None,
+                running_since=entry.running_since,
+                route=CommandRoute.MANAGEMENT_API,
+                rules=self._rules,
+            )
+        )
+        again_at = handover.look_again_at
+        if handover.runtime is not None and handover.runtime.tunnel_proved_at is not None:
+            self._tunnelled[entry.runtime_key] = now + TUNNEL_TRUSTED_S
+        elif again_at is not None:
+            again_at = max(again_at, now + 1.0)
+        self._agenda.settle(entry.runtime_key, again_at, now, asked=asked)
+        if handover.runtime is None or not handover.delivered:
+            return None
+        (command,) = handover.delivered
+        if self._clock.now() - now > BEGIN_S:
+            # The machine slept, or the commit took long: by now another process may be calling.
+            _log.warning("management.claim_too_old", runtime=entry.runtime_id, command=command.id)
+            return None
+        return handover.runtime, command
 
     async def _carry_out(self, runtime: SteeredRuntime, command: Command, address: str | None) -> None:
         """Call, and store what came of it; a failure of ours is one of the command, with its cause."""

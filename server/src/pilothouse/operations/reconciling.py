@@ -49,6 +49,8 @@ class Handover(msgspec.Struct, frozen=True, kw_only=True):
     """To be handed over now: they count as delivered."""
     look_again_at: Instant | None = None
     """None when there is nothing left to do."""
+    awaited_since: Instant | None = None
+    """When a person last asked for something that is still open; None when nobody waits for an outcome."""
 
 
 class ArtifactReader:
@@ -121,7 +123,10 @@ def settle_known(
     handed = _choose(ready, runtime, route)
     delivered = [] if route is None else deliver(tx, runtime, handed, route, now, rules)
     return Handover(
-        runtime=runtime, delivered=tuple(delivered), look_again_at=_look_again_at(decided, ready, delivered, now)
+        runtime=runtime,
+        delivered=tuple(delivered),
+        look_again_at=_look_again_at(decided, ready, delivered, now),
+        awaited_since=_awaited_since([*ready, *decided.waiting], wishes),
     )
 
 
@@ -239,6 +244,9 @@ def _choose(ready: Sequence[Command], runtime: SteeredRuntime, route: CommandRou
     able = [command for command in ready if fits(command)]
     writes = [command for command in able if not command.is_read]
     reads = [command for command in able if command.is_read]
+    if route is CommandRoute.MANAGEMENT_API:
+        # One by one: a command counts as delivered from now on, and the call of the last of many would begin long after.
+        return [*writes, *reads][:1]
     return [*writes[:WRITES_AT_ONCE], *reads[:READS_AT_ONCE]]
 
 
@@ -262,6 +270,17 @@ def _look_again_at(
     left = [command for command in ready if command.id not in gone]
     moments = [command.next_attempt_at or command.deadline or now for command in (*decided.waiting, *delivered)]
     return min([now] if left else moments, default=None)
+
+
+def _awaited_since(open_: Sequence[Command], wishes: Sequence[Wish]) -> Instant | None:
+    """Tell when a person last asked for what is still open: that many processes look at one runtime, each knows by this."""
+    set_at = {wish.number: wish.set_at for wish in wishes}
+    asked = [
+        command.queued_at if command.wish_number is None else set_at.get(command.wish_number, _NEVER_SEEN)
+        for command in open_
+        if command.action is not CommandAction.PROBE
+    ]
+    return max(asked, default=None)
 
 
 def _event(kind: EventKind, runtime: SteeredRuntime, command: Command, now: Instant) -> NewEvent:

@@ -80,9 +80,10 @@ class Agenda:
             if item.boosted_until <= now:
                 del self._items[runtime_key]
 
-    def boost(self, runtime_key: int, now: Instant) -> None:
-        """Note that a person waits for a runtime."""
-        self._items.setdefault(runtime_key, Item()).boosted_until = now + BOOST_S
+    def boost(self, runtime_key: int, asked_at: Instant) -> None:
+        """Note that a person waits for a runtime since a moment."""
+        item = self._items.setdefault(runtime_key, Item())
+        item.boosted_until = max(item.boosted_until, asked_at + BOOST_S)
 
     def drop(self, runtime_key: int) -> None:
         """Forget a runtime that is gone."""

@@ -17,7 +17,7 @@ from pilothouse.domain.commands import BI_ACTIONS, STANDARD_RULES, Command, Comm
 from pilothouse.domain.runtime_type import RuntimeType
 from pilothouse.operations.reconciling import Handover, settle
 from pilothouse.presence import Agenda, Board, Entry
-from pilothouse.presence.agenda import Item
+from pilothouse.presence.agenda import BOOST_S, Item
 from pilothouse.protocol import wire
 from pilothouse.protocol.channel import ChannelDesk
 from pilothouse.protocol.exchange import Outbound
@@ -93,6 +93,8 @@ class HandingOver:
     def answer(self, handover: Handover, key: Key, entry: Entry, now: Instant, *, asked: int) -> Outbound:
         """Acknowledge a heartbeat, with the commands that leave with it; `asked` is the agenda's count from before."""
         self._agenda.settle(entry.runtime_key, handover.look_again_at, now, asked=asked)
+        if handover.awaited_since is not None and handover.awaited_since + BOOST_S > now:
+            self._agenda.boost(entry.runtime_key, handover.awaited_since)  # whichever process was asked
         item = self._agenda.find(entry.runtime_key)
         told = _tell(handover.runtime, handover.delivered, key, now)
         # After these it reports in full, so that success and failure are known one interval later (section 6.5, 3).
