@@ -25,7 +25,8 @@ def unbind(engine: Engine) -> None:
             connection.exec_driver_sql("DROP TABLE runtime_presence")
             connection.exec_driver_sql(
                 "CREATE TABLE runtime_presence (runtime_key INTEGER PRIMARY KEY, seen_at BIGINT, interval_s FLOAT,"
-                " address TEXT, running_since BIGINT, status TEXT)"
+                " address TEXT, running_since BIGINT, status TEXT, via TEXT, seen_number BIGINT, change_number BIGINT,"
+                " departed_at BIGINT, departed_how TEXT, told TEXT)"
             )
             return
         names = [one.name for one in runtime_presence.constraints if isinstance(one, ForeignKeyConstraint)]
@@ -47,4 +48,4 @@ def test_values_arrive_as_they_were_given_and_who_is_not_named_keeps_theirs(writ
         change_many(connection, runtime_presence, changed)
         change_many(connection, runtime_presence, [])
         found = connection.execute(select(runtime_presence).order_by(runtime_presence.c.runtime_key)).mappings().all()
-    assert [dict(row) for row in found] == [changed[0], changed[1], ROWS[2]]
+    assert [{name: row[name] for name in ROWS[0]} for row in found] == [changed[0], changed[1], ROWS[2]]

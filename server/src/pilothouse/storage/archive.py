@@ -34,7 +34,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.types import TypeEngine
 
 from pilothouse.base.errors import InvalidInput
-from pilothouse.storage import alert_tables, counter_tables, ingest_tables, telemetry_origin_tables
+from pilothouse.storage import alert_tables, counter_tables, ingest_tables, replica_tables, telemetry_origin_tables
 from pilothouse.storage.archive_numbers import growing
 from pilothouse.storage.columns import InstantMs
 from pilothouse.storage.dialects import KINDS, Trouble
@@ -42,7 +42,9 @@ from pilothouse.storage.engine import told_by, trouble_of
 from pilothouse.storage.tables import metadata
 
 MAGIC: Final = b"pilothouse backup 1\n"
-LEFT_OUT: Final = frozenset({"sessions", "refresh_tokens", "device_grants", str(counter_tables.counters.name)})
+_OF_PROCESSES: Final = (counter_tables.counters, replica_tables.replicas)
+"""Rows that tell nothing of what people keep: a database with no others is empty."""
+LEFT_OUT: Final = frozenset({"sessions", "refresh_tokens", "device_grants", *(str(one.name) for one in _OF_PROCESSES)})
 """Who is signed in: nobody is after a restore, or what was ended since would live again. Counters are in the header."""
 ROWS_A_PIECE: Final = 500
 FRAME_BYTES_MAX: Final = 256 * 1024 * 1024
@@ -179,9 +181,9 @@ def compare(connection: Connection, told: Trailer) -> None:
 
 
 def first_filled(connection: Connection) -> str | None:
-    """Name a table that has a row; None when the database is empty but for its counters."""
+    """Name a table that has a row; None when the database is empty but for what processes keep there."""
     for one in metadata.sorted_tables:
-        if one is not counter_tables.counters and connection.execute(select(*one.primary_key).limit(1)).first():
+        if one not in _OF_PROCESSES and connection.execute(select(*one.primary_key).limit(1)).first():
             return str(one.name)
     return None
 

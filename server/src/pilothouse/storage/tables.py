@@ -20,7 +20,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from pilothouse.storage.columns import BigKey, InstantMs
+from pilothouse.storage.columns import BigKey, InstantMs, Number
 
 metadata = MetaData(
     naming_convention={
@@ -155,6 +155,19 @@ runtime_presence = Table(
     Column("address", String(64)),
     Column("running_since", InstantMs, nullable=False),
     Column("status", String(10), nullable=False),
+    # Where several processes serve one database, each hears of some beats, and reads here what the others heard:
+    # The replica that heard the last beat.
+    Column("via", String(36)),
+    # The writers' turn in which somebody wrote that it was seen. Not indexed: it changes all the time, and PostgreSQL
+    # renews a row in its place only while no index has to be told.
+    Column("seen_number", Number),
+    # The turn in which anything else changed: a full heartbeat, a verdict.
+    Column("change_number", Number, index=True),
+    # The end of its channel, where that came after its last beat, and how: goodbye · broken.
+    Column("departed_at", InstantMs),
+    Column("departed_how", String(10)),
+    # Sum of what its last full heartbeat said, in hexadecimal.
+    Column("told", String(32)),
 )
 
 desired_changes = Table(
