@@ -1,14 +1,10 @@
 """The store as the control plane sees it: the journals are written here, questions go to the process."""
 
-import asyncio
-import fcntl
-import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import msgspec
 
-from pilothouse.base.errors import CannotStart
 from pilothouse.telemetry import composed
 from pilothouse.telemetry.model import Level, LogBatch, LogLine, MetricBatch, Position, SpanBatch
 from pilothouse.telemetry.questions import (
@@ -29,6 +25,7 @@ from pilothouse.telemetry.questions import (
     Usage,
 )
 from pilothouse.telemetry.store import TIMEOUT_S, Context, Retentions
+from pilothouse.telemetry.stores.embedded.footing import Footing, OwnFooting
 from pilothouse.telemetry.stores.embedded.frames import (
     Arrived,
     AskUsage,
@@ -46,35 +43,18 @@ from pilothouse.telemetry.stores.embedded.frames import (
     Traces,
     UsageFigures,
 )
-from pilothouse.telemetry.stores.embedded.journal import JournalWriter
-from pilothouse.telemetry.stores.embedded.link import STOP_S, Link
+from pilothouse.telemetry.stores.embedded.link import STOP_S
 from pilothouse.telemetry.stores.embedded.packed import pack
 from pilothouse.telemetry.stores.embedded.settings import EmbeddedSettings
 
 T = TypeVar("T")
 
-_START_S = 60.0
-
 
 class EmbeddedStore:
     """`TelemetryStore` on this machine, in files of its own. Made by `open`."""
 
-    def __init__(self, settings: EmbeddedSettings, lock: int) -> None:
-        self._settings, self._lock = settings, lock
-        self._closing = False
-        self._journals = {
-            sort: JournalWriter(
-                settings.folder / sort.value / "journal",
-                file_bytes=settings.journal_file_bytes,
-                bytes_max=settings.journal_bytes_max,
-                free_bytes_min=settings.free_bytes_min,
-                advanced=lambda number, sort=sort: self._link.advanced(sort, number),
-            )
-            for sort in Sort
-        }
-        self._link = Link(
-            settings, opened=self._opened, flushed=lambda sort, number: self._journals[sort].forget(number)
-        )
+    def __init__(self, footing: Footing, *, budget_bytes: int) -> None:
+        self._footing, self._budget_bytes = footing, budget_bytes
 
     @classmethod
     async def open(cls, settings: EmbeddedSettings) -> "EmbeddedStore":
@@ -82,35 +62,23 @@ class EmbeddedStore:
 
         Raises: CannotStart
         """
-        settings.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        lock = os.open(settings.folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(lock)
-            raise CannotStart(
-                f"Another control plane uses the telemetry store in {settings.folder}.",
-                fix="Stop it, or give this one a folder of its own.",
-            ) from None
-        store = cls(settings, lock)
-        try:
-            async with asyncio.timeout(_START_S):
-                await store._link.ready.wait()
-        except TimeoutError:
-            await store.close()
-            raise CannotStart(f"The telemetry store in {settings.folder} does not start.") from None
-        return store
+        return cls(await OwnFooting.open(settings), budget_bytes=settings.budget_bytes)
 
     @property
     def process_id(self) -> int | None:
         """The process that answers, while there is one."""
-        return self._link.process_id
+        return self._footing.process_id
+
+    @property
+    def footing(self) -> Footing:
+        """What it stands on."""
+        return self._footing
 
     async def append_logs(self, batches: Sequence[LogBatch]) -> None:
         """Keep lines."""
         number = sum(len(batch.records) for batch in batches)
         if number:
-            await asyncio.wrap_future(self._journals[Sort.LOGS].append(pack(batches), number))
+            await self._footing.append(Sort.LOGS, pack(batches), number)
 
     async def append_metrics(self, batches: Sequence[MetricBatch]) -> None:
         """Keep points."""
@@ -185,6 +153,7 @@ class EmbeddedStore:
 
     async def usage(self) -> Usage:
         """Tell how full it is."""
+        waiting = await self._footing.waiting()
         on_disk, memory, removed, rows = await self._ask(AskUsage(), _USAGE, TIMEOUT_S)
         parts = [
             EnvironmentUsage(
@@ -194,39 +163,25 @@ class EmbeddedStore:
         ]
         return Usage(
             bytes_on_disk=on_disk,
-            budget_bytes=self._settings.budget_bytes,
+            budget_bytes=self._budget_bytes,
             memory_bytes=memory,
-            waiting_bytes=sum(journal.bytes_on_disk for journal in self._journals.values()),
+            waiting_bytes=waiting.bytes_on_disk,
             removed_early=removed,
-            restarts=self._link.restarts,
+            restarts=waiting.restarts,
             parts=parts,
         )
 
     async def close(self) -> None:
         """Write what waits, and let go of everything."""
-        if self._closing:
-            return
-        self._closing = True
-        for journal in self._journals.values():
-            await asyncio.to_thread(journal.close)
-        await self._link.close(self._durable())
-        os.close(self._lock)
+        await self._footing.close()
 
     async def _append(self, sort: Sort, batches: Sequence[MetricBatch | SpanBatch]) -> None:
         number = sum(len(batch.records) for batch in batches)
         if number:
-            await asyncio.wrap_future(self._journals[sort].append(msgspec.msgpack.encode(batches), number))
+            await self._footing.append(sort, msgspec.msgpack.encode(batches), number)
 
     async def _ask(self, question: Question, answer: "type[T]", timeout_s: float) -> T:
-        return await self._link.ask(question, answer, self._durable(), timeout_s)
-
-    def _durable(self) -> dict[Sort, int]:
-        return {sort: journal.next_number for sort, journal in self._journals.items()}
-
-    def _opened(self, flushed: Mapping[Sort, int]) -> dict[Sort, int]:
-        for sort, number in flushed.items():
-            self._journals[sort].begin_at(number)
-        return self._durable()
+        return await self._footing.ask(question, answer, timeout_s)
 
 
 _LEVEL_COUNTS: Any = LevelCounts  # Any: a generic alias is no class to the type checker
