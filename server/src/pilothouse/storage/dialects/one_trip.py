@@ -1,0 +1,162 @@
+"""pg8000 with one trip to the server a statement, where its own way takes three: ADR 0020.
+
+The driver asks the server to read a statement, waits, asks what it gives, waits, and then has it carried out. PostgreSQL answers these
+questions in a row as well ("Extended Query", "Pipelining" in its documentation of the protocol), so they are sent together.
+What gives no answer that anybody looks at (BEGIN, SAVEPOINT, RELEASE SAVEPOINT) waits for the next statement and goes before it: when
+it fails, the statement behind it does. A statement's text is brought to the server's form once, not letter by letter each time.
+"""
+
+# The driver tells no types of itself:
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
+
+import functools
+import struct
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+import pg8000.legacy
+from pg8000.converters import make_params
+from pg8000.core import IDLE, Context
+from pg8000.dbapi import convert_paramstyle
+
+TEXTS_MAX: Final = 2_000
+"""Statements whose text is remembered in the server's form; what was asked longest ago goes first."""
+_BEGIN: Final = "begin transaction"
+_LATER: Final = ("SAVEPOINT ", "RELEASE SAVEPOINT ")
+_RUN: Final = b"D\0\0\0\x06P\0" + b"E\0\0\0\x09\0\0\0\0\0" + b"S\0\0\0\x04"
+"""Describe the unnamed portal, carry it out whole, and be ready for another."""
+_length: Final = struct.Struct("!i").pack
+_count: Final = struct.Struct("!H").pack
+
+
+class OneTripConnection(pg8000.legacy.Connection):
+    """A connection as SQLAlchemy takes it from the driver."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:  # Any: the driver's
+        self._later: list[str] = []
+        super().__init__(*arguments, **named)
+
+    def cursor(self) -> "OneTripCursor":
+        """Make what carries out statements."""
+        return OneTripCursor(self)
+
+    @property
+    def _in_transaction(self) -> bool:
+        return bool(self._later) or self._transaction_status != IDLE
+
+    def begin_unless_begun(self) -> None:
+        """Let a transaction begin with the next statement, as the driver does unless it commits by itself."""
+        if not self.autocommit and not self._in_transaction:
+            self._later.append(_BEGIN)
+
+    def commit(self) -> None:
+        """End the transaction; nothing is asked for one in which nothing was done."""
+        if self._transaction_status == IDLE:
+            self._later.clear()
+        else:
+            self.execute_simple("commit")
+
+    def rollback(self) -> None:
+        """Take the transaction back, with what was not even sent of it."""
+        self._later.clear()
+        if self._transaction_status != IDLE:
+            self.execute_simple("rollback")
+
+    def execute_simple(self, statement: str) -> Context:
+        """Carry out what has no values; what nobody looks at is sent with the next statement."""
+        context = Context(statement)
+        if statement.startswith(_LATER):
+            self._later.append(statement)
+            return context
+        return self._send(context, self._query(statement))
+
+    def execute_unnamed(
+        self,
+        statement: str,
+        vals: Sequence[Any] = (),  # Any: values of columns
+        oids: Sequence[int] = (),
+        stream: Any = None,  # Any: a file, for COPY, which nobody does
+    ) -> Context:
+        """Carry out a statement with values: everything that is to be said of it at once."""
+        values = make_params(self.py_types, vals)
+        types = [_count(len(oids)), *(_length(max(0, oid)) for oid in oids)]
+        parse = b"".join([b"\0", self._octets(statement), b"\0", *types])
+        bind = b"".join([b"\0\0\0\0", _count(len(values)), *self._with_lengths(values), b"\0\0"])
+        message = b"P" + _length(len(parse) + 4) + parse + b"B" + _length(len(bind) + 4) + bind + _RUN
+        return self._send(Context(statement, stream=stream), message)
+
+    def _send(self, context: Context, message: bytes) -> Context:
+        """Send what waited and this together, and read all the answers, before the first failure among them is told of."""
+        asked = [*(Context(statement) for statement in self._later), context]
+        message = b"".join([*map(self._query, self._later), message])
+        self._later.clear()
+        sock: Any = self._sock  # Any: the driver's file over a socket; None when it was closed
+        if sock is None:
+            raise pg8000.legacy.InterfaceError("connection is closed")
+        try:
+            sock.write(message)
+            sock.flush()
+        except (OSError, ValueError) as error:
+            raise pg8000.legacy.InterfaceError("network error") from error
+        failures: list[Exception] = []
+        for one in asked:
+            try:
+                self.handle_messages(one)
+            except (pg8000.legacy.DatabaseError, pg8000.legacy.InterfaceError) as error:
+                told: Any = one.error  # Any: the driver sets it meanwhile
+                if error is not told:  # the connection is lost: there are no more answers
+                    raise
+                failures.append(error)
+        if failures:
+            raise failures[0]
+        return context
+
+    def _query(self, statement: str) -> bytes:
+        octets = self._octets(statement)
+        return b"Q" + _length(len(octets) + 5) + octets + b"\0"
+
+    def _octets(self, text: str) -> bytes:
+        return text.encode(str(self._client_encoding))
+
+    def _with_lengths(self, values: Sequence[str | None]) -> Iterator[bytes]:
+        for value in values:
+            octets = None if value is None else self._octets(value)
+            yield _length(-1 if octets is None else len(octets))
+            yield octets or b""
+
+
+class OneTripCursor(pg8000.legacy.Cursor):
+    """What carries out statements."""
+
+    def execute(
+        self, operation: str, args: Sequence[Any] = (), stream: Any = None
+    ) -> "OneTripCursor":  # Any: values; a file
+        """Carry out a statement, whose values are written as %s."""
+        connection: OneTripConnection | None = self._c
+        if connection is None:
+            raise pg8000.legacy.InterfaceError("Cursor closed")
+        connection.begin_unless_begun()
+        try:
+            if args or stream is not None:
+                self._context = connection.execute_unnamed(in_servers_form(operation), args, self._input_oids, stream)
+            else:
+                self._context = connection.execute_simple(operation)
+        except pg8000.legacy.DatabaseError as error:
+            raise _named(error) from error.__cause__
+        finally:
+            self._input_oids = ()
+        self._row_iter = iter(self._context.rows or ())
+        return self
+
+
+@functools.lru_cache(TEXTS_MAX)
+def in_servers_form(statement: str) -> str:
+    """Write a statement's places for values as PostgreSQL has them."""
+    return str(convert_paramstyle("format", statement, ())[0])
+
+
+def _named(error: Exception) -> Exception:
+    """Give an error of the server the class that the driver's own cursor gives it."""
+    told: dict[str, str] = error.args[0] if error.args and isinstance(error.args[0], dict) else {}
+    kind = {"23505": pg8000.legacy.IntegrityError, "28000": pg8000.legacy.InterfaceError}
+    return kind.get(told.get("C", ""), pg8000.legacy.ProgrammingError)(*error.args)
