@@ -80,7 +80,7 @@ async def _take_in(store: EmbeddedStore, lines: int) -> tuple[list[Line], str, s
         if done % 1_000_000 < count:
             peak = max(peak, psutil.Process(store.process_id).memory_info().rss)
             print(f"  {done:,} lines", flush=True)
-        while sum(one.bytes_on_disk for one in store._journals.values()) > 128 * MIB:  # noqa: ASYNC110, SLF001 - its backlog
+        while store.footing.bytes_on_disk > 128 * MIB:  # noqa: ASYNC110 - its backlog
             await asyncio.sleep(0.05)
     scope = Scope.within(EVERYTHING)
     while await store.count_logs(scope, LogFilter(), timeout_s=60) < lines:  # noqa: ASYNC110 - the store's doing
