@@ -1,0 +1,158 @@
+"""PostgreSQL is asked once a statement, and answers stay in step with questions whatever fails."""
+
+from collections.abc import Iterator
+
+import pytest
+from database_servers import running
+from pilothouse.storage.dialects import KINDS, Trouble
+from pilothouse.storage.engine import open_readers, open_writer, trouble_of
+from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import DBAPIError, IntegrityError
+
+pytestmark = pytest.mark.xdist_group("postgresql")
+ADD = text("insert into organizations (id, handle, display_name) values (:n, :n, :n)")
+NAMES = text("select handle from organizations where handle like :pattern order by handle")
+
+
+@pytest.fixture
+def engine() -> Iterator[Engine]:
+    made = open_writer(running("postgresql").fresh())
+    yield made
+    made.dispose()
+
+
+@pytest.fixture
+def trips(engine: Engine) -> list[int]:
+    """How often the connection sent something."""
+    with engine.connect() as connection:
+        raw = connection.connection.driver_connection
+    counted: list[int] = []
+    flush = raw._sock.flush
+
+    class Counting:
+        def __getattr__(self, name: str) -> object:
+            return getattr(inner, name)
+
+        def flush(self) -> None:
+            counted.append(1)
+            flush()
+
+    inner, raw._sock = raw._sock, Counting()
+    return counted
+
+
+def names(connection: Connection) -> list[str]:
+    return list(connection.execute(NAMES, {"pattern": "n%"}).scalars())
+
+
+def test_each_statement_is_one_trip_and_what_gives_no_answer_is_none(engine: Engine, trips: list[int]) -> None:
+    with engine.connect() as connection, connection.begin():
+        for name in ("n1", "n2"):
+            with connection.begin_nested():
+                connection.execute(ADD, {"n": name})
+    assert len(trips) == 3, "two inserts and the commit; BEGIN, two savepoints and their releases went with them"
+    with engine.connect() as connection:
+        assert names(connection) == ["n1", "n2"]
+
+
+def test_a_transaction_in_which_nothing_was_done_asks_nothing(engine: Engine, trips: list[int]) -> None:
+    for ends in ("commit", "rollback"):
+        with engine.connect() as connection:
+            transaction = connection.begin()
+            connection.begin_nested().commit()
+            getattr(transaction, ends)()
+    with engine.connect() as connection:
+        connection.begin_nested()
+    assert trips == []
+    with engine.connect() as connection:
+        assert names(connection) == []
+
+
+def test_what_fails_takes_its_savepoint_with_it_and_nothing_else(engine: Engine) -> None:
+    with engine.connect() as connection, connection.begin():
+        with connection.begin_nested():
+            connection.execute(ADD, {"n": "n1"})
+        second = connection.begin_nested()
+        connection.execute(ADD, {"n": "n2"})
+        with pytest.raises(IntegrityError):
+            connection.execute(ADD, {"n": "n1"})
+        second.rollback()
+        with pytest.raises(DBAPIError, match="no_such_table"), connection.begin_nested():
+            connection.execute(text("select * from no_such_table where a = :a"), {"a": 1})
+        with connection.begin_nested():
+            connection.execute(ADD, {"n": "n3"})
+        assert names(connection) == ["n1", "n3"]
+    with engine.connect() as connection:
+        assert names(connection) == ["n1", "n3"]
+
+
+def test_a_failure_of_what_waited_is_told_by_the_statement_behind_it(engine: Engine) -> None:
+    with engine.connect() as connection:
+        with pytest.raises(DBAPIError):
+            connection.exec_driver_sql("select 1/0")
+        connection.exec_driver_sql("SAVEPOINT too_late")
+        with pytest.raises(DBAPIError, match="aborted"):
+            connection.execute(NAMES, {"pattern": "n%"})
+        connection.rollback()
+        assert names(connection) == [], "the answers are in step"
+
+
+def test_a_commit_of_what_has_failed_is_no_commit(engine: Engine) -> None:
+    with engine.connect() as connection:
+        connection.execute(ADD, {"n": "n1"})
+        with pytest.raises(DBAPIError):
+            connection.execute(ADD, {"n": "n1"})
+        with pytest.raises(DBAPIError, match="in failed transaction block"):
+            connection.commit()
+    with engine.connect() as connection:
+        assert names(connection) == []
+
+
+def test_values_come_back_as_they_went(engine: Engine) -> None:
+    values = {
+        "none": None,
+        "empty": "",
+        "long": "ä€😀%s %% $1 ' \"" * 5_000,
+        "octets": bytes(range(256)) * 40,
+        "number": -(2**62),
+    }
+    types = {"none": "text", "empty": "text", "long": "text", "octets": "bytea", "number": "bigint"}
+    asked = ", ".join(f"cast(:{name} as {type_}) as {name}" for name, type_ in types.items())
+    with engine.connect() as connection:
+        row = connection.execute(text(f"select {asked}, '%' as sign, 7 %% 4 as rest"), values).mappings().one()
+        assert {name: row[name] for name in values} == values
+        assert (row["sign"], row["rest"]) == ("%", 3)
+        rows = connection.execute(text("select * from generate_series(1, :n)"), {"n": 20_000}).scalars().all()
+        assert rows == list(range(1, 20_001))
+        none = connection.execute(text("select 1 where 1 = :n"), {"n": 2})
+        assert none.all() == []
+
+
+def test_readers_see_one_state_from_the_first_statement_to_the_last(engine: Engine) -> None:
+    reading = open_readers(running("postgresql").database("fresh"))
+    with reading.connect() as reader:
+        assert names(reader) == []
+        with engine.begin() as writer:
+            writer.execute(ADD, {"n": "n1"})
+        assert names(reader) == []
+        reader.rollback()
+        assert names(reader) == ["n1"]
+        with pytest.raises(DBAPIError, match="read-only"):
+            reader.execute(ADD, {"n": "n2"})
+    reading.dispose()
+
+
+def test_a_connection_that_the_server_ended_is_gone_and_the_next_is_another(engine: Engine) -> None:
+    with engine.connect() as connection:
+        number = connection.exec_driver_sql("select pg_backend_pid()").scalar_one()
+    ending = running("postgresql").administrator()
+    with ending.connect() as connection:
+        connection.exec_driver_sql(f"select pg_terminate_backend({number}, 10000)")
+    ending.dispose()
+    with engine.connect() as connection:
+        connection.begin_nested()
+        with pytest.raises(DBAPIError) as failed:
+            connection.execute(ADD, {"n": "n1"})
+    assert trouble_of(failed.value, KINDS["postgresql"]) is Trouble.GONE
+    with engine.connect() as connection:
+        assert names(connection) == []
