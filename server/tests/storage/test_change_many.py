@@ -26,7 +26,7 @@ def unbind(engine: Engine) -> None:
             connection.exec_driver_sql(
                 "CREATE TABLE runtime_presence (runtime_key INTEGER PRIMARY KEY, seen_at BIGINT, interval_s FLOAT,"
                 " address TEXT, running_since BIGINT, status TEXT, via TEXT, seen_number BIGINT, change_number BIGINT,"
-                " departed_at BIGINT, departed_how TEXT, told TEXT)"
+                " channel_at BIGINT, departed_at BIGINT, departed_how TEXT, told TEXT)"
             )
             return
         names = [one.name for one in runtime_presence.constraints if isinstance(one, ForeignKeyConstraint)]

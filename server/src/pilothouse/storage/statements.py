@@ -1,7 +1,8 @@
 """Statements that every database writes differently, each under one name."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 import msgspec
 from sqlalchemy import (
@@ -16,6 +17,7 @@ from sqlalchemy import (
     Table,
     UniqueConstraint,
     bindparam,
+    case,
     insert,
     literal_column,
     select,
@@ -29,6 +31,9 @@ from sqlalchemy.sql.functions import FunctionElement
 
 from pilothouse.base.errors import StorageUnavailable
 from pilothouse.storage.dialects import KINDS
+
+
+_NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 def add_numbered(connection: Connection, statement: Insert, values: Mapping[str, Any] | None = None) -> int:
@@ -138,18 +143,26 @@ def _where_known(constraint: UniqueConstraint, compiler: DDLCompiler) -> str:
     return f"({', '.join(names)}) WHERE {' AND '.join(f'{name} IS NOT NULL' for name in names)}"
 
 
-def change_many(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Change many rows by their number, in one statement where that is quicker. Any: column values; each row has all of them."""
+def change_many(
+    connection: Connection,
+    table: Table,
+    rows: Sequence[Mapping[str, Any]],  # Any: column values; each row has all of them
+    newest: Mapping[str, str] = _NOTHING,
+) -> None:
+    """Change many rows by their number, in one statement where that is quicker.
+
+    newest: columns that change only where another one does not become smaller, and the name of that one: by whichever process
+        and in whichever order such changes come, the newest stands at the end
+    """
     if not rows:
         return
     (key,) = table.primary_key
     names = [name for name in rows[0] if name != key.name]
     types = {name: type_of(table.c[name]) for name in names}
-    written = KINDS[connection.dialect.name].change_many(table.name, key.name, types)
+    written = KINDS[connection.dialect.name].change_many(table.name, key.name, types, newest)
     if written is None:
-        changed = (
-            update(table).where(key == bindparam("of_key")).values({name: bindparam(f"to_{name}") for name in names})
-        )
+        values = {name: _changed(table, name, newest.get(name)) for name in names}
+        changed = update(table).where(key == bindparam("of_key")).values(values)
         connection.execute(
             changed, [{"of_key": row[key.name], **{f"to_{name}": row[name] for name in names}} for row in rows]
         )
@@ -164,6 +177,14 @@ def change_many(connection: Connection, table: Table, rows: Sequence[Mapping[str
     connection.execute(text(written), {"rows": msgspec.json.encode(told).decode()})
 
 
+def _changed(table: Table, name: str, by: str | None) -> ColumnElement[Any]:  # Any: of the column's type
+    new = bindparam(f"to_{name}", type_=table.c[name].type)
+    if by is None:
+        return new
+    is_newest = (bindparam(f"to_{by}", type_=table.c[by].type) >= table.c[by]) | table.c[by].is_(None)
+    return case((is_newest, new), else_=table.c[name])
+
+
 def type_of(column: Column[Any]) -> str:  # Any: of any type
     """Name a column's type for a value that comes out of JSON."""
     if isinstance(column.type, Float):
@@ -171,3 +192,36 @@ def type_of(column: Column[Any]) -> str:  # Any: of any type
     if isinstance(column.type, String):
         return f"VARCHAR({column.type.length})"
     return "BIGINT"
+
+
+class now_ms(FunctionElement[int]):  # noqa: N801 - used like a function
+    """What the database's own clock says: milliseconds since the epoch."""
+
+    type = Integer()
+    inherit_cache = True
+    name = "now_ms"
+
+
+@compiles(now_ms, "sqlite")
+def _now_in_sqlite(_element: now_ms, _compiler: SQLCompiler, **_kw: Any) -> str:  # pyright: ignore[reportUnusedFunction] - Any: context
+    return "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"
+
+
+@compiles(now_ms, "postgresql")
+def _now_in_postgresql(_element: now_ms, _compiler: SQLCompiler, **_kw: Any) -> str:  # pyright: ignore[reportUnusedFunction] - Any: context
+    return "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)"
+
+
+@compiles(now_ms, "mysql", "mariadb")
+def _now_in_mysql(_element: now_ms, _compiler: SQLCompiler, **_kw: Any) -> str:  # pyright: ignore[reportUnusedFunction] - Any: context
+    return "CAST(UNIX_TIMESTAMP(NOW(6)) * 1000 AS SIGNED)"
+
+
+@compiles(now_ms, "mssql")
+def _now_in_mssql(_element: now_ms, _compiler: SQLCompiler, **_kw: Any) -> str:  # pyright: ignore[reportUnusedFunction] - Any: context
+    return "DATEDIFF_BIG(millisecond, '1970-01-01', SYSUTCDATETIME())"
+
+
+@compiles(now_ms, "oracle")
+def _now_in_oracle(_element: now_ms, _compiler: SQLCompiler, **_kw: Any) -> str:  # pyright: ignore[reportUnusedFunction] - Any: context
+    return "ROUND((CAST(SYS_EXTRACT_UTC(SYSTIMESTAMP) AS DATE) - DATE '1970-01-01') * 86400) * 1000"

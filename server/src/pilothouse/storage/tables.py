@@ -163,6 +163,8 @@ runtime_presence = Table(
     Column("seen_number", Number),
     # The turn in which anything else changed: a full heartbeat, a verdict.
     Column("change_number", Number, index=True),
+    # When its newest channel was opened, by whichever replica.
+    Column("channel_at", InstantMs),
     # The end of its channel, where that came after its last beat, and how: goodbye · broken.
     Column("departed_at", InstantMs),
     Column("departed_how", String(10)),
@@ -368,6 +370,9 @@ sessions = Table(
     Column("method", String(10), nullable=False),
     # SHA-256 of the access token of now: who reads the database cannot sign in with it.
     Column("access_digest", String(64), nullable=False, unique=True),
+    # Of the one before it, which is good for a moment longer: the requests that are on their way may arrive at any process.
+    Column("replaced_digest", String(64), index=True),
+    Column("replaced_at", InstantMs),
     Column("access_expires_at", InstantMs, nullable=False),
     Column("created_at", InstantMs, nullable=False),
     Column("expires_at", InstantMs, nullable=False, index=True),

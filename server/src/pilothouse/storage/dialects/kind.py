@@ -31,6 +31,16 @@ class Trouble(Enum):
     """The statement itself: what asked for it failed, and nothing else."""
 
 
+def changed(name: str, newest: Mapping[str, str]) -> str:
+    """Write what a column becomes where the rows are called `t` and what is new `v`.
+
+    Whether the other column was changed already makes no difference, as MySQL does it from left to right: it is then the larger
+    of both, and what is new is not smaller than that exactly when it was not smaller than the old one.
+    """
+    by = newest.get(name)
+    return f"v.{name}" if by is None else f"CASE WHEN v.{by} >= t.{by} OR t.{by} IS NULL THEN v.{name} ELSE t.{name} END"
+
+
 class Kind(Protocol):
     """A kind of database."""
 
@@ -59,10 +69,11 @@ class Kind(Protocol):
         """Tell what a driver's error means."""
         ...
 
-    def change_many(self, table: str, key: str, columns: Mapping[str, str]) -> str | None:
+    def change_many(self, table: str, key: str, columns: Mapping[str, str], newest: Mapping[str, str]) -> str | None:
         """Write the statement that changes many rows at once by the list of JSON objects `:rows`; None: one by one is as quick.
 
         columns: what is changed, and each column's type as `type_of` names it (the key's is BIGINT)
+        newest: columns that change only where another one does not become smaller, and the name of that one
         """
         ...
 

@@ -76,7 +76,7 @@ class SqlServer:
                 return trouble
         return Trouble.OURS if type(error).__name__ == "OperationalError" else Trouble.STATEMENT
 
-    def change_many(self, table: str, key: str, columns: Mapping[str, str]) -> str | None:  # noqa: ARG002 - none
+    def change_many(self, table: str, key: str, columns: Mapping[str, str], newest: Mapping[str, str]) -> str | None:  # noqa: ARG002 - none
         """Change them one by one."""
         return None
 

@@ -15,7 +15,7 @@ from sqlalchemy.types import String
 
 from pilothouse.base.errors import CannotStart
 from pilothouse.base.place import Database
-from pilothouse.storage.dialects.kind import CONNECT_S, Trouble
+from pilothouse.storage.dialects.kind import CONNECT_S, Trouble, changed
 from pilothouse.storage.dialects.opening import open_pool, read_url, refuse_unknown, tls_of
 from pilothouse.storage.dialects.turns import take_row
 
@@ -115,9 +115,9 @@ class MySql:
             return Trouble.GONE if code == 0 else Trouble.OURS
         return Trouble.STATEMENT
 
-    def change_many(self, table: str, key: str, columns: Mapping[str, str]) -> str | None:
+    def change_many(self, table: str, key: str, columns: Mapping[str, str], newest: Mapping[str, str]) -> str | None:
         """Change them in one statement: the driver asks the server once for each of many."""
-        changes = ", ".join(f"t.{name} = v.{name}" for name in columns)
+        changes = ", ".join(f"t.{name} = {changed(name, newest)}" for name in columns)
         wanted = {key: "BIGINT", **columns}.items()
         types = ", ".join(f"{name} {_in_json(type_)} PATH '$.{name}'" for name, type_ in wanted)
         return (

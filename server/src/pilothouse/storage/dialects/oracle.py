@@ -122,7 +122,7 @@ class Oracle:
                 return trouble
         return Trouble.STATEMENT
 
-    def change_many(self, table: str, key: str, columns: Mapping[str, str]) -> str | None:  # noqa: ARG002 - none
+    def change_many(self, table: str, key: str, columns: Mapping[str, str], newest: Mapping[str, str]) -> str | None:  # noqa: ARG002 - none
         """Change them one by one."""
         return None
 

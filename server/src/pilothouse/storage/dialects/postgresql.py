@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql.base import PGDialect, PGTypeCompiler
 from sqlalchemy.types import String
 
 from pilothouse.base.place import Database
-from pilothouse.storage.dialects.kind import CONNECT_S, Trouble
+from pilothouse.storage.dialects.kind import CONNECT_S, Trouble, changed
 from pilothouse.storage.dialects.opening import open_pool, read_url, refuse_unknown, tls_of
 from pilothouse.storage.dialects.turns import take_row
 
@@ -123,9 +123,9 @@ class PostgreSql:
                 return trouble
         return Trouble.OURS if code[:2] in _OURS_CLASSES else Trouble.STATEMENT
 
-    def change_many(self, table: str, key: str, columns: Mapping[str, str]) -> str | None:
+    def change_many(self, table: str, key: str, columns: Mapping[str, str], newest: Mapping[str, str]) -> str | None:
         """Change them in one statement: the driver asks the server twice for each of many."""
-        changes = ", ".join(f"{name} = v.{name}" for name in columns)
+        changes = ", ".join(f"{name} = {changed(name, newest)}" for name in columns)
         types = ", ".join(f"{name} {type_}" for name, type_ in {key: "BIGINT", **columns}.items())
         return (
             f"UPDATE {table} AS t SET {changes} "  # noqa: S608 - names of our own tables

@@ -62,7 +62,7 @@ class Sqlite:
             return Trouble.STATEMENT
         return Trouble.FULL if any(phrase in str(error).lower() for phrase in _FULL) else Trouble.OURS
 
-    def change_many(self, table: str, key: str, columns: Mapping[str, str]) -> str | None:  # noqa: ARG002 - none
+    def change_many(self, table: str, key: str, columns: Mapping[str, str], newest: Mapping[str, str]) -> str | None:  # noqa: ARG002 - none
         """Change them one by one."""
         return None
 

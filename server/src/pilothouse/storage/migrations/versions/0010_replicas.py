@@ -31,6 +31,7 @@ def upgrade() -> None:
     op.add_column("runtime_presence", sa.Column("via", sa.String(length=36), nullable=True))
     op.add_column("runtime_presence", sa.Column("seen_number", sa.BigInteger(), nullable=True))
     op.add_column("runtime_presence", sa.Column("change_number", sa.BigInteger(), nullable=True))
+    op.add_column("runtime_presence", sa.Column("channel_at", sa.BigInteger(), nullable=True))
     op.add_column("runtime_presence", sa.Column("departed_at", sa.BigInteger(), nullable=True))
     op.add_column("runtime_presence", sa.Column("departed_how", sa.String(length=10), nullable=True))
     op.add_column("runtime_presence", sa.Column("told", sa.String(length=32), nullable=True))
