@@ -21,7 +21,9 @@ from pilothouse.identity.passwords import (
     check_password,
     generate_password,
 )
-from pilothouse.identity.throttle import ADDRESS_FAILURES_ALLOWED, FAILURES_ALLOWED, Throttle
+from pilothouse.identity.throttle import ADDRESS_FAILURES_ALLOWED, FAILURES_ALLOWED, WINDOW_S, Throttle
+from pilothouse.operations import housekeeping
+from pilothouse.operations.attempts import BELIEVED_S, SignInAttempts, forgive
 from sqlalchemy import text
 
 pytestmark = pytest.mark.anyio
@@ -122,6 +124,7 @@ def test_the_throttle_counts_by_account_and_by_address_and_gives_back() -> None:
         throttle.check("ANN", None, 1)
     throttle.take_back("ann", None)
     throttle.check("ann", None, 1)
+    throttle.check(None, None, 1)
     for i in range(ADDRESS_FAILURES_ALLOWED):
         throttle.failed(f"user-{i}", "10.0.0.1", 0)
     with pytest.raises(TooManyAttempts):
@@ -129,21 +132,46 @@ def test_the_throttle_counts_by_account_and_by_address_and_gives_back() -> None:
     throttle.check("somebody else", "10.0.0.2", 1)
 
 
-def test_who_fails_on_purpose_elsewhere_keeps_nobody_out_where_they_signed_in_before() -> None:
-    throttle = Throttle()
-    throttle.succeeded("ann", "10.0.0.1")
+async def test_who_fails_on_purpose_elsewhere_keeps_nobody_out_where_they_signed_in_before(plane) -> None:
+    attempts = SignInAttempts(plane.store, Throttle())
+
+    async def fails(address: str, at: float) -> None:
+        await attempts.begin("Ann", address, at)
+
+    await fails("10.0.0.1", 0)
+    await plane.store.write(lambda tx: attempts.succeeded(tx, "ann", "10.0.0.1", 0))
     for number in range(FAILURES_ALLOWED):
-        throttle.failed("ann", f"10.9.9.{number}", 0)
+        await fails(f"10.9.9.{number}", 0)
     with pytest.raises(TooManyAttempts):
-        throttle.check("ann", "10.9.9.99", 1)
-    throttle.check("ann", "10.0.0.1", 1)
+        await fails("10.9.9.99", 1)
     for _ in range(FAILURES_ALLOWED):
-        throttle.failed("ann", "10.0.0.1", 1)
+        await fails("10.0.0.1", 1)
+    with pytest.raises(TooManyAttempts) as refused:
+        await fails("10.0.0.1", 2)
+    assert refused.value.wait_s == 299
+    await plane.store.write(lambda tx: forgive(tx, "ANN", 2))  # as an administrator unlocks: everywhere
+    await fails("10.0.0.1", 2 + BELIEVED_S)
+    await fails("10.9.9.99", 2 + BELIEVED_S)
+
+
+async def test_an_attempt_that_came_to_nothing_for_our_fault_is_not_counted(plane) -> None:
+    attempts = SignInAttempts(plane.store, Throttle())
+    for _ in range(3 * ADDRESS_FAILURES_ALLOWED):
+        await attempts.begin("ann", "10.0.0.1", 0)
+        await attempts.take_back("ann", "10.0.0.1", 0)
+    assert await attempts.begin("ann", "10.0.0.1", 0) is False
+
+
+async def test_failures_that_are_too_old_do_not_count_and_are_forgotten(plane) -> None:
+    attempts = SignInAttempts(plane.store, Throttle())
+    for _ in range(FAILURES_ALLOWED):
+        await attempts.begin("ann", None, 0)
     with pytest.raises(TooManyAttempts):
-        throttle.check("ann", "10.0.0.1", 2)
-    throttle.succeeded("ann", None)  # as an administrator unlocks: everywhere
-    throttle.check("ann", "10.0.0.1", 2)
-    throttle.check("ann", "10.9.9.99", 2)
+        await attempts.begin("ann", None, WINDOW_S - 1)
+    assert await attempts.begin("ann", None, WINDOW_S + 2) is False
+    await plane.store.write(lambda tx: housekeeping.forget(tx, housekeeping.Retention(), 3 * WINDOW_S))
+    left = await plane.store.read(lambda c: c.execute(text("select count(*) from sign_in_attempts")).scalar_one())
+    assert left == 0
 
 
 @pytest.mark.parametrize(

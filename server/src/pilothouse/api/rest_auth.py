@@ -175,7 +175,7 @@ async def _change_password(request: Request, services: Services) -> Response:
     await change_password(
         services.store,
         services.passwords,
-        services.throttle,
+        services.door.attempts,
         caller.subject,
         current=wish.current_password,
         new=wish.new_password,

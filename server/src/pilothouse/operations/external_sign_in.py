@@ -15,15 +15,13 @@ from pilothouse.identity.external import ExternalIdentity
 from pilothouse.identity.ldap import Directory
 from pilothouse.identity.oidc import OidcProvider
 from pilothouse.operations.sessions import digest_of, record
-from pilothouse.storage import built_in, people, users
+from pilothouse.storage import built_in, people, sign_in_attempts, users
 from pilothouse.storage.people import UserRow
 from pilothouse.storage.sealing import CannotUnseal, Vault
 from pilothouse.storage.unit import Transaction
 
 ROUND_TRIP_S: Final = 600.0
 """So long a sign-in at an identity provider may take."""
-ROUND_TRIPS_MAX: Final = 10_000
-"""Sign-ins that came back and are remembered, so that none of them counts twice."""
 RETURN_TO_LENGTH_MAX: Final = 512
 USERNAME_LENGTH_MAX: Final = 100
 DISPLAY_NAME_LENGTH_MAX: Final = 100
@@ -79,12 +77,10 @@ class RoundTrip(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RoundTrips:
-    """Seals round trips, and lets each come back once."""
+    """Seals round trips: who seals one need not be the process to which it comes back."""
 
     def __init__(self, vault: Vault) -> None:
         self._vault = vault
-        # By digest of the state, until when. Cap: ROUND_TRIPS_MAX; the oldest go first.
-        self._done: dict[str, Instant] = {}
 
     def seal(self, trip: RoundTrip) -> str:
         """Make the cookie's value."""
@@ -92,22 +88,18 @@ class RoundTrips:
         return base64.urlsafe_b64encode(sealed).decode().rstrip("=")
 
     def open(self, sealed: str, now: Instant) -> RoundTrip | None:
-        """Open a cookie's value; None for what is none of ours, too old, or was brought back before."""
+        """Open a cookie's value; None for what is none of ours, or too old."""
         try:
             raw = base64.urlsafe_b64decode(sealed + "=" * (-len(sealed) % 4))
             trip = msgspec.json.decode(self._vault.open(raw, key_id=_SEALED_AS), type=RoundTrip)
         except (CannotUnseal, binascii.Error, ValueError, msgspec.MsgspecError):
             return None
-        digest = digest_of(trip.state)
-        if trip.ends_at <= now or digest in self._done:
-            return None
-        self._done[digest] = trip.ends_at
-        while self._done:
-            oldest = next(iter(self._done))
-            if self._done[oldest] > now and len(self._done) <= ROUND_TRIPS_MAX:
-                break
-            del self._done[oldest]
-        return trip
+        return None if trip.ends_at <= now else trip
+
+
+def spend(tx: Transaction, trip: RoundTrip) -> bool:
+    """Let a round trip come back once; False when it did before, to whichever process."""
+    return sign_in_attempts.spend(tx.connection, digest_of(trip.state), trip.ends_at)
 
 
 def check_return_to(path: str) -> str:

@@ -8,8 +8,9 @@ import structlog
 from pilothouse.base.instants import Instant, to_rfc3339
 from pilothouse.domain.audit import FORGET, AuditRecord, forgotten
 from pilothouse.domain.commands import RESULT_READ_KEPT_S, RESULT_WRITE_KEPT_S
+from pilothouse.identity.throttle import WINDOW_S
 from pilothouse.operations.sealed_material import destroy_revoked
-from pilothouse.storage import audit, commands, events, runtimes, sessions
+from pilothouse.storage import audit, commands, events, runtimes, sessions, sign_in_attempts
 from pilothouse.storage.unit import Connection, Transaction
 
 _DAY_S = 86_400.0
@@ -32,6 +33,8 @@ class Retention(msgspec.Struct, frozen=True, kw_only=True):
     """Artifact sets that no runtime reports any more."""
     sessions_s: float = _DAY_S
     """Sessions that ended."""
+    sign_in_places_s: float = 90 * _DAY_S
+    """Networks from which nobody signed in to an account."""
     commands_s: float = 30 * _DAY_S
     """Commands that ended; the log of desired states stays."""
     audit_s: float | None = 365 * _DAY_S
@@ -53,6 +56,8 @@ class Forgotten(msgspec.Struct, frozen=True, kw_only=True):
 def forget(tx: Transaction, retention: Retention, now: Instant) -> Forgotten:
     """Delete what is past its time."""
     log_audit_head(tx.connection, now)
+    sign_in_attempts.forget_before(tx.connection, attempts=now - WINDOW_S, places=now - retention.sign_in_places_s)
+    sign_in_attempts.forget_round_trips(tx.connection, now)
     return Forgotten(
         events=events.forget_before(tx.connection, now - retention.events_s),
         sessions=sessions.forget_ended(tx.connection, now - retention.sessions_s),

@@ -5,7 +5,7 @@ from pilothouse.base.errors import NotSignedIn, PilothouseError
 from pilothouse.base.instants import Instant
 from pilothouse.domain.audit import Outcome
 from pilothouse.identity.passwords import PasswordRefused, Passwords, check_password
-from pilothouse.identity.throttle import Throttle
+from pilothouse.operations.attempts import SignInAttempts
 from pilothouse.operations.audit import audit
 from pilothouse.operations.sessions import end_others, require_session
 from pilothouse.storage import people
@@ -15,7 +15,14 @@ _ACTION = "user.change-password"
 
 
 async def change_password(
-    store: Store, passwords: Passwords, throttle: Throttle, subject: Subject, *, current: str, new: str, now: Instant
+    store: Store,
+    passwords: Passwords,
+    attempts: SignInAttempts,
+    subject: Subject,
+    *,
+    current: str,
+    new: str,
+    now: Instant,
 ) -> int:
     """Change one's password; every other session of theirs ends. Returns how many did.
 
@@ -28,20 +35,20 @@ async def change_password(
     if user.issuer is not None or user.password_hash is None:
         raise PasswordRefused("Your password is not kept here.", fix="Change it where you sign in.")
     check_password(new, field="newPassword", username=user.username)
-    throttle.check(user.username, subject.address, now)
-    throttle.failed(user.username, subject.address, now)
+    await attempts.begin(user.username, subject.address, now)
     known_hash = user.password_hash
     try:
         is_right = await passwords.matches(known_hash, current)
     except PilothouseError:
-        throttle.take_back(user.username, subject.address)  # nobody guessed anything: it is our trouble
+        await attempts.take_back(user.username, subject.address, now)  # nobody guessed anything: it is our trouble
         raise
     if not is_right:
         await store.write(lambda tx: audit(tx, subject, _ACTION, user.username, now, outcome=Outcome.REFUSED))
         raise PasswordRefused(
             "The current password is wrong.", field="currentPassword", fix="Type the password that you signed in with."
         )
-    throttle.succeeded(user.username, subject.address)
+    await store.write(lambda tx: attempts.succeeded(tx, user.username, subject.address, now))
+    attempts.was_let_in(user.username, subject.address)
     if new == current:
         raise PasswordRefused("The new password is the old one.", field="newPassword", fix="Use another one.")
     made = await passwords.make(new)

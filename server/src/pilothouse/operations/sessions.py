@@ -36,7 +36,7 @@ DEVICE_IDLE_S: Final = 30 * 86_400.0
 RACE_S: Final = 10.0
 """Two uses of a refresh token within this time are two tabs, not a thief."""
 OVERLAP_S: Final = 30.0
-"""So long an access token that was replaced is still good in this process, for the requests that are on their way."""
+"""So long an access token that was replaced is still good, for the requests that are on their way."""
 OPEN_MAX: Final = 50
 """Open sessions of one user; one more ends the oldest."""
 SUPERSEDED_MAX: Final = 10_000
@@ -92,7 +92,10 @@ class OpenedSession(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Superseded:
-    """Access tokens that were replaced a moment ago: requests that are on their way with them are still answered."""
+    """Access tokens that this process replaced a moment ago: requests that are on their way with them are still answered.
+
+    Of each session the database knows the last one, too, for all processes.
+    """
 
     def __init__(self) -> None:
         # By digest. Cap: SUPERSEDED_MAX; an entry leaves when its time is over and another comes, or as the oldest.
@@ -229,6 +232,8 @@ def find_access(
     digest = digest_of(token)
     replaced = superseded.find(digest, now)
     session = sessions.find_by_access(connection, digest) if replaced is None else sessions.find(connection, replaced)
+    if session is None:  # it may be that another process replaced it
+        session = sessions.find_by_replaced(connection, digest, now - OVERLAP_S)
     user = None if session is None else people.find(connection, session.user_id)
     if session is None or user is None or session.kind not in kinds:
         raise NotSignedIn(fix="Sign in again.")

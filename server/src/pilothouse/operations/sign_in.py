@@ -1,6 +1,7 @@
 """Signing in, by password or through another store; and the first administrator."""
 
 import asyncio
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -15,13 +16,15 @@ from pilothouse.identity.external import ExternalIdentity, ExternalRefused, Oidc
 from pilothouse.identity.ldap import Directory
 from pilothouse.identity.oidc import OidcProvider
 from pilothouse.identity.passwords import Passwords
-from pilothouse.identity.throttle import NOBODY, Throttle
+from pilothouse.identity.throttle import Throttle
+from pilothouse.operations.attempts import SignInAttempts
 from pilothouse.operations.external_sign_in import (
     ROUND_TRIP_S,
     ExternalStores,
     RoundTrip,
     RoundTrips,
     admit,
+    spend,
 )
 from pilothouse.operations.sessions import OpenedSession, SessionKind, open_session
 from pilothouse.storage import audit as records
@@ -73,6 +76,8 @@ class FrontDoor:
         self._store = store
         self._passwords = passwords
         self._throttle = throttle
+        self.attempts = SignInAttempts(store, throttle)
+        """Also of who changes a password, and has to know the old one."""
         self._round_trips = round_trips
         self._organization_id = organization_id
         self.external = external
@@ -83,23 +88,22 @@ class FrontDoor:
 
         Raises: SignInRefused (the same for every cause), TooManyAttempts, ProviderUnavailable, Unavailable
         """
-        self._throttle.check(username, origin.address, now)
         # Counted before the slow check, so that many at once do not slip through.
-        is_last = self._throttle.failed(username, origin.address, now)
+        is_last = await self.attempts.begin(username, origin.address, now)
         user, is_let_in = await self._store.read(lambda connection: self._look_up(connection, username, now))
         directory = self.external.directory
         try:
             if directory is not None and (user is None or user.issuer == directory.issuer):
                 opened = await self._by_directory(directory, username, password, origin, now)
             else:
-                opened = await self._by_password(user if is_let_in else None, password, origin, now)
+                opened = await self._by_password(user if is_let_in else None, username, password, origin, now)
         except NotSignedIn as refused:
             await self._refused(username, user, refused, origin, now, is_last=is_last)
             raise SignInRefused from None
         except PilothouseError:
-            self._throttle.take_back(username, origin.address)  # nobody guessed anything: it is our trouble
+            await self.attempts.take_back(username, origin.address, now)  # nobody guessed anything: it is our trouble
             raise
-        self._throttle.succeeded(username, origin.address)
+        self.attempts.was_let_in(username, origin.address)
         return opened
 
     async def begin_at_provider(self, provider: OidcProvider, return_to: str, now: Instant) -> tuple[str, str]:
@@ -133,12 +137,14 @@ class FrontDoor:
 
         Raises: OidcRefused, NotAdmitted, NameTaken, UserDisabled, ProviderUnavailable, TooManyAttempts
         """
-        attempt = f"{NOBODY}oidc {new_id()}"  # no name is known yet: what is counted is the address
-        self._throttle.check(attempt, origin.address, now)
-        self._throttle.failed(attempt, origin.address, now)
-        trip = self._round_trips.open(sealed, now) if sealed else None
+        # No name is known yet: what is counted is the address.
+        self._throttle.check(None, origin.address, now)
+        self._throttle.failed(None, origin.address, now)
         identity: ExternalIdentity | None = None
         try:
+            trip = self._round_trips.open(sealed, now) if sealed else None
+            if trip is not None and not await self._store.write(partial(spend, trip=trip)):
+                trip = None  # it came back before, maybe to another process
             identity = await provider.finish(
                 code=code,
                 state=state,
@@ -155,9 +161,9 @@ class FrontDoor:
             await self._refused(name, None, refused, origin, now)
             raise
         except PilothouseError:
-            self._throttle.take_back(attempt, origin.address)
+            self._throttle.take_back(None, origin.address)
             raise
-        self._throttle.succeeded(attempt, origin.address)
+        self._throttle.take_back(None, origin.address)
         if trip is None:  # cannot be: without one the state is unknown
             raise OidcRefused("the state is unknown.")
         return opened, trip.return_to
@@ -169,7 +175,9 @@ class FrontDoor:
             return user, False
         return user, self.takes_passwords or people.was_let_in(connection, user.username, now - LET_IN_S)
 
-    async def _by_password(self, user: UserRow | None, password: str, origin: From, now: Instant) -> OpenedSession:
+    async def _by_password(
+        self, user: UserRow | None, username: str, password: str, origin: From, now: Instant
+    ) -> OpenedSession:
         if not await self._passwords.matches(user.password_hash if user else None, password) or user is None:
             raise SignInRefused
         password_hash = user.password_hash or ""
@@ -181,6 +189,7 @@ class FrontDoor:
                 raise SignInRefused  # it changed while the password was checked
             if renewed is not None:
                 people.set_hash(tx.connection, user.id, renewed)
+            self.attempts.succeeded(tx, username, origin.address, now)
             return self._session(tx, current, "password", origin, now)
 
         return await self._store.write(open_it)
@@ -197,13 +206,25 @@ class FrontDoor:
             await asyncio.gather(asked, return_exceptions=True)
             raise
         identity = await asked
-        return await self._open(identity, "ldap", origin, now, allows_unknown=self.external.directory_allows_unknown)
+        allows_unknown = self.external.directory_allows_unknown
+        return await self._open(identity, "ldap", origin, now, allows_unknown=allows_unknown, typed=username)
 
     async def _open(
-        self, identity: ExternalIdentity, method: str, origin: From, now: Instant, *, allows_unknown: bool
+        self,
+        identity: ExternalIdentity,
+        method: str,
+        origin: From,
+        now: Instant,
+        *,
+        allows_unknown: bool,
+        typed: str | None = None,
     ) -> OpenedSession:
+        """Open a session; typed: the name under which the attempt was counted, if it was."""
+
         def open_it(tx: Transaction) -> OpenedSession:
             user = admit(tx, identity, organization_id=self._organization_id, allows_unknown=allows_unknown, now=now)
+            if typed is not None:
+                self.attempts.succeeded(tx, typed, origin.address, now)
             return self._session(tx, user, method, origin, now)
 
         return await self._store.write(open_it)

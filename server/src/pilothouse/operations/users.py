@@ -24,6 +24,7 @@ from pilothouse.base.errors import Conflict, InvalidInput
 from pilothouse.base.ids import new_id
 from pilothouse.base.instants import Instant
 from pilothouse.domain.events import EventKind, NewEvent
+from pilothouse.operations.attempts import forgive
 from pilothouse.operations.audit import audit, changed
 from pilothouse.operations.explaining import mapping_reach, user_not_found
 from pilothouse.operations.groups import put_in, require_one_super_admin, take_out
@@ -187,12 +188,13 @@ def reset_password(tx: Transaction, subject: Subject, user_id: str, password_has
 
 
 def unlock_user(tx: Transaction, subject: Subject, user_id: str, *, now: Instant) -> UserSummary:
-    """Audit that somebody's failed attempts are forgotten; the throttle itself lies in memory.
+    """Forget somebody's failed attempts.
 
     Raises: NotPermitted, NotFound
     """
     user = find_user(tx.connection, user_id, "id")
     require(subject, _MANAGE, at=EVERYWHERE)
+    forgive(tx, user.username, now)
     audit(tx, subject, "user.unlock", user.username, now)
     return user
 

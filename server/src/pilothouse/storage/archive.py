@@ -34,7 +34,14 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.types import TypeEngine
 
 from pilothouse.base.errors import InvalidInput
-from pilothouse.storage import alert_tables, counter_tables, ingest_tables, replica_tables, telemetry_origin_tables
+from pilothouse.storage import (
+    alert_tables,
+    claim_tables,
+    counter_tables,
+    ingest_tables,
+    replica_tables,
+    telemetry_origin_tables,
+)
 from pilothouse.storage.archive_numbers import growing
 from pilothouse.storage.columns import InstantMs
 from pilothouse.storage.dialects import KINDS, Trouble
@@ -42,7 +49,13 @@ from pilothouse.storage.engine import told_by, trouble_of
 from pilothouse.storage.tables import metadata
 
 MAGIC: Final = b"pilothouse backup 1\n"
-_OF_PROCESSES: Final = (counter_tables.counters, replica_tables.replicas)
+_OF_PROCESSES: Final = (
+    counter_tables.counters,
+    replica_tables.replicas,
+    claim_tables.chores,
+    claim_tables.sign_in_attempts,
+    claim_tables.round_trips,
+)
 """Rows that tell nothing of what people keep: a database with no others is empty."""
 LEFT_OUT: Final = frozenset({"sessions", "refresh_tokens", "device_grants", *(str(one.name) for one in _OF_PROCESSES)})
 """Who is signed in: nobody is after a restore, or what was ended since would live again. Counters are in the header."""

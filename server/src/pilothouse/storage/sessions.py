@@ -54,6 +54,14 @@ def find_by_access(connection: Connection, access_digest: str) -> SessionRow | N
     return None if row is None else SessionRow(**row)
 
 
+def find_by_replaced(connection: Connection, access_digest: str, since: Instant) -> SessionRow | None:
+    """Find the session whose access token was replaced by another one since a moment."""
+    c = sessions.c
+    statement = select(*_COLUMNS).where(c.replaced_digest == access_digest, c.replaced_at > since)
+    row = connection.execute(statement).mappings().first()
+    return None if row is None else SessionRow(**row)
+
+
 def find(connection: Connection, session_id: str) -> SessionRow | None:
     """Find a session, whether it has ended or not."""
     row = connection.execute(select(*_COLUMNS).where(sessions.c.id == session_id)).mappings().first()
@@ -69,11 +77,18 @@ def renew(
     address: str | None,
     now: Instant,
 ) -> None:
-    """Give a session another access token; the one before opens nothing any more."""
+    """Give a session another access token; of the one before it is remembered that it was replaced just now."""
+    c = sessions.c
+    statement = update(sessions).where(c.id == session_id)
     connection.execute(
-        update(sessions)
-        .where(sessions.c.id == session_id)
-        .values(access_digest=access_digest, access_expires_at=access_expires_at, address=address, last_used_at=now)
+        statement.ordered_values(
+            (c.replaced_digest, c.access_digest),  # first: MySQL sets one after the other
+            (c.replaced_at, now),
+            (c.access_digest, access_digest),
+            (c.access_expires_at, access_expires_at),
+            (c.address, address),
+            (c.last_used_at, now),
+        )
     )
 
 

@@ -128,10 +128,7 @@ async def reset_password(_: Any, info: Info, user: str) -> Row:
 async def unlock_user(_: Any, info: Info, id: str) -> bool:
     """Forget somebody's failed attempts."""
     request = info.context
-    found = await request.services.store.write(
-        lambda tx: operations.unlock_user(tx, request.subject, id, now=request.now)
-    )
-    request.services.throttle.succeeded(found.username, None)
+    await request.services.store.write(lambda tx: operations.unlock_user(tx, request.subject, id, now=request.now))
     return True
 
 

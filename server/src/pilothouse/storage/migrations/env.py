@@ -5,6 +5,7 @@ from typing import Any
 from alembic import context
 from pilothouse.storage import (
     alert_tables,
+    claim_tables,
     counter_tables,
     ingest_tables,
     replica_tables,
@@ -13,7 +14,15 @@ from pilothouse.storage import (
 )
 from pilothouse.storage.tables import metadata
 
-_ON_THE_METADATA = (alert_tables, counter_tables, ingest_tables, replica_tables, statements, telemetry_origin_tables)
+_ON_THE_METADATA = (
+    alert_tables,
+    claim_tables,
+    counter_tables,
+    ingest_tables,
+    replica_tables,
+    statements,
+    telemetry_origin_tables,
+)
 """Rooms whose tables are put onto the metadata by being imported."""
 
 # Either a connection, or, to have the migrations only written down, a dialect and where to write.
