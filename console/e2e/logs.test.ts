@@ -38,6 +38,26 @@ stories('Logs', (story) => {
     await page.getByText('Another ship has come in').waitFor()
   })
 
+  story('lines of requests that failed are asked for by their status, and are not followed', async ({ page }) => {
+    await page.goto('/logs')
+    const lines = page.getByRole('list', { name: 'Logs' }).getByRole('listitem')
+    await lines.first().waitFor()
+    const all = await lines.count()
+    await page.getByText('More filters').click()
+    await page.getByLabel('Answered with').fill('5xx')
+    await page.keyboard.press('Enter')
+    await expect.poll(() => new URL(page.url()).searchParams.get('status')).toBe('["5xx"]')
+    await expect.poll(() => lines.count()).toBeLessThan(all)
+    await lines.first().waitFor()
+    const live = page.getByRole('switch', { name: 'Live' })
+    expect(await live.getAttribute('aria-disabled')).toBe('true')
+    expect(await live.getAttribute('data-tip')).toContain('known when it is over')
+    await page.getByRole('link', { name: 'Download' }).waitFor()
+    expect(await page.getByRole('link', { name: 'Download' }).getAttribute('href')).toContain('status=5xx')
+    await page.getByRole('button', { name: 'Clear filters' }).click()
+    await expect.poll(() => new URL(page.url()).searchParams.get('status')).toBeNull()
+  })
+
   story('a bar of the histogram leads to its time, and the download asks for what is shown', async ({ page }) => {
     await page.goto('/logs?level=ERROR')
     const bars = page.getByRole('region', { name: 'Lines by level over time' }).getByRole('button')

@@ -103,10 +103,10 @@ stories('Metrics', (story) => {
       const moment = page.getByRole('region', { name: 'The moment that is looked at' })
       await moment.getByText('503', { exact: true }).waitFor()
       await moment.getByRole('link', { name: 'Logs of this moment' }).waitFor()
-      await moment.getByRole('link', { name: 'Traces that failed then' }).click()
+      await moment.getByRole('link', { name: 'Traces of this moment' }).click()
       await page.getByRole('heading', { level: 1, name: 'Traces of Order Create' }).waitFor()
       expect(Object.fromEntries(asked(page))).toEqual({
-        failed: 'true',
+        status: '["503"]',
         from: at,
         to: new Date(Date.parse(at) + 60_000).toISOString(),
       })

@@ -1,5 +1,6 @@
 import type * as api from '../src/api/generated/schema'
 import { connection, type Db, type PageArguments, verdict } from './db'
+import { wantsSpan } from './traces'
 
 const SEVERITIES: api.Severity[] = ['TRACE', 'DEBUG', 'INFO', 'WARN', 'ERROR', 'FATAL']
 const HOUR_MS = 3_600_000
@@ -103,10 +104,20 @@ export function wantsLine(line: Line, filter: api.LogFilter | null | undefined):
 
 type Asked = { filter?: api.LogFilter | null }
 
-export function telemetryRoot({ telemetry, people }: Db) {
-  const seen = (filter: Asked['filter']) =>
+/** The traces of whose requests some lines are asked for; nothing where no status is asked for. */
+function tracesOf(traces: Db['traces'], filter: Asked['filter']): Set<string> | undefined {
+  const { statuses, outbound, scope } = filter ?? {}
+  if (!statuses?.length) return undefined
+  const wanted = { statuses, outbound: outbound ?? null, scope: { ...scope, from: at(0) } } as api.TraceFilter
+  const answered = traces.traces.filter(({ spans }) => spans.some((span) => wantsSpan(span, wanted)))
+  return new Set(answered.map(({ id }) => id))
+}
+
+export function telemetryRoot({ telemetry, traces, people }: Db) {
+  const seen = (filter: Asked['filter'], answered = tracesOf(traces, filter)) =>
     telemetry.lines.filter(
       (line) =>
+        (!answered || answered.has(line.traceId ?? '')) &&
         wantsLine(line, filter) &&
         people.holds('OBSERVABILITY_MGT_VIEW_LOGS', {
           project: line.origin.project?.handle ?? '',

@@ -184,7 +184,7 @@ export class Traces {
       offsetMs: offset,
       durationMs: length,
       failed: step.failed ?? false,
-      attributes: Object.entries(step.attributes ?? {}).map(([key, value]) => ({ key, value })),
+      attributes: Object.entries({ ...step.attributes, ...answerOf(step) }).map(([key, value]) => ({ key, value })),
       origin: {
         unclaimed: !known,
         project: known?.project ?? null,
@@ -278,6 +278,22 @@ function within({ origin, at: begun }: api.Span, scope: api.TelemetryScope | nul
   )
 }
 
+const STATUS = 'http.response.status_code'
+
+/** What is asked or answers over HTTP tells with what it was answered. */
+function answerOf({ name, kind, failed }: Step): Record<string, string> {
+  const overHttp = (kind === 'SERVER' || kind === 'CLIENT') && /^(GET|POST|PUT|DELETE) /.test(name)
+  return overHttp ? { [STATUS]: failed ? '500' : '200' } : {}
+}
+
+/** With what the control plane says that a span was answered: a code, or one of its class. */
+function isAnswered({ kind, attributes }: api.Span, { statuses, outbound }: api.TraceFilter): boolean {
+  if (!statuses?.length) return true
+  const told = attributes.find(({ key }) => key === STATUS)?.value ?? 'none'
+  const isOf = (status: string) => status === told || status.toLowerCase() === `${told[0]}xx`
+  return kind === (outbound ? 'CLIENT' : 'SERVER') && statuses.some(isOf)
+}
+
 export function wantsSpan(span: api.Span, filter: api.TraceFilter | null | undefined): boolean {
   const { scope, services, name, failed, durationMs } = filter ?? {}
   return (
@@ -285,7 +301,8 @@ export function wantsSpan(span: api.Span, filter: api.TraceFilter | null | undef
     (!services?.length || services.includes(span.service ?? '')) &&
     (!name || span.name.includes(name)) &&
     (typeof failed !== 'boolean' || span.failed === failed) &&
-    span.durationMs >= (durationMs ?? 0)
+    span.durationMs >= (durationMs ?? 0) &&
+    isAnswered(span, filter ?? {})
   )
 }
 

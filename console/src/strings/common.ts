@@ -78,4 +78,13 @@ export const sorts = {
   },
 } as const
 
+/** With what requests were answered. */
+export const statusFilter = {
+  label: 'Answered with',
+  hint: '500, 5xx',
+  of: 'Whose status',
+  requests: 'Requests answered',
+  calls: 'Calls made',
+} as const
+
 export const tabs = { overview: 'Overview', events: 'Events' }

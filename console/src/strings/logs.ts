@@ -24,6 +24,7 @@ export const logs = {
   runtime: 'Runtime',
   live: 'Live',
   liveOn: 'Lines appear as they arrive.',
+  liveStatus: 'What a request is answered with is known when it is over; its lines come before. Leave the status out.',
   paused: (count: number) => (count === 1 ? '1 new line' : `${count} new lines`),
   skipped: (count: number) => `${count} lines were left out: more arrive than can be followed. Narrow the filter.`,
   cut: 'The line is cut: trying again.',

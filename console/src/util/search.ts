@@ -142,20 +142,23 @@ export type EventsSearch = PlaceSearch & {
   from?: string | undefined
   to?: string | undefined
 }
-export type LogsSearch = PlaceSearch & {
-  /** What a runtime calls itself. */
-  runtime?: string | undefined
-  level?: Severity | undefined
-  search?: string | undefined
-  token?: string | undefined
-  trace?: string | undefined
-  span?: (typeof SPANS)[number] | undefined
-  /** Instants with their zone; they win over `span`. */
-  from?: string | undefined
-  to?: string | undefined
-  live?: true | undefined
-  oldest?: true | undefined
-}
+/** Of requests that were answered so: codes, classes, kinds of errors; `calls`: of calls that were made. */
+export type StatusSearch = { status?: string[] | undefined; calls?: true | undefined }
+export type LogsSearch = PlaceSearch &
+  StatusSearch & {
+    /** What a runtime calls itself. */
+    runtime?: string | undefined
+    level?: Severity | undefined
+    search?: string | undefined
+    token?: string | undefined
+    trace?: string | undefined
+    span?: (typeof SPANS)[number] | undefined
+    /** Instants with their zone; they win over `span`. */
+    from?: string | undefined
+    to?: string | undefined
+    live?: true | undefined
+    oldest?: true | undefined
+  }
 export type AlertsSearch = PlaceSearch & {
   rule?: string | undefined
   /** The alert that is looked at. */
@@ -195,6 +198,8 @@ export type MetricsSearch = PlaceSearch & {
   at?: string | undefined
   /** Of that step the status that is looked at. */
   status?: string | undefined
+  /** What that name stands for, where it is no status itself. */
+  codes?: string[] | undefined
   /** Statuses are told apart by their class alone. */
   classes?: true | undefined
   order?: (typeof METRIC_ORDERS)[number] | undefined
@@ -205,18 +210,19 @@ export type MetricsSearch = PlaceSearch & {
   table?: string | undefined
 }
 /** `span` is a time, as of the logs. */
-export type TracesSearch = PlaceSearch & {
-  /** What a runtime calls itself. */
-  runtime?: string | undefined
-  service?: string | undefined
-  operation?: string | undefined
-  failed?: true | undefined
-  /** Units: ms. */
-  slower?: number | undefined
-  span?: (typeof SPANS)[number] | undefined
-  from?: string | undefined
-  to?: string | undefined
-}
+export type TracesSearch = PlaceSearch &
+  StatusSearch & {
+    /** What a runtime calls itself. */
+    runtime?: string | undefined
+    service?: string | undefined
+    operation?: string | undefined
+    failed?: true | undefined
+    /** Units: ms. */
+    slower?: number | undefined
+    span?: (typeof SPANS)[number] | undefined
+    from?: string | undefined
+    to?: string | undefined
+  }
 /** The span that is looked at. */
 export type TraceSearch = { selected?: string | undefined }
 export type MergedSearch = {
@@ -302,6 +308,16 @@ export const events = (raw: Raw): EventsSearch => ({
   from: moment(raw, 'from'),
   to: moment(raw, 'to'),
 })
+/** One text or several of them, each once. */
+const texts = (raw: Raw, name: string): string[] | undefined => {
+  const all = [raw[name]].flat().map((one) => (typeof one === 'string' || typeof one === 'number' ? `${one}` : ''))
+  const told = [...new Set(all.map((one) => one.trim()).filter(Boolean))].slice(0, 100)
+  return told.length > 0 ? told : undefined
+}
+const statuses = (raw: Raw): StatusSearch => {
+  const status = texts(raw, 'status')
+  return { status, calls: status && flag(raw, 'calls') }
+}
 export const logs = (raw: Raw): LogsSearch => ({
   ...place(raw),
   runtime: filled(raw, 'runtime'),
@@ -309,6 +325,7 @@ export const logs = (raw: Raw): LogsSearch => ({
   search: filled(raw, 'search'),
   token: filled(raw, 'token'),
   trace: filled(raw, 'trace'),
+  ...statuses(raw),
   span: oneOf(raw, 'span', SPANS),
   from: moment(raw, 'from'),
   to: moment(raw, 'to'),
@@ -353,6 +370,7 @@ export const metrics = (raw: Raw): MetricsSearch => ({
   to: moment(raw, 'to'),
   at: moment(raw, 'at'),
   status: code(raw, 'status'),
+  codes: texts(raw, 'codes'),
   classes: flag(raw, 'classes'),
   order: oneOf(raw, 'order', METRIC_ORDERS),
   up: flag(raw, 'up'),
@@ -371,6 +389,7 @@ export const traces = (raw: Raw): TracesSearch => ({
   operation: filled(raw, 'operation'),
   failed: flag(raw, 'failed'),
   slower: milliseconds(raw, 'slower'),
+  ...statuses(raw),
   span: oneOf(raw, 'span', SPANS),
   from: moment(raw, 'from'),
   to: moment(raw, 'to'),

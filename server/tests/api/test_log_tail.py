@@ -263,6 +263,7 @@ async def test_a_quiet_tail_tells_how_far_it_has_come(plane, admin, shop, monkey
         {"after": "yesterday"},
         {"after": "7"},
         {"filter": {"regex": "("}},
+        {"filter": {"statuses": ["500"]}},
         {"filter": {"regex": "x" * 2_000}},
         {"filter": {"scope": {"integrations": ["till"]}}},
     ],

@@ -107,7 +107,7 @@ def test_lines_are_read_newest_first_over_pages_and_written_newest_last(run: Run
 def test_every_condition_is_asked_for(run: Run, plane: Plane) -> None:
     gone = {"runtimes": {"nodes": [], "pageInfo": {"endCursor": None, "hasNextPage": False}}}
     plane.answers = [{"runtime": None}, gone, page()]
-    words = ["-p", "retail", "-i", "orders", "-i", "stock", "-e", "dev", "--runtime", "old-1", "--from", "2026-11-21T10:00:00Z", "--to", "2026-11-21T11:00:00+01:00", "--level", "warn+", "--level", "debug", "--grep", "late", "--case-sensitive", "--token", "42", "--regex", "^a", "--logger", "shop", "--attribute", "k=v=w", "--trace", "ABC", "--unclaimed", "-n", "7"]  # fmt: skip
+    words = ["-p", "retail", "-i", "orders", "-i", "stock", "-e", "dev", "--runtime", "old-1", "--from", "2026-11-21T10:00:00Z", "--to", "2026-11-21T11:00:00+01:00", "--level", "warn+", "--level", "debug", "--grep", "late", "--case-sensitive", "--token", "42", "--regex", "^a", "--logger", "shop", "--attribute", "k=v=w", "--trace", "ABC", "--status", "5xx", "--status", "404", "--outbound", "--unclaimed", "-n", "7"]  # fmt: skip
 
     assert run("logs", "list", *words).exit_code == 0
     assert plane.asked[-1]["filter"] == {
@@ -128,6 +128,8 @@ def test_every_condition_is_asked_for(run: Run, plane: Plane) -> None:
         "logger": "shop",
         "attributes": [{"key": "k", "value": "v=w"}],
         "traceId": "abc",
+        "statuses": ["5xx", "404"],
+        "outbound": True,
     }
     assert plane.asked[-1]["first"] == 7
 
@@ -156,6 +158,7 @@ def test_a_runtime_that_is_there_is_asked_for_by_its_id_and_beside_one_that_is_g
         ("--integration", "orders"),
         ("--follow", "--context", "2"),
         ("--follow", "--to", "1m"),
+        ("--follow", "--status", "500"),
         ("--context", "2", "--limit", "201"),
         ("--output", "yaml"),
     ],
@@ -302,6 +305,10 @@ def test_everything_is_downloaded_under_the_same_conditions(run: Run, plane: Pla
         "l=",
         "--trace",
         "AB",
+        "--status",
+        "500",
+        "--status",
+        "4xx",
         "--unclaimed",
     ]
 
@@ -326,6 +333,8 @@ def test_everything_is_downloaded_under_the_same_conditions(run: Run, plane: Pla
         ("attribute", "k=v=w"),
         ("attribute", "l="),
         ("traceId", "ab"),
+        ("status", "500"),
+        ("status", "4xx"),
     ]
 
 
@@ -519,6 +528,9 @@ def test_traces_are_listed_up_to_the_limit(run: Run, plane: Plane) -> None:
     assert run("traces", "-q", "-n", "3", "--failed", "--slower-than", "10").stdout.split() == ["t0", "t1", "t2"]
     assert plane.asked[0] == {"filter": {"failed": True, "durationMs": 10.0}, "first": 3, "after": None}
     assert "12.50" in run("traces", "--limit", "2").stdout
+    plane.answers = [more]
+    assert run("traces", "-n", "3", "--status", "5xx", "--status", "404", "--outbound").exit_code == 0
+    assert plane.asked[-1]["filter"] == {"statuses": ["5xx", "404"], "outbound": True}
 
 
 def test_the_operations_that_are_scripted_are_the_ones_of_the_schema() -> None:

@@ -2426,6 +2426,14 @@ export type LogFilter = {
   logger?: InputMaybe<Scalars['String']['input']>;
   /** Each must be there with just this value, compared as text. */
   attributes?: InputMaybe<Array<AttributeFilter>>;
+  /**
+   * Of requests that were answered so: a code (`500`), a class (`5xx`), the kind of an error (`TimeoutError`), or `none`.
+   * A line matches by its own `http.response.status_code` (older: `http.status_code`), or by the trace of a request that went on
+   * in the time that is asked for, in the places that are asked for and whose traces the caller sees. `logTailed` refuses it.
+   */
+  statuses?: InputMaybe<Array<Scalars['String']['input']>>;
+  /** Of `statuses`: of calls that were made, not of requests that were answered; then lines match by their trace alone. */
+  outbound?: InputMaybe<Scalars['Boolean']['input']>;
 };
 
 export type AttributeFilter = {
@@ -2597,6 +2605,13 @@ export type TraceFilter = {
   failed?: InputMaybe<Scalars['Boolean']['input']>;
   /** Units: ms. */
   durationMs?: InputMaybe<Scalars['Float']['input']>;
+  /**
+   * With a request that was answered so: a code (`500`), a class (`5xx`), the kind of an error (`TimeoutError`), or `none`, as in
+   * metrics. The time that is asked for is then that of the answer; a request longer than an hour is not found by it.
+   */
+  statuses?: InputMaybe<Array<Scalars['String']['input']>>;
+  /** Of `statuses`: of calls that were made, not of requests that were answered. */
+  outbound?: InputMaybe<Scalars['Boolean']['input']>;
 };
 
 export type Span = {

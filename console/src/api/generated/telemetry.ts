@@ -67,6 +67,14 @@ export type LogFilter = {
   logger?: string | null | undefined;
   /** Each must be there with just this value, compared as text. */
   attributes?: Array<AttributeFilter> | null | undefined;
+  /**
+   * Of requests that were answered so: a code (`500`), a class (`5xx`), the kind of an error (`TimeoutError`), or `none`.
+   * A line matches by its own `http.response.status_code` (older: `http.status_code`), or by the trace of a request that went on
+   * in the time that is asked for, in the places that are asked for and whose traces the caller sees. `logTailed` refuses it.
+   */
+  statuses?: Array<string> | null | undefined;
+  /** Of `statuses`: of calls that were made, not of requests that were answered; then lines match by their trace alone. */
+  outbound?: boolean | null | undefined;
 };
 
 export type AttributeFilter = {
@@ -107,6 +115,13 @@ export type TraceFilter = {
   failed?: boolean | null | undefined;
   /** Units: ms. */
   durationMs?: number | null | undefined;
+  /**
+   * With a request that was answered so: a code (`500`), a class (`5xx`), the kind of an error (`TimeoutError`), or `none`, as in
+   * metrics. The time that is asked for is then that of the answer; a request longer than an hour is not found by it.
+   */
+  statuses?: Array<string> | null | undefined;
+  /** Of `statuses`: of calls that were made, not of requests that were answered. */
+  outbound?: boolean | null | undefined;
 };
 
 export type CountsFragment = { total: number, running: number, offline: number, unknown: number };

@@ -36,12 +36,14 @@ export function logFilter(search: LogsSearch, now: number): LogFilter {
     traceId: search.trace ?? null,
     logger: null,
     attributes: null,
+    statuses: search.status ?? null,
+    outbound: search.status && search.calls ? true : null,
   }
 }
 
 /** The address of the whole result as a file. */
 export function downloadAddress(filter: LogFilter, format: string): string {
-  const { scope, levels, phrase, token, traceId } = filter
+  const { scope, levels, phrase, token, traceId, statuses, outbound } = filter
   const query = new URLSearchParams({ format })
   const add = (name: string, value: string | null | undefined) => value && query.append(name, value)
   add('project', scope?.project)
@@ -52,6 +54,8 @@ export function downloadAddress(filter: LogFilter, format: string): string {
   add('phrase', phrase)
   add('word', token)
   add('traceId', traceId)
+  for (const each of statuses ?? []) add('status', each)
+  if (outbound) add('outbound', 'true')
   add('from', scope?.from)
   add('to', scope?.to)
   return `${API.logs}?${query.toString()}`

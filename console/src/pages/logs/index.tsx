@@ -17,6 +17,7 @@ import { MoreFilters } from '@/ui/more-filters'
 import { PageHead } from '@/ui/page'
 import { SearchBox } from '@/ui/search-box'
 import { CouldNotLoad, Empty, Missing, Skeleton } from '@/ui/states'
+import { StatusFilter } from '@/ui/status-filter'
 import { Switch } from '@/ui/switch'
 import { serverNow } from '@/util/clock'
 import { lazily } from '@/util/lazily'
@@ -62,7 +63,7 @@ function LogsOf({ title, place, picks = false }: { title: string; place: PlaceSe
   const key = JSON.stringify([search, place])
   // biome-ignore lint/correctness/useExhaustiveDependencies: the time is counted from when something was asked
   const filter = useMemo(() => logFilter({ ...search, ...place }, serverNow()), [key, asked])
-  const live = Boolean(search.live) && !search.to
+  const live = Boolean(search.live) && !search.to && !search.status
   const newestFirst = live || !search.oldest
   const query = useInfiniteQuery({ ...logsQuery(filter, newestFirst), placeholderData: keepPreviousData })
   const levels = useQuery({ ...logLevelsQuery(filter), placeholderData: keepPreviousData })
@@ -78,11 +79,14 @@ function LogsOf({ title, place, picks = false }: { title: string; place: PlaceSe
       search: undefined,
       token: undefined,
       trace: undefined,
+      status: undefined,
+      calls: undefined,
       runtime: undefined,
       from: undefined,
       to: undefined,
     })
-  const filtered = Boolean(search.level || search.search || search.token || search.trace || search.runtime)
+  const { level, search: phrase, token, trace, runtime, status } = search
+  const filtered = [level, phrase, token, trace, runtime, status].some(Boolean)
   return (
     <>
       <PageHead
@@ -123,7 +127,7 @@ function LogsOf({ title, place, picks = false }: { title: string; place: PlaceSe
           value={search.search ?? ''}
           onSearch={(text) => change({ search: text || undefined }, true)}
         />
-        <MoreFilters used={Boolean(search.token || search.trace)}>
+        <MoreFilters used={Boolean(search.token || search.trace || search.status)}>
           <FilterField
             label={words.token}
             placeholder={words.tokenHint}
@@ -136,6 +140,7 @@ function LogsOf({ title, place, picks = false }: { title: string; place: PlaceSe
             value={search.trace ?? ''}
             onChange={(trace) => change({ trace }, true)}
           />
+          <StatusFilter search={search} onChange={(next) => change({ ...next, live: undefined }, true)} />
         </MoreFilters>
         {(filtered || search.from) && <Button onClick={clear}>{strings.clearFilters}</Button>}
         <span className="ml-auto flex items-center gap-2 text-muted">
@@ -144,6 +149,7 @@ function LogsOf({ title, place, picks = false }: { title: string; place: PlaceSe
             label={words.live}
             on={live}
             tip={words.liveOn}
+            blocked={search.status && words.liveStatus}
             onPress={() =>
               change({ live: live ? undefined : true, to: undefined, from: live ? search.from : undefined })
             }

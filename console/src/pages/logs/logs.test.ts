@@ -54,6 +54,19 @@ test('what the address does not know is dropped', () => {
   )
 })
 
+test('a status is one text or several, and of calls only where there is one', () => {
+  expect(read({ status: 500 })).toMatchObject({ status: ['500'], calls: undefined })
+  expect(read({ status: ['500', '5xx', '500', ' ', {}], calls: true })).toMatchObject({
+    status: ['500', '5xx'],
+    calls: true,
+  })
+  expect(read({ status: [], calls: true })).toMatchObject({ status: undefined, calls: undefined })
+  expect(logFilter(read({ status: '404', calls: true }), NOW)).toMatchObject({ statuses: ['404'], outbound: true })
+  expect(logFilter(read({}), NOW)).toMatchObject({ statuses: null, outbound: null })
+  const address = downloadAddress(logFilter(read({ status: ['404', '5xx'], calls: true }), NOW), 'csv')
+  expect(address).toContain('status=404&status=5xx&outbound=true')
+})
+
 test('the download names every filter, and nothing that looks like a credential', () => {
   const search = { project: 'shop', integration: 'orders', level: 'ERROR', search: 'a & b', token: '4711' } as const
   const asked = new URL(downloadAddress(logFilter(search, NOW), 'csv'), 'https://localhost').searchParams

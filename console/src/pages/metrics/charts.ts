@@ -19,6 +19,8 @@ export type ChartLine = {
   filled?: boolean
   /** Of a stack: how much of its colour an area has, so that those of one colour differ. 0 to 1. */
   strength?: number
+  /** The statuses that it stands for, as filters name them. */
+  statuses?: string[]
 }
 export type ChartKey = keyof typeof words.charts
 export type Chart = {

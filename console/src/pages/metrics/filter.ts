@@ -1,5 +1,5 @@
 import type { MetricFilter } from '@/api/generated/telemetry'
-import type { LogsSearch, MetricsSearch, TracesSearch } from '@/util/search'
+import type { LogsSearch, MetricsSearch, StatusSearch, TracesSearch } from '@/util/search'
 import { instant, type Window } from './window'
 
 /** The scope of a search as the API takes it. */
@@ -40,17 +40,22 @@ export function logsThen(search: MetricsSearch, fromS: number, toS: number): Log
   const { project, integration, environment, runtime } = search
   const chosen = { project, integration, environment, runtime }
   const given = Object.fromEntries(Object.entries(chosen).filter(([, value]) => value !== undefined))
-  return { ...given, from: instant(fromS), to: instant(toS) }
+  return { ...given, ...statusOf(search), from: instant(fromS), to: instant(toS) }
+}
+
+/** Of the status that is looked at: what it stands for, and whose it is. */
+function statusOf({ status, codes, view }: MetricsSearch): StatusSearch {
+  if (status === undefined) return {}
+  return { status: codes ?? [status], ...(view === 'calls' ? { calls: true } : {}) }
 }
 
 /** The traces of some time, with the filters that traces have, too: calls are named otherwise than what they lead to. */
-export function tracesThen(search: MetricsSearch, fromS: number, toS: number, failed: boolean): TracesSearch {
+export function tracesThen(search: MetricsSearch, fromS: number, toS: number): TracesSearch {
   const { service, resource, view } = search
   return {
     ...logsThen(search, fromS, toS),
     ...(service ? { service } : {}),
     ...(resource && view !== 'calls' ? { operation: resource } : {}),
-    ...(failed ? { failed } : {}),
   }
 }
 

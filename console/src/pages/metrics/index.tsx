@@ -56,6 +56,7 @@ const NOTHING_CHOSEN = {
   search: undefined,
   at: undefined,
   status: undefined,
+  codes: undefined,
 }
 
 function MetricsOf({ title, place, picks = false }: { title: string; place: PlaceSearch; picks?: boolean }) {
@@ -83,7 +84,8 @@ function MetricsOf({ title, place, picks = false }: { title: string; place: Plac
   const clear = () => change(picks ? { ...NOTHING_CHOSEN, project: undefined, integration: undefined } : NOTHING_CHOSEN)
   const chosen = [own.environment, own.runtime, own.service, own.resource, picks && (own.project || own.integration)]
   const filtered = chosen.some(Boolean)
-  const zoom = (fromS: number, toS: number) => change({ ...zoomed(fromS, toS), at: undefined, status: undefined })
+  const zoom = (fromS: number, toS: number) =>
+    change({ ...zoomed(fromS, toS), at: undefined, status: undefined, codes: undefined })
   const alone = (row: Row | undefined) =>
     change({
       service: row?.service ?? undefined,
@@ -157,6 +159,7 @@ function Views({ view }: { view: MetricsSearch['view'] }) {
             resource: undefined,
             at: undefined,
             status: undefined,
+            codes: undefined,
           })}
           // The router's own mark looks at the whole search; here the view alone says which one it is.
           activeProps={{}}

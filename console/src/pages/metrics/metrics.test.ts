@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { MetricStepsQuery } from '@/api/generated/telemetry'
 import { metrics as read } from '@/util/search'
 import { frameOf, nameOf, peakOf, processChart, summaryOf, trafficCharts } from './charts'
-import { chartFilter, commandOf, logsThen, tableFilter } from './filter'
+import { chartFilter, commandOf, logsThen, tableFilter, tracesThen } from './filter'
 import { axisTimes, format, formatCount, length } from './format'
 import { dashOf, lonely, unknownRuns } from './paint'
 import { choicesOf, inOrder, isAlone, matches, type Row } from './rows'
@@ -106,6 +106,21 @@ describe('filters', () => {
       from: '2026-11-21T11:01:00.000Z',
       to: '2026-11-21T11:02:00.000Z',
     })
+  })
+
+  test('of a status of a moment go on to just its logs and traces', () => {
+    const [at, narrow] = [window.fromS + 60, { from: '2026-11-21T11:01:00.000Z', to: '2026-11-21T11:02:00.000Z' }]
+    const found = { ...search, status: 'Other 5xx', codes: ['502', '503'] }
+    expect(logsThen(found, at, at + 60)).toEqual(expect.objectContaining({ ...narrow, status: ['502', '503'] }))
+    expect(tracesThen(found, at, at + 60)).toEqual(
+      expect.objectContaining({ ...narrow, service: 'Orders', status: ['502', '503'] }),
+    )
+    expect(tracesThen({ status: '404', view: 'calls' }, at, at + 60)).toEqual({
+      ...narrow,
+      status: ['404'],
+      calls: true,
+    })
+    expect(tracesThen({}, at, at + 60)).toEqual(narrow)
   })
 
   test('are written for the command line', () => {

@@ -10,7 +10,6 @@ import { exactTime } from '@/util/time'
 import type { Chart, Frame } from './charts'
 import { logsThen, tracesThen } from './filter'
 import { moment as clockOf, format } from './format'
-import { fails } from './statuses'
 import { instant } from './window'
 
 type MomentBarProps = {
@@ -42,8 +41,7 @@ export function MomentBar({ at, picked, charts, frame, search, place, onZoom, on
   const lengthS = frame.toS - frame.fromS
   const { project, integration } = place
   const logs = logsThen({ ...search, ...place }, beginS, endS)
-  const failed = search.status !== undefined && fails(search.status, search.view === 'calls')
-  const traces = tracesThen({ ...search, ...place }, beginS, endS, failed)
+  const traces = tracesThen({ ...search, ...place }, beginS, endS)
   const narrower = { project: undefined, integration: undefined }
   const isOne = project !== undefined && integration !== undefined
   const toLogs = isOne ? to.integrationLogs(project, integration, { ...logs, ...narrower }) : to.logs(logs)
@@ -68,13 +66,18 @@ export function MomentBar({ at, picked, charts, frame, search, place, onZoom, on
         <p className="text-[12px] text-muted">{worth.length > 0 ? worth.join(' · ') : words.unknownKey}</p>
       </div>
       <span className="flex flex-wrap items-center gap-2">
-        <LinkButton link={toLogs} look="solid" blocked={noLogs}>
+        <LinkButton
+          link={toLogs}
+          look="solid"
+          blocked={noLogs}
+          tip={search.status ? words.logsOf(search.status) : words.logsTip}
+        >
           <Logs size={14} aria-hidden />
           {words.logsThen}
         </LinkButton>
-        <LinkButton link={toTraces} tip={failed ? words.failedTip : words.tracesTip}>
+        <LinkButton link={toTraces} tip={search.status ? words.tracesOf(search.status) : words.tracesTip}>
           <Waypoints size={14} aria-hidden />
-          {failed ? words.failedThen : words.tracesThen}
+          {words.tracesThen}
         </LinkButton>
         <Button onClick={() => onZoom(beginS - AROUND * frame.stepS, endS + AROUND * frame.stepS)}>
           <ZoomIn size={14} aria-hidden />

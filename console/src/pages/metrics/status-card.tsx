@@ -16,7 +16,7 @@ type StatusCardProps = Omit<ChartActions, 'onMoment'> & {
   /** The time of the other charts: what is known there is known here, though no request came. */
   frame: Frame
   at: number | undefined
-  onMoment: (beginS: number, status: string | undefined) => void
+  onMoment: (beginS: number, status: string | undefined, codes: string[] | undefined) => void
   onChange: (next: Partial<MetricsSearch>, replace?: boolean) => void
 }
 
@@ -43,18 +43,22 @@ export function StatusCard({ search, window, frame, at, onMoment, onChange, ...a
   const own = { ...told, known: told.known.map((known, step) => known || elsewhere.has(told.begins[step] ?? 0)) }
   const beginS = at === undefined ? undefined : frame.begins[at]
   const found = beginS === undefined ? -1 : own.begins.indexOf(beginS)
+  const chart = statusChart(own, query.data, search.classes ?? false)
+  const codesOf = (status: string | undefined) => chart.lines.find(({ name }) => name === status)?.statuses
   return (
     <ChartCard
       {...actions}
-      chart={statusChart(own, query.data, search.classes ?? false)}
+      chart={chart}
       frame={own}
       at={found < 0 ? undefined : found}
-      onMoment={(step, status) => onMoment(own.begins[step] ?? 0, status)}
+      onMoment={(step, status) => onMoment(own.begins[step] ?? 0, status, codesOf(status))}
       actions={
         <Choose
           label={words.statuses.by}
           value={search.classes ? 'classes' : 'codes'}
-          onChange={(by) => onChange({ classes: by === 'classes' ? true : undefined, status: undefined }, true)}
+          onChange={(by) =>
+            onChange({ classes: by === 'classes' ? true : undefined, status: undefined, codes: undefined }, true)
+          }
           choices={[['codes', words.statuses.codes] as const, ['classes', words.statuses.classes] as const]}
         />
       }

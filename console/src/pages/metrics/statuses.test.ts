@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { MetricStatusesQuery } from '@/api/generated/telemetry'
 import { type Frame, heaped } from './charts'
-import { classOf, fails, statusChart } from './statuses'
+import { classOf, statusChart } from './statuses'
 
 const at = (minute: number) => new Date(minute * 60_000).toISOString()
 const frame: Frame = {
@@ -36,14 +36,6 @@ describe('a class', () => {
   ])('of %s is %s', (status, of) => {
     expect(classOf(status)).toBe(of)
   })
-
-  test('fails as the control plane counts it', () => {
-    expect(['503', '5xx', 'Other 5xx', 'timeout', 'No answer'].map((name) => fails(name, false))).toEqual(
-      Array(5).fill(true),
-    )
-    expect(['404', '4xx', '200', 'No status'].map((name) => fails(name, false))).toEqual(Array(4).fill(false))
-    expect(fails('404', true)).toBe(true)
-  })
 })
 
 describe('the chart', () => {
@@ -62,6 +54,27 @@ describe('the chart', () => {
     expect(chart.lines.map(({ name }) => name)).toEqual(['400', '401', '403', 'Other 4xx'])
     expect(chart.lines.at(-1)?.values).toEqual([3, 3, null])
     expect(named({ ...rates, timeout: [1, 0, null] }, true)).toEqual(['No answer', '4xx'])
+  })
+
+  test('knows of each area the statuses that it stands for', () => {
+    const rates = { 400: [5, 5, null], 401: [4, 4, null], 403: [3, 3, null], 404: [2, 2, null], 409: [1, 1, null] }
+    const more = { ...rates, timeout: [2, 0, null], refused: [1, 0, null], '': [1, 1, null] }
+    const told = (byClass: boolean) =>
+      statusChart(frame, answer(more), byClass).lines.map(({ name, statuses }) => [name, statuses])
+    expect(told(false)).toEqual([
+      ['timeout', ['timeout']],
+      ['refused', ['refused']],
+      ['400', ['400']],
+      ['401', ['401']],
+      ['403', ['403']],
+      ['Other 4xx', ['404', '409']],
+      ['No status', ['none']],
+    ])
+    expect(told(true)).toEqual([
+      ['No answer', ['timeout', 'refused']],
+      ['4xx', ['4xx']],
+      ['No status', ['none']],
+    ])
   })
 
   test('tells none where others are known, and unknown where nothing is', () => {

@@ -79,7 +79,7 @@ export function Traffic({ search, place, window, filtered, rows, left, table, ..
             onZoom={onZoom}
             onMoment={(step) => {
               setPicked(true)
-              onChange({ at: instant(frame.begins[step] ?? 0), status: undefined }, true)
+              onChange({ at: instant(frame.begins[step] ?? 0), status: undefined, codes: undefined }, true)
             }}
             table={search.table}
             onTable={(key) => onChange({ table: key }, true)}
@@ -92,9 +92,9 @@ export function Traffic({ search, place, window, filtered, rows, left, table, ..
             frame={frame}
             at={at}
             onZoom={onZoom}
-            onMoment={(beginS, status) => {
+            onMoment={(beginS, status, codes) => {
               setPicked(true)
-              onChange({ at: instant(beginS), status }, true)
+              onChange({ at: instant(beginS), status, codes: isOne(codes, status) ? undefined : codes }, true)
             }}
             onChange={onChange}
             table={search.table}
@@ -118,12 +118,14 @@ export function Traffic({ search, place, window, filtered, rows, left, table, ..
           search={search}
           place={place}
           onZoom={onZoom}
-          onClose={() => onChange({ at: undefined, status: undefined }, true)}
+          onClose={() => onChange({ at: undefined, status: undefined, codes: undefined }, true)}
         />
       )}
     </div>
   )
 }
+
+const isOne = (codes: string[] | undefined, status: string | undefined) => codes?.length === 1 && codes[0] === status
 
 type Total = MetricStepsQuery['metrics']['series'][number]['total']
 

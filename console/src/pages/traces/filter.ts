@@ -18,13 +18,15 @@ export function traceScope(search: TracesSearch, now: number): TelemetryScope {
 }
 
 export function traceFilter(search: TracesSearch, now: number): TraceFilter {
-  const { service, operation, failed, slower } = search
+  const { service, operation, failed, slower, status, calls } = search
   return {
     scope: traceScope(search, now),
     services: service ? [service] : null,
     name: operation ?? null,
     failed: failed ?? null,
     durationMs: slower ?? null,
+    statuses: status ?? null,
+    outbound: status && calls ? true : null,
   }
 }
 
@@ -35,13 +37,15 @@ export const NO_FILTER = {
   operation: undefined,
   failed: undefined,
   slower: undefined,
+  status: undefined,
+  calls: undefined,
   from: undefined,
   to: undefined,
 } satisfies TracesSearch
 
 /** Whether something is asked that may leave out traces which are there. */
-export function isNarrow({ runtime, service, operation, failed, slower }: TracesSearch): boolean {
-  return Boolean(runtime || service || operation || failed || slower)
+export function isNarrow({ runtime, service, operation, failed, slower, status }: TracesSearch): boolean {
+  return Boolean(runtime || service || operation || failed || slower || status)
 }
 
 /** The time around what happened in which its log lines lie: programs say something before and after. */

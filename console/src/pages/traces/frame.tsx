@@ -14,6 +14,7 @@ import { MoreFilters } from '@/ui/more-filters'
 import { PageHead } from '@/ui/page'
 import { Said } from '@/ui/said'
 import { SearchBox } from '@/ui/search-box'
+import { StatusFilter } from '@/ui/status-filter'
 import { Tabs } from '@/ui/tabs'
 import { to } from '@/util/paths'
 import { type PlaceSearch, SPANS, type TracesSearch } from '@/util/search'
@@ -110,6 +111,7 @@ function Filters({ search, picks, map, onAgain }: FiltersProps) {
               onChange={(runtime) => change({ runtime }, true)}
             />
             <Slower value={search.slower} onChange={(slower) => change({ slower }, true)} />
+            <StatusFilter search={search} onChange={(next) => change(next, true)} />
             <Choose
               label={filters.status}
               all={filters.anyStatus}

@@ -260,7 +260,12 @@ test('the address is read strictly, and becomes what the control plane is asked'
     name: 'POST',
     failed: true,
     durationMs: 250,
+    statuses: null,
   })
+  const answered = read({ status: '5xx', calls: true })
+  expect(traceFilter(answered, NOW)).toMatchObject({ statuses: ['5xx'], outbound: true })
+  expect(isNarrow(answered)).toBe(true)
+  expect({ ...answered, ...NO_FILTER }).toEqual(read({}))
   expect(read({ slower: '-1', failed: 'no', span: '3h', from: 'yesterday' })).toEqual(read({}))
   expect([isNarrow(search), isNarrow({ project: 'shop', span: '6h' }), isNarrow(NO_FILTER)]).toEqual([
     true,

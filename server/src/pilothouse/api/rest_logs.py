@@ -16,6 +16,7 @@ from pilothouse.access.grants import reach, require_somewhere
 from pilothouse.access.permissions import Permission
 from pilothouse.access.places import Place
 from pilothouse.api.context import Caller, Services
+from pilothouse.api.graphql.answered import AskedStatuses, with_answered
 from pilothouse.api.graphql.request import GraphQLRequest
 from pilothouse.api.graphql.telemetry_scopes import asked_scope, read_log_filter, scope_of
 from pilothouse.api.graphql.views import Row
@@ -69,6 +70,8 @@ _PARAMETERS: tuple[Parameter, ...] = (
     Parameter("traceId", "The line's trace id."),
     Parameter("logger", "The line's logger."),
     Parameter("attribute", "`key=value`; the line has just this value there.", many=True),
+    Parameter("status", "A code (500), a class (5xx), a kind of error, `none`: of its request.", many=True),
+    Parameter("outbound", "Of `status`: of calls that were made.", choices=("true", "false")),
     Parameter("newestFirst", "False unless said otherwise.", choices=("true", "false")),
 )
 
@@ -97,10 +100,12 @@ async def _download(request: Request, services: Services) -> Response:
     told = read_query(request.query_params.multi_items(), _PARAMETERS)
     format_ = LogFormat(told.one("format") or LogFormat.TEXT)
     asking, asked = GraphQLRequest(services, caller.subject), asked_scope(_scope(told))
-    scope = await scope_of(asking, _VIEW, asked, span_of(asked, asking.now))
+    span, wanted = span_of(asked, asking.now), _filter(told)
+    scope = await scope_of(asking, _VIEW, asked, span)
+    filter_ = read_log_filter(wanted)
     question = LogQuestion(
         scope=scope,
-        filter=read_log_filter(_filter(told)),
+        filter=await with_answered(asking, filter_, asked, span, AskedStatuses.of(wanted, "status")),
         newest_first=told.one("newestFirst") == "true",
         limit=PIECE,
     )
@@ -215,6 +220,8 @@ def _filter(told: Query) -> Row:
         "regex": told.one("regex"),
         "trace_id": told.one("traceId"),
         "logger": told.one("logger"),
+        "statuses": told.all("status"),
+        "outbound": told.flag("outbound"),
         "attributes": [{"key": key, "value": value} for key, _, value in pairs],
     }
 

@@ -16,7 +16,9 @@ from pilothouse.cli.logs import (
     GrepOption,
     LevelOption,
     LoggerOption,
+    OutboundOption,
     RegexOption,
+    StatusOption,
     TokenOption,
     TraceOption,
     UnclaimedOption,
@@ -58,6 +60,8 @@ _PARAMETERS = {
     "regex": "regex",
     "traceId": "traceId",
     "logger": "logger",
+    "statuses": "status",
+    "outbound": "outbound",
 }
 """What the address calls the parts of a filter."""
 
@@ -108,6 +112,8 @@ def download(
     logger: LoggerOption = None,
     attribute: AttributeOption = None,
     trace: TraceOption = None,
+    status: StatusOption = None,
+    outbound: OutboundOption = False,
     unclaimed: UnclaimedOption = False,
     file: Annotated[Path | None, typer.Option("--file", help="Into this file, which must not exist yet.")] = None,
     output: Annotated[DownloadForm, typer.Option("--output", "-o", help="How lines are written.")] = DownloadForm.TEXT,
@@ -119,7 +125,7 @@ def download(
     )  # fmt: skip
     wanted = filter_of(
         scope, level=level, grep=grep, case_sensitive=case_sensitive, token=token, regex=regex, logger=logger,
-        attribute=attribute, trace=trace,
+        attribute=attribute, trace=trace, status=status, outbound=outbound,
     )  # fmt: skip
     path = f"{_PATH}?{urlencode(query_of(wanted, output))}"
     with target_of(file) as target, session.client.stream("GET", path, accept="*/*") as response:

@@ -65,6 +65,17 @@ AttributeOption = Annotated[
         "--attribute", "-a", help="`key=value`: has it with just this value; repeatable.", rich_help_panel=_PANEL
     ),
 ]
+StatusOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--status",
+        help="Of requests answered with it: 500, 5xx, a kind of error, none; repeatable.",
+        rich_help_panel=_PANEL,
+    ),
+]
+OutboundOption = Annotated[
+    bool, typer.Option("--outbound", help="Of --status: of calls that were made.", rich_help_panel=_PANEL)
+]
 TraceOption = Annotated[str | None, typer.Option("--trace", help="Of this trace id.", rich_help_panel=_PANEL)]
 UnclaimedOption = Annotated[
     bool, typer.Option("--unclaimed", help="Only what no runtime can be found for.", rich_help_panel=_PANEL)
@@ -146,6 +157,8 @@ def list_logs(
     logger: LoggerOption = None,
     attribute: AttributeOption = None,
     trace: TraceOption = None,
+    status: StatusOption = None,
+    outbound: OutboundOption = False,
     unclaimed: UnclaimedOption = False,
     limit: Annotated[
         int | None, typer.Option("--limit", "-n", min=0, max=LIMIT_MAX, help="The newest so many: 100; 10 with -f.")
@@ -158,7 +171,7 @@ def list_logs(
     output: Annotated[LogForm, typer.Option("--output", "-o", help="How lines are written.")] = LogForm.TEXT,
 ) -> None:
     """List log lines, the newest last."""
-    check_together(follow=follow, context=context, end=end, limit=limit)
+    check_together(follow=follow, context=context, end=end, limit=limit, status=status)
     scope = scope_of(
         session,
         project=project,
@@ -172,7 +185,7 @@ def list_logs(
     )
     wanted = filter_of(
         scope, level=level, grep=grep, case_sensitive=case_sensitive, token=token, regex=regex, logger=logger,
-        attribute=attribute, trace=trace,
+        attribute=attribute, trace=trace, status=status, outbound=outbound,
     )  # fmt: skip
     writer = Writer(session.out, output, wide=wide)
     if follow:
@@ -191,7 +204,9 @@ def list_logs(
         )
 
 
-def check_together(*, follow: bool, context: int | None, end: str | None, limit: int | None) -> None:
+def check_together(
+    *, follow: bool, context: int | None, end: str | None, limit: int | None, status: list[str] | None
+) -> None:
     """Refuse what does not go together.
 
     Raises: Misused
@@ -200,6 +215,11 @@ def check_together(*, follow: bool, context: int | None, end: str | None, limit:
         raise Misused("What stands around a line that just arrived is not known yet.", fix="Leave out --context or -f.")
     if follow and end is not None:
         raise Misused("--follow goes on until it is interrupted.", fix="Leave out --to or -f.")
+    if follow and status:
+        raise Misused(
+            "What a request is answered with is known when it is over, and its lines come before.",
+            fix="Leave out --status or -f.",
+        )
     if context is not None and (limit or 0) > LIMIT_WITH_CONTEXT_MAX:
         raise Misused(
             f"With --context at most {LIMIT_WITH_CONTEXT_MAX} matches are shown.", fix="Give a smaller --limit."
@@ -217,6 +237,8 @@ def filter_of(
     logger: str | None,
     attribute: list[str] | None,
     trace: str | None,
+    status: list[str] | None,
+    outbound: bool,
 ) -> Json | None:
     """Write a filter as the API takes it.
 
@@ -232,6 +254,8 @@ def filter_of(
         logger=logger or None,
         attributes=attributes_of(attribute),
         traceId=trace.lower() if trace else None,
+        statuses=status or None,
+        outbound=outbound or None,
     )
 
 

@@ -70,6 +70,11 @@ def list_traces(
     slower_than: Annotated[
         float | None, typer.Option("--slower-than", min=0.0, help="With a span of so many milliseconds at least.")
     ] = None,
+    status: Annotated[
+        list[str] | None,
+        typer.Option("--status", help="Answered with it: 500, 5xx, a kind of error, none; repeatable."),
+    ] = None,
+    outbound: Annotated[bool, typer.Option("--outbound", help="Of --status: calls that were made.")] = False,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=5000, help="So many at most.")] = LIMIT,
 ) -> None:
     """List traces, those with the newest matching span first."""
@@ -77,7 +82,10 @@ def list_traces(
         session, project=project, integrations=integration, environments=environment, runtimes=runtime,
         since=since, begin=begin, end=end,
     )  # fmt: skip
-    wanted = filled(scope=scope, services=service, name=name, failed=failed, durationMs=slower_than)
+    wanted = filled(
+        scope=scope, services=service, name=name, failed=failed, durationMs=slower_than, statuses=status,
+        outbound=outbound or None,
+    )  # fmt: skip
     found = session.client.pages(ask.TRACES, "traces", filter=wanted, first=min(limit, 200))
     session.out.items(islice(found, limit), _COLUMNS, "traceId")
 

@@ -10,6 +10,7 @@ from pilothouse.base.errors import InvalidInput
 from pilothouse.telemetry.histogram import Histogram
 from pilothouse.telemetry.limits import id_of
 from pilothouse.telemetry.model import Level, LogLine, Origin, Position, Span, SpanKind
+from pilothouse.telemetry.statuses import Answered
 
 LIMIT_MAX = 10_000
 """Rows of one answer. More than that is an export."""
@@ -98,6 +99,8 @@ class LogFilter(msgspec.Struct, frozen=True, kw_only=True):
     logger: str = ""
     attributes: tuple[tuple[str, str], ...] = ()
     """Key and value, compared as text; a key is the attribute's whole name, dots included."""
+    answered: Answered | None = None
+    """Of requests that were answered so."""
 
 
 class LogQuestion(msgspec.Struct, frozen=True, kw_only=True):
@@ -205,6 +208,19 @@ class TraceFilter(msgspec.Struct, frozen=True, kw_only=True):
     """Anywhere in the span's name."""
     failed: bool | None = None
     duration_ns_min: int = 0
+    codes: tuple[str, ...] = ()
+    """With one of these a request was answered, as `status_of` tells it."""
+    outbound: bool = False
+    """Of `codes`: of a call that was made (a client's span), not of a request that was answered (a server's)."""
+    ended_from_ns: int | None = None
+    """It ended then or later. Units: ns since the epoch."""
+    ended_to_ns: int | None = None
+    """It ended before that."""
+
+    @property
+    def kind(self) -> SpanKind:
+        """Which spans tell `codes`."""
+        return SpanKind.CLIENT if self.outbound else SpanKind.SERVER
 
 
 class TraceQuestion(msgspec.Struct, frozen=True, kw_only=True):

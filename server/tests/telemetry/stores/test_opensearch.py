@@ -16,8 +16,17 @@ from opensearch_server import RunningOpenSearch
 from pilothouse.access.places import EVERYTHING, Place, Reach
 from pilothouse.base.errors import CannotStart, StorageFull
 from pilothouse.telemetry.errors import StoreBusy, StoreDown
-from pilothouse.telemetry.model import NS_A_SECOND, Level, LogBatch, LogRecord, Origin
-from pilothouse.telemetry.questions import ArrivalQuestion, Dimension, LogFilter, LogQuestion, MetricQuestion, Scope
+from pilothouse.telemetry.model import NS_A_SECOND, Level, LogBatch, LogRecord, Origin, SpanBatch, SpanKind, SpanRecord
+from pilothouse.telemetry.questions import (
+    ArrivalQuestion,
+    Dimension,
+    LogFilter,
+    LogQuestion,
+    MetricQuestion,
+    Scope,
+    TraceFilter,
+    TraceQuestion,
+)
 from pilothouse.telemetry.store import Retention, Retentions
 from pilothouse.telemetry.stores.opensearch import connection as opensearch_connection
 from pilothouse.telemetry.stores.opensearch.client import OpenSearchStore
@@ -269,6 +278,30 @@ async def test_lines_in_indices_of_the_template_before_are_found_with_the_others
             page = await store.logs(LogQuestion(scope=ALL, filter=wanted))
             assert [line.record.message[-1] for line in page.lines] == ["8", "7"], wanted
             assert await store.count_logs(ALL, wanted) == 2
+        await store.close()
+
+
+@real
+async def test_streams_from_before_learn_of_what_the_template_has_since(opensearch: RunningOpenSearch):
+    async with corner(opensearch) as settings, client_of(opensearch) as client:
+        store = await OpenSearchStore.open(settings)
+        made = copy.deepcopy(template(settings.prefix, "spans"))
+        made["template"]["mappings"]["properties"].pop("status")
+        (await client.put(f"/_index_template/{settings.prefix}-spans", json=made)).raise_for_status()
+
+        def answered(at: int) -> SpanBatch:
+            own = {"trace_id": f"{at:032x}", "span_id": f"{at:016x}", "attributes": {"http.status_code": 500}}
+            return SpanBatch(
+                ORDERS, [SpanRecord(at_ns=T0_MS * 1_000_000 + at, duration_ns=1, kind=SpanKind.SERVER, **own)]
+            )
+
+        await store.append_spans([answered(1)])
+        await store.close()
+        store = await OpenSearchStore.open(settings)
+        await store.append_spans([answered(2)])
+        page = await store.traces(TraceQuestion(scope=ALL, filter=TraceFilter(codes=("500",))))
+        assert [int(one.trace_id, 16) for one in page.traces] == [2]
+        assert len((await store.traces(TraceQuestion(scope=ALL))).traces) == 2
         await store.close()
 
 

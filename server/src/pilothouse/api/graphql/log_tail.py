@@ -49,6 +49,12 @@ async def follow_log(
 
 async def _follow(request: GraphQLRequest, wanted: Row, after: str | None) -> AsyncGenerator[Part, None]:
     asked, filter_ = asked_scope(wanted.get("scope")), read_log_filter(wanted)
+    if wanted.get("statuses"):
+        raise InvalidInput(
+            "Lines are not followed by the status of their request: it is known when the request is over, and they come before.",
+            field="statuses",
+            fix="Leave it out, or ask `logs` for lines of a time that is over.",
+        )
     tails = tails_of(request.services.telemetry)
     scope = await _scope(request, asked)
     tail = await tails.open(scope, filter_, _read_arrival(after))

@@ -6,6 +6,7 @@ from ariadne import EnumType, ObjectType, QueryType
 from graphql import FieldNode, FragmentSpreadNode, InlineFragmentNode, SelectionSetNode
 
 from pilothouse.access.permissions import Permission
+from pilothouse.api.graphql.answered import AskedStatuses, with_answered
 from pilothouse.api.graphql.request import Info
 from pilothouse.api.graphql.telemetry_origins import attributes
 from pilothouse.api.graphql.telemetry_scopes import (
@@ -52,8 +53,8 @@ async def list_logs(
 ) -> Row:
     """List lines by time."""
     request, wanted, falling = info.context, filter or {}, newest_first is not False
-    asked, filter_ = asked_scope(wanted.get("scope")), read_log_filter(wanted)
-    of = list_name("logs", asked, filter_, falling)
+    asked, filter_, statuses = asked_scope(wanted.get("scope")), read_log_filter(wanted), AskedStatuses.of(wanted)
+    of = list_name("logs", asked, filter_, statuses, falling)
     page = page_request(of, first, after)
     going_on = span_and_place(page)
     # The time that "the last hour" meant on the first page is meant on all of them.
@@ -64,7 +65,7 @@ async def list_logs(
         arrival = (await telemetry.arrivals(ArrivalQuestion(scope=_NOTHING, after=-1, limit=1))).looked_until
     question = LogQuestion(
         scope=scope,
-        filter=filter_,
+        filter=await with_answered(request, filter_, asked, span, statuses),
         newest_first=falling,
         after=None if going_on is None else going_on[1],
         limit=page.first,
@@ -88,10 +89,12 @@ async def count_lines(connection: Row, info: Info) -> int:
 async def count_levels(_: Any, info: Info, filter: Row | None = None, step_s: int | None = None) -> Row:
     """Count lines by step of time and level."""
     wanted = filter or {}
-    filter_ = read_log_filter(wanted)
+    filter_, statuses = read_log_filter(wanted), AskedStatuses.of(wanted)
     scope, from_ns, to_ns = await bounded_scope(info.context, _VIEW, wanted.get("scope"))
     length_s = nice_step_s(from_ns, to_ns) if step_s is None else step_s
     begins = steps_of(from_ns, to_ns, length_s)
+    asked = asked_scope(wanted.get("scope"))
+    filter_ = await with_answered(info.context, filter_, asked, (from_ns, to_ns), statuses)
     counted = await info.context.services.telemetry.levels(scope, filter_, length_s)
     return {
         "step_s": length_s,

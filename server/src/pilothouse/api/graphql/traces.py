@@ -5,9 +5,11 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
 from ariadne import EnumType, ObjectType, QueryType
 
 from pilothouse.access.permissions import Permission
+from pilothouse.api.graphql.answered import AskedStatuses
 from pilothouse.api.graphql.request import Info
 from pilothouse.api.graphql.telemetry_origins import attributes
 from pilothouse.api.graphql.telemetry_scopes import (
@@ -37,6 +39,7 @@ SPANS_MAX = 5_000
 PARTIES_MAX = 50
 """Programs of one trace that are named."""
 NS_A_MS = 1_000_000
+_ANY = TraceFilter()
 _DURATION_MS_MAX = 1e12
 _VIEW = Permission.OBSERVABILITY_MGT_VIEW_INSIGHTS
 
@@ -51,16 +54,19 @@ async def list_traces(
 ) -> Row:
     """List traces, those with the newest matching span first."""
     request, wanted = info.context, filter or {}
-    asked, filter_ = asked_scope(wanted.get("scope")), _read_filter(wanted)
-    of = list_name("traces", asked, filter_)
+    asked, statuses = asked_scope(wanted.get("scope")), AskedStatuses.of(wanted)
+    of = list_name("traces", asked, _read_filter(wanted), statuses)
     page = page_request(of, first, after)
     going_on = span_and_place(page)
     span, place = (span_of(asked, request.now), None) if going_on is None else going_on
-    scope = await scope_of(request, _VIEW, asked, span)
+    scope = await scope_of(request, _VIEW, asked, statuses.looked_through(span))
+    filter_ = _read_filter(wanted, statuses.traces(span))
     question = TraceQuestion(scope=scope, filter=filter_, after=place, limit=page.first)
     found = await request.services.telemetry.traces(question)
     whole = _Whole(info, [one.trace_id for one in found.traces])
     nodes = [{"trace_id": one.trace_id, "span": span_view(one.span), "whole": whole} for one in found.traces]
+    # The list goes on in the time that was asked for, however far spans are looked for.
+    scope = msgspec.structs.replace(scope, from_ns=span[0])
     return records_page(of, nodes, scope, found.end, more=found.more)
 
 
@@ -185,14 +191,15 @@ def waterfall(spans: Sequence[Span]) -> list[Span]:
     return list(shown.values())
 
 
-def _read_filter(wanted: Row) -> TraceFilter:
+def _read_filter(wanted: Row, answered: TraceFilter = _ANY) -> TraceFilter:
     duration_ms: float = wanted.get("duration_ms") or 0.0
     if not 0 <= duration_ms <= _DURATION_MS_MAX:
         raise InvalidInput(
             "A duration is neither negative nor longer than 30 years.", field="durationMs", fix="Write milliseconds."
         )
     (name,) = check_texts([wanted.get("name") or ""], "name")
-    return TraceFilter(
+    return msgspec.structs.replace(
+        answered,
         services=check_texts(wanted.get("services"), "services"),
         name=name,
         failed=wanted.get("failed"),

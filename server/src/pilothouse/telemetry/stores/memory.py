@@ -17,12 +17,14 @@ from pilothouse.telemetry.model import (
     Level,
     LogBatch,
     LogLine,
+    LogRecord,
     MetricBatch,
     MetricPoint,
     Origin,
     Position,
     Span,
     SpanBatch,
+    SpanRecord,
 )
 from pilothouse.telemetry.questions import (
     METRIC_NAMES_MAX,
@@ -41,6 +43,7 @@ from pilothouse.telemetry.questions import (
     Series,
     SpanPage,
     SpanQuestion,
+    TraceFilter,
     TraceFound,
     TracePage,
     TraceQuestion,
@@ -52,6 +55,7 @@ from pilothouse.telemetry.questions import (
     check_regex,
     wanted_ids,
 )
+from pilothouse.telemetry.statuses import LINE_KEYS, Answered, status_of
 from pilothouse.telemetry.store import TIMEOUT_S, Context, RecordSort, Retentions
 
 T = TypeVar("T")
@@ -184,13 +188,7 @@ class MemoryStore:
         end = question.after
         for span in sorted(_within(self._spans, question.scope), key=lambda one: one.position, reverse=True):
             one = span.record
-            if (
-                (question.after is not None and span.position >= question.after)
-                or (wanted.services and one.service not in wanted.services)
-                or wanted.name not in one.name
-                or wanted.failed not in (None, one.failed)
-                or one.duration_ns < wanted.duration_ns_min
-            ):
+            if (question.after is not None and span.position >= question.after) or not _interests(one, wanted):
                 continue
             if len(found) == limit and one.trace_id not in found:
                 return TracePage(traces=_found(found), end=end, more=True)
@@ -293,7 +291,27 @@ def _matches(line: LogLine, filter_: LogFilter) -> bool:
         and all(
             key in record.attributes and _text(record.attributes[key]) == value for key, value in filter_.attributes
         )
+        and _answered(record, filter_.answered)
     )
+
+
+def _interests(span: SpanRecord, wanted: TraceFilter) -> bool:
+    ended_ns = span.at_ns + span.duration_ns
+    return (
+        (not wanted.services or span.service in wanted.services)
+        and wanted.name in span.name
+        and wanted.failed in (None, span.failed)
+        and span.duration_ns >= wanted.duration_ns_min
+        and (not wanted.codes or (span.kind is wanted.kind and status_of(span.attributes) in wanted.codes))
+        and (wanted.ended_from_ns is None or ended_ns >= wanted.ended_from_ns)
+        and (wanted.ended_to_ns is None or ended_ns < wanted.ended_to_ns)
+    )
+
+
+def _answered(record: LogRecord, answered: Answered | None) -> bool:
+    if answered is None or record.trace_id in answered.trace_ids:
+        return True
+    return any(_text(record.attributes[key]) in answered.codes for key in LINE_KEYS if key in record.attributes)
 
 
 def _text(value: AttributeValue) -> str | None:

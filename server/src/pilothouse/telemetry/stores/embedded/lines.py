@@ -20,6 +20,7 @@ from pilothouse.telemetry.questions import (
     check_limit,
     check_regex,
 )
+from pilothouse.telemetry.statuses import LINE_KEYS, Answered
 from pilothouse.telemetry.stores.embedded.asking import Asking, Conditions, Source, sources
 from pilothouse.telemetry.stores.embedded.frames import LevelCounts, Sort
 from pilothouse.telemetry.stores.embedded.index import BLOCK_BITS, TOKEN, blocks_sql, hash_of
@@ -70,9 +71,22 @@ def matching(filter_: LogFilter) -> Conditions:
     for key, value in filter_.attributes:
         pointer = "/" + key.replace("~", "~0").replace("/", "~1")
         conditions.add(
-            "contains(attributes, ?) AND json_extract_string(attributes, ?) = ?", _quoted(key), pointer, value
+            "contains(attributes, ?) AND json_extract_string(nullif(attributes, ''), ?) = ?",
+            _quoted(key),
+            pointer,
+            value,
         )
+    if filter_.answered is not None:
+        conditions.add(*_answered(filter_.answered))
     return conditions
+
+
+def _answered(answered: Answered) -> tuple[str, *tuple[list[str], ...]]:
+    codes = [list(answered.codes)] * len(LINE_KEYS)
+    # Nothing is no JSON, and what stands beside a condition may be tried before it.
+    json = "CASE WHEN contains(attributes, 'status_code') THEN attributes END"
+    own = " OR ".join(f"list_contains(?::VARCHAR[], json_extract_string({json}, '/{key}'))" for key in LINE_KEYS)
+    return f"(trace_id IN (SELECT unhex(unnest(?::VARCHAR[]))) OR {own})", list(answered.trace_ids), *codes
 
 
 def _quoted(key: str) -> str:

@@ -21,6 +21,7 @@ from pilothouse.telemetry.questions import (
     check_limit,
     wanted_ids,
 )
+from pilothouse.telemetry.statuses import STATUS_KEYS
 from pilothouse.telemetry.stores.embedded.asking import Asking, Conditions, sources
 from pilothouse.telemetry.stores.embedded.frames import Sort
 from pilothouse.telemetry.stores.embedded.index import hash_of
@@ -31,6 +32,10 @@ from pilothouse.telemetry.stores.embedded.sorts import SPAN_KINDS, Label
 _COLUMNS = "number, at_ns, label, duration_ns, trace_id, span_id, parent_id, name, kind, service, failed, attributes"
 _SPANS_A_TRACE = 4
 """Matching spans that are read for each trace asked for, at first."""
+_STATUS = "coalesce({}, '')".format(
+    ", ".join(f"nullif(json_extract_string(nullif(attributes, ''), '/{key}'), '')" for key in STATUS_KEYS)
+)
+"""As `status_of` tells it."""
 _decode = msgspec.json.Decoder(Attributes).decode
 
 
@@ -61,6 +66,13 @@ def _matching(filter_: TraceFilter) -> Conditions:
         conditions.add("failed = ?", int(filter_.failed))
     if filter_.duration_ns_min:
         conditions.add("duration_ns >= ?", filter_.duration_ns_min)
+    if filter_.codes:
+        conditions.add(f"kind = {SPAN_KINDS.index(filter_.kind)}")
+        conditions.add(f"{_STATUS} IN (SELECT unnest(?::VARCHAR[]))", list(filter_.codes))
+    if filter_.ended_from_ns is not None:
+        conditions.add("at_ns + duration_ns >= ?", filter_.ended_from_ns)
+    if filter_.ended_to_ns is not None:
+        conditions.add("at_ns + duration_ns < ?", filter_.ended_to_ns)
     return conditions
 
 

@@ -9,6 +9,7 @@ import msgspec
 from pilothouse.access.places import Place, Reach
 from pilothouse.telemetry.model import LogLine
 from pilothouse.telemetry.questions import LogFilter, Scope, check_regex
+from pilothouse.telemetry.statuses import LINE_KEYS, Answered
 from pilothouse.telemetry.stores.opensearch.documents import pair
 from pilothouse.telemetry.stores.opensearch.phrases import PHRASE_MAX, perhaps_said, said, token_said
 from pilothouse.telemetry.stores.opensearch.regex import literals
@@ -117,7 +118,15 @@ def matching(filter_: LogFilter, *, there: bool = False) -> Wanted:
             tests.append(_contains(filter_.phrase, ignore_case=filter_.ignore_case))
     conditions += [perhaps_said(literal) for literal in literals(filter_.regex)]
     conditions += [{"term": {"attribute": pair(key, value)}} for key, value in filter_.attributes]
+    if filter_.answered is not None:
+        conditions.append(_answered(filter_.answered))
     return Wanted(conditions=conditions, tests=tuple(tests), regex=filter_.regex)
+
+
+def _answered(answered: Answered) -> Json:
+    told = [pair(key, code) for key in LINE_KEYS for code in answered.codes if code]
+    either: list[Json] = [{"terms": {"trace_id": list(answered.trace_ids)}}, {"terms": {"attribute": told}}]
+    return {"bool": {"should": either, "minimum_should_match": 1}}
 
 
 def _contains(phrase: str, *, ignore_case: bool) -> Callable[[LogLine], bool]:

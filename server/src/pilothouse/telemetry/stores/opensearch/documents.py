@@ -19,11 +19,13 @@ from pilothouse.telemetry.model import (
     SpanKind,
     SpanRecord,
 )
+from pilothouse.telemetry.statuses import status_of
 from pilothouse.telemetry.stores.opensearch.templates import WORD_CHARACTERS_MAX, Json
 
 NS_A_MS = 1_000_000
 MINUTE_S = 60
 _VALUE_BYTES_MAX = 1_000
+_TELL_STATUS = frozenset({SpanKind.SERVER, SpanKind.CLIENT})
 _OVERLONG_MIN = WORD_CHARACTERS_MAX // 2
 # The cluster counts in UTF-16: a letter of what is no word may be two there.
 _OVERLONG = re.compile(
@@ -175,6 +177,8 @@ def span_document(record: SpanRecord, number: int) -> Json:
         "service": record.service,
         "failed": record.failed,
     }
+    if record.kind in _TELL_STATUS:
+        document["status"] = status_of(record.attributes)
     if record.attributes:
         document["attributes"] = record.attributes
     return document

@@ -8,7 +8,7 @@ from pilothouse.telemetry.store import RecordSort
 
 Json: TypeAlias = dict[str, Any]  # Any: OpenSearch's own language
 SORTS: tuple[RecordSort, ...] = ("logs", "metrics", "spans")
-TEMPLATE_VERSION = 2
+TEMPLATE_VERSION = 3
 WORD_CHARACTERS_MAX = 200
 """Longer words are not in the index of words; a message that has one is in the index of three letters."""
 ROWS_MAX = 20_001
@@ -90,8 +90,12 @@ MAPPINGS: dict[RecordSort, Json] = {
         "kind": _KEYWORD,
         "service": _KEYWORD,
         "failed": {"type": "boolean"},
+        "status": _FOUND_BY,
     },
 }
+
+ADDED: dict[RecordSort, Json] = {"spans": {"status": MAPPINGS["spans"]["status"]}}
+"""Members that streams from before do not know yet: they are told of them, and what comes from then on is found by them."""
 
 _ANALYSIS: Json = {
     "char_filter": {"pilothouse_pad": {"type": "pattern_replace", "pattern": r"(?s)\z", "replacement": PAD}},

@@ -1,6 +1,7 @@
 """What keeps the cluster in order: templates, indices that are begun and removed, how full it is."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Sequence
 
@@ -14,7 +15,7 @@ from pilothouse.telemetry.store import RecordSort, Retentions
 from pilothouse.telemetry.stores.opensearch.connection import Absent, Connection
 from pilothouse.telemetry.stores.opensearch.documents import NS_A_MS
 from pilothouse.telemetry.stores.opensearch.searching import Fresh, Grouped, Hits
-from pilothouse.telemetry.stores.opensearch.templates import SORTS, Json, stream_of, streams_of, template
+from pilothouse.telemetry.stores.opensearch.templates import ADDED, SORTS, Json, stream_of, streams_of, template
 
 INDEX_S = 86_400.0
 """An index is followed by another one after so long."""
@@ -120,11 +121,19 @@ class Upkeep:
             path = f"/_index_template/{self._prefix}-{sort}"
             try:
                 await self._connection.ask("PUT", path, msgspec.Raw, template(self._prefix, sort))
+                if sort in ADDED:
+                    await self._tell(sort)
             except InvalidInput as error:
                 raise CannotStart(
                     f"OpenSearch refuses the template of {sort}: {error.message}",
                     fix="Pilothouse needs OpenSearch 2.15 or newer, and no other template for the same names.",
                 ) from None
+
+    async def _tell(self, sort: RecordSort) -> None:
+        """Tell the streams that are there of what their template has since they were begun."""
+        path = f"/{streams_of(self._prefix, sort)}/_mapping"
+        with contextlib.suppress(Absent):  # there is none yet
+            await self._connection.ask("PUT", path, msgspec.Raw, {"properties": ADDED[sort]})
 
     async def retain(self, now_ns: int, retentions: Retentions) -> int:
         """Begin new indices where it is time, and remove those that hold nothing but what is too old, or too much."""

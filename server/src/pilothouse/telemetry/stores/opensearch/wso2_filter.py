@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 
 from pilothouse.telemetry.model import Level, LogLine
 from pilothouse.telemetry.questions import LogFilter
+from pilothouse.telemetry.statuses import LINE_KEYS, Answered
 from pilothouse.telemetry.stores.opensearch.documents import text_of
 from pilothouse.telemetry.stores.opensearch.templates import Json
 
@@ -59,7 +60,20 @@ def tests_of(filter_: LogFilter) -> list[Callable[[LogLine], bool]]:
         tests.append(lambda line: line.record.logger == filter_.logger)
     for key, value in filter_.attributes:
         tests.append(_has(key, value))
+    if filter_.answered is not None:
+        tests.append(_answered(filter_.answered))
     return tests
+
+
+def _answered(answered: Answered) -> Callable[[LogLine], bool]:
+    trace_ids, codes = frozenset(answered.trace_ids), frozenset(answered.codes)
+
+    def matches(line: LogLine) -> bool:
+        record = line.record
+        told = (text_of(record.attributes[key]) for key in LINE_KEYS if key in record.attributes)
+        return record.trace_id in trace_ids or not codes.isdisjoint(told)
+
+    return matches
 
 
 def _has(key: str, value: str) -> Callable[[LogLine], bool]:
