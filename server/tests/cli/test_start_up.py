@@ -63,4 +63,4 @@ def test_what_asks_a_control_plane_loads_nothing_of_the_server(words: tuple[str,
 
 
 def test_the_first_administrators_name_is_the_one_that_the_server_makes() -> None:
-    assert admin._FIRST_ADMINISTRATOR == FIRST_ADMINISTRATOR
+    assert admin.FIRST_ADMINISTRATOR == FIRST_ADMINISTRATOR

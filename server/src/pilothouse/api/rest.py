@@ -34,9 +34,7 @@ async def _metrics(request: Request, services: Services) -> Response:
             "Figures are for loopback, or for who holds the metrics token.",
             fix="Set PILOTHOUSE_METRICS_TOKEN on the server and send it as `Authorization: Bearer …`.",
         )
-    if services.figures.refresh is not None:
-        await services.figures.refresh()
-    return Response(services.figures.render(), media_type="text/plain; version=0.0.4; charset=utf-8")
+    return Response(await services.figures.tell(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
 ROUTES: tuple[RestRoute, ...] = (

@@ -15,7 +15,7 @@ from pilothouse.api.console import Console
 from pilothouse.api.rest_addresses import NoTokensInAddresses
 from pilothouse.app import bundled
 from pilothouse.app.alerting import alerting
-from pilothouse.app.database import bring_up_to_date, seed
+from pilothouse.app.database import begin, bring_up_to_date, key_of
 from pilothouse.app.health import LOOK_EVERY_S, health_of
 from pilothouse.app.own_figures import OwnFigures
 from pilothouse.app.services import services_of
@@ -52,9 +52,10 @@ from pilothouse.protocol.routes import RuntimeEdge
 from pilothouse.protocol.telemetry_routes import TelemetryEdge
 from pilothouse.protocol.token import TokenReader, TokenRules
 from pilothouse.storage import commands, desired, presence, tenancy
-from pilothouse.storage.sealing import Vault, load_or_create_key
+from pilothouse.storage.sealing import Vault
 from pilothouse.storage.slow import Statements
 from pilothouse.storage.unit import Store
+from pilothouse.telemetry.stores.embedded.footing import Footing
 
 WATCH_EVERY_S = 0.5
 STEER_EVERY_S = 0.5
@@ -71,7 +72,14 @@ _log = structlog.get_logger(__name__)
 class ControlPlane:
     """The parts of a running control plane, and its periodic work."""
 
-    def __init__(self, settings: Settings, clock: Clock, vault: Vault, passwords: Passwords) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock,
+        vault: Vault,
+        passwords: Passwords,
+        telemetry: Footing | None = None,
+    ) -> None:
         self.settings = settings
         self.clock = clock
         self.runtime_port = settings.runtime_port
@@ -79,6 +87,8 @@ class ControlPlane:
         self.figures = Figures()
         self.bus = Bus(self._count_lost)
         self.following = Following(self.bus, settings.looks_for_events_every_s)
+        self.silence_s = silence_of(self.following, is_alone=settings.looks_for_events_every_s <= 0)
+        """For how long nothing was heard of what other processes change."""
         self.store = Store(settings.database, self.following.committed)
         self.statements = Statements.of(settings.slow_statement_ms, self.store.reader_engine, self.store.writer_engine)
         self.works = Works()
@@ -93,7 +103,7 @@ class ControlPlane:
             clock.now(),
         )
         self.refusals = RefusalBook()
-        self.telemetry_parts = Telemetry(settings, self.store, self.board, clock)
+        self.telemetry_parts = Telemetry(settings, self.store, self.board, clock, telemetry)
         self.telemetry = self.telemetry_parts.store
         self.intake = self.telemetry_parts.intake
         self.alerting = alerting(
@@ -107,7 +117,7 @@ class ControlPlane:
         )
         self.passwords = passwords
         self.user_stores = user_stores(settings)
-        self.keyring = Keyring(self.store, vault)
+        self.keyring = Keyring(self.store, vault, self.silence_s)
         self.tokens = TokenBook(self.store, self.bus.follow)
         self.ingest_tokens = IngestTokenBook(self.store, self.bus.follow)
         self.agenda = Agenda()
@@ -207,8 +217,8 @@ class ControlPlane:
             (self.steer, STEER_EVERY_S),
             (self.expire, EXPIRE_EVERY_S),
             (self.flush, FLUSH_EVERY_S),
-            (self.tidy, HOUSEKEEPING_EVERY_S),
-            (self.telemetry_parts.retain, RETAIN_EVERY_S),
+            (self.tidy_for_all, LOOK_FOR_CHORES_EVERY_S),
+            (self.retain_for_all, LOOK_FOR_CHORES_EVERY_S),
             (self.health.look, LOOK_EVERY_S),
         ):
             self._work.append(asyncio.create_task(self._repeat(job, every_s), name=f"pilothouse-{job.__name__}"))
@@ -352,6 +362,20 @@ class ControlPlane:
             self.keyring.give_back(used)
             raise
 
+    async def tidy_for_all(self) -> None:
+        """Tidy, unless this or another process did so within the hour."""
+        if await self._is_round_due("tidy", HOUSEKEEPING_EVERY_S):
+            await self.tidy()
+
+    async def retain_for_all(self) -> None:
+        """Remove old telemetry; out of a store that processes share, unless another one did so lately."""
+        name = "retain" if self.settings.telemetry_store == "opensearch" else f"retain:{self._id[:8]}"
+        if await self._is_round_due(name, RETAIN_EVERY_S):
+            await self.telemetry_parts.retain()
+
+    async def _is_round_due(self, name: str, every_s: float) -> bool:
+        return await is_round_due(self.store, name, self._id, every_s, self.clock.now())
+
     async def tidy(self) -> None:
         """Forget what is past its time."""
         now = self.clock.now()
@@ -420,15 +444,23 @@ class ControlPlane:
 
 
 async def open_control_plane(
-    settings: Settings, clock: Clock | None = None, passwords: Passwords | None = None
+    settings: Settings,
+    clock: Clock | None = None,
+    passwords: Passwords | None = None,
+    telemetry: Footing | None = None,
 ) -> ControlPlane:
     """Bring the database to this release's schema, seed an empty one, and put the parts together.
 
+    telemetry: the embedded telemetry store's footing, where another process of this machine has it
     Raises: CannotStart, StorageUnavailable
     """
     clock = clock or SystemClock()
-    vault = Vault(load_or_create_key(settings.secret_key_path))
     await asyncio.to_thread(bring_up_to_date, settings.database)
-    plane = ControlPlane(settings, clock, vault, passwords or Passwords())
-    await plane.store.write(partial(seed, now=clock.now()))
+    keys = await asyncio.to_thread(key_of, settings)
+    plane = ControlPlane(settings, clock, Vault(keys), passwords or Passwords(), telemetry)
+    try:
+        await plane.store.write(partial(begin, keys=keys, now=clock.now()))
+    except BaseException:
+        await plane.stop()
+        raise
     return plane

@@ -9,9 +9,41 @@ from pilothouse.base.ids import new_id
 from pilothouse.base.place import Database
 from pilothouse.config import Settings
 from pilothouse.domain.tenancy import DEFAULT_ORGANIZATION_HANDLE, Environment, Organization
-from pilothouse.storage import alert_rules_begun, built_in, migrate, project_admins, tenancy
+from pilothouse.storage import alert_rules_begun, built_in, migrate, project_admins, sealing_key, tenancy
+from pilothouse.storage.alone import reading
 from pilothouse.storage.engine import open_readers, open_writer
+from pilothouse.storage.sealing import load_key, load_or_create_key
+from pilothouse.storage.sealing_key import LOST_KEY, KeyMissing
 from pilothouse.storage.unit import Transaction
+
+
+def key_of(settings: Settings) -> bytes:
+    """Read the key file, or make it where the database has none yet. Shape: as `load_or_create_key`.
+
+    Raises: CannotStart, KeyMissing, WrongKey, StorageUnavailable
+    """
+    with reading(settings.database) as connection:
+        number = sealing_key.find(connection)
+    path = settings.secret_key_path
+    if number is None:
+        return load_or_create_key(path)
+    if not path.exists():
+        raise KeyMissing(
+            f"The secrets in the database are sealed under a key, and {path} is not there.",
+            fix=f"Copy the key file of the control plane that made this database, with mode 600. {LOST_KEY}",
+        )
+    keys = load_key(path)
+    sealing_key.check(number, keys)
+    return keys
+
+
+def begin(tx: Transaction, keys: bytes, now: float) -> None:
+    """Let a database be this control plane's: sealed under its key, and with what an empty one needs.
+
+    Raises: WrongKey when its secrets are sealed under another key
+    """
+    sealing_key.claim(tx.connection, keys)
+    seed(tx, now)
 
 
 def seed(tx: Transaction, now: float) -> None:

@@ -1,10 +1,7 @@
-"""The example integration beside a newcomer's control plane: a secret of its own, and a process that ends with ours."""
+"""The example integration beside a newcomer's control plane: a secret and a configuration of its own."""
 
-import asyncio
 import os
 import re
-import signal
-import sys
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -13,64 +10,25 @@ import structlog
 
 from pilothouse.app.bundled import example_folder
 from pilothouse.app.control_plane import ControlPlane
+from pilothouse.app.example_process import Example, launch_example
 from pilothouse.app.people import local_subject
 from pilothouse.operations.secrets import generate
 from pilothouse.storage import secrets
 
 _log = structlog.get_logger(__name__)
 
-STOP_S = 5.0
-"""How long the example may take to stop."""
 _KEY_ID = re.compile(r'^secret = "([0-9a-f]{8})\.', re.MULTILINE)
-# The kernel ends the example when this process ends, however it ends: no orphan holds its port.
-_LAUNCH = """\
-import ctypes, os, runpy, signal, sys
-parent = int(sys.argv.pop(1))
-if sys.platform == "linux":
-    ctypes.CDLL(None).prctl(1, signal.SIGTERM)
-if os.getppid() != parent:
-    sys.exit("the control plane is gone")
-runpy.run_module("order_service", run_name="__main__", alter_sys=True)
-"""
-
-
-class Example:
-    """The example's process."""
-
-    def __init__(self, process: asyncio.subprocess.Process, folder: Path) -> None:
-        self._process = process
-        self._stopping = False
-        self.folder = folder
-        """Where its Config.toml lies."""
-        self._watching = asyncio.create_task(self._watch())
-
-    async def stop(self) -> None:
-        """End it, and wait until it has ended."""
-        self._stopping = True
-        if self._process.returncode is None:
-            self._process.terminate()
-            try:
-                async with asyncio.timeout(STOP_S):
-                    await self._process.wait()
-            except TimeoutError:
-                self._process.kill()
-        await self._watching
-
-    async def _watch(self) -> None:
-        code = await self._process.wait()
-        if not self._stopping:
-            _log.warning(
-                "example.ended",
-                code=code,
-                signal=signal.Signals(-code).name if code < 0 else None,
-                fix="The console shows it OFFLINE when its heartbeats are missed; start it again with `pilothouse up`.",
-            )
 
 
 async def start_example(plane: ControlPlane, runtime_url: str, environment: Mapping[str, str]) -> Example | None:
     """Start the example integration; None when this installation has none."""
-    source = example_folder()
-    if source is None:
+    folder = await configure_example(plane, runtime_url)
+    return None if folder is None else await launch_example(folder, environment)
+
+
+async def configure_example(plane: ControlPlane, runtime_url: str) -> Path | None:
+    """Make the example's folder with its Config.toml and a secret; None when this installation has no example."""
+    if example_folder() is None:
         _log.warning(
             "example.missing", fix="Install the package again, or go on without: `pilothouse up --no-example`."
         )
@@ -78,17 +36,7 @@ async def start_example(plane: ControlPlane, runtime_url: str, environment: Mapp
     folder = plane.settings.home / "example"
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     await _configure(plane, folder / "Config.toml", runtime_url)
-    path = os.pathsep.join(part for part in (str(source), environment.get("PYTHONPATH", "")) if part)
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-c",
-        _LAUNCH,
-        str(os.getpid()),
-        cwd=folder,
-        env={**_for_the_example(environment), "PYTHONPATH": path},
-        start_new_session=True,  # Ctrl-C is for us; we stop the example ourselves
-    )
-    return Example(process, folder)
+    return folder
 
 
 async def _configure(plane: ControlPlane, path: Path, runtime_url: str) -> None:
@@ -113,15 +61,6 @@ async def _configure(plane: ControlPlane, path: Path, runtime_url: str) -> None:
     text = made.config_toml.replace("<project>", "order-service").replace("<integration>", "order-create")
     _write(path, text.replace("<unique-runtime-name>", "order-node-1"))
     _point_to(path, runtime_url)
-
-
-def _for_the_example(environment: Mapping[str, str]) -> dict[str, str]:
-    """Leave out the control plane's own settings: passwords and tokens are none of the example's business."""
-    return {
-        name: value
-        for name, value in environment.items()
-        if not name.startswith("PILOTHOUSE_") or name.startswith("PILOTHOUSE_BRIDGE_")
-    }
 
 
 def _read(path: Path) -> str:

@@ -1,39 +1,42 @@
 """A control plane on its two ports, from start to stop."""
 
-import datetime as dt
-from collections.abc import Awaitable, Callable
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable, Mapping
 
 import msgspec
 
 from pilothouse.app.control_plane import ControlPlane, open_control_plane
 from pilothouse.app.lock import lock_home
 from pilothouse.app.people import ensure_administrator
+from pilothouse.app.ports import CONSOLE, RUNTIMES, SETTINGS, Serving, console_host, serving, tls_files
 from pilothouse.app.restoring import settle
 from pilothouse.config import Settings
 from pilothouse.protocol.exchange import Exchange, ExchangeSettings
 from pilothouse.protocol.routes import FIGURED
 from pilothouse.serving.carrier import Carrier, Listener
-from pilothouse.serving.certificates import CertificateSettings, ensure, fingerprint_sha256, present
 from pilothouse.serving.settings import CarrierSettings, TlsFiles
 from pilothouse.serving.signals import run_until_signalled
-
-RUNTIMES = "runtimes"
-CONSOLE = "console"
-_LOOPBACK = "127.0.0.1"
+from pilothouse.telemetry.stores.embedded.footing import Footing
 
 
-class Started(msgspec.Struct, frozen=True, kw_only=True):
-    """What somebody who started a control plane wants to know."""
+class Started(Serving, frozen=True, kw_only=True):
+    """The same of a control plane in this very process."""
 
     plane: ControlPlane
-    console_url: str
-    runtime_url: str
-    """As runtimes on this machine reach it."""
-    certificate: TlsFiles
-    certificate_is_ours: bool
-    fingerprint: str
-    first_password: str | None
-    """The first administrator's password, if it was generated just now."""
+
+
+class Shared(msgspec.Struct, frozen=True, kw_only=True):
+    """What a process that is one of several on a machine is given, since the machine has it once."""
+
+    listening: Mapping[str, socket.socket]
+    """The open ports by their listeners' names."""
+    telemetry: Footing | None
+    """The embedded telemetry store, if that is the one."""
+    join: Callable[[ControlPlane], None]
+    """Makes the others known to the control plane."""
+    asked: asyncio.Event
+    """Set by who wants this process to stop."""
 
 
 async def run(
@@ -48,52 +51,46 @@ async def run(
     lock_home(settings.home)
     if settings.database.is_embedded:
         settle(settings.database_path)
-    certificate = tls_files(settings)
-    plane = await open_control_plane(settings)
+    await serve(settings, tls_files(settings), when_ready, before_stop)
+
+
+async def serve(
+    settings: Settings,
+    certificate: TlsFiles,
+    when_ready: Callable[[Started], Awaitable[None]],
+    before_stop: Callable[[], Awaitable[None]],
+    shared: Shared | None = None,
+) -> None:
+    """Serve in a home that somebody holds already, until a signal or who shares it asks to stop.
+
+    Raises: CannotStart
+    """
+    plane = await open_control_plane(settings, telemetry=shared and shared.telemetry)
+    if shared is not None:
+        shared.join(plane)
     try:
         first_password = await ensure_administrator(plane, settings.admin_password)
         await plane.start()
-        carrier = await _carrier(plane, settings, certificate)
+        carrier = await _carrier(plane, settings, certificate, shared)
 
         async def ready() -> None:
             plane.runtime_port = carrier.ports[RUNTIMES]
-            await when_ready(_started(plane, settings, carrier, certificate, first_password))
+            told = serving(settings, carrier.ports, certificate, first_password)
+            await when_ready(Started(**msgspec.structs.asdict(told), plane=plane))
 
         async def let_go() -> None:
             plane.let_go()
             await before_stop()
 
-        await run_until_signalled(carrier, ready, let_go)
+        await run_until_signalled(carrier, ready, let_go, shared and shared.asked)
     finally:
         await plane.stop()
 
 
-def tls_files(settings: Settings) -> TlsFiles:
-    """Find the certificate to serve with, making our own where none is given.
-
-    Raises: CertificateUnusable
-    """
-    return ensure(_certificate_settings(settings), dt.datetime.now(dt.UTC))
-
-
-def tls_files_present(settings: Settings) -> TlsFiles:
-    """Find the certificate that the control plane of this home serves with, changing nothing.
-
-    Raises: CertificateMissing
-    """
-    return present(_certificate_settings(settings))
-
-
-def _certificate_settings(settings: Settings) -> CertificateSettings:
-    return CertificateSettings(
-        directory=settings.home / "tls",
-        names=(settings.public_host,) if settings.public_host else (),
-        certificate=settings.tls_certificate,
-        key=settings.tls_key,
-    )
-
-
-async def _carrier(plane: ControlPlane, settings: Settings, certificate: TlsFiles) -> Carrier:
+async def _carrier(
+    plane: ControlPlane, settings: Settings, certificate: TlsFiles, shared: Shared | None = None
+) -> Carrier:
+    open_ports: Mapping[str, socket.socket] = shared.listening if shared is not None else {}
     carrier = Carrier(
         (
             Listener(
@@ -107,16 +104,18 @@ async def _carrier(plane: ControlPlane, settings: Settings, certificate: TlsFile
                 ),
                 host=settings.host,
                 port=settings.runtime_port,
-                setting="PILOTHOUSE_RUNTIME_PORT",
+                setting=SETTINGS[RUNTIMES],
                 tls=certificate,
+                listening=open_ports.get(RUNTIMES),
             ),
             Listener(
                 name=CONSOLE,
                 app=await plane.console_application(),
-                host=settings.host if settings.console_tls else _LOOPBACK,
+                host=console_host(settings),
                 port=settings.console_port,
-                setting="PILOTHOUSE_CONSOLE_PORT",
+                setting=SETTINGS[CONSOLE],
                 tls=certificate if settings.console_tls else None,
+                listening=open_ports.get(CONSOLE),
             ),
         ),
         CarrierSettings(),
@@ -133,18 +132,3 @@ async def _carrier(plane: ControlPlane, settings: Settings, certificate: TlsFile
 
 def _reading(carrier: Carrier, name: str) -> Callable[[], float]:
     return lambda: carrier.connections().get(name, 0)
-
-
-def _started(
-    plane: ControlPlane, settings: Settings, carrier: Carrier, certificate: TlsFiles, first_password: str | None
-) -> Started:
-    scheme = "https" if settings.console_tls else "http"
-    return Started(
-        plane=plane,
-        console_url=f"{scheme}://{settings.public_host or 'localhost'}:{carrier.ports[CONSOLE]}",
-        runtime_url=f"https://localhost:{carrier.ports[RUNTIMES]}",
-        certificate=certificate,
-        certificate_is_ours=settings.tls_certificate is None,
-        fingerprint=fingerprint_sha256(certificate.certificate),
-        first_password=first_password,
-    )

@@ -9,24 +9,26 @@ from functools import partial
 
 import msgspec
 
-from pilothouse.access.grants import EVERYTHING
+from pilothouse.access.grants import EVERYTHING, Subject
 from pilothouse.access.secrets import SecretReach
 from pilothouse.app.database import bring_up_to_date, require_database
 from pilothouse.app.lock import HomeInUse, lock_home
 from pilothouse.app.people import local_subject
 from pilothouse.base.clock import Clock, SystemClock
 from pilothouse.base.errors import CannotStart
+from pilothouse.base.instants import Instant
 from pilothouse.base.pages import PAGE_MAX, page_request
 from pilothouse.base.place import Database
 from pilothouse.config import Settings
 from pilothouse.domain.secrets import SecretRow
 from pilothouse.domain.tenancy import DEFAULT_ORGANIZATION_HANDLE
 from pilothouse.operations import sealed_material
-from pilothouse.storage import secrets, tenancy
+from pilothouse.operations.audit import audit
+from pilothouse.storage import sealing_key, secrets, tenancy
 from pilothouse.storage.alone import reading
 from pilothouse.storage.engine import kind_of
-from pilothouse.storage.sealing import KEY_BYTES, Vault, begin_key_change, end_key_change, load_key
-from pilothouse.storage.unit import Store
+from pilothouse.storage.sealing import KEY_BYTES, Vault, begin_key_change, end_key_change, load_key, load_or_create_key
+from pilothouse.storage.unit import Store, Transaction
 
 _LEAVING_S = 2.0
 """Unit: seconds. So long a connection that was closed may still be seen."""
@@ -74,10 +76,13 @@ async def list_secrets(settings: Settings, clock: Clock | None = None) -> list[S
                 return found
 
 
-async def rotate_key(settings: Settings, clock: Clock | None = None, *, all_stopped: bool = False) -> KeyRotation:
+async def rotate_key(
+    settings: Settings, clock: Clock | None = None, *, all_stopped: bool = False, old_is_lost: bool = False
+) -> KeyRotation:
     """Seal every secret under a new key, and drop the old one.
 
     all_stopped: somebody says that no other control plane uses the database, where the database itself does not tell
+    old_is_lost: what is sealed under the old key stays closed, and the key file here, made if there is none, seals from now on
 
     Whoever is killed in between has lost nothing: the key file holds both keys until everything is sealed under the new one,
     and the next run ends what this one began. A control plane that runs would go on sealing under the old key: it must be stopped.
@@ -86,6 +91,9 @@ async def rotate_key(settings: Settings, clock: Clock | None = None, *, all_stop
     path = settings.secret_key_path
     with _alone_in(settings, all_stopped=all_stopped), _store_of(settings) as store:
         await asyncio.to_thread(bring_up_to_date, settings.database)
+        if old_is_lost:
+            await store.write(partial(_begin_anew, keys=load_or_create_key(path), now=(clock or SystemClock()).now()))
+            return KeyRotation(resealed=0, was_begun_before=False)
         before = load_key(path)
         vault = Vault(before)
         await store.read(partial(sealed_material.check, vault=vault))  # before anything is changed
@@ -93,9 +101,21 @@ async def rotate_key(settings: Settings, clock: Clock | None = None, *, all_stop
         organization = await store.read(lambda c: tenancy.find_organization(c, DEFAULT_ORGANIZATION_HANDLE))
         subject = local_subject("" if organization is None else organization.id)
         now = (clock or SystemClock()).now()
-        resealed = await store.write(partial(sealed_material.reseal, subject=subject, vault=vault, now=now))
+        resealed = await store.write(partial(_reseal, keys=load_key(path), subject=subject, vault=vault, now=now))
         end_key_change(path)
     return KeyRotation(resealed=resealed, was_begun_before=len(before) > KEY_BYTES)
+
+
+def _reseal(tx: Transaction, keys: bytes, subject: Subject, vault: Vault, now: Instant) -> int:
+    sealing_key.replace(tx.connection, keys)
+    return sealed_material.reseal(tx, subject, vault, now=now)
+
+
+def _begin_anew(tx: Transaction, keys: bytes, now: Instant) -> None:
+    organization = tenancy.find_organization(tx.connection, DEFAULT_ORGANIZATION_HANDLE)
+    subject = local_subject("" if organization is None else organization.id)
+    sealing_key.replace(tx.connection, keys)
+    audit(tx, subject, "secret.rotate-key", "", now, detail="the old key is lost: what is sealed under it stays closed")
 
 
 @contextmanager

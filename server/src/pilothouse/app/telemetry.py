@@ -3,6 +3,7 @@
 import structlog
 
 from pilothouse.access.places import EVERYWHERE
+from pilothouse.app.embedded import embedded_settings
 from pilothouse.base.clock import Clock
 from pilothouse.config import Settings
 from pilothouse.observe.figures import Figures
@@ -18,10 +19,8 @@ from pilothouse.telemetry.retention import parse_keep
 from pilothouse.telemetry.senders import CollectorSender
 from pilothouse.telemetry.store import TelemetryStore
 from pilothouse.telemetry.stores.embedded.client import EmbeddedStore
-from pilothouse.telemetry.stores.embedded.settings import EmbeddedSettings
+from pilothouse.telemetry.stores.embedded.footing import Footing
 from pilothouse.telemetry.stores.memory import MemoryStore
-
-MIB = 1024 * 1024
 
 RETAIN_EVERY_S = 600.0
 """What is past its time is kept so much longer, at most."""
@@ -30,18 +29,18 @@ _FORGET_ORIGINS_S = 90 * 86_400.0
 _log = structlog.get_logger(__name__)
 
 
-def telemetry_store(settings: Settings, origins: OriginBook) -> TelemetryStore:
-    """Make the store; its process is started by the first who needs it."""
+def telemetry_store(settings: Settings, origins: OriginBook, footing: Footing | None = None) -> TelemetryStore:
+    """Make the store; its process is started by the first who needs it.
+
+    footing: the embedded store's, where another process has it
+    """
+    embedded = embedded_settings(settings)
 
     async def open_embedded() -> TelemetryStore:
-        return await EmbeddedStore.open(
-            EmbeddedSettings.within(
-                settings.home / "telemetry",
-                budget_bytes=settings.telemetry_disk_mb * MIB,
-                memory_bytes=settings.telemetry_memory_mb * MIB,
-            )
-        )
+        return await EmbeddedStore.open(embedded)
 
+    if footing is not None:
+        return EmbeddedStore(footing, budget_bytes=embedded.budget_bytes)
     if settings.telemetry_store == "opensearch":
         return _in_opensearch(settings, origins)
     return MemoryStore() if settings.telemetry_store == "memory" else OpenedOnUse(open_embedded)
@@ -77,12 +76,14 @@ def _in_opensearch(settings: Settings, origins: OriginBook) -> TelemetryStore:
 class Telemetry:
     """The store, whom records belong to, and the way in."""
 
-    def __init__(self, settings: Settings, database: Store, board: Board, clock: Clock) -> None:
+    def __init__(
+        self, settings: Settings, database: Store, board: Board, clock: Clock, footing: Footing | None = None
+    ) -> None:
         self._settings = settings
         self._database = database
         self._clock = clock
         self.origins = OriginBook(board)
-        self.store = telemetry_store(settings, self.origins)
+        self.store = telemetry_store(settings, self.origins, footing)
         self.intake = Intake(self.store, self.origins, clock.now)
         self._keep = parse_keep(settings.telemetry_keep)
 

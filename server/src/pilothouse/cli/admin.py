@@ -10,7 +10,7 @@ import typer
 
 from pilothouse.config import load
 
-_FIRST_ADMINISTRATOR = "admin"  # a test holds it to the one that the server makes
+FIRST_ADMINISTRATOR = "admin"  # a test holds it to the one that the server makes
 app = typer.Typer(no_args_is_help=True)
 
 
@@ -21,7 +21,7 @@ def group() -> None:
 
 @app.command("reset-password")
 def reset_password(
-    username: Annotated[str, typer.Argument(help="Whose password.")] = _FIRST_ADMINISTRATOR,
+    username: Annotated[str, typer.Argument(help="Whose password.")] = FIRST_ADMINISTRATOR,
     must_change: Annotated[
         bool,
         typer.Option("--must-change", help="They must change it at the next sign-in: for somebody else's password."),
@@ -38,7 +38,7 @@ def reset_password(
 
 @app.command("allow-password")
 def allow_password(
-    username: Annotated[str, typer.Argument(help="Which Super Admin.")] = _FIRST_ADMINISTRATOR,
+    username: Annotated[str, typer.Argument(help="Which Super Admin.")] = FIRST_ADMINISTRATOR,
     home: Annotated[Path | None, typer.Option("--home", help="Directory of database, certificate and key.")] = None,
 ) -> None:
     """Let a Super Admin sign in by password for a quarter of an hour where passwords are switched off. It is audited."""

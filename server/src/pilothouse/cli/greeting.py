@@ -9,16 +9,16 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from pilothouse.app.example import Example
-from pilothouse.app.running import Started
+from pilothouse.app.example_process import Example
+from pilothouse.app.ports import Serving
 from pilothouse.config import default_home
-from pilothouse.operations.sign_in import FIRST_ADMINISTRATOR
+from pilothouse.cli.admin import FIRST_ADMINISTRATOR
 
 
-def greet(started: Started, example: Example | None, *, is_first_hour: bool) -> None:
+def greet(started: Serving, example: Example | None, *, is_first_hour: bool) -> None:
     """Print it. The password goes to a terminal, or to who asked for the first hour; never to the log, or a service's journal."""
     console = Console(file=sys.stdout, soft_wrap=True, highlight=False)
-    home = started.plane.settings.home
+    home = started.home
     console.print()
     console.print(Text("Pilothouse is ready.", style="bold green"))
     console.print()
@@ -43,7 +43,7 @@ def greet(started: Started, example: Example | None, *, is_first_hour: bool) -> 
     console.print()
 
 
-def _about_the_certificate(console: Console, started: Started, home: Path) -> None:
+def _about_the_certificate(console: Console, started: Serving, home: Path) -> None:
     console.print()
     console.print(Text("The certificate is self-signed: your browser will warn once.", style="bold"))
     console.print("  Chrome, Edge: Advanced → Proceed to localhost.  Firefox: Advanced → Accept the Risk and Continue.")

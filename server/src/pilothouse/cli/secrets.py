@@ -179,6 +179,10 @@ def rotate_key(
     all_stopped: Annotated[
         bool, typer.Option("--all-stopped", help="On SQL Server and Oracle: no control plane uses the database now.")
     ] = False,
+    old_is_lost: Annotated[
+        bool,
+        typer.Option("--old-is-lost", help="The key file of this database is lost for good: begin with a new one."),
+    ] = False,
 ) -> None:
     """Seal all secrets under a new key and drop the old one. The control plane must be stopped; runtimes notice nothing.
 
@@ -187,7 +191,13 @@ def rotate_key(
     from pilothouse.app.secrets import rotate_key as change_key
 
     settings = _settings(home)
-    done = asyncio.run(change_key(settings, all_stopped=all_stopped))
+    done = asyncio.run(change_key(settings, all_stopped=all_stopped, old_is_lost=old_is_lost))
+    if old_is_lost:
+        typer.echo(f"Secrets are sealed under the key in {settings.secret_key_path} from now on: back that file up.")
+        typer.echo(
+            "What was sealed under the lost one cannot be opened: generate new secrets, set channels' secrets anew."
+        )
+        return
     if done.was_begun_before:
         typer.echo("An earlier change of the key had not ended: it has now.")
     typer.echo(f"{done.resealed} secrets are sealed under the new key in {settings.secret_key_path}.")

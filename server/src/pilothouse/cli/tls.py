@@ -19,7 +19,7 @@ Home = Annotated[Path | None, typer.Option("--home", help="Directory of database
 @app.command()
 def show(home: Home = None) -> None:
     """Show where the certificate lies and its fingerprint; for `cert` in a runtime's Config.toml."""
-    from pilothouse.app.running import tls_files_present
+    from pilothouse.app.ports import tls_files_present
     from pilothouse.serving.certificates import fingerprint_sha256
 
     files = tls_files_present(load(home=home))
@@ -30,7 +30,7 @@ def show(home: Home = None) -> None:
 @app.command()
 def trust(home: Home = None) -> None:
     """Have this machine's certificate stores trust this control plane's certificate, and nothing else by it."""
-    from pilothouse.app.running import tls_files_present
+    from pilothouse.app.ports import tls_files_present
     from pilothouse.serving.trust import carry_out, look_around, plan_trust
 
     _tell(carry_out(plan_trust(tls_files_present(load(home=home)).certificate, look_around())))

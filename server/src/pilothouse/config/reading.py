@@ -27,6 +27,7 @@ class InvalidSetting(CannotStart):
 
 
 _RANGES: dict[str, tuple[int, int, str]] = {
+    "workers": (1, 64, " processes"),
     "offline_after_s": (1, 86_400, " seconds"),
     "beats_per_s_max": (1, 1_000_000, ""),
     "write_deadline_s": (1, 3_600, " seconds"),

@@ -22,6 +22,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     public_host: str = ""
     runtime_port: int = 9445
     console_port: int = 9446
+    workers: int = 1
     console_tls: bool = True
     tls_certificate: Path | None = None
     tls_key: Path | None = None

@@ -130,6 +130,15 @@ TABLE: tuple[Setting, ...] = (
         meaning="Port for the console and the APIs.",
     ),
     Setting(
+        variable="PILOTHOUSE_WORKERS",
+        field="workers",
+        default="1",
+        meaning=(
+            "Processes that serve both ports, on a database server alone; as many as there are cores is the most that helps. "
+            "Each has connections of its own to the database."
+        ),
+    ),
+    Setting(
         variable="PILOTHOUSE_CONSOLE_TLS",
         field="console_tls",
         default="on",

@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector,
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from pilothouse.observe.together import Family, families_of
 from pilothouse.observe.traffic import Durations, Traffic, histogram
 
 
@@ -42,6 +43,8 @@ class Figures(Collector):
         self._families: dict[str, Callable[[], Metric]] = {}
         self.refresh: Callable[[], Awaitable[None]] | None = None
         """Brings up to date what cannot be read at once."""
+        self.together: Callable[[], Awaitable[bytes]] | None = None
+        """Writes the figures of all processes on this machine, where there are several."""
         self.problems: Counter[str] = Counter()
         """Errors that people were told, by code."""
         self.runtimes = Traffic("runtimes")
@@ -79,9 +82,23 @@ class Figures(Collector):
         """Show a value that is read when somebody asks."""
         self.family(name, lambda: GaugeMetricFamily(name, meaning, value=read()))
 
+    async def tell(self) -> bytes:
+        """Write everything as Prometheus text, up to date, of all processes on this machine."""
+        if self.together is not None:
+            return await self.together()
+        if self.refresh is not None:
+            await self.refresh()
+        return self.render()
+
     def render(self) -> bytes:
-        """Write everything as Prometheus text."""
+        """Write everything of this process as Prometheus text, as far as it is known now."""
         return generate_latest(self._registry)
+
+    async def families(self) -> list[Family]:
+        """Give everything of this process, up to date."""
+        if self.refresh is not None:
+            await self.refresh()
+        return families_of(self._registry)
 
     def collect(self) -> Iterable[Metric]:
         """Give Prometheus' library what there is now."""

@@ -8,11 +8,12 @@ import structlog
 from pilothouse.observe.requests import name_request
 
 
-def configure(level: str, form: str) -> None:
-    """Set up the log of the whole process."""
+def configure(level: str, form: str, worker: int | None = None) -> None:
+    """Set up the log of the whole process; of several that write the same log, each line says whose it is."""
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         name_request,
+        *([] if worker is None else [_of_worker(worker)]),
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),
@@ -43,3 +44,11 @@ def configure(level: str, form: str) -> None:
     root.handlers[:] = [handler]
     root.setLevel(level)
     logging.getLogger("alembic").setLevel(logging.WARNING)
+
+
+def _of_worker(number: int) -> structlog.typing.Processor:
+    def name_worker(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+        event["worker"] = number
+        return event
+
+    return name_worker

@@ -37,6 +37,8 @@ class Listener(msgspec.Struct, frozen=True, kw_only=True):
     setting: str
     """The name of the setting that chooses the port, for the message when it is taken."""
     tls: TlsFiles | None = None
+    listening: socket.socket | None = None
+    """The open port, where another process opened it and shares it with this one."""
 
 
 @final
@@ -62,7 +64,9 @@ class Carrier:
         try:
             for each in self._listeners:
                 backlog = self._settings.backlog
-                opened[each.name] = open_port(each.host, each.port, backlog=backlog, setting=each.setting)
+                opened[each.name] = each.listening or open_port(
+                    each.host, each.port, backlog=backlog, setting=each.setting
+                )
         except BaseException:
             for listening in opened.values():
                 listening.close()

@@ -21,16 +21,21 @@ async def run_until_signalled(
     carrier: Carrier,
     ready: Callable[[], Awaitable[None]] | None = None,
     before_stop: Callable[[], Awaitable[None]] | None = None,
+    asked: asyncio.Event | None = None,
 ) -> None:
     """Start the carrier, say that it is ready, and stop it when the process is asked to end.
 
     `before_stop` ends what would keep the carrier waiting for its whole grace: streams without an end.
+    `asked` is of somebody who may ask, too, and who sees to it that the process ends: then no signal ends it at once.
     """
     loop = asyncio.get_running_loop()
-    asked = asyncio.Event()
+    is_patient = asked is not None
+    asked = asked or asyncio.Event()
 
     def ask(number: signal.Signals) -> None:
         if asked.is_set():
+            if is_patient:
+                return
             _log.warning("stop_at_once", signal=number.name)
             os._exit(_SIGNALLED + number)
         _log.info("stop_asked", signal=number.name)
