@@ -12,7 +12,7 @@ from pilothouse.alerting.lines import measure_lines
 from pilothouse.base.errors import InvalidInput, Unavailable
 from pilothouse.base.instants import Instant
 from pilothouse.operations.alert_judging import Found
-from pilothouse.reconcile.alerts import AlertCondition, Measurement, Rule
+from pilothouse.reconcile.alerts import REFRESH_S, Alert, AlertCondition, Measurement, Rule
 from pilothouse.telemetry.intake import Loss
 from pilothouse.telemetry.model import NS_A_SECOND
 from pilothouse.telemetry.questions import Dimension, Figures, MetricQuestion, Scope, Series
@@ -24,6 +24,8 @@ SIGNS_OF_LIFE: Final = ("process.cpu.utilization", "process.memory.usage")
 QUESTION_S: Final = 5.0
 _BY: Final = (Dimension.PROJECT, Dimension.INTEGRATION, Dimension.ENVIRONMENT)
 _NAMED_MAX: Final = 3
+_LATE_S: Final = 15.0
+"""So much later than it happened what was lost is measured, at most."""
 
 
 async def measure(
@@ -53,8 +55,13 @@ async def measure(
         return Found(trouble=f"The telemetry store did not answer: {error.message}", complete=False)
 
 
-def measure_losses(rule: Rule, losses: Callable[[], Sequence[Loss]], now: Instant) -> Found:
-    """Tell whose telemetry was lost lately."""
+def measure_losses(
+    rule: Rule, losses: Callable[[], Sequence[Loss]], now: Instant, *, told_by_others: Sequence[Alert] = ()
+) -> Found:
+    """Tell whose telemetry was lost lately, as far as it was sent to this process.
+
+    told_by_others: what is open of the rule where other processes may have lost the same; what was measured lately is left to them
+    """
     found: list[Measurement] = []
     for loss in losses():
         origin = loss.origin
@@ -74,6 +81,12 @@ def measure_losses(rule: Rule, losses: Callable[[], Sequence[Loss]], now: Instan
                 runtime_key=origin.runtime_key,
             )
         )
+    known = {measurement.subject for measurement in found}
+    found += [
+        Measurement(subject=alert.subject, holds=None)
+        for alert in told_by_others
+        if alert.subject not in known and now - alert.measured_at < rule.window_s + REFRESH_S + _LATE_S
+    ]
     return Found(measurements=found)
 
 

@@ -1,6 +1,11 @@
-"""The work of alerts: judging when something happens and as time goes by, sending, and forgetting what is old."""
+"""The work of alerts: judging when something happens and as time goes by, sending, and forgetting what is old.
+
+Of several processes that share a database one judges, as long as it goes on (`operations/chores.py`): two that see the fleet a moment
+apart would open and end the same alert in turn. What only a process itself knows it judges itself. All of them send.
+"""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
 from typing import Final
@@ -18,6 +23,7 @@ from pilothouse.domain.events import Event, EventKind
 from pilothouse.observe.works import Works
 from pilothouse.operations import alert_judging
 from pilothouse.operations.alert_judging import Found, Known
+from pilothouse.operations.chores import Claim, is_round_due
 from pilothouse.presence.board import Board
 from pilothouse.reconcile.alerts import GATHER_S, AlertCondition, Rule
 from pilothouse.storage import alert_expiring, alert_outbox, alert_rules, alert_silences, alerts
@@ -28,6 +34,9 @@ from pilothouse.telemetry.store import TelemetryStore
 JUDGE_EVERY_S: Final = 5.0
 SEND_EVERY_S: Final = 2.0
 TIDY_EVERY_S: Final = 3_600.0
+LOOK_FOR_TIDYING_EVERY_S: Final = 300.0
+JUDGING: Final = "alerts.judge"
+"""What the work of judging is called among processes."""
 KEEP_S: Final = 90 * 86_400.0
 NOTED_EVERY_S: Final = 30.0
 """That a rule was judged is written this often, unless its trouble is another one."""
@@ -36,6 +45,8 @@ SETTLE_S: Final = 0.1
 LOOKS_BACK_SHARE: Final = 60
 """A rule that looks back far is judged seldom: once in a sixtieth of what it looks back, within these bounds."""
 SELDOM_S: Final = 60.0
+AGAIN_S: Final = 1.0
+"""So long after an event it is judged once more: by then what another process heard of a runtime is known here, too."""
 _AT_ONCE: Final = 4
 """Rules that ask the telemetry store at the same time."""
 
@@ -45,6 +56,8 @@ ON_TELEMETRY: Final = frozenset(
 )
 QUICK: Final = frozenset(AlertCondition) - ON_TELEMETRY
 """What is judged without asking the telemetry store, which may be slow."""
+OWN: Final = frozenset({AlertCondition.TELEMETRY_DROPPED})
+"""What each process knows of itself alone."""
 _WAKING: Final = frozenset(
     {
         EventKind.RUNTIME_REGISTERED,
@@ -74,23 +87,31 @@ class Sources(msgspec.Struct, frozen=True, kw_only=True):
 class Alerting:
     """Judges the rules of one control plane, and sends what they find."""
 
-    def __init__(self, store: Store, sources: Sources, sender: Sender, clock: Clock) -> None:
+    def __init__(
+        self, store: Store, sources: Sources, sender: Sender, clock: Clock, claim: Claim | None = None
+    ) -> None:
+        """Take the parts; claim: how processes that share the database agree who judges, none where there is only this one."""
+        self._claim = claim or Claim(store, JUDGING, clock.now, is_alone=True)
         self._store = store
         self._sources = sources
         self.sender = sender
         self._clock = clock
         self._wake = asyncio.Event()
         self._send_soon = asyncio.Event()
-        # By rule: when it was judged last, when that was written last, and its trouble then. Bounded by the number of rules.
-        self._judged: dict[str, Instant] = {}
+        self._again: asyncio.TimerHandle | None = None
+        # By rule: when it was judged last and as what, when that was written last, and its trouble then. Bounded by the number of rules.
+        self._judged: dict[str, tuple[Instant, Rule]] = {}
         self._noted: dict[str, tuple[Instant, str | None]] = {}
         self.works = Works()
         """How judging, sending and forgetting go."""
 
     def follow(self, event: Event) -> None:
         """Judge soon when something happened that a rule may be about."""
-        if event.kind in _WAKING:
-            self._wake.set()
+        if event.kind not in _WAKING:
+            return
+        self._wake.set()
+        if not self._claim.is_alone and (self._again is None or self._again.when() <= _loop_s()):
+            self._again = asyncio.get_running_loop().call_later(AGAIN_S, self._wake.set)
 
     def wake(self) -> None:
         """Judge soon: rules, silences or channels were changed."""
@@ -100,11 +121,27 @@ class Alerting:
     async def run(self) -> None:
         """Judge, send and forget until cancelled."""
         await asyncio.gather(
-            self._repeat("judge", partial(self.judge, QUICK), JUDGE_EVERY_S, self._wake, settle_s=SETTLE_S),
-            self._repeat("judge_telemetry", partial(self.judge, ON_TELEMETRY), JUDGE_EVERY_S, None),
+            self._repeat("claim", self._hold, self._claim.renew_s, None),
+            self._repeat("judge", partial(self._judge_ours, QUICK), JUDGE_EVERY_S, self._wake, settle_s=SETTLE_S),
+            self._repeat("judge_telemetry", partial(self._judge_ours, ON_TELEMETRY), JUDGE_EVERY_S, None),
             self._repeat("send_due", self.sender.send_due, SEND_EVERY_S, self._send_soon, settle_s=GATHER_S),
-            self._repeat("tidy", self.tidy, TIDY_EVERY_S, None),
+            self._repeat("tidy", self._tidy_for_all, LOOK_FOR_TIDYING_EVERY_S, None),
         )
+
+    async def _hold(self) -> None:
+        """Keep judging, or take it over from a process that is gone, and begin at once."""
+        was_held = self._claim.is_held
+        if await self._claim.hold() and not was_held:
+            self._wake.set()
+
+    async def _judge_ours(self, conditions: frozenset[AlertCondition]) -> None:
+        ours = conditions if self._claim.is_held else conditions & OWN
+        if ours:
+            await self.judge(ours)
+
+    async def _tidy_for_all(self) -> None:
+        if await is_round_due(self._store, "alerts.tidy", TIDY_EVERY_S, self._clock.now()):
+            await self.tidy()
 
     async def judge(self, conditions: frozenset[AlertCondition]) -> None:
         """Judge the rules on some conditions once.
@@ -119,7 +156,7 @@ class Alerting:
         found = await self._measure(rules, known, now)
         told = 0
         for rule, one in zip(rules, found, strict=True):
-            self._judged[rule.id] = now
+            self._judged[rule.id] = (now, rule)
             changes = alert_judging.changes_of(rule, one, known, now)
             if changes:
                 told += await self._store.write(partial(alert_judging.keep, rule=rule, changes=changes, now=now))
@@ -146,14 +183,19 @@ class Alerting:
             _log.info("alerts.forgot", alerts=forgotten[0], notifications=forgotten[1], silences=forgotten[2])
 
     async def close(self) -> None:
-        """Let go of connections."""
+        """Let go of connections, and leave judging to another process."""
+        if self._again is not None:
+            self._again.cancel()
+        with contextlib.suppress(PilothouseError):
+            await self._claim.let_go()
         await self.sender.close()
 
     def _is_due(self, rule: Rule, now: Instant) -> bool:
         if rule.condition not in ON_TELEMETRY:
             return True
         every_s = min(SELDOM_S, rule.window_s / LOOKS_BACK_SHARE)
-        return now - self._judged.get(rule.id, 0.0) >= every_s - SETTLE_S
+        judged_at, judged = self._judged.get(rule.id, (0.0, None))
+        return judged != rule or now - judged_at >= every_s - SETTLE_S  # another process may have been told of a change
 
     async def _measure(self, rules: Sequence[Rule], known: Known, now: Instant) -> list[Found]:
         seen = fleet.look(self._sources.board, now)
@@ -165,7 +207,8 @@ class Alerting:
             if rule.condition in ON_RUNTIMES:
                 return fleet.measure(rule, seen, names, frozenset(open_))
             if rule.condition is AlertCondition.TELEMETRY_DROPPED:
-                return figures.measure_losses(rule, self._sources.losses, now)
+                others = () if self._claim.is_alone else [stored.alert for stored in open_.values()]
+                return figures.measure_losses(rule, self._sources.losses, now, told_by_others=others)
             if rule.condition is AlertCondition.EXPIRING:
                 after, before = alert_judging.expiry_bounds(rule, now)
                 ending = await self._store.read(partial(alert_expiring.list_secrets, after=after, before=before))
@@ -239,3 +282,7 @@ class Alerting:
             except Exception as error:  # noqa: BLE001 - an edge: the work goes on
                 self.works.failed(name, type(error).__name__)
                 _log.exception("alerts.failed")
+
+
+def _loop_s() -> float:
+    return asyncio.get_running_loop().time()

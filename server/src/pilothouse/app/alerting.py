@@ -6,13 +6,14 @@ from urllib.parse import quote
 
 from pilothouse.alerting.expiring import Certificate
 from pilothouse.alerting.sending import Sender
-from pilothouse.alerting.worker import Alerting, Sources
+from pilothouse.alerting.worker import JUDGING, Alerting, Sources
 from pilothouse.base.clock import Clock
 from pilothouse.base.hosts import AllowList
 from pilothouse.config import Settings
 from pilothouse.notify.mail_server import read_mail_server
 from pilothouse.notify.postman import Postman
 from pilothouse.notify.rules import NotifyRules
+from pilothouse.operations.chores import Claim
 from pilothouse.presence import Board
 from pilothouse.serving.certificates import CertificateSettings, load, present
 from pilothouse.serving.errors import CertificateUnusable
@@ -40,7 +41,8 @@ def alerting(
         board=board, telemetry=telemetry, losses=intake.losses, certificates=lambda: certificates(settings)
     )
     sender = Sender(store, vault, Postman(notify_rules(settings), clock), clock, _link(settings))
-    return Alerting(store, sources, sender, clock)
+    claim = Claim(store, JUDGING, clock.now, is_alone=settings.looks_for_events_every_s <= 0)
+    return Alerting(store, sources, sender, clock, claim)
 
 
 def notify_rules(settings: Settings) -> NotifyRules:

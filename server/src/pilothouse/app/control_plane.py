@@ -39,7 +39,9 @@ from pilothouse.observe.refusals import RefusalBook
 from pilothouse.observe.works import Works
 from pilothouse.operations import housekeeping, liveness, outcomes, steering
 from pilothouse.operations.bus import Bus
+from pilothouse.operations.chores import is_round_due
 from pilothouse.operations.following import Following
+from pilothouse.operations.hearing import silence_of
 from pilothouse.operations.ingest_tokens import IngestTokenBook
 from pilothouse.operations.tokens import TokenBook
 from pilothouse.presence import Agenda, Board, Turn
@@ -63,6 +65,8 @@ EXPIRE_EVERY_S = 2.0
 FLUSH_EVERY_S = 5.0
 """What is lost of *last seen* when the process is killed, at most."""
 HOUSEKEEPING_EVERY_S = 3600.0
+LOOK_FOR_CHORES_EVERY_S = 300.0
+"""So often each process looks whether what one of them does for all is due."""
 STALL_S = 5.0
 """When the watch comes this late, the process did not listen meanwhile (suspended, starved): nobody is judged by that time."""
 
@@ -87,8 +91,6 @@ class ControlPlane:
         self.figures = Figures()
         self.bus = Bus(self._count_lost)
         self.following = Following(self.bus, settings.looks_for_events_every_s)
-        self.silence_s = silence_of(self.following, is_alone=settings.looks_for_events_every_s <= 0)
-        """For how long nothing was heard of what other processes change."""
         self.store = Store(settings.database, self.following.committed)
         self.statements = Statements.of(settings.slow_statement_ms, self.store.reader_engine, self.store.writer_engine)
         self.works = Works()
@@ -192,6 +194,10 @@ class ControlPlane:
         self.health = health_of(self)
         OwnFigures(self).show()
 
+    def silence_s(self) -> float:
+        """Tell for how long nothing was heard of what other processes change."""
+        return silence_of(self.following)
+
     @property
     def runtime_handler(self) -> Handler:
         """What answers on the runtimes' port."""
@@ -218,7 +224,7 @@ class ControlPlane:
             (self.expire, EXPIRE_EVERY_S),
             (self.flush, FLUSH_EVERY_S),
             (self.tidy_for_all, LOOK_FOR_CHORES_EVERY_S),
-            (self.retain_for_all, LOOK_FOR_CHORES_EVERY_S),
+            (self.retain_for_all, RETAIN_EVERY_S),
             (self.health.look, LOOK_EVERY_S),
         ):
             self._work.append(asyncio.create_task(self._repeat(job, every_s), name=f"pilothouse-{job.__name__}"))
@@ -364,17 +370,15 @@ class ControlPlane:
 
     async def tidy_for_all(self) -> None:
         """Tidy, unless this or another process did so within the hour."""
-        if await self._is_round_due("tidy", HOUSEKEEPING_EVERY_S):
+        if await is_round_due(self.store, "tidy", HOUSEKEEPING_EVERY_S, self.clock.now()):
             await self.tidy()
 
     async def retain_for_all(self) -> None:
-        """Remove old telemetry; out of a store that processes share, unless another one did so lately."""
-        name = "retain" if self.settings.telemetry_store == "opensearch" else f"retain:{self._id[:8]}"
-        if await self._is_round_due(name, RETAIN_EVERY_S):
+        """Remove old telemetry; out of a cluster that processes share, unless another one did so lately."""
+        every_s = RETAIN_EVERY_S * 0.9  # ours come a little late
+        is_shared = self.settings.telemetry_store == "opensearch"
+        if not is_shared or await is_round_due(self.store, "retain", every_s, self.clock.now()):
             await self.telemetry_parts.retain()
-
-    async def _is_round_due(self, name: str, every_s: float) -> bool:
-        return await is_round_due(self.store, name, self._id, every_s, self.clock.now())
 
     async def tidy(self) -> None:
         """Forget what is past its time."""

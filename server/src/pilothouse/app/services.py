@@ -21,7 +21,7 @@ def services_of(plane: "ControlPlane", organization: Organization) -> Services:
     settings, throttle = plane.settings, Throttle()
     return Services(
         store=plane.store,
-        access=AccessBook(plane.store, plane.bus.follow),
+        access=AccessBook(plane.store, plane.bus.follow, plane.silence_s),
         board=plane.board,
         agenda=plane.agenda,
         telemetry=plane.telemetry,

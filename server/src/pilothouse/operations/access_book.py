@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from pilothouse.access.grants import Holdings
 from pilothouse.domain.events import Event, EventKind
+from pilothouse.operations.hearing import DEAF_S, Silence, unbroken
 from pilothouse.storage import access
 from pilothouse.storage.unit import Store
 
@@ -14,7 +15,11 @@ PEOPLE_KEPT = 10_000
 class AccessBook:
     """Holdings by user, dropped as a whole by the event that any of them changed."""
 
-    def __init__(self, store: Store, follow: Callable[[Callable[[Event], None]], None]) -> None:
+    def __init__(
+        self, store: Store, follow: Callable[[Callable[[Event], None]], None], silence_s: Silence = unbroken
+    ) -> None:
+        """Take the parts; silence_s: for how long events have not been heard, so that what is remembered may have ended."""
+        self._silence_s = silence_s
         self._store = store
         self._known: dict[str, Holdings] = {}
         self._generation = 0
@@ -26,7 +31,7 @@ class AccessBook:
         Raises: Unavailable
         """
         known = self._known.get(user_id)
-        if known is not None:
+        if known is not None and self._silence_s() <= DEAF_S:
             return known
         generation = self._generation
         # Put together in the reader's thread: what a thousand mappings give takes long enough to keep heartbeats waiting.

@@ -44,11 +44,11 @@ class Claim:
         self._store = store
         self._name = name
         self._now = now
-        self._is_alone = is_alone
+        self.is_alone = is_alone
         self._lasts_s = lasts_s
-        self._renew_s = renew_s
+        self.renew_s = renew_s
         self._clock_s = clock_s
-        self._owner = new_id()
+        self.owner = new_id()
         self._seen: Chore | None = None
         self._seen_since_s = 0.0
         self._renewed_s: float | None = None
@@ -56,8 +56,8 @@ class Claim:
     @property
     def is_held(self) -> bool:
         """Whether the work is ours, for all that is known here."""
-        return self._is_alone or (
-            self._renewed_s is not None and self._clock_s() - self._renewed_s < self._lasts_s - self._renew_s
+        return self.is_alone or (
+            self._renewed_s is not None and self._clock_s() - self._renewed_s < self._lasts_s - self.renew_s
         )
 
     async def hold(self) -> bool:
@@ -66,7 +66,7 @@ class Claim:
         Raises: Unavailable
         """
         now_s = self._clock_s()
-        if self._is_alone or (self._renewed_s is not None and now_s - self._renewed_s < self._renew_s):
+        if self.is_alone or (self._renewed_s is not None and now_s - self._renewed_s < self.renew_s):
             return True
         found = await self._store.read(partial(chores.find, name=self._name))
         if not self._may_take(found, now_s):
@@ -74,7 +74,7 @@ class Claim:
             return False
         was_held = self._renewed_s is not None
         renewals = await self._store.write(
-            lambda tx: chores.take(tx.connection, self._name, self._owner, found, self._now())
+            lambda tx: chores.take(tx.connection, self._name, self.owner, found, self._now())
         )
         self._renewed_s = None if renewals is None else now_s
         if renewals is not None and not was_held:
@@ -83,21 +83,21 @@ class Claim:
 
     async def let_go(self) -> None:
         """Leave the work to whoever comes next, at once."""
-        if self._is_alone or self._renewed_s is None:
+        if self.is_alone or self._renewed_s is None:
             return
         self._renewed_s = None
-        await self._store.write(lambda tx: chores.let_go(tx.connection, self._name, self._owner))
+        await self._store.write(lambda tx: chores.let_go(tx.connection, self._name, self.owner))
 
     def _may_take(self, found: Chore | None, now_s: float) -> bool:
         """Tell whether work as it was found may be taken: it is nobody's, ours, or of one who was not heard of for long."""
-        if found is None or found.owner is None or found.owner == self._owner:
+        if found is None or found.owner is None or found.owner == self.owner:
             return True
         if self._seen is None or (found.owner, found.renewals) != (self._seen.owner, self._seen.renewals):
             self._seen, self._seen_since_s = found, now_s
         return now_s - self._seen_since_s >= self._lasts_s
 
 
-async def is_round_due(store: Store, name: str, owner: str, every_s: float, now: Instant) -> bool:
+async def is_round_due(store: Store, name: str, every_s: float, now: Instant) -> bool:
     """Take the next round of a piece of work; False when some process did it within `every_s`.
 
     Raises: Unavailable
@@ -105,4 +105,4 @@ async def is_round_due(store: Store, name: str, owner: str, every_s: float, now:
     found = await store.read(partial(chores.find, name=name))
     if found is not None and now - every_s < found.done_at <= now + every_s:
         return False
-    return await store.write(lambda tx: chores.begin_due(tx.connection, name, owner, every_s, now))
+    return await store.write(lambda tx: chores.begin_due(tx.connection, name, every_s, now))

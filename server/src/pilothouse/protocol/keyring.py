@@ -1,14 +1,18 @@
 """The secrets that senders use, ready to verify with: opened once, kept in memory, dropped when they change."""
 
 import math
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
+from typing import Final
 
 import msgspec
 
+from pilothouse.base.errors import PilothouseError
 from pilothouse.base.instants import Instant
 from pilothouse.domain.events import Event, EventKind
 from pilothouse.domain.refusals import KeyExpired, KeyRevoked, KeyRevoking, KeyUnknown, RuntimeRefused
 from pilothouse.domain.secrets import SecretFacts, SecretState
+from pilothouse.operations.hearing import DEAF_S, Silence, unbroken
 from pilothouse.protocol.token import SigningKey
 from pilothouse.storage import secrets
 from pilothouse.storage.sealing import Vault
@@ -16,6 +20,11 @@ from pilothouse.storage.unit import Store
 
 KEYS_MAX = 200_000
 """Keys kept ready, about 1 kB each; when it is full it is emptied, and filled again by who is in use."""
+BELIEVED_S: Final = 300.0
+"""Unit: seconds. So long after it was last known that a key is good it is taken where the database cannot be asked: a heartbeat
+that only says that its sender lives, and telemetry, go on through an outage; everything else needs the database anyway."""
+_PAUSE_S: Final = 5.0
+"""Unit: seconds. After a question that was not answered none is asked for so long."""
 _CHANGES = (
     EventKind.SECRET_BOUND,
     EventKind.SECRET_REVOKED,
@@ -31,12 +40,25 @@ class Key(msgspec.Struct, eq=False):
     signing: SigningKey
     usable_until: Instant
     """From then on it is refused; one comparison a heartbeat decides, and no database is asked."""
+    read_s: float
+    """When the database said that it is good, by the keyring's own clock."""
 
 
 class Keyring:
     """Keys by key id."""
 
-    def __init__(self, store: Store, vault: Vault) -> None:
+    def __init__(
+        self,
+        store: Store,
+        vault: Vault,
+        silence_s: Silence = unbroken,
+        clock_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Take the parts; silence_s: for how long the changes of other processes have not been heard."""
+        self._silence_s = silence_s
+        self._clock_s = clock_s
+        self._is_asking = False
+        self._not_before_s = 0.0
         self._store = store
         self._vault = vault
         self._keys: dict[str, Key] = {}
@@ -45,7 +67,10 @@ class Keyring:
 
     def peek(self, key_id: str) -> Key | None:
         """Find a key that is ready, without asking the database."""
-        return self._keys.get(key_id)
+        key = self._keys.get(key_id)
+        if key is None or (silence_s := self._silence_s()) <= DEAF_S:
+            return key
+        return key if self._is_believed(key, silence_s) else None
 
     def usable_until(self, key_id: str) -> Instant:
         """Tell when a key ends; of one that is not ready nothing is known yet."""
@@ -57,23 +82,44 @@ class Keyring:
 
         Raises: KeyUnknown and KeyRevoked, only when the database said so; Unavailable when it could not be asked
         """
-        ready = self._keys.get(key_id)
+        ready = self.peek(key_id)
         if ready is not None:
             return ready
-        generation = self._generation
-        found = await self._store.read(lambda connection: secrets.find(connection, key_id))
+        generation, began_s = self._generation, self._clock_s()
+        self._is_asking = True
+        try:
+            found = await self._store.read(lambda connection: secrets.find(connection, key_id))
+        except PilothouseError:
+            self._not_before_s = self._clock_s() + _PAUSE_S
+            known = self._keys.get(key_id)
+            if known is None or min(self._silence_s(), began_s - known.read_s) >= BELIEVED_S:
+                raise
+            return known
+        finally:
+            self._is_asking = False
+        if found is None or found[1] is None:
+            self._keys.pop(key_id, None)
         if found is None:
             raise KeyUnknown(key_id)
         facts, sealed = found
         if sealed is None:
             raise KeyRevoked(key_id)
         signing = SigningKey(self._vault.open(sealed, key_id=key_id).encode())
-        key = Key(facts, signing, facts.life.usable_until)
+        key = Key(facts, signing, facts.life.usable_until, began_s)
         if generation == self._generation:  # else it may have changed while it was read: use it once, do not keep it
             if len(self._keys) >= KEYS_MAX:
                 self._keys.clear()
             self._keys[key_id] = key
         return key
+
+    def _is_believed(self, key: Key, silence_s: float) -> bool:
+        """Tell whether a key is taken without a question though changes are not heard.
+
+        One question is under way at a time: a fleet does not wait for a database that is gone.
+        """
+        now_s = self._clock_s()
+        unconfirmed_s = min(silence_s, now_s - key.read_s)
+        return unconfirmed_s < (BELIEVED_S if self._is_asking or now_s < self._not_before_s else DEAF_S)
 
     def follow(self, event: Event) -> None:
         """Drop a key that was bound, or whose life was changed."""

@@ -42,14 +42,14 @@ def let_go(connection: Connection, name: str, owner: str) -> None:
     connection.execute(update(chores).where(_c.name == name, _c.owner == owner).values(owner=None))
 
 
-def begin_due(connection: Connection, name: str, owner: str, every_s: float, now: Instant) -> bool:
+def begin_due(connection: Connection, name: str, every_s: float, now: Instant) -> bool:
     """Take the next round of a piece of work; False when it was done lately, by whomever.
 
     A moment that lies further ahead than a round lasts was told by a clock that is wrong: it keeps nobody waiting.
     """
     if find(connection, name) is None:
-        connection.execute(insert(chores).values(name=name, owner=owner, renewals=1, done_at=now))
+        connection.execute(insert(chores).values(name=name, owner=None, renewals=1, done_at=now))
         return True
     is_due = or_(_c.done_at <= now - every_s, _c.done_at > now + every_s)
-    values = {"owner": owner, "done_at": now, "renewals": _c.renewals + 1}
+    values = {"done_at": now, "renewals": _c.renewals + 1}
     return connection.execute(update(chores).where(_c.name == name, is_due).values(values)).rowcount == 1
