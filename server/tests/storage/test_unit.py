@@ -3,7 +3,9 @@
 import asyncio
 import sqlite3
 import stat
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pilothouse.base.errors import Conflict, StorageFull, StorageUnavailable, Unavailable
@@ -12,7 +14,7 @@ from pilothouse.domain.events import Event, EventKind, NewEvent
 from pilothouse.storage import unit
 from pilothouse.storage.engine import open_readers, open_writer
 from pilothouse.storage.migrate import upgrade
-from pilothouse.storage.unit import Store, Transaction
+from pilothouse.storage.unit import NotUnique, Store, Transaction
 from sqlalchemy import event, text
 
 pytestmark = pytest.mark.anyio
@@ -88,6 +90,56 @@ async def test_one_that_is_refused_takes_nothing_with_it_and_leaves_nothing(stor
     assert [type(answer) for answer in answers] == [str, Conflict, ValueError, str]
     assert await names(store) == ["n1", "n4"]
     assert [event.detail for event in store.published] == ["n1", "n4"]
+
+
+def said_to(store: Store) -> list[str]:
+    """What is said to the database from now on."""
+    said: list[str] = []
+
+    @event.listens_for(store.writer_engine, "before_cursor_execute")
+    def note(*arguments: Any) -> None:
+        said.append(arguments[2])
+
+    return said
+
+
+async def test_one_that_is_alone_needs_no_savepoint_and_leaves_nothing_when_it_is_refused(store: Store) -> None:
+    said = said_to(store)
+    assert await store.write(adding("n1", emit=True)) == "n1"
+    for failure in (Conflict("no"), ValueError("a defect")):
+        with pytest.raises(type(failure)):
+            await store.write(adding("n2", emit=True, fail=failure))
+    with pytest.raises(NotUnique):
+        await store.write(adding("n1", emit=True))
+    assert await store.write(adding("n3")) == "n3"
+    assert await names(store) == ["n1", "n3"]
+    assert [event.detail for event in store.published] == ["n1"]
+    assert not [statement for statement in said if "SAVEPOINT" in statement]
+
+
+async def test_what_a_refused_operation_set_apart_itself_goes_with_it(store: Store) -> None:
+    """Operations may use savepoints of their own: those of the batch are others."""
+
+    def nesting(name: str, *, fail: bool) -> Callable[[Transaction], None]:
+        def operation(tx: Transaction) -> None:
+            tx.connection.execute(ADD, {"n": name})
+            with pytest.raises(NotUnique), tx.connection.begin_nested():
+                tx.connection.execute(ADD, {"n": name})
+            with tx.connection.begin_nested():
+                tx.connection.execute(ADD, {"n": f"{name}-inner"})
+            if fail:
+                raise Conflict(name)
+
+        return operation
+
+    said = said_to(store)
+    answers = await asyncio.gather(
+        *(store.write(nesting(f"n{number}", fail=number % 3 == 2)) for number in range(9)), return_exceptions=True
+    )
+    assert [isinstance(answer, Conflict) for answer in answers] == [number % 3 == 2 for number in range(9)]
+    kept = [f"n{number}" for number in range(9) if number % 3 != 2]
+    assert await names(store) == sorted([*kept, *(f"{name}-inner" for name in kept)])
+    assert "ROLLBACK TO SAVEPOINT operation" in said, "they were committed together"
 
 
 async def test_events_leave_after_the_commit_in_one_growing_sequence(store: Store) -> None:

@@ -1,8 +1,8 @@
 """One transaction: operations that wait together are committed together, and their events leave after the commit.
 
 Operations are plain functions of a transaction. One thread writes (SQLite has one writer anyway) and commits whatever
-queued up while the last commit was on its way to the disk: each operation in a savepoint of its own, so that one that is
-refused takes nothing with it. On a database server, the writers of all processes take turns, and a batch that met somebody
+queued up while the last commit was on its way to the disk: each operation in a savepoint of its own (unless it is alone), so that
+one that is refused takes nothing with it. On a database server, the writers of all processes take turns, and a batch that met somebody
 else's lock, or a lost connection before its commit, is run again: operations must do nothing but use their transaction.
 Source: performance.md section 4, "group commit"; ADR 0003, ADR 0020.
 """
@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -33,6 +34,7 @@ from pilothouse.storage import engine as engines
 from pilothouse.storage import events
 from pilothouse.storage.dialects import Trouble
 from pilothouse.storage.dialects.kind import CONNECT_S
+from pilothouse.storage.savepoints import apart
 
 T = TypeVar("T")
 _log = structlog.get_logger(__name__)
@@ -280,17 +282,29 @@ class Store:
     def _run_all(self, jobs: Sequence[_Job], committing: list[bool]) -> tuple[list[Any], list[Event]]:
         """Run all operations in one transaction, and commit it."""
         happened: list[Event] = []
-        with self._writer_engine.connect() as connection, connection.begin():
+        with self._writer_engine.connect() as connection, connection.begin() as whole:
             self._kind.take_turn(connection)
-            outcomes = [self._run(connection, job, happened) for job in jobs]
+            if len(jobs) > 1:
+                outcomes = [self._run(connection, job, happened, apart) for job in jobs]
+            else:
+                outcomes = [self._run(connection, jobs[0], happened, nullcontext)]
+                if isinstance(outcomes[0], BaseException):  # nobody else's work is in this transaction
+                    whole.rollback()
+                    return outcomes, []
             committing[0] = True
         return outcomes, happened
 
-    def _run(self, connection: Connection, job: _Job, happened: list[Event]) -> Any:  # Any: the operation's own result
-        """Run one operation in its savepoint. An error is its outcome, unless the database itself failed."""
+    def _run(
+        self,
+        connection: Connection,
+        job: _Job,
+        happened: list[Event],
+        held: Callable[[Connection], AbstractContextManager[Any]],
+    ) -> Any:  # Any: the operation's own result
+        """Run one operation, held apart from others. An error is its outcome, unless the database itself failed."""
         transaction = Transaction(connection)
         try:
-            with connection.begin_nested():
+            with held(connection):
                 result = job.context.run(job.operation, transaction)
                 stored = job.context.run(transaction.write_events)
         except PilothouseError as refusal:
@@ -305,7 +319,7 @@ class Store:
         return result
 
     def _settle(self, jobs: Sequence[_Job], outcomes: Sequence[Any], happened: Sequence[Event]) -> None:
-        if self.last_failure is None:
+        if not all(isinstance(outcome, BaseException) for outcome in outcomes):
             self.committed_s = time.monotonic()
         for job, outcome in zip(jobs, outcomes, strict=True):
             if job.done.done():
