@@ -4,6 +4,7 @@ Their data lies in a temporary folder and is not synced to the disk: that makes 
 server's process, not the machine: what was handed to the system survives that.
 """
 
+import contextlib
 import functools
 import os
 import pwd
@@ -134,6 +135,20 @@ class Server(ABC):
             self.process.send_signal(how)
             self.process.wait(timeout=60)
             self.process = None
+
+    def kill(self) -> None:
+        """End the server as a crash of its machine's system would: every process of it at once, none with a last word."""
+        if self.process is not None:
+            for each in [*_children(self.process.pid), self.process.pid]:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(each, signal.SIGKILL)
+            self.process.wait(timeout=60)
+            self.process = None
+
+    @property
+    def is_up(self) -> bool:
+        """Tell whether its process runs."""
+        return self.process is not None and self.process.poll() is None
 
     def close(self) -> None:
         """End everything."""
@@ -325,6 +340,17 @@ def end_all() -> None:
     """End every server that was started."""
     while _running:
         _running.popitem()[1].close()
+
+
+def _children(process_id: int) -> list[int]:
+    """Find the processes that a process started itself."""
+    found: list[int] = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            told = stat.read_text()
+            if int(told.rpartition(")")[2].split()[1]) == process_id:
+                found.append(int(stat.parent.name))
+    return found
 
 
 def free_port() -> int:

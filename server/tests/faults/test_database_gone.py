@@ -228,3 +228,25 @@ async def test_a_runtime_that_is_new_while_the_database_is_gone_is_taken_in_by_i
     clock.advance(10)
     assert (await runtime.full())[1]["acknowledged"] is True
     assert (await admin.ask("{ runtimes { totalCount } }"))["runtimes"]["totalCount"] == 1
+
+
+async def test_a_runtime_that_reports_in_full_all_the_while_is_not_called_offline_when_it_comes_back(
+    runtime, plane: ControlPlane, admin, clock: FakeClock
+) -> None:
+    """Among many who beat by delta it is alone with its trouble: no hold on verdicts covers it."""
+    fleet = fleet_of(runtime, 12)
+    for each in fleet:
+        await each.full()
+    changing, others = fleet[0], fleet[1:]
+    with broken_in_the_middle(plane):
+        for number in range(30):  # more often than the watch takes for a stall of ours
+            clock.advance(4)
+            changing.hash = f"new-{number}"
+            status, answer = await changing.full()
+            assert (status, answer["code"], answer["acknowledged"]) == (503, "UNAVAILABLE", False)
+            assert {(await each.delta())[0] for each in others} == {200}
+            await plane.watch()
+    await plane.watch()
+    assert (await admin.ask("{ organization { runtimes { offline } } }"))["organization"]["runtimes"] == {"offline": 0}
+    told = text("select count(*) from events where kind = 'runtime.offline'")
+    assert await plane.store.read(lambda c: c.execute(told).scalar_one()) == 0

@@ -5,21 +5,19 @@ import random
 import selectors
 import shutil
 import signal
-import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 from driver import Person, Sender
-from pilothouse.domain.artifacts import artifact_set
-from pilothouse.domain.runtime import ReportDocument
+from left_behind import check_commands, check_runtimes, check_wishes, rows
+from sqlalchemy import create_engine
 
 PROGRAM = str(Path(__file__).with_name("serve_again_and_again.py"))
 KILLS = 30
@@ -101,106 +99,19 @@ def live(lives: Lives, chance: random.Random, fleet: list[Sender], person: Perso
         each.join()
 
 
-def rows(database: sqlite3.Connection, query: str) -> list[dict[str, Any]]:
-    return [dict(row) for row in database.execute(query)]
-
-
 def check(home: Path, fleet: list[Sender], person: Person) -> int:
     """Read what a killed process left; returns how many heartbeats were found that nobody was told of."""
-    with closing(sqlite3.connect(home / "pilothouse.db")) as database:
-        database.row_factory = sqlite3.Row
-        assert rows(database, "pragma integrity_check") == [{"integrity_check": "ok"}]
-        assert rows(database, "pragma foreign_key_check") == []
-        unheard = check_runtimes(database, fleet)
-        check_commands(database, fleet, person)
-        check_wishes(database, person)
-        return unheard
-
-
-STORED = """
-select r.*, p.status, p.seen_at, e.document as report, a.document as artifacts, s.integration_id as bound_to,
-  i.display_name as integration,
-  (select count(*) from events v where v.runtime_key = r.key and v.kind = 'runtime.registered') as registered,
-  (select count(*) from events v where v.key_id = r.key_id and v.kind = 'secret.bound') as bindings
-from runtimes r
-join runtime_presence p on p.runtime_key = r.key
-join runtime_reports e on e.runtime_key = r.key
-join artifact_sets a on a.digest = r.artifact_digest
-join secrets s on s.key_id = r.key_id
-join integrations i on i.id = r.integration_id
-"""
-
-
-def check_runtimes(database: sqlite3.Connection, fleet: list[Sender]) -> int:
-    stored = {row["runtime_id"]: row for row in rows(database, STORED)}
-    (whole,) = rows(database, "select count(*) as n from runtimes")
-    assert whole["n"] == len(stored), "a runtime without its report, presence, artifacts, secret or integration"
-    unheard = 0
-    for sender in fleet:
-        row = stored.pop(sender.runtime_id, None)
-        if row is None:
-            assert sender.acknowledged == 0
-            assert unbound(database, sender), "bound by a heartbeat that left no runtime"
-            continue
-        number = int(row["version"])
-        assert sender.acknowledged <= number <= sender.sent, sender.runtime_id
-        unheard += number > sender.acknowledged
-        assert halves(row, number, sender.runtime_id) == []
-        assert (row["status"], row["registered"], row["bindings"]) == ("RUNNING", 1, 1)
-        assert row["bound_to"] == row["integration_id"]
-    assert stored == {}
-    return unheard
-
-
-def unbound(database: sqlite3.Connection, sender: Sender) -> bool:
-    key_id = sender.secret.partition(".")[0]
-    (secret,) = rows(database, f"select integration_id, bound_at from secrets where key_id = '{key_id}'")
-    made = rows(database, f"select 1 from integrations where display_name = '{sender.integration}'")
-    return secret == {"integration_id": None, "bound_at": None} and made == []
-
-
-def halves(row: dict[str, Any], number: int, runtime_id: str) -> list[str]:
-    """What of a stored runtime is of another heartbeat than its version."""
-    report = msgspec.json.decode(row["report"], type=ReportDocument)
-    artifacts = artifact_set.decode(row["artifacts"])
-    told = {
-        "hash": row["runtime_hash"] == f"h{number}",
-        "report": report.log_levels == {"app": f"L{number}"},
-        "artifacts": [(each.name, each.package) for each in artifacts.services] == [(f"s{number}", runtime_id)],
-        "digest": row["artifact_digest"] == artifact_set.digest(artifact_set.encode(artifacts)),
-    }
-    return [name for name, is_of_it in told.items() if not is_of_it]
-
-
-def check_commands(database: sqlite3.Connection, fleet: list[Sender], person: Person) -> None:
-    stored = {row["id"]: row for row in rows(database, "select * from commands")}
-    assert person.asked <= stored.keys()
-    for sender in fleet:
-        for each in sender.received:  # it counted as delivered before it left
-            assert stored[each]["delivered_at"] is not None
-            assert stored[each]["attempts"] > 0
-            assert stored[each]["state"] != "queued"
-        for each in sender.results_taken:
-            command = stored[each]
-            if command["wish_number"] is None:
-                assert (command["state"], command["result"] is None) == ("confirmed", False)
-    ends = "select 1 from events where kind = 'command.ended'"
-    assert len(rows(database, ends)) == sum(row["ended_at"] is not None for row in stored.values())
-    for row in stored.values():
-        assert (row["ended_at"] is None) == (row["state"] in {"queued", "delivered"})
-        assert (row["delivered_at"] is not None) or row["state"] not in {"delivered", "confirmed"}
-
-
-def check_wishes(database: sqlite3.Connection, person: Person) -> None:
-    versions = [row["version"] for row in rows(database, "select version from desired_changes order by number")]
-    assert versions == list(range(1, len(versions) + 1))
-    assert person.wish_acknowledged <= len(versions) <= person.wished
-    current = rows(
-        database, "select c.version from desired_states d join desired_changes c on c.number = d.change_number"
-    )
-    assert [row["version"] for row in current] == versions[-1:]
-    (told,) = rows(database, "select count(*) as n from events where kind = 'desired.changed'")
-    assert told["n"] == len(versions)
+    engine = create_engine(f"sqlite:///{home}/pilothouse.db")
+    try:
+        with engine.connect() as database:
+            assert rows(database, "pragma integrity_check") == [{"integrity_check": "ok"}]
+            assert rows(database, "pragma foreign_key_check") == []
+            unheard = check_runtimes(database, fleet)
+            check_commands(database, fleet, person)
+            check_wishes(database, person)
+            return unheard
+    finally:
+        engine.dispose()
 
 
 @pytest.mark.slow

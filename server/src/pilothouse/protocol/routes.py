@@ -5,16 +5,17 @@ Source: reference/runtime-protocol.md sections 1-6; contracts/README.md; contrac
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 
 import msgspec
 
 from pilothouse.base.clock import Clock
-from pilothouse.base.errors import PilothouseError, Refused
+from pilothouse.base.errors import PilothouseError, Refused, Unavailable
 from pilothouse.base.instants import Instant
 from pilothouse.domain.commands import CommandRules
-from pilothouse.domain.heartbeat import FullHeartbeat
+from pilothouse.domain.heartbeat import DeltaHeartbeat, FullHeartbeat
 from pilothouse.domain.liveness import Status, next_interval_s
 from pilothouse.domain.presence import PresenceRow
 from pilothouse.domain.refusals import RuntimeNotRegistered
@@ -80,6 +81,8 @@ class RuntimeEdge(msgspec.Struct, kw_only=True, eq=False):
     """Whether heartbeats make projects and integrations."""
     is_anything_desired: Callable[[Entry], bool]
     """Whether anything is desired where a runtime lives."""
+    look_up: Callable[[str, str, str], Awaitable[Entry | None]] | None = None
+    """Asks what other replicas know of a runtime, by integration, environment and runtimeId; None where there are no others."""
 
     def handle(self, request: Inbound) -> Outbound | Awaitable[Outbound]:
         """Answer a request."""
@@ -118,11 +121,27 @@ class RuntimeEdge(msgspec.Struct, kw_only=True, eq=False):
         heartbeat = wire.decode_delta(request.body)
         self.keyring.note_use(key, now)
         entry = self._find(key, heartbeat.runtime_id)
+        if self.look_up is not None and (entry is None or entry.runtime_hash != heartbeat.runtime_hash):
+            return self._delta_elsewhere(key, heartbeat, request.address, now)
+        return self._delta_of(entry, key, heartbeat, request.address, now)
+
+    async def _delta_elsewhere(self, key: Key, heartbeat: DeltaHeartbeat, address: str, now: Instant) -> Outbound:
+        """Answer a runtime of which another replica may know more: it may have reported in full there."""
+        binding = key.facts.binding
+        entry = None
+        if self.look_up is not None and binding is not None:
+            entry = await self.look_up(binding.integration_id, key.facts.environment_id, heartbeat.runtime_id)
+        answer = self._delta_of(entry, key, heartbeat, address, now)
+        return answer if isinstance(answer, Outbound) else await answer
+
+    def _delta_of(
+        self, entry: Entry | None, key: Key, heartbeat: DeltaHeartbeat, address: str, now: Instant
+    ) -> Outbound | Awaitable[Outbound]:
         if entry is None:
             self.figures.full_required += 1
             return _FULL_REQUIRED
-        self.board.see(entry, heartbeat.runtime_hash, request.address, now)
-        if self.board.touch(entry, now, request.address):
+        self.board.see(entry, heartbeat.runtime_hash, address, now)
+        if self.board.touch(entry, now, address):
             self._returned(entry, now)
         is_known = entry.runtime_hash == heartbeat.runtime_hash
         if is_known:
@@ -153,26 +172,39 @@ class RuntimeEdge(msgspec.Struct, kw_only=True, eq=False):
                     _KNOWN if next_s is None else Outbound(200, wire.acknowledged(full_required=False, next_s=next_s))
                 )
             asked = self.agenda.asked
-            taken = await self.store.write(
-                partial(
-                    take_in,
-                    sender=key.facts,
-                    heartbeat=heartbeat,
-                    prepared=prepared,
-                    address=request.address,
-                    now=now,
-                    is_offline=partial(self.board.is_offline, now=now),
-                    running_since=partial(self._running_since, now=now),
-                    rules=self.command_rules,
-                    may_create=self.may_create,
+            with self._heard_all_the_same(key, heartbeat, request.address, now):
+                taken = await self.store.write(
+                    partial(
+                        take_in,
+                        sender=key.facts,
+                        heartbeat=heartbeat,
+                        prepared=prepared,
+                        address=request.address,
+                        now=now,
+                        is_offline=partial(self.board.is_offline, now=now),
+                        running_since=partial(self._running_since, now=now),
+                        rules=self.command_rules,
+                        may_create=self.may_create,
+                        told=None if self.look_up is None else told.hex(),
+                    )
                 )
-            )
         except PilothouseError as error:
             return self.refuser.refuse(error, request, heartbeat)
         entry = self._put_up(taken.recorded, told)
         self.refuser.refusals.settle(key.facts.key_id, heartbeat.runtime_id)
         self.figures.full_heartbeats += 1
         return self.handing_over.answer(taken.handover, key, entry, now, asked=asked)
+
+    @contextmanager
+    def _heard_all_the_same(self, key: Key, heartbeat: FullHeartbeat, address: str, now: Instant) -> Generator[None]:
+        """Note that a runtime beat though we could not store what it said: our own trouble makes nobody OFFLINE."""
+        try:
+            yield
+        except (Unavailable, asyncio.CancelledError):
+            entry = self._find(key, heartbeat.runtime_id)
+            if entry is not None and entry.status is Status.RUNNING and entry.seen_at < now:
+                self.board.touch(entry, now, address)
+            raise
 
     async def _result(self, request: Inbound) -> Outbound:
         """Take what a runtime posts about a command; whatever becomes of it, the runtime has done its part."""
@@ -254,7 +286,7 @@ class RuntimeEdge(msgspec.Struct, kw_only=True, eq=False):
         )
         if before is not None:
             self.board.see(before, row.runtime_hash, row.address, row.seen_at)
-            entry.channel_since = before.channel_since
+            entry.channel_since, entry.channel_at = before.channel_since, before.channel_at
             if before.departure is not None and before.departure.at > row.seen_at:
                 entry.departure = before.departure  # it left while this was being stored
             if not recorded.interval_is_reported:

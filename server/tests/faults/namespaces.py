@@ -1,0 +1,69 @@
+"""A network of its own for a process: Linux's network namespaces, for whoever may make them."""
+
+import contextlib
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+_NUMBER = os.getpid() % 200 + 20
+
+
+@dataclass
+class Network:
+    """A namespace with two links to this one: by one it is reached, by the other it reaches its database."""
+
+    name: str
+    reached_at: str
+    """Its address on the first link."""
+    database_at: str
+    """The address of this side on the second link."""
+    link: str
+    """Our end of the second link."""
+
+    @property
+    def within(self) -> tuple[str, ...]:
+        """What a command begins with that runs in it."""
+        return ("ip", "netns", "exec", self.name)
+
+    def cut(self) -> None:
+        """Cut the second link: what is sent there goes nowhere, and nobody is told."""
+        _ip("link", "set", self.link, "down")
+
+    def mend(self) -> None:
+        """Put it back."""
+        _ip("link", "set", self.link, "up")
+
+
+@contextlib.contextmanager
+def network() -> Iterator[Network]:
+    """Make one, and take it away at the end. Skips by name where that is not permitted."""
+    name = f"pilothouse{os.getpid()}"
+    missing = None if shutil.which("ip") else "`ip` is not installed: apt-get install iproute2"
+    if missing is None and not _may(name):
+        missing = "making a network namespace is not permitted here: it wants root, or CAP_SYS_ADMIN and CAP_NET_ADMIN"
+    if missing is not None:
+        (pytest.fail if os.environ.get("PILOTHOUSE_REQUIRE_ALL") == "1" else pytest.skip)(missing)
+    made = Network(name, f"10.213.{_NUMBER}.2", f"10.214.{_NUMBER}.1", f"phd{os.getpid()}")
+    try:
+        _ip("-n", name, "link", "set", "lo", "up")
+        for link, prefix in ((f"php{os.getpid()}", f"10.213.{_NUMBER}"), (made.link, f"10.214.{_NUMBER}")):
+            _ip("link", "add", link, "type", "veth", "peer", "name", f"{link[:3]}in", "netns", name)
+            _ip("addr", "add", f"{prefix}.1/24", "dev", link)
+            _ip("link", "set", link, "up")
+            _ip("-n", name, "addr", "add", f"{prefix}.2/24", "dev", f"{link[:3]}in")
+            _ip("-n", name, "link", "set", f"{link[:3]}in", "up")
+        yield made
+    finally:
+        _ip("netns", "del", name)
+
+
+def _may(name: str) -> bool:
+    return subprocess.run(["ip", "netns", "add", name], capture_output=True, check=False).returncode == 0  # noqa: S603, S607
+
+
+def _ip(*words: str) -> None:
+    subprocess.run(["ip", *words], check=True, capture_output=True)  # noqa: S603, S607 - the system's
