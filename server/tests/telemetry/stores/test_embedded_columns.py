@@ -4,6 +4,7 @@ import re
 import time
 from collections.abc import Sequence
 
+import duckdb
 import msgspec
 import pytest
 from conftest_stores import small
@@ -21,7 +22,9 @@ from pilothouse.telemetry.stores.embedded.journal import JournalWriter
 from pilothouse.telemetry.stores.embedded.keeper import Keeper
 from pilothouse.telemetry.stores.embedded.packed import Run, pack, unpack
 from pilothouse.telemetry.stores.embedded.sorts import TABLES
+from pilothouse.telemetry.stores.embedded.words import told_apart
 
+DATABASE = duckdb.connect()
 T0 = 1_790_000_000_000_000_000
 ALL = Scope.within(EVERYTHING)
 TEXT = st.one_of(st.text(st.characters(exclude_categories=["Cs"]), max_size=40), st.from_regex(TOKEN, fullmatch=True))
@@ -130,12 +133,26 @@ def test_lines_that_a_file_has_already_are_left_out(batches, skip):
 @given(BATCHES, st.integers(0, 2**30))
 def test_the_index_has_each_word_of_six_characters_and_each_trace_in_its_block_and_nothing_else(batches, first):
     for run in unpack(pack(batches), first):
-        found = set(TABLES[Sort.LOGS].tokens(run.numbered(lambda _: 0)))
+        columns = run.numbered(lambda _: 0)
+        found = set(TABLES[Sort.LOGS].tokens(columns, None))
+        table = TABLES[Sort.LOGS].table
+        apart = told_apart(DATABASE, table.source([table.batch_of(columns)]))
+        assert apart is not None
+        assert set(TABLES[Sort.LOGS].tokens(columns, apart)) == found
         wanted = set()
         for number, _, _, _, message, _, trace_id, *_ in rows([run]):
             for word in [*re.findall(TOKEN.encode(), message), *([trace_id] if trace_id else [])]:
                 wanted.add(hash_of(word) << 32 | number >> BLOCK_BITS)
         assert found == wanted
+
+
+def test_words_are_left_to_us_where_duckdb_has_no_memory_for_them():
+    table = TABLES[Sort.LOGS].table
+    texts = [f"word-{n}-" + "x" * 900 for n in range(8_000)]
+    rows_ = [(n, T0, 0, 9, text, "", b"", b"", "") for n, text in enumerate(texts)]
+    with duckdb.connect(config={"memory_limit": "4MB", "max_temp_directory_size": "0KiB"}) as database:
+        assert told_apart(database, table.source([table.batch(rows_)])) is None
+        assert database.execute("SELECT 1").fetchall() == [(1,)]
 
 
 @pytest.mark.parametrize("bad", [{"severity": 300}, {"trace_id": "xy"}, {"trace_id": "abc"}, {"at_ns": 2**70}])

@@ -22,8 +22,13 @@ from pilothouse.telemetry.model import (
     SpanRecord,
 )
 from pilothouse.telemetry.questions import Dimension, LogFilter, LogQuestion, MetricQuestion, Scope, Series
+from pilothouse.telemetry.stores.embedded import parts
 from pilothouse.telemetry.stores.embedded.client import EmbeddedStore
-from pilothouse.telemetry.stores.embedded.index import SHARDS
+from pilothouse.telemetry.stores.embedded.frames import Sort
+from pilothouse.telemetry.stores.embedded.index import SHARDS, blocks_sql, hash_of, sorting_in_sql
+from pilothouse.telemetry.stores.embedded.keeper import open_database
+from pilothouse.telemetry.stores.embedded.packed import pack, unpack
+from pilothouse.telemetry.stores.embedded.shelf import Shelf
 from pilothouse.telemetry.stores.embedded.sorts import Grain, Label
 
 pytestmark = pytest.mark.anyio
@@ -99,9 +104,19 @@ def file_of(folder: Path, sort: str) -> Path:
     return path
 
 
-def as_before(path: Path) -> None:
-    """Write a file as it was before: one table of words, and services merged by hours only, among the resources."""
+def as_before(path: Path, *, long: bool = True) -> None:
+    """Write a file as it was before: no table of what is fresh.
+
+    And as it was long before: one table of words, and services merged by hours only, among the resources.
+    """
     with duckdb.connect(path) as file:
+        if file.execute("SELECT count(*) FROM duckdb_tables() WHERE table_name = 'fresh'").fetchall() == [(1,)]:
+            for statement in sorting_in_sql("main"):
+                file.execute(statement)
+            file.execute("DROP TABLE fresh")
+        if not long:
+            file.execute("UPDATE meta SET engine = 'crc32/16'")
+            return
         tables = {name for (name,) in file.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
         if "services" in tables:
             file.execute("INSERT INTO hours SELECT * FROM services ORDER BY at_ns, label")
@@ -115,7 +130,8 @@ def as_before(path: Path) -> None:
         file.execute("UPDATE meta SET engine = 'crc32'")
 
 
-async def test_figures_are_the_same_from_memory_from_a_file_and_from_one_of_the_layout_before(tmp_path):
+@pytest.mark.parametrize("long", [False, True])
+async def test_figures_are_the_same_from_memory_from_a_file_and_from_one_of_the_layout_before(tmp_path, long):
     dice = random.Random(11)  # noqa: S311
     first, later = points(dice), points(dice)
     begin_s, end_s = T0_S + 7 * 60, T0_S + 3 * HOUR_S + 52 * 60
@@ -129,7 +145,7 @@ async def test_figures_are_the_same_from_memory_from_a_file_and_from_one_of_the_
     for before in (False, True):
         await store.close()
         if before:
-            as_before(file_of(tmp_path, "metrics"))
+            as_before(file_of(tmp_path, "metrics"), long=long)
         store = await EmbeddedStore.open(small(tmp_path))
         assert plain(await told(store, begin_s, end_s)) == plain(waiting)
     await store.append_metrics(later)  # and what follows goes to a file of its own
@@ -169,7 +185,8 @@ async def test_whole_hours_and_fives_are_read_from_the_merged_tables_alone(tmp_p
     await store.close()
 
 
-async def test_words_and_traces_are_found_in_files_of_the_layout_before_and_after_it(tmp_path):
+@pytest.mark.parametrize("long", [False, True])
+async def test_words_and_traces_are_found_in_files_of_the_layout_before_and_after_it(tmp_path, long):
     trace, other = "ab" * 16, "0c" * 16
 
     def lines(name: str, trace_id: str) -> LogBatch:
@@ -192,7 +209,7 @@ async def test_words_and_traces_are_found_in_files_of_the_layout_before_and_afte
     await store.append_spans([span(trace)])
     await store.close()
     for sort in ("logs", "spans"):
-        as_before(file_of(tmp_path, sort))
+        as_before(file_of(tmp_path, sort), long=long)
     store = await EmbeddedStore.open(small(tmp_path))
     await store.append_logs([lines("after", other)])
     await store.append_spans([span(other)])
@@ -208,3 +225,49 @@ async def test_words_and_traces_are_found_in_files_of_the_layout_before_and_afte
         store = await EmbeddedStore.open(small(tmp_path))
     await store.close()
     assert len(list((tmp_path / "logs" / "prod").glob("*.duckdb"))) == 2
+
+
+def test_words_are_found_while_they_are_fresh_when_they_are_sorted_in_and_in_a_file_that_is_finished(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(parts, "FRESH_MAX", 5_000)
+    settings = small(tmp_path)
+    database = open_database(settings)
+
+    def shelf() -> Shelf:
+        return Shelf(database, Sort.LOGS, tmp_path / "logs", settings)
+
+    def add(to: Shelf, first: int) -> None:
+        lines = [LogRecord(at_ns=T0_S * NS_A_SECOND + n, message=f"word-{n:06d}") for n in range(first, first + 2_000)]
+        [run] = unpack(pack([LogBatch(origin("orders"), lines)]), first)
+        to.take(first, run.count, run.numbered(to.label), 1)
+        to.flush(T0_S * NS_A_SECOND)
+
+    def fresh(part: parts.Part) -> int:
+        return database.execute(f"SELECT count(*) FROM {part.schema}.fresh").fetchall()[0][0]
+
+    def check(part: parts.Part, until: int) -> None:
+        for n in range(0, until, 101):
+            rows = database.execute(blocks_sql(part.schema, part.layout, [hash_of(b"word-%06d" % n)])).fetchall()
+            assert rows == [(n >> 11,)]
+        assert database.execute(blocks_sql(part.schema, part.layout, [hash_of(b"word-%06d" % until)])).fetchall() == []
+
+    one, found = shelf(), []
+    for first in range(0, 8_000, 2_000):
+        add(one, first)
+        [part] = one.view().parts
+        found.append(fresh(part))
+        check(part, first + 2_000)
+    one.close()
+    two = shelf()  # knows how much of what is in the file is fresh
+    add(two, 8_000)
+    [part] = two.view().parts
+    found.append(fresh(part))
+    check(part, 10_000)
+    part.finish()
+    found.append(fresh(part))
+    check(part, 10_000)
+    two.close()
+    database.close()
+    # An entry a word: sorted in at 5,000, which is at the third, and when the file is finished.
+    assert found == [2_000, 4_000, 0, 2_000, 4_000, 0]

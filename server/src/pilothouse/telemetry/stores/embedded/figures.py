@@ -220,7 +220,7 @@ def _rolled(source: Source, question: MetricQuestion) -> list[_Rolled]:
         return []
     if Dimension.RESOURCE in question.by or question.resources:
         tables = [_Rolled("hours", Grain.RESOURCE, HOUR_NS)]
-    elif part.current:
+    elif part.has_services:
         tables = [_Rolled("services", Grain.SERVICE, HOUR_NS), _Rolled("fives", Grain.SERVICE, FIVE_NS)]
     else:
         tables = [_Rolled("hours", Grain.SERVICE, HOUR_NS)]

@@ -4,7 +4,8 @@ Words are told apart by their CRC-32: of its 32 bits, a billion words a file sha
 then compared, so that the answer is right however often it happens.
 
 What each flush adds is sorted, yet a word can be in each flush's: there is nothing to skip between them but the tables in
-which a word cannot be. Hence there are several, told apart by the first bits of the hash (ADR 0019).
+which a word cannot be. Hence there are several, told apart by the first bits of the hash (ADR 0019). They are added to
+seldom, since each time some of each is written again: until it is worth it, entries lie in a table of what is fresh.
 """
 
 import string
@@ -12,15 +13,19 @@ import zlib
 from array import array
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from pilothouse.telemetry.stores.embedded.columns import Octets
 
-LAYOUT: Final = "crc32/16"
+LAYOUT: Final = "crc32/16+"
 """How the index of a part that is written now is made, and which tables it has. One of another layout is not added to."""
+_WITHOUT_FRESH: Final = "crc32/16"
+"""Parts from before: entries went to the sixteen tables at once."""
 _ONE_TABLE: Final = "crc32"
 """Parts from before: all hashes in a single table, and metrics of services merged by the hour only."""
+FRESH_MAX: Final = 1 << 19
+"""Entries that lie in the table of what is fresh, all of which is read: a millisecond."""
 _SHARD_BITS: Final = 4
 _HASH_BITS: Final = 32
 SHARDS: Final = 1 << _SHARD_BITS
@@ -28,7 +33,7 @@ BLOCK_BITS: Final = 11
 """The index says in which block of 2,048 numbers a token is."""
 TOKEN: Final = "[A-Za-z0-9_-]{6,}"  # noqa: S105 - a word of a text
 """What the index holds of a message."""
-_TOKEN_OCTETS_MIN: Final = 6
+TOKEN_OCTETS_MIN: Final = 6
 _ID_OCTETS: Final = 16
 
 _WITHIN = (string.ascii_letters + string.digits + "_-").encode()
@@ -42,29 +47,40 @@ def hash_of(token: bytes) -> int:
 
 def knows(layout: str) -> bool:
     """Tell whether an index was made as ours is. If not it is not used: its part is read as if it had none."""
-    return layout in {LAYOUT, _ONE_TABLE}
+    return layout in {LAYOUT, _WITHOUT_FRESH, _ONE_TABLE}
+
+
+def has_services(layout: str) -> bool:
+    """Tell whether metrics of services are in tables of their own."""
+    return layout in {LAYOUT, _WITHOUT_FRESH}
 
 
 def tables_sql(schema: str) -> list[str]:
     """Write the statements that make a part's index."""
-    return [f"CREATE TABLE {schema}.tokens{shard} (hash UINTEGER, block UINTEGER)" for shard in range(SHARDS)]
+    names = [*(f"tokens{shard}" for shard in range(SHARDS)), "fresh"]
+    return [f"CREATE TABLE {schema}.{name} (hash UINTEGER, block UINTEGER)" for name in names]
 
 
-def adding_sql(schema: str, table: str) -> list[str]:
-    """Write the statements that add the entries in a table's column `entry`."""
+def adding_sql(schema: str, table: str) -> str:
+    """Write the statement that adds the entries in a table's column `entry`."""
+    return f"INSERT INTO {schema}.fresh SELECT (entry >> {_HASH_BITS})::UINTEGER, (entry & 4294967295)::UINTEGER FROM {table}"
+
+
+def sorting_in_sql(schema: str) -> list[str]:
+    """Write the statements that put what is fresh to where it is found by looking at little; within one transaction."""
     # Sorted once and then cut: to look for each table's own among all takes half as long again.
     width = 1 << _HASH_BITS - _SHARD_BITS
-    sort = (
-        f"CREATE OR REPLACE TEMP TABLE sorted AS SELECT (entry >> {_HASH_BITS})::UINTEGER AS hash,"
-        f" (entry & 4294967295)::UINTEGER AS block FROM {table} ORDER BY entry"
-    )
+    entry = f"hash::UBIGINT << {_HASH_BITS} | block"
     return [
-        sort,
+        f"CREATE OR REPLACE TEMP TABLE sorted AS SELECT * FROM {schema}.fresh ORDER BY {entry}",
         *(
             f"INSERT INTO {schema}.tokens{shard} SELECT * FROM sorted"
             f" WHERE hash BETWEEN {shard * width} AND {shard * width + width - 1}"
             for shard in range(SHARDS)
         ),
+        "DROP TABLE sorted",
+        f"DROP TABLE {schema}.fresh",
+        f"CREATE TABLE {schema}.fresh (hash UINTEGER, block UINTEGER)",
     ]
 
 
@@ -73,6 +89,8 @@ def blocks_sql(schema: str, layout: str, hashes: Iterable[int]) -> str:
     tables: dict[str, list[int]] = defaultdict(list)
     for hash_ in sorted(hashes):
         tables["tokens" if layout == _ONE_TABLE else f"tokens{hash_ >> _HASH_BITS - _SHARD_BITS}"].append(hash_)
+        if layout == LAYOUT:
+            tables["fresh"].append(hash_)
     # A single one is compared: that takes half the time of looking it up in a list.
     each = (
         f"SELECT block FROM {schema}.{table} WHERE hash "
@@ -82,37 +100,42 @@ def blocks_sql(schema: str, layout: str, hashes: Iterable[int]) -> str:
     return f"SELECT DISTINCT block FROM ({' UNION ALL '.join(each)}) ORDER BY block"
 
 
-def entries(numbers: "array[int]", ids: Octets, messages: Octets | None = None) -> "array[int]":
+def entries(
+    numbers: "array[int]", ids: Octets, messages: Octets | None = None, apart: Mapping[int, bytes] | None = None
+) -> "array[int]":
     """Index rows: the hash in the upper 32 bits of each entry, the block in the lower ones.
 
-    `numbers` must grow.
+    `numbers` must grow; `apart` is what `words.told_apart` lists of the messages, if it could.
     """
     found = array("Q")
     row = text_at = id_at = 0
-    texts = None if messages is None else messages.octets
     while row < len(numbers):
         block = numbers[row] >> BLOCK_BITS
         after = bisect_left(numbers, (block + 1) << BLOCK_BITS, row)
         id_until = id_at + sum(ids.lengths[row:after])
         hashes = set(map(zlib.crc32, _ids(ids, row, after, id_at, id_until)))
-        if texts is not None and messages is not None:
-            # A space between two messages keeps their words apart.
+        if apart is not None:
+            hashes.update(_hashes(apart.get(block, b"")))
+        elif messages is not None:
             lengths = messages.lengths[row:after]
-            until = text_at + sum(lengths)
-            words = set(_split(texts, text_at, lengths))
-            hashes.update([zlib.crc32(word) for word in words if len(word) >= _TOKEN_OCTETS_MIN])
-            text_at = until
+            hashes.update(_hashes(_joined(messages.octets, text_at, lengths)))
+            text_at += sum(lengths)
         found.extend([hash_ << 32 | block for hash_ in hashes])
         row, id_at = after, id_until
     return found
 
 
-def _split(texts: bytes, at: int, lengths: "array[int]") -> list[bytes]:
+def _hashes(text: bytes) -> Iterable[int]:
+    words = set(text.translate(_BETWEEN).split())
+    return [zlib.crc32(word) for word in words if len(word) >= TOKEN_OCTETS_MIN]
+
+
+def _joined(texts: bytes, at: int, lengths: "array[int]") -> bytes:
     pieces: list[bytes] = []
     for length in lengths:
         pieces.append(texts[at : at + length])
         at += length
-    return b" ".join(pieces).translate(_BETWEEN).split()
+    return b" ".join(pieces)  # a space between two messages keeps their words apart
 
 
 def _ids(ids: Octets, row: int, after: int, at: int, until: int) -> set[bytes]:

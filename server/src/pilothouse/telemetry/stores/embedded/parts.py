@@ -12,7 +12,15 @@ import msgspec
 
 from pilothouse.telemetry.stores.embedded.columns import Column, Table
 from pilothouse.telemetry.stores.embedded.frames import Sort
-from pilothouse.telemetry.stores.embedded.index import LAYOUT, adding_sql, knows, tables_sql
+from pilothouse.telemetry.stores.embedded.index import (
+    FRESH_MAX,
+    LAYOUT,
+    adding_sql,
+    has_services,
+    knows,
+    sorting_in_sql,
+    tables_sql,
+)
 from pilothouse.telemetry.stores.embedded.sorts import TABLES, Label, Row
 
 _names = count()
@@ -41,6 +49,8 @@ class Part:
         self.oldest_ns: int | None = None
         self.newest_ns: int | None = None
         self.labels: list[Label] = []
+        self._fresh = 0
+        """Entries of its index that are not where they are found by looking at little."""
 
     @property
     def indexed(self) -> bool:
@@ -51,6 +61,11 @@ class Part:
     def current(self) -> bool:
         """Whether it has all tables that a part has now, so that records can be added to it."""
         return self.layout == LAYOUT
+
+    @property
+    def has_services(self) -> bool:
+        """Whether metrics of services are in tables of their own."""
+        return has_services(self.layout)
 
     def open(self, *, writable: bool) -> None:
         """Attach the file, make its tables if it is new, and read what is known of it.
@@ -74,6 +89,8 @@ class Part:
             "",
         )
         self._look(cursor)
+        if writable and self.current and TABLES[self.sort].tokens:
+            (self._fresh,) = cursor.execute(f"SELECT count(*) FROM {self.schema}.fresh").fetchone() or (0,)
         cursor.close()
 
     def _make(self, cursor: duckdb.DuckDBPyConnection) -> None:
@@ -130,6 +147,10 @@ class Part:
     def finish(self) -> None:
         """Write it out; nothing is written to it from now on."""
         with self._lock:
+            if self._fresh:
+                with self._transaction() as cursor:
+                    self._sort_in(cursor)
+                self._fresh = 0
             self._database.execute(f"CHECKPOINT {self.schema}")
             self.writable = False
 
@@ -179,24 +200,38 @@ class Part:
         Raises: duckdb.Error
         """
         tables = TABLES[self.sort]
-        cursor = self._database.cursor()
-        cursor.register("waiting", tables.table.source(batches))
-        cursor.begin()
-        try:
+        fresh = self._fresh + len(tokens)
+        with self._transaction() as cursor:
+            cursor.register("waiting", tables.table.source(batches))
             cursor.execute(f"INSERT INTO {self.schema}.{tables.table.name} SELECT * FROM waiting")
             if tokens:
                 cursor.register("entries", _ENTRIES.source([_ENTRIES.batch_of([tokens])]))
-                for statement in adding_sql(self.schema, "entries"):
-                    cursor.execute(statement)
+                cursor.execute(adding_sql(self.schema, "entries"))
+            if fresh >= FRESH_MAX:
+                self._sort_in(cursor)
+                fresh = 0
             for table, rows in zip(tables.rolled, rolled, strict=True):
                 cursor.register(table.name, table.source([table.batch(rows)]))
                 cursor.execute(f"INSERT INTO {self.schema}.{table.name} SELECT * FROM {table.name}")
             new = list(enumerate(labels))[len(self.labels) :]
             if new:
                 packed = [(id_, msgspec.msgpack.encode(label)) for id_, label in new]
-                cursor.register("fresh", _LABELS.source([_LABELS.batch(packed)]))
-                cursor.execute(f"INSERT INTO {self.schema}.labels SELECT * FROM fresh")
+                cursor.register("new_labels", _LABELS.source([_LABELS.batch(packed)]))
+                cursor.execute(f"INSERT INTO {self.schema}.labels SELECT * FROM new_labels")
             cursor.execute(f"UPDATE {self.schema}.meta SET applied = ?", [applied])
+        self.labels = list(labels)
+        self.applied, self._fresh = applied, fresh
+
+    def _sort_in(self, cursor: duckdb.DuckDBPyConnection) -> None:
+        for statement in sorting_in_sql(self.schema):
+            cursor.execute(statement)
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Generator[duckdb.DuckDBPyConnection]:
+        cursor = self._database.cursor()
+        cursor.begin()
+        try:
+            yield cursor
             cursor.commit()
         except BaseException:
             with contextlib.suppress(duckdb.Error):
@@ -205,5 +240,3 @@ class Part:
         finally:
             with contextlib.suppress(duckdb.Error):
                 cursor.close()
-        self.labels = list(labels)
-        self.applied = applied

@@ -18,6 +18,7 @@ from pilothouse.telemetry.stores.embedded.frames import Sort
 from pilothouse.telemetry.stores.embedded.parts import Part
 from pilothouse.telemetry.stores.embedded.settings import EmbeddedSettings
 from pilothouse.telemetry.stores.embedded.sorts import TABLES, Columns, Label, Row
+from pilothouse.telemetry.stores.embedded.words import told_apart
 
 _ROW_BYTES = 150
 """What a waiting row costs beside its text, roughly."""
@@ -63,6 +64,7 @@ class Shelf:
         self, database: duckdb.DuckDBPyConnection, sort: Sort, folder: Path, settings: EmbeddedSettings
     ) -> None:
         self._database, self._sort, self.folder, self._settings = database, sort, folder, settings
+        self._cursor = database.cursor()
         self._flush_rows = settings.flush_metrics_rows if sort is Sort.METRICS else settings.flush_rows
         self._lock = threading.Lock()
         self._parts: list[Part] = []
@@ -128,13 +130,14 @@ class Shelf:
         if not columns[0]:
             return
         oldest, newest = min(columns[1]), max(columns[1])
-        batch = TABLES[self._sort].table.batch_of(columns)
-        if TABLES[self._sort].merge is not None:
+        tables = TABLES[self._sort]
+        batch = tables.table.batch_of(columns)
+        if tables.merge is not None:
             self._merging += zip(*columns, strict=True)
-        index = TABLES[self._sort].tokens
         hashes: frozenset[int] = frozenset()
-        if index is not None:
-            tokens = index(columns)
+        if tables.tokens is not None:
+            apart = told_apart(self._cursor, tables.table.source([batch])) if tables.worded else None
+            tokens = tables.tokens(columns, apart)
             self._tokens.extend(tokens)
             hashes = frozenset(entry >> 32 for entry in tokens)
         with self._lock:
@@ -232,5 +235,6 @@ class Shelf:
 
     def close(self) -> None:
         """Let go of its parts."""
+        self._cursor.close()
         for part in self._parts:
             part.close()

@@ -2,7 +2,7 @@
 
 from array import array
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import IntEnum
 from math import isnan
 from typing import Any, TypeAlias
@@ -72,8 +72,10 @@ class SortTables(msgspec.Struct, frozen=True):
     """More tables, to which each flush adds the same records, merged more coarsely."""
     merge: Callable[[Sequence[Row], LabelOf, Callable[[int], Label]], tuple[list[Row], list[list[Row]]]] | None = None
     """Rows that wait → rows of the table, and of each of those."""
-    tokens: "Callable[[Columns], array[int]] | None" = None
-    """Columns → entries of the token index."""
+    tokens: "Callable[[Columns, Mapping[int, bytes] | None], array[int]] | None" = None
+    """Columns, what of their words is told apart → entries of the token index."""
+    worded: bool = False
+    """Whether the index has the words of a column `message`."""
 
 
 _NUMBERED = (Column("number", "int64"), Column("at_ns", "int64"), Column("label", "int32"))
@@ -93,14 +95,15 @@ def _attributes(attributes: dict[str, Any]) -> str:
     return _json(attributes).decode() if attributes else ""
 
 
-def _log_tokens(columns: Columns) -> "array[int]":
+def _log_tokens(columns: Columns, apart: Mapping[int, bytes] | None) -> "array[int]":
     numbers: Any = columns[0]  # Any: packed columns, as `Table.packed` makes them
     messages: Any = columns[4]
     trace_ids: Any = columns[6]
-    return entries(numbers, trace_ids, messages)
+    return entries(numbers, trace_ids, messages, apart)
 
 
-def _span_tokens(columns: Columns) -> "array[int]":
+def _span_tokens(columns: Columns, apart: Mapping[int, bytes] | None) -> "array[int]":
+    del apart
     trace_ids = columns[4]
     return entries(array("q", columns[0]), Octets(array("I", map(len, trace_ids)), b"".join(trace_ids)))
 
@@ -246,6 +249,7 @@ TABLES: dict[Sort, SortTables] = {
             ),
         ),
         tokens=_log_tokens,
+        worded=True,
     ),
     Sort.METRICS: SortTables(
         table=Table("points", (*_NUMBERED, *_FIGURES)),
