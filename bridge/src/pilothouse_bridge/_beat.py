@@ -238,7 +238,7 @@ class Beat:
         if not self._settings.telemetry.sends_nothing and not self._stop.is_set():
             from pilothouse_bridge.telemetry import _ignition
 
-            _ignition.ignite().send_to(session.destination)
+            _ignition.send_to(self._settings.telemetry, session.destination)
 
     def _pause(self, delay_s: float) -> None:
         """Wait, but not while something new is to be told."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from pilothouse_bridge.telemetry._sender import Sender
 from pilothouse_bridge.testing import FakePilothouse, ReceivedLog
 
 
@@ -214,3 +215,42 @@ def test_a_forked_child_sends_its_own_lines_under_its_own_name(
     assert lines["before"].resource["icp.runtimeId"] == lines["parent"].resource["icp.runtimeId"]
     assert lines["child again"].resource["icp.runtimeId"] != lines["parent"].resource["icp.runtimeId"]
     assert sorted(line.message for line in server.logs) == ["before", "child", "child again", "parent"]
+
+
+def test_a_heartbeat_that_is_acknowledged_while_the_bridge_closes_holds_nothing_to_the_old_server(
+    server: FakePilothouse, connect: Any, logger: logging.Logger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A change of the inventory just before the end: the full heartbeat comes in while the last lines are sent."""
+    first = connect()
+    logger.info("to the first")
+    server.wait_for_log(saying("to the first"))
+    end, told = Sender.end, list[bool]()
+
+    def end_slowly(sender: Sender, patience_s: float) -> None:
+        told.append(first._beat.tell(10.0))
+        end(sender, patience_s)
+
+    with monkeypatch.context() as during:
+        during.setattr(Sender, "end", end_slowly)
+        first.close()
+    assert told == [True]
+    with FakePilothouse() as second:
+        connect(second)
+        logger.info("to the second")
+        second.wait_for_log(saying("to the second"))
+
+
+def test_a_heart_that_stops_late_does_not_speak_for_the_next_bridge(
+    server: FakePilothouse, connect: Any, logger: logging.Logger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = connect()
+    server.wait_for(lambda beat: not beat.is_full)
+    heart = first._beat
+    first.close()
+    heart._stop.clear()  # as it was when the last heartbeat was acknowledged
+    with FakePilothouse() as second:
+        connect(second)
+        heart._open_telemetry(heart._session)
+        logger.info("to the second")
+        second.wait_for_log(saying("to the second"))
+    assert server.logs == []

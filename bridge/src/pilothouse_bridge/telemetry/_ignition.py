@@ -1,5 +1,6 @@
 """Begins telemetry with next to nothing: the rest is loaded by the first record, framework or heartbeat that needs it."""
 
+import importlib
 import sys
 from typing import TYPE_CHECKING, Final, final
 
@@ -9,10 +10,13 @@ from pilothouse_bridge.telemetry import _instrument, _tap
 
 if TYPE_CHECKING:
     import logging
+    from collections.abc import Callable
 
     from pilothouse_bridge.telemetry._hub import Telemetry
+    from pilothouse_bridge.telemetry._sender import Destination
 
 _HUB: Final = "pilothouse_bridge.telemetry._hub"
+_SENDER: Final = "pilothouse_bridge.telemetry._sender"
 
 
 @final
@@ -48,6 +52,19 @@ def ignite() -> "Telemetry":
             _state.is_lit = True
             hub.begin(_state.settings)
         return hub
+
+
+def send_to(settings: TelemetrySettings, destination: "Callable[[], Destination]") -> None:
+    """The control plane of who prepared these settings knows this runtime by now: send what waits, and what comes.
+
+    By the heart of a bridge that ends it is asked too late: what is made from then on belongs to the next bridge, and must
+    neither go to the server of the one before nor find its place taken.
+    """
+    importlib.import_module(_SENDER)  # before the lock: it takes a while
+
+    with _state.lock:
+        if _state.settings is settings:
+            ignite().send_to(destination)
 
 
 def end(patience_s: float) -> None:
