@@ -17,7 +17,7 @@ from wire_to_a_database import Wire
 TIMEOUT_S = 4
 ANSWERED_WITHIN_S = 35.0
 """The 30 s of the runtimes' port, and a machine that is busy with other things."""
-FROM_MEMORY_WITHIN_S = 5.0
+FROM_MEMORY_WITHIN_S = 8.0
 
 
 @dataclass
@@ -62,14 +62,13 @@ def it_is_cut_and_comes_back(
 ) -> None:
     replica = cuttable.replica
     storm = gather(ADMINISTRATOR, runtimes(), console())
-    quiet = storm.runtimes.pop()
     with storm.raging(runtimes, console):
         storm.wait_for(20)
         began = time.monotonic()
         cuttable.cut()
         storm.forget()
         while not is_refused(storm):
-            is_answered_from_memory(quiet, runtimes())
+            is_answered_from_memory(storm.quiet, runtimes())
             storm.check()
             assert time.monotonic() - began < 2 * ANSWERED_WITHIN_S, storm.notes()
             time.sleep(0.5)
@@ -78,12 +77,11 @@ def it_is_cut_and_comes_back(
         cuttable.mend()
         wait_until_ready(replica)
         storm.wait_for(20)
-        is_answered_from_memory(quiet, runtimes())
+        is_answered_from_memory(storm.quiet, runtimes())
     told = storm.notes()
     assert set(told.statuses) <= {200, 202, 503}, told
     assert set(told.codes) <= {"STORAGE_UNAVAILABLE", "UNAVAILABLE"}, told
     assert told.slowest_s < ANSWERED_WITHIN_S
-    storm.runtimes.append(quiet)
     check_all(server.database(replica.environment["PILOTHOUSE_DATABASE_URL"].rpartition("/")[2]), storm)
 
 

@@ -53,8 +53,9 @@ class Wire:
             thread.start()
 
     def _carry(self, near: socket.socket) -> None:
+        # A ValueError is what a selector says of a socket that was closed meanwhile.
         self._ends.append(near)
-        with contextlib.suppress(OSError), selectors.DefaultSelector() as ready:
+        with contextlib.suppress(OSError, ValueError), selectors.DefaultSelector() as ready:
             self._whole.wait()
             far = socket.create_connection(self._to)
             self._ends.append(far)
