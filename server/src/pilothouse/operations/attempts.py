@@ -67,6 +67,11 @@ class SignInAttempts:
         self._blocked.pop((username.lower(), address), None)
         self._throttle.take_back(None, address)
 
+    def ask_again(self, username: str) -> None:
+        """Believe no longer that an account has to wait: somebody forgave it just now."""
+        for key in [key for key in self._blocked if key[0] == username.lower()]:
+            del self._blocked[key]
+
     async def take_back(self, username: str, address: str | None, now: Instant) -> None:
         """Take back what an attempt counted that came to nothing for our own fault; as far as the database can be reached."""
         self._throttle.take_back(None, address)

@@ -90,6 +90,8 @@ class _Job(msgspec.Struct, eq=False):
     loop: asyncio.AbstractEventLoop
     context: contextvars.Context
     """Of whoever asked: what is logged beside the loop names its request."""
+    was_refused: bool = False
+    """Whether it raised, so that nothing of it is kept."""
     _whose: list[None] = msgspec.field(default_factory=lambda: [None])
     """Taken out by the writer that begins it, or by whoever waited and gives it up: by one of them, in whatever thread."""
 
@@ -288,7 +290,7 @@ class Store:
                 outcomes = [self._run(connection, job, happened, apart) for job in jobs]
             else:
                 outcomes = [self._run(connection, jobs[0], happened, nullcontext)]
-                if isinstance(outcomes[0], BaseException):  # nobody else's work is in this transaction
+                if jobs[0].was_refused:  # nobody else's work is in this transaction
                     whole.rollback()
                     return outcomes, []
             committing[0] = True
@@ -303,6 +305,9 @@ class Store:
     ) -> Any:  # Any: the operation's own result
         """Run one operation, held apart from others. An error is its outcome, unless the database itself failed."""
         transaction = Transaction(connection)
+        job.was_refused = (
+            True  # until it comes to its end; an operation that returns a refusal wants what it wrote to be kept
+        )
         try:
             with held(connection):
                 result = job.context.run(job.operation, transaction)
@@ -315,6 +320,7 @@ class Store:
             raise  # the database itself: nothing of this batch can be kept
         except Exception as defect:  # noqa: BLE001 - an edge: the defect goes to whoever waits, the writer lives on
             return defect
+        job.was_refused = False
         happened.extend(stored)
         return result
 

@@ -128,7 +128,10 @@ async def reset_password(_: Any, info: Info, user: str) -> Row:
 async def unlock_user(_: Any, info: Info, id: str) -> bool:
     """Forget somebody's failed attempts."""
     request = info.context
-    await request.services.store.write(lambda tx: operations.unlock_user(tx, request.subject, id, now=request.now))
+    found = await request.services.store.write(
+        lambda tx: operations.unlock_user(tx, request.subject, id, now=request.now)
+    )
+    request.services.door.attempts.ask_again(found.username)
     return True
 
 
