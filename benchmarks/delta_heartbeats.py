@@ -46,7 +46,7 @@ def measure(mode: str, *, tls: bool) -> dict[str, float]:
     try:
         ready = json.loads(server.stdout.readline())
         with tempfile.TemporaryDirectory() as folder:
-            script = _write_script(Path(folder), Path(ready["runtimes"]))
+            script = write_script(Path(folder), Path(ready["runtimes"]))
             process = psutil.Process(server.pid)
             url = f"{'https' if tls else 'http'}://127.0.0.1:{ready['port']}"
             load = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}s", "--latency", "-s", str(script), url]
@@ -67,7 +67,8 @@ def measure(mode: str, *, tls: bool) -> dict[str, float]:
     }
 
 
-def _write_script(folder: Path, runtimes: Path) -> Path:
+def write_script(folder: Path, runtimes: Path) -> Path:
+    """Write what wrk sends: a delta heartbeat of each runtime in turn."""
     requests = folder / "requests"
     requests.write_text(
         "".join(f"{token}\t{delta_body(runtime_id)}\n" for runtime_id, token in json.loads(runtimes.read_text()))

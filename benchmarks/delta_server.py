@@ -25,6 +25,7 @@ from requests_of_runtimes import full_request, sign
 
 RUNTIMES = 2_000
 SECRETS = 20
+AT_ONCE = 100
 
 
 def nothing(_request: Inbound) -> Outbound:
@@ -32,14 +33,19 @@ def nothing(_request: Inbound) -> Outbound:
     return Outbound(200, ACKNOWLEDGED)
 
 
-async def serve(mode: str, *, tls: bool, core: int | None, count: int = RUNTIMES, runtime_type: str = "BI") -> None:
-    """Serve until standard input ends; say the port and where the requests are."""
+async def serve(
+    mode: str, *, tls: bool, core: int | None, count: int = RUNTIMES, runtime_type: str = "BI", database_url: str = ""
+) -> None:
+    """Serve until standard input ends; say the port and where the requests are.
+
+    database_url: whose schema is there already; the embedded one by default
+    """
     if core is not None:
         os.sched_setaffinity(0, {core})
     configure("ERROR", "text")
     with TemporaryDirectory() as folder:
         home = Path(folder)
-        plane = await open_control_plane(Settings(home=home / "home"))
+        plane = await open_control_plane(Settings(home=home / "home", database_url=database_url))
         handler = nothing if mode == "bare" else plane.runtime_handler
         files = ensure(CertificateSettings(directory=home / "tls"), dt.datetime.now(dt.UTC)) if tls else None
         organization = await plane.organization()
@@ -56,10 +62,14 @@ async def serve(mode: str, *, tls: bool, core: int | None, count: int = RUNTIMES
         secrets = [(await plane.store.write(making)).secret for _ in range(SECRETS)]
         tokens = [sign(secret, plane.clock.now()) for secret in secrets]
         runtimes = [(f"runtime-{number:05}", tokens[number % SECRETS]) for number in range(count)]
-        for runtime_id, token in runtimes:
+
+        async def register(runtime_id: str, token: str) -> int:
             answer = plane.runtime_handler(full_request(runtime_id, token, runtime_type=runtime_type))
-            status = (await answer).status if not isinstance(answer, Outbound) else answer.status
-            assert status == 200
+            return answer.status if isinstance(answer, Outbound) else (await answer).status
+
+        for at in range(0, count, AT_ONCE):
+            told = await asyncio.gather(*(register(*runtime) for runtime in runtimes[at : at + AT_ONCE]))
+            assert set(told) == {200}
         await plane.start()
         carrier = Carrier(
             (
@@ -93,10 +103,18 @@ def main() -> None:
     arguments.add_argument("--core", type=int)
     arguments.add_argument("--runtimes", type=int, default=RUNTIMES)
     arguments.add_argument("--type", default="BI")
+    arguments.add_argument("--database", default="", metavar="URL")
     wanted = arguments.parse_args()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(
-            serve(wanted.mode, tls=wanted.tls, core=wanted.core, count=wanted.runtimes, runtime_type=wanted.type)
+            serve(
+                wanted.mode,
+                tls=wanted.tls,
+                core=wanted.core,
+                count=wanted.runtimes,
+                runtime_type=wanted.type,
+                database_url=wanted.database,
+            )
         )
 
 

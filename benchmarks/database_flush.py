@@ -1,0 +1,163 @@
+"""Storing when so many runtimes were last seen, and what heartbeats notice of it.
+
+The control plane runs in a process of its own over a database with so many runtimes; it marks them all as seen and flushes when it
+is told to, and says what that took. Meanwhile this process sends it heartbeats at a steady pace and notes when each was answered.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import json
+import statistics
+import sys
+import tempfile
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import uvloop
+from fleet.wires import Target
+from load import Load
+from many_places import fill
+from pilothouse.app import control_plane
+from pilothouse.app.control_plane import ControlPlane, open_control_plane
+from pilothouse.app.people import LOCAL
+from pilothouse.config import Settings
+from pilothouse.observe.logs import configure
+from pilothouse.operations.secrets import generate
+from pilothouse.protocol.exchange import Exchange, ExchangeSettings
+from pilothouse.serving.carrier import Carrier, Listener
+from pilothouse.serving.settings import CarrierSettings
+from real_databases import Running
+from requests_of_runtimes import delta_body, full_request, sign
+
+BEATING = 100
+"""Runtimes that send heartbeats meanwhile."""
+PER_S = 300.0
+FLUSHES = 3
+"""In a round, one behind the other: what heartbeats notice is noted meanwhile."""
+_NEVER_S = 86_400.0
+
+
+async def flush_all(plane: ControlPlane) -> dict[str, float]:
+    """Mark every runtime as seen, and store that."""
+    now = plane.clock.now()
+    for number, entry in enumerate(plane.board.list_all()):
+        plane.board.touch(entry, now, entry.address)
+        if number % 500 == 0:
+            await asyncio.sleep(0)
+    cpu_s, began = time.process_time(), time.perf_counter()
+    await plane.flush()
+    return {"took_ms": (time.perf_counter() - began) * 1e3, "cpu_ms": (time.process_time() - cpu_s) * 1e3}
+
+
+async def serve(url: str, count: int) -> None:
+    """Serve until standard input ends; each line of it asks for a flush."""
+    configure("ERROR", "text")
+    control_plane.FLUSH_EVERY_S = control_plane.WATCH_EVERY_S = _NEVER_S  # when we say so, and nobody falls silent
+    with tempfile.TemporaryDirectory() as folder:
+        plane = await open_control_plane(Settings(home=Path(folder) / "home", database_url=url))
+        await plane.store.write(lambda tx: fill(tx.connection, plane.clock.now(), count - BEATING))
+        making = partial(
+            generate, subject=LOCAL, organization=await plane.organization(), vault=plane.vault, environment_handle="dev",
+            project_handle=None, integration_handle=None, now=plane.clock.now(),
+        )  # fmt: skip
+        token = sign((await plane.store.write(making)).secret, plane.clock.now())
+        names = [f"runtime-{number:05}" for number in range(BEATING)]
+        for name in names:
+            answer: Any = plane.runtime_handler(full_request(name, token))  # Any: an answer, or what becomes one
+            assert (await answer).status == 200
+        await plane.start()
+        app = Exchange(plane.runtime_handler, ExchangeSettings())
+        carrier = Carrier(
+            (Listener(name="runtimes", app=app, host="127.0.0.1", port=0, setting="-"),), CarrierSettings()
+        )
+        await carrier.start()
+        _say({"port": carrier.ports["runtimes"], "token": token.removeprefix("Bearer "), "names": names})
+        while await asyncio.to_thread(sys.stdin.readline):
+            _say(await flush_all(plane))
+        await carrier.stop()
+        await plane.stop()
+
+
+def _say(told: dict[str, Any]) -> None:  # Any: what JSON has
+    sys.stdout.write(json.dumps(told) + "\n")
+    sys.stdout.flush()
+
+
+async def measure(run: Running, count: int, rounds: int) -> float:
+    """Print a row; gives the milliseconds of the quickest flush."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        __file__,
+        run.fresh().url,
+        str(count),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert process.stdin
+    assert process.stdout
+    ready = json.loads(await process.stdout.readline())
+    load = Load(Target.of(f"http://127.0.0.1:{ready['port']}"), 8)
+    beats = [("/icp/deltaHeartbeat", ready["token"], delta_body(name).encode()) for name in ready["names"]]
+    told: list[dict[str, float]] = []
+    server_ms: list[float] = []
+    quiet: list[list[float]] = []
+    busy: list[list[float]] = []
+    for _ in range(rounds):
+        quiet.append(await _noticed(load, beats, asyncio.sleep(2.0)))
+
+        async def flushes() -> None:
+            for _ in range(FLUSHES):
+                server_s = run.cpu_s()
+                process.stdin.write(b"flush\n")
+                told.append(json.loads(await process.stdout.readline()))
+                server_ms.append((run.cpu_s() - server_s) * 1e3)
+
+        busy.append(await _noticed(load, beats, flushes()))
+    process.stdin.close()
+    await process.wait()
+    assert set(load.statuses) == {200}, load.statuses
+    best = min(told, key=lambda one: one["took_ms"])
+    print(
+        f"| {run.kind} | {count:,} | **{best['took_ms']:,.0f}** | {min(one['cpu_ms'] for one in told):,.0f} | "
+        f"{min(server_ms):,.0f} | {_shown(min(busy, key=max))} | {_shown(min(quiet, key=max))} |",
+        flush=True,
+    )
+    return best["took_ms"]
+
+
+async def _noticed(load: Load, beats: list[tuple[str, str, bytes]], meanwhile: Any) -> list[float]:  # Any: a coroutine
+    """Send heartbeats until something has ended; gives the seconds that each answer took."""
+    load.taken_s.clear()
+    sending = asyncio.create_task(_keep_sending(load, beats))
+    await meanwhile
+    sending.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await sending
+    return list(load.taken_s)
+
+
+async def _keep_sending(load: Load, beats: list[tuple[str, str, bytes]]) -> None:
+    while True:
+        await load.send(list(beats), per_s=PER_S)
+
+
+def _shown(taken_s: list[float]) -> str:
+    cuts = statistics.quantiles(taken_s, n=100)
+    return f"{cuts[49] * 1e3:.1f} / {cuts[98] * 1e3:.1f} / {max(taken_s) * 1e3:.0f}"
+
+
+def main() -> None:
+    """Serve, for the process that measures."""
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("url")
+    arguments.add_argument("count", type=int)
+    wanted = arguments.parse_args()
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(serve(wanted.url, wanted.count))
+
+
+if __name__ == "__main__":
+    main()
