@@ -178,7 +178,7 @@ stories('Alerts', (story) => {
   })
 
   story(
-    'who may only look sees alerts, rules and silences, no channels, and why nothing can be changed',
+    'who may only look sees alerts, rules and silences, and why channels are closed and nothing can be changed',
     async ({ page }) => {
       const why = 'You need the permission alert_mgt:manage here.'
       await page.goto('/alerts')
@@ -188,7 +188,10 @@ stories('Alerts', (story) => {
       expect(await silence.getAttribute('aria-disabled')).toBe('true')
       await page.getByRole('tooltip').getByText(why).waitFor()
       const tabs = page.getByRole('navigation', { name: 'Alerts' })
-      expect(await tabs.getByRole('link').allTextContents()).toEqual(['Alerts', 'Rules', 'Silences'])
+      expect(await tabs.getByRole('link').allTextContents()).toEqual(['Alerts', 'Rules', 'Channels', 'Silences'])
+      const channels = tabs.getByRole('link', { name: 'Channels' })
+      expect(await channels.getAttribute('aria-disabled')).toBe('true')
+      expect(await channels.getAttribute('data-tip')).toBe(why)
       await tabs.getByRole('link', { name: 'Rules' }).click()
       await page.getByRole('row', { name: /Orders fail/ }).waitFor()
       const resting = [

@@ -113,6 +113,42 @@ stories('What is not open', (story) => {
   )
 
   story(
+    'without sight of integrations the pages of alerts tell whom to ask, and ask nothing that is refused',
+    async ({ page }) => {
+      const needed = 'integration_mgt:view'
+      await page.clock.install()
+      await page.addInitScript(() => {
+        globalThis.mockLost = ['INTEGRATION_MGT_VIEW']
+      })
+      await isClosed(page, '/alerts', 'Alerts', needed, 'lars')
+      await isClosed(page, '/alerts/rules', 'Rules', needed, 'lars')
+      await isClosed(page, '/alerts/silences', 'Silences', needed, 'lars')
+      await rests(page, pages(page).getByRole('link', { name: 'Alerts', exact: true }), needed)
+    },
+    { as: 'lars', timeoutMs: 60_000 },
+  )
+
+  story(
+    'an alert names where to look, and what is not open says why',
+    async ({ page }) => {
+      await page.goto('/alerts')
+      await page
+        .getByRole('list', { name: 'Firing', exact: true })
+        .getByRole('link', { name: 'Orders fail', exact: true })
+        .first()
+        .click()
+      const look = page.getByRole('dialog').getByRole('region', { name: 'Where to look' })
+      await rests(page, look.getByRole('link', { name: 'Metrics of that time' }), insights)
+      await rests(page, look.getByRole('link', { name: 'Failed traces of that time' }), insights)
+      expect(await look.getByRole('link', { name: 'Errors in the logs of that time' }).getAttribute('href')).toContain(
+        '/logs?',
+      )
+      expect(await refused(page)).toEqual([])
+    },
+    { as: 'lars' },
+  )
+
+  story(
     'who may only look at alerts reads everything, and each thing that changes says why it rests',
     async ({ page }) => {
       const why = 'You need the permission alert_mgt:manage here.'

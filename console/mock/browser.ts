@@ -1,5 +1,5 @@
 import { setupWorker } from 'msw/browser'
-import type { Severity } from '../src/api/generated/schema'
+import type { Permission, Severity } from '../src/api/generated/schema'
 import type { Levers } from './auth'
 import { Db, iso } from './db'
 import { makeMock, type Session } from './handlers'
@@ -16,6 +16,8 @@ declare global {
   /** Levers for the stories: `quiet` before the start, the others afterwards. */
   var mockQuiet: boolean | undefined
   var mockMethods: Levers['methods'] | undefined
+  /** No role contains these. */
+  var mockLost: Permission[] | undefined
   var mock:
     | {
         cutLines: (forMs?: number) => void
@@ -42,6 +44,9 @@ declare global {
 
 export async function startMock(): Promise<void> {
   const db = new Db()
+  for (const role of db.people.roles) {
+    role.permissions = role.permissions.filter((each) => !globalThis.mockLost?.includes(each))
+  }
   const { handlers, cutLines, state, hold, answer } = makeMock(db, session)
   if (globalThis.mockMethods) state.methods = globalThis.mockMethods
   await setupWorker(...handlers).start({ quiet: true, onUnhandledRequest: 'bypass' })

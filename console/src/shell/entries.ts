@@ -44,6 +44,7 @@ type Listed = Entry | (Entry & Asked)
 
 const INSIGHTS: Asked = { anyOf: ['OBSERVABILITY_MGT_VIEW_INSIGHTS'], said: true }
 const LOGS: Asked = { anyOf: ['OBSERVABILITY_MGT_VIEW_LOGS'], said: true }
+const INTEGRATIONS: Asked = { anyOf: ['INTEGRATION_MGT_VIEW'], said: true }
 const SECRETS: Asked = { anyOf: ['ENVIRONMENT_MGT_MANAGE_NONPROD', 'INTEGRATION_MGT_MANAGE'] }
 const SEES_USERS: Permission[] = ['USER_MGT_UPDATE_USERS', 'USER_MGT_MANAGE_GROUPS']
 const ACCESS: Asked = { anyOf: ['USER_MGT_UPDATE_GROUP_ROLES', 'USER_MGT_UPDATE_USERS', 'USER_MGT_MANAGE_ROLES'] }
@@ -93,7 +94,7 @@ function organizationEntries(held: readonly Permission[]): Listed[] {
       icon: BellRing,
       link: to.alerts(),
       firing: true,
-      anyOf: ['INTEGRATION_MGT_VIEW'],
+      ...INTEGRATIONS,
     },
     { name: nav.events, letter: 'v', icon: Activity, link: to.events() },
     {

@@ -48,27 +48,29 @@ export function momentOf(
 }
 
 type Link = ReturnType<(typeof to)[keyof typeof to]>
-export type Look = { name: string; link: Link }
-type May = { logs: boolean; insights: boolean; secrets: boolean }
+/** `blocked` says why it is not open to the viewer. */
+export type Look = { name: string; link: Link; blocked: string | undefined }
+type Blocked = { [what in 'runtimes' | 'logs' | 'insights' | 'secrets']: string | undefined }
 
-/** Where to look about an alert, the nearest first; only what the viewer may read. */
-export function looksOf(alert: AlertRowFragment, rule: Limits | undefined, may: May): Look[] {
+/** Where to look about an alert, the nearest first. */
+export function looksOf(alert: AlertRowFragment, rule: Limits | undefined, blocked: Blocked): Look[] {
   const { project, integration, environment, runtime } = alert
   const time = momentOf(alert, rule?.windowS ?? USUAL_WINDOW_S)
   const scope = environment ? { environment: environment.handle } : {}
   const looks: Look[] = []
   if (runtime) {
-    looks.push({ name: words.looks.runtime, link: to.runtime(runtime.id) })
-    looks.push({ name: words.looks.events, link: to.runtimeEvents(runtime.id) })
+    looks.push({ name: words.looks.runtime, link: to.runtime(runtime.id), blocked: blocked.runtimes })
+    looks.push({ name: words.looks.events, link: to.runtimeEvents(runtime.id), blocked: blocked.runtimes })
   }
-  if (rule?.condition === 'EXPIRING' && may.secrets && project) {
+  if (rule?.condition === 'EXPIRING' && project) {
     looks.push({
       name: words.looks.secrets,
       link: integration ? to.integrationSecrets(project.handle, integration.handle) : to.secrets(),
+      blocked: blocked.secrets,
     })
   }
   const found = rule?.condition
-  if (may.insights && (found === 'ERROR_RATE' || found === 'LATENCY' || found === 'NO_TRAFFIC')) {
+  if (found === 'ERROR_RATE' || found === 'LATENCY' || found === 'NO_TRAFFIC') {
     const search = { ...scope, ...time }
     const elsewhere = { ...search, ...(project ? { project: project.handle } : {}) }
     const failing = found === 'ERROR_RATE' ? { failed: true as const } : {}
@@ -76,6 +78,7 @@ export function looksOf(alert: AlertRowFragment, rule: Limits | undefined, may: 
     looks.push({
       name: words.looks.metrics,
       link: here ? to.integrationMetrics(project.handle, integration.handle, search) : to.metrics(elsewhere),
+      blocked: blocked.insights,
     })
     if (found !== 'NO_TRAFFIC')
       looks.push({
@@ -83,9 +86,10 @@ export function looksOf(alert: AlertRowFragment, rule: Limits | undefined, may: 
         link: here
           ? to.integrationTraces(project.handle, integration.handle, { ...search, ...failing })
           : to.traces({ ...elsewhere, ...failing }),
+        blocked: blocked.insights,
       })
   }
-  if (may.logs && rule?.condition !== 'EXPIRING') {
+  if (rule?.condition !== 'EXPIRING') {
     const failing = rule?.condition === 'ERROR_RATE'
     const search = {
       ...scope,
@@ -99,6 +103,7 @@ export function looksOf(alert: AlertRowFragment, rule: Limits | undefined, may: 
         project && integration
           ? to.integrationLogs(project.handle, integration.handle, search)
           : to.logs({ ...search, ...(project ? { project: project.handle } : {}) }),
+      blocked: blocked.logs,
     })
   }
   return looks

@@ -85,9 +85,9 @@ test('the time of an alert begins with what its rule looked at, and ends only wh
   })
 })
 
-test('an alert leads to what it is about, and nowhere where the viewer may not look', () => {
-  const all = { logs: true, insights: true, secrets: true }
-  const none = { logs: false, insights: false, secrets: false }
+test('an alert leads to what it is about, and what is not open to the viewer says why', () => {
+  const all = { runtimes: undefined, logs: undefined, insights: undefined, secrets: undefined }
+  const none = { runtimes: undefined, logs: 'no logs', insights: 'no insights', secrets: 'no secrets' }
   const [metrics, traces, errors] = looksOf(alert(), rule(), all)
   expect(metrics).toMatchObject({ name: 'Metrics of that time', link: { search: { environment: 'prod' } } })
   expect(traces).toMatchObject({ name: 'Failed traces of that time', link: { search: { failed: true } } })
@@ -98,10 +98,20 @@ test('an alert leads to what it is about, and nowhere where the viewer may not l
       search: { environment: 'prod', level: 'ERROR', from: '2026-11-21T09:15:00.000Z' },
     },
   })
-  expect(looksOf(alert(), rule(), none)).toEqual([])
+  expect([metrics, traces, errors].map((each) => each?.blocked)).toEqual(Array(3).fill(undefined))
+  expect(looksOf(alert(), rule(), none).map(({ name, blocked }) => [name, blocked])).toEqual([
+    ['Metrics of that time', 'no insights'],
+    ['Failed traces of that time', 'no insights'],
+    ['Errors in the logs of that time', 'no logs'],
+  ])
   const runtime = { id: 'rt-1', runtimeId: 'u-1', name: 'orders-1' }
-  const names = looksOf(alert({ runtime }), rule({ condition: 'RUNTIME_OFFLINE' }), none).map(({ name }) => name)
-  expect(names).toEqual(['The runtime', 'Events of the runtime'])
+  const offline = looksOf(alert({ runtime }), rule({ condition: 'RUNTIME_OFFLINE' }), none)
+  expect(offline.map(({ name, blocked }) => [name, blocked])).toEqual([
+    ['The runtime', undefined],
+    ['Events of the runtime', undefined],
+    ['Logs of that time', 'no logs'],
+  ])
+  expect(looksOf(alert(), rule({ condition: 'EXPIRING' }), none)).toMatchObject([{ blocked: 'no secrets' }])
   expect(looksOf(alert(), rule({ condition: 'EXPIRING' }), all).map(({ name }) => name)).toEqual(['Secrets'])
 })
 

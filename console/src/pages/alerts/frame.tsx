@@ -7,13 +7,13 @@ import { Tabs } from '@/ui/tabs'
 import { to } from '@/util/paths'
 import { useBlocked } from '@/util/permissions'
 
-/** The pages of alerts under one title; only those that the viewer may read. */
+/** The pages of alerts under one title; one that is not open to the viewer says why. */
 export function AlertsFrame({ title, actions, children }: { title: string; actions?: ReactNode; children: ReactNode }) {
   const blocked = useBlocked()
   const tabs = [
     { name: words.tabs.alerts, link: to.alerts() },
     { name: words.tabs.rules, link: to.alertRules() },
-    ...(blocked('ALERT_MGT_MANAGE') ? [] : [{ name: words.tabs.channels, link: to.alertChannels() }]),
+    { name: words.tabs.channels, link: to.alertChannels(), blocked: blocked('ALERT_MGT_MANAGE') },
     { name: words.tabs.silences, link: to.alertSilences() },
   ]
   return (

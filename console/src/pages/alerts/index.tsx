@@ -1,5 +1,5 @@
 import { keepPreviousData, useInfiniteQuery, useQuery } from '@tanstack/react-query'
-import { Link, useSearch } from '@tanstack/react-router'
+import { useSearch } from '@tanstack/react-router'
 import { CircleCheck } from 'lucide-react'
 import { type ReactNode, useState } from 'react'
 import { alertLimitsQuery, alertsQuery, type Limits } from '@/api/alerts-queries'
@@ -7,10 +7,12 @@ import { type AlertFilter, type AlertRowFragment, AlertsDocument } from '@/api/g
 import { PAGE_SIZE } from '@/api/queries'
 import { rules as ruleWords, alerts as words } from '@/strings/alerts'
 import { strings } from '@/strings/common'
-import { Button, buttonClass } from '@/ui/button'
+import { Button } from '@/ui/button'
 import { Choose } from '@/ui/choose'
+import { OpenTo } from '@/ui/closed'
 import { CopyCli, CopyGraphql } from '@/ui/copy'
 import { FilterField } from '@/ui/filter-field'
+import { LinkButton } from '@/ui/link-button'
 import { Card } from '@/ui/page'
 import { CouldNotLoad, Empty, Skeleton } from '@/ui/states'
 import { lazily } from '@/util/lazily'
@@ -32,6 +34,14 @@ const HISTORY = 20
 
 /** What is wrong now, then what may become so, then what was. */
 export function AlertsPage() {
+  return (
+    <OpenTo permission="INTEGRATION_MGT_VIEW" title={words.title} what={words.title}>
+      <Alerts />
+    </OpenTo>
+  )
+}
+
+function Alerts() {
   const search = useSearch({ from: `/shell${PATH.alerts}` })
   const change = useSearchState<AlertsSearch>()
   const blocked = useBlocked()('ALERT_MGT_MANAGE')
@@ -232,11 +242,9 @@ function NothingFires({ limits, filtered, onClear }: NothingFiresProps) {
       <Empty
         title={words.noRules}
         action={
-          !blocked && (
-            <Link {...to.alertRules({ create: true })} className={buttonClass('solid')}>
-              {ruleWords.create}
-            </Link>
-          )
+          <LinkButton link={to.alertRules({ create: true })} look="solid" blocked={blocked}>
+            {ruleWords.create}
+          </LinkButton>
         }
       >
         {words.noRulesText}

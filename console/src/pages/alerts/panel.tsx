@@ -4,8 +4,9 @@ import type { Limits } from '@/api/alerts-queries'
 import type { AlertRowFragment, ToldFragment } from '@/api/generated/alerts'
 import { alerts as words } from '@/strings/alerts'
 import { Age } from '@/ui/age'
-import { Button, buttonClass } from '@/ui/button'
+import { Button } from '@/ui/button'
 import { Panel } from '@/ui/dialog'
+import { LinkButton } from '@/ui/link-button'
 import { Facts } from '@/ui/page'
 import { Said } from '@/ui/said'
 import { Empty } from '@/ui/states'
@@ -45,13 +46,14 @@ export function AlertPanel({ alert, onClose, ...rest }: AlertPanelProps) {
 type Fact = [string, ReactNode]
 
 function Known({ alert, rule, blocked, onSilence }: { alert: AlertRowFragment } & Omit<AlertPanelProps, 'onClose'>) {
-  const may = useBlocked()
+  const mayNot = useBlocked()
   const over = alert.state === 'RESOLVED'
   const allowed = rule && limit(rule)
   const looks = looksOf(alert, rule, {
-    logs: !may('OBSERVABILITY_MGT_VIEW_LOGS'),
-    insights: !may('OBSERVABILITY_MGT_VIEW_INSIGHTS'),
-    secrets: !may('ENVIRONMENT_MGT_MANAGE_NONPROD', 'INTEGRATION_MGT_MANAGE'),
+    runtimes: mayNot('INTEGRATION_MGT_VIEW'),
+    logs: mayNot('OBSERVABILITY_MGT_VIEW_LOGS'),
+    insights: mayNot('OBSERVABILITY_MGT_VIEW_INSIGHTS'),
+    secrets: mayNot('ENVIRONMENT_MGT_MANAGE_NONPROD', 'INTEGRATION_MGT_MANAGE'),
   })
   const facts: Fact[] = [
     [
@@ -92,10 +94,10 @@ function Known({ alert, rule, blocked, onSilence }: { alert: AlertRowFragment } 
       <section className="px-3.5" aria-label={words.panel.look}>
         <h3 className="mb-1.5 font-medium">{words.panel.look}</h3>
         <div className="flex flex-wrap gap-2">
-          {looks.map(({ name, link }) => (
-            <Link key={name} {...link} className={buttonClass('plain')}>
+          {looks.map(({ name, ...look }) => (
+            <LinkButton key={name} {...look}>
               {name}
-            </Link>
+            </LinkButton>
           ))}
           {!over && (
             <Button blocked={blocked} onClick={() => onSilence(alert)}>

@@ -9,6 +9,7 @@ import { alerts, rules as words } from '@/strings/alerts'
 import { Age } from '@/ui/age'
 import { Badge } from '@/ui/badge'
 import { Button } from '@/ui/button'
+import { OpenTo } from '@/ui/closed'
 import { CopyCli, CopyGraphql } from '@/ui/copy'
 import { List, type ListColumn } from '@/ui/list'
 import { Said } from '@/ui/said'
@@ -40,6 +41,14 @@ const placeOf = ({ project, integration, environment }: AlertRuleRowFragment): P
 
 /** What is watched, each rule in words. */
 export function AlertRulesPage() {
+  return (
+    <OpenTo permission="INTEGRATION_MGT_VIEW" title={alerts.tabs.rules} what={alerts.tabs.rules}>
+      <Rules />
+    </OpenTo>
+  )
+}
+
+function Rules() {
   const { search = '', create, rule, edit } = useSearch({ from: `/shell${PATH.alertRules}` })
   const change = useSearchState<AlertRulesSearch>()
   const onSearch = useCallback((text: string) => change({ search: text || undefined }, true), [change])

@@ -10,6 +10,7 @@ import { alerts, silences as words } from '@/strings/alerts'
 import { strings } from '@/strings/common'
 import { Age } from '@/ui/age'
 import { Button } from '@/ui/button'
+import { OpenTo } from '@/ui/closed'
 import { CopyCli, CopyGraphql } from '@/ui/copy'
 import { List, type ListColumn } from '@/ui/list'
 import { notify } from '@/ui/notices'
@@ -34,6 +35,14 @@ const ConfirmDialog = lazily(async () => (await import('@/ui/confirm')).ConfirmD
 
 /** When nobody is told, and why. */
 export function AlertSilencesPage() {
+  return (
+    <OpenTo permission="INTEGRATION_MGT_VIEW" title={alerts.tabs.silences} what={alerts.tabs.silences}>
+      <Silences />
+    </OpenTo>
+  )
+}
+
+function Silences() {
   const { create, ended = false, rule, ...place } = useSearch({ from: `/shell${PATH.alertSilences}` })
   const change = useSearchState<AlertSilencesSearch>()
   const [ending, setEnding] = useState<AlertSilenceRowFragment>()
