@@ -98,8 +98,9 @@ class Replica:
 @contextmanager
 def running_on(*replicas: Replica) -> Iterator[None]:
     """Have replicas run on a database with nothing in it, and stop in good order at the end."""
-    code, told = replicas[0].run("db", "upgrade")
-    assert code == 0, told
+    if "PILOTHOUSE_DATABASE_URL" in replicas[0].environment:  # the embedded one is migrated by the start
+        code, told = replicas[0].run("db", "upgrade")
+        assert code == 0, told
     try:
         for replica in replicas:
             replica.start()

@@ -223,6 +223,7 @@ def gather(password: str, runtimes: int, console: int, size: int = 4) -> Storm:
     for each in (*fleet, quiet):
         each.beat(line)
         assert each.acknowledged == 1
+    assert quiet.delta(line) == 200  # from here on its key is known, bound
     line.close()
     desk = asking(console)
     known = '{ runtimes(filter: {project: "retail-core", integration: "order-intake"}) { nodes { id } } }'

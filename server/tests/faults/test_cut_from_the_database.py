@@ -82,6 +82,8 @@ def it_is_cut_and_comes_back(
     assert set(told.statuses) <= {200, 202, 503}, told
     assert set(told.codes) <= {"STORAGE_UNAVAILABLE", "UNAVAILABLE"}, told
     assert told.slowest_s < ANSWERED_WITHIN_S
+    if replica.program is not None:
+        assert "invalid transaction" not in replica.program.output  # the cause is told, not what came of it
     check_all(server.database(replica.environment["PILOTHOUSE_DATABASE_URL"].rpartition("/")[2]), storm)
 
 
