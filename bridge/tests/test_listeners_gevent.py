@@ -233,6 +233,39 @@ echo.start()
     assert set(full[-1].listeners) == {name}
 
 
+STANDARD = """
+import socketserver, wsgiref.simple_server
+class Quiet(wsgiref.simple_server.WSGIRequestHandler):
+    def log_message(self, *args):
+        pass
+class Threaded(socketserver.ThreadingMixIn, wsgiref.simple_server.WSGIServer):
+    daemon_threads = True
+wsgiref.simple_server.make_server("127.0.0.1", PORT, app, Threaded, Quiet).serve_forever()
+"""
+
+
+@pytest.mark.parametrize("first", ["patched first", "patched after the bridge", "patched while the bridge beats"])
+def test_a_server_of_the_standard_library_in_the_hub_refuses_to_be_stopped_and_loses_nothing(
+    first: str, server: FakePilothouse, program: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "Config.toml").write_text(server.config_toml() + "heartbeatInterval = 1\n")
+    program.start(ORDERS[first] + APP + STANDARD.replace("PORT", str(free_port())))
+    found = listener(server, timeout_s=40)
+    server.wait_for_channel()
+    name, port = found["name"], found["port"]
+    assert found["package"] == "wsgiref"
+    slow = Slow(port, 5, "/slow?s=60")
+    slow.arrive(tmp_path / "inside")
+    refused = order(server, "STOP", name)
+    assert (refused.code, refused.message["httpStatus"]) == ("NOT_SUPPORTED", 501)
+    assert "gevent's hub" in refused.body["message"]
+    assert "gevent.pywsgi" in refused.body["fix"]
+    assert answers(port) == 200
+    assert last_state(server, name) == ("enabled", None)
+    (tmp_path / "go").touch()
+    assert slow.join() == {"200": 5}
+
+
 @pytest.mark.parametrize("worker", ["gevent", "gevent_pywsgi"])
 def test_gunicorn_s_port_is_gated(worker: str, server: FakePilothouse, program: Any, tmp_path: Path) -> None:
     (tmp_path / "Config.toml").write_text(server.config_toml() + "heartbeatInterval = 1\n")

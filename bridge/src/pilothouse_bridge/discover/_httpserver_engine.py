@@ -87,6 +87,14 @@ class HttpServerEngine:
             raise SteeringError(
                 "NOT_SUPPORTED", 501, "This server can be stopped on POSIX systems only.", "Stop the program."
             )
+        if _native.are_threads_patched() or type(self._server.socket).__module__.startswith("gevent"):
+            # Its requests are greenlets, in no thread's stack, and its hub watches the descriptor that we would exchange.
+            raise SteeringError(
+                "NOT_SUPPORTED",
+                501,
+                "This server runs in gevent's hub, where its requests cannot be seen off: some would be lost.",
+                "Serve the application with gevent.pywsgi, which can be stopped without loss, or stop the program.",
+            )
         return [bound(self._server.socket)] if is_listening(self._server.socket) else []
 
     def is_held_elsewhere(self) -> bool:
