@@ -1,8 +1,11 @@
 """Many rows are changed at once, on every database, with values as they are stored one by one."""
 
+from typing import Any
+
+from pilothouse.storage import statements
 from pilothouse.storage.statements import change_many
 from pilothouse.storage.tables import runtime_presence
-from sqlalchemy import Engine, ForeignKeyConstraint, insert, select, text
+from sqlalchemy import Engine, ForeignKeyConstraint, event, insert, select, text
 
 ROWS = [
     {"runtime_key": 1, "seen_at": 1.0, "interval_s": None, "address": None, "running_since": 1.0, "status": "RUNNING"},
@@ -49,3 +52,33 @@ def test_values_arrive_as_they_were_given_and_who_is_not_named_keeps_theirs(writ
         change_many(connection, runtime_presence, [])
         found = connection.execute(select(runtime_presence).order_by(runtime_presence.c.runtime_key)).mappings().all()
     assert [{name: row[name] for name in ROWS[0]} for row in found] == [changed[0], changed[1], ROWS[2]]
+
+
+def test_more_rows_than_one_statement_changes_are_changed_by_several_of_bounded_size(writer: Engine) -> None:
+    """A flush of very many runtimes is neither refused by the server for its size nor written in one breath."""
+    unbind(writer)
+    count = 2 * statements.ROWS_AT_ONCE + 1
+    sizes: list[int] = []
+
+    def note(*arguments: Any) -> None:
+        values = arguments[3]
+        sizes.append(sum(len(str(value)) for value in (values.values() if isinstance(values, dict) else values)))
+
+    with writer.connect() as connection, connection.begin():
+        connection.execute(
+            insert(runtime_presence), [ROWS[0] | {"runtime_key": key, "address": "x" * 64} for key in range(count)]
+        )
+        event.listen(writer, "before_cursor_execute", note)
+        change_many(
+            connection,
+            runtime_presence,
+            [ROWS[0] | {"runtime_key": key, "seen_at": key + 0.5, "address": "y" * 64} for key in range(count)],
+        )
+        event.remove(writer, "before_cursor_execute", note)
+        found = connection.execute(
+            select(runtime_presence.c.seen_at).order_by(runtime_presence.c.runtime_key)
+        ).scalars()
+        assert list(found) == [key + 0.5 for key in range(count)]
+    assert len(sizes) == 3
+    if writer.dialect.name != "sqlite":
+        assert max(sizes) < 4 * 2**20
