@@ -18,7 +18,7 @@ from sqlalchemy import event, func, select
 sys.path.insert(0, str(Path(__file__).parent))
 
 from pilothouse.storage.claim_tables import sign_in_attempts
-from two_planes import PASSWORD, Two, browser, two_planes
+from two_planes import Two, browser, sign_in, two_planes
 
 pytestmark = [pytest.mark.anyio, pytest.mark.xdist_group("postgresql"), pytest.mark.timeout(180)]
 
@@ -28,17 +28,13 @@ DECIDE = "mutation ($code: String!, $allow: Boolean!) { decideDevice(userCode: $
 
 @pytest.fixture
 def clock() -> FakeClock:
-    return FakeClock(time.time())
+    return FakeClock(float(int(time.time())))
 
 
 @pytest.fixture
 async def two(tmp_path: Path, clock: FakeClock) -> AsyncIterator[Two]:
     async with two_planes(tmp_path, clock) as opened:
         yield opened
-
-
-async def sign_in(client: httpx.AsyncClient, password: str = PASSWORD, **more: str) -> httpx.Response:
-    return await client.post("/auth/sign-in", json={"username": "admin", "password": password, **more})
 
 
 async def ask(client: httpx.AsyncClient, query: str, **variables: object) -> dict:

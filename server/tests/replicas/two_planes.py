@@ -17,7 +17,7 @@ from pilothouse.base.clock import Clock
 from pilothouse.config import Settings
 from pilothouse.identity.passwords import Passwords
 from pilothouse.operations.sign_in import create_first_administrator
-from pilothouse.storage import commands
+from pilothouse.storage import commands, presence
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "identity"))
 sys.path.insert(0, str(Path(__file__).parent.parent / "management"))
@@ -66,8 +66,6 @@ async def start_knowing(plane: ControlPlane) -> None:
 
 
 async def read_presence(plane: ControlPlane) -> None:
-    from pilothouse.storage import presence
-
     plane.board.load(await plane.store.read(lambda connection: list(presence.list_all(connection))))
 
 
@@ -91,6 +89,10 @@ async def browser(
     transport = httpx.ASGITransport(app=await plane.console_application(), client=(address, 40_000))
     async with httpx.AsyncClient(transport=transport, base_url=f"https://{host}") as client:
         yield client
+
+
+async def sign_in(client: httpx.AsyncClient, password: str = PASSWORD) -> httpx.Response:
+    return await client.post("/auth/sign-in", json={"username": "admin", "password": password})
 
 
 def quick_passwords() -> Passwords:

@@ -305,9 +305,8 @@ class Store:
     ) -> Any:  # Any: the operation's own result
         """Run one operation, held apart from others. An error is its outcome, unless the database itself failed."""
         transaction = Transaction(connection)
-        job.was_refused = (
-            True  # until it comes to its end; an operation that returns a refusal wants what it wrote to be kept
-        )
+        # Until it comes to its end: one that returns a refusal wants what it wrote to be kept.
+        job.was_refused = True
         try:
             with held(connection):
                 result = job.context.run(job.operation, transaction)
