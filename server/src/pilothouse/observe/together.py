@@ -38,7 +38,7 @@ def families_of(registry: CollectorRegistry) -> list[Family]:
             metric.name,
             metric.documentation,
             metric.type,
-            [Sample(sample.name, dict(sample.labels), sample.value) for sample in metric.samples],
+            [Sample(sample.name, dict(sample.labels), float(sample.value)) for sample in metric.samples],
         )
         for metric in registry.collect()
     ]
