@@ -13,6 +13,7 @@ from pilothouse_bridge.telemetry._thrown import name_of, thrown
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "QUERY"})
 FAILED_FROM: Final = 500
 _FAILED: Final = 500
+_SWITCHING: Final = 101
 
 
 def wanted() -> tuple[bool, bool] | None:
@@ -42,6 +43,7 @@ class Served:
         "_path",
         "_span",
         "_token",
+        "converses",
         "route",
         "status",
     )
@@ -54,6 +56,8 @@ class Served:
         self.status = 0
         self.route: str | None = None
         """The template; None where no route fitted."""
+        self.converses = False
+        """Whether it asks for a WebSocket: see ``converse``."""
         self._error: BaseException | None = None
         self._span: Span | None = None
         self._token: Token[Span | None] | None = None
@@ -63,6 +67,11 @@ class Served:
             self._token = current.set(self._span)
         self._ended_s = 0.0
         self._began_s = time.perf_counter()
+
+    def converse(self) -> None:
+        """It is a conversation and no request: not counted among them, however long it lasts; it has a span all the same."""
+        self.converses = True
+        self._is_counted = False
 
     def note(self, error: BaseException) -> None:
         """It failed; the framework may still make an answer of that."""
@@ -92,7 +101,7 @@ class Served:
         """It is over."""
         route = self.route
         duration_s = (self._ended_s or time.perf_counter()) - self._began_s
-        status = self.status or (_FAILED if self._error is not None else 0)
+        status = self.status or (_FAILED if self._error is not None else _SWITCHING if self.converses else 0)
         error_type = self._error_type(status)
         if self._is_counted:
             labels: list[tuple[str, str | int | bool]] = [("http.request.method", self._method)]
@@ -118,6 +127,8 @@ class Served:
         span.error_type = error_type
         if span.is_sampled or span.is_kept or error_type is not None:
             attributes: dict[str, object] = {"http.request.method": self._method, "url.path": self._path}
+            if self.converses:
+                attributes["network.protocol.name"] = "websocket"
             if route is not None:
                 attributes["http.route"] = route
             if status:

@@ -9,6 +9,7 @@ from pilothouse_bridge.telemetry import _served
 from pilothouse_bridge.telemetry._served import Served
 
 _MARK: Final = "pilothouse.telemetry"
+_SWITCHING: Final = 101
 _WRAPPED: Final = "__pilothouse_telemetry__"
 Environ = dict[str, Any]  # WSGI's own type
 
@@ -26,6 +27,8 @@ def watch(module: ModuleType) -> None:
         wish = None if _MARK in environ else _served.wanted()
         if wish is None:
             return original(self, environ, start_response)
+        if is_handshake(environ):
+            _learn_routes(found)
         return _measured(wish, functools.partial(original, self), environ, start_response)
 
     @functools.wraps(original_handling)
@@ -38,6 +41,30 @@ def watch(module: ModuleType) -> None:
     setattr(__call__, _WRAPPED, True)
     found.__call__ = __call__
     found.handle_exception = handle_exception
+
+
+def is_handshake(environ: Environ) -> bool:
+    """Whether a client asks for a WebSocket, as servers of ASGI tell one: what is answered then is no request's answer.
+
+    Most libraries write it to the connection themselves, so that nobody is told of a status.
+    Source: RFC 6455, section 4.2.1.
+    """
+    return "HTTP_SEC_WEBSOCKET_KEY" in environ and "websocket" in environ.get("HTTP_UPGRADE", "").lower()
+
+
+def _learn_routes(flask_class: Any) -> None:
+    """Note a conversation's route when it begins: no status is told, and Flask forgets the route when it is over."""
+    original: Callable[[Any], Any] = flask_class.dispatch_request
+    if getattr(original, _WRAPPED, False):
+        return
+
+    @functools.wraps(original)
+    def dispatch_request(self: Any) -> Any:
+        _in_hand()
+        return original(self)
+
+    setattr(dispatch_request, _WRAPPED, True)
+    flask_class.dispatch_request = dispatch_request
 
 
 def _in_hand() -> Served | None:
@@ -65,17 +92,23 @@ def _measured(
         environ.get("HTTP_TRACESTATE", ""),
     )
     environ[_MARK] = request
+    if is_handshake(environ):
+        request.converse()
 
     def noting(status: str, headers: Any, exc_info: Any = None) -> Any:
         code = status[:3]
         request.route = route_of(environ)  # Flask forgets it when the request is over
         request.status = int(code) if code.isdecimal() else 0
+        if request.status == _SWITCHING:
+            request.converse()
         return start_response(status, headers, exc_info) if exc_info is not None else start_response(status, headers)
 
     try:
         body = app(environ, noting)
     except BaseException as error:
-        request.note(error)
+        # Who has taken the connection from the server says so by one of these when the conversation is over.
+        if not (request.converses and not request.status and isinstance(error, (StopIteration, ConnectionError))):
+            request.note(error)
         request.leave()
         request.end()
         raise
