@@ -4,7 +4,7 @@ There are no nulls: nothing is an empty text, an empty blob or a number that say
 """
 
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from importlib import import_module
 from itertools import accumulate
 from typing import Any, Literal, TypeAlias
@@ -136,8 +136,9 @@ def _arrow(type_: Type) -> Any:  # Any: as Batch
 
 def _column(type_: Type, values: "Sequence[Any] | Octets") -> Batch:
     if isinstance(values, Octets):
-        offsets = array("q", accumulate(values.lengths, initial=0))
-        return na.c_array_from_buffers(_arrow(type_), len(values), [None, offsets, values.octets], null_count=0)
+        return na.c_array_from_buffers(
+            _arrow(type_), len(values), [None, _offsets(values.lengths), values.octets], null_count=0
+        )
     match type_:
         case "text":
             joined = "".join(values)
@@ -158,5 +159,8 @@ def _column(type_: Type, values: "Sequence[Any] | Octets") -> Batch:
 
 
 def _octets(type_: Type, values: Sequence[Any], joined: bytes) -> Batch:
-    offsets = array("q", accumulate(map(len, values), initial=0))
-    return na.c_array_from_buffers(_arrow(type_), len(values), [None, offsets, joined], null_count=0)
+    return na.c_array_from_buffers(_arrow(type_), len(values), [None, _offsets(map(len, values)), joined], null_count=0)
+
+
+def _offsets(lengths: Iterable[int]) -> "array[int]":
+    return array("Q", accumulate(lengths, initial=0))  # signed ones take an array twice as long

@@ -14,6 +14,7 @@ from array import array
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from sys import byteorder
 from typing import Final
 
 from pilothouse.telemetry.stores.embedded.columns import Octets
@@ -36,6 +37,7 @@ TOKEN: Final = "[A-Za-z0-9_-]{6,}"  # noqa: S105 - a word of a text
 TOKEN_OCTETS_MIN: Final = 6
 _ID_OCTETS: Final = 16
 
+_UPPER: Final = int(byteorder == "little")
 _WITHIN = (string.ascii_letters + string.digits + "_-").encode()
 _BETWEEN = bytes(octet if octet in _WITHIN else 0x20 for octet in range(256))
 
@@ -123,6 +125,11 @@ def entries(
         found.extend([hash_ << 32 | block for hash_ in hashes])
         row, id_at = after, id_until
     return found
+
+
+def hashes_in(tokens: "array[int]") -> frozenset[int]:
+    """Return the hashes in entries, each of which is a pair of 32 bits."""
+    return frozenset(array("I", tokens.tobytes())[_UPPER::2])
 
 
 def _hashes(text: bytes) -> Iterable[int]:

@@ -76,7 +76,10 @@ class Run(msgspec.Struct, frozen=True):
         for origin, count in self.origins:
             labels.extend(array("i", [label_of(Label(origin))]) * count)
         at_ns, *texts = self.columns
-        return array("q", range(self.first, self.first + self.count)), at_ns, labels, *texts
+        numbers = array(
+            "q", array("Q", range(self.first, self.first + self.count)).tobytes()
+        )  # twice as fast as one by one
+        return numbers, at_ns, labels, *texts
 
 
 def pack(batches: Sequence[LogBatch]) -> bytes:

@@ -15,6 +15,7 @@ import msgspec
 from pilothouse.telemetry.model import NS_A_SECOND
 from pilothouse.telemetry.stores.embedded.columns import Batch
 from pilothouse.telemetry.stores.embedded.frames import Sort
+from pilothouse.telemetry.stores.embedded.index import hashes_in
 from pilothouse.telemetry.stores.embedded.parts import Part
 from pilothouse.telemetry.stores.embedded.settings import EmbeddedSettings
 from pilothouse.telemetry.stores.embedded.sorts import TABLES, Columns, Label, Row
@@ -139,7 +140,7 @@ class Shelf:
             apart = told_apart(self._cursor, tables.table.source([batch])) if tables.worded else None
             tokens = tables.tokens(columns, apart)
             self._tokens.extend(tokens)
-            hashes = frozenset(entry >> 32 for entry in tokens)
+            hashes = hashes_in(tokens)
         with self._lock:
             self._waiting.append(Waiting(batch, oldest, newest, hashes))
 
