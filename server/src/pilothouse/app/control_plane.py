@@ -21,7 +21,7 @@ from pilothouse.app.own_figures import OwnFigures
 from pilothouse.app.services import services_of
 from pilothouse.app.telemetry import RETAIN_EVERY_S, Telemetry
 from pilothouse.app.user_stores import user_stores
-from pilothouse.base.clock import Clock, SystemClock
+from pilothouse.base.clock import AgreedClock, Clock, SystemClock
 from pilothouse.base.errors import PilothouseError
 from pilothouse.config import Settings
 from pilothouse.domain.commands import CommandRules
@@ -43,6 +43,8 @@ from pilothouse.operations.chores import is_round_due
 from pilothouse.operations.following import Following
 from pilothouse.operations.hearing import silence_of
 from pilothouse.operations.ingest_tokens import IngestTokenBook
+from pilothouse.operations.replicas import FLUSH_EVERY_S as FLUSH_SHARED_EVERY_S
+from pilothouse.operations.replicas import Replicas
 from pilothouse.operations.tokens import TokenBook
 from pilothouse.presence import Agenda, Board, Turn
 from pilothouse.protocol.channel import ChannelDesk
@@ -63,7 +65,7 @@ WATCH_EVERY_S = 0.5
 STEER_EVERY_S = 0.5
 EXPIRE_EVERY_S = 2.0
 FLUSH_EVERY_S = 5.0
-"""What is lost of *last seen* when the process is killed, at most."""
+"""What is lost of *last seen* when the process is killed, at most; where several serve one database, `FLUSH_SHARED_EVERY_S`."""
 HOUSEKEEPING_EVERY_S = 3600.0
 LOOK_FOR_CHORES_EVERY_S = 300.0
 """So often each process looks whether what one of them does for all is due."""
@@ -103,6 +105,13 @@ class ControlPlane:
         self.board = Board(
             LivenessRules(offline_after_s=settings.offline_after_s, beats_per_s_max=settings.beats_per_s_max),
             clock.now(),
+        )
+        self.replicas = Replicas(
+            self.store,
+            self.board,
+            clock,
+            every_s=0.0 if settings.database.is_embedded else settings.looks_for_events_every_s,
+            key_number=vault.number,
         )
         self.refusals = RefusalBook()
         self.telemetry_parts = Telemetry(settings, self.store, self.board, clock, telemetry)
@@ -155,10 +164,14 @@ class ControlPlane:
         )
         self._places: set[tuple[str, str]] = set()
         """Integrations and environments in which something is desired; an entry stays until the next start."""
-        self.bus.follow(self.keyring.follow)
-        self.bus.follow(self.telemetry_parts.origins.follow)  # before the board forgets who goes
-        self.bus.follow(self._follow)
-        self.bus.follow(self.alerting.follow)
+        for follower in (
+            self.keyring.follow,
+            self.telemetry_parts.origins.follow,  # before the board forgets who goes
+            self._follow,
+            self.alerting.follow,
+        ):
+            self.bus.follow(follower)
+        self.replicas.follow_retired(self.agenda.drop)
         self._work: list[asyncio.Task[None]] = []
         self._announcing: set[asyncio.Task[None]] = set()
         self._watched_at = clock.now()
@@ -190,6 +203,7 @@ class ControlPlane:
             command_rules=self.command_rules,
             may_create=settings.heartbeats_create,
             is_anything_desired=lambda entry: (entry.integration_id, entry.environment_id) in self._places,
+            look_up=self.replicas.look_up if self.replicas.is_shared else None,
         )
         self.health = health_of(self)
         OwnFigures(self).show()
@@ -212,17 +226,21 @@ class ControlPlane:
     async def start(self) -> None:
         """Read what the last run knew, and begin the periodic work."""
         await self.following.begin(self.store)
-        self.board.load(await self.store.read(lambda connection: list(presence.list_all(connection))))
+        if self.replicas.is_shared:
+            await self.replicas.begin()
+        else:
+            self.board.load(await self.store.read(lambda connection: list(presence.list_all(connection))))
+            self.board.listening_since = self.clock.now()
         self.agenda.load(await self.store.read(commands.list_agenda))
         await self.telemetry_parts.begin()
         for place in await self.store.read(desired.list_places):
             self._places.add((place.integration_id, place.environment_id))
-        self.board.listening_since = self._watched_at = self.clock.now()
+        self._watched_at = self.clock.now()
         for job, every_s in (
             (self.watch, WATCH_EVERY_S),
             (self.steer, STEER_EVERY_S),
             (self.expire, EXPIRE_EVERY_S),
-            (self.flush, FLUSH_EVERY_S),
+            (self.flush, FLUSH_SHARED_EVERY_S if self.replicas.is_shared else FLUSH_EVERY_S),
             (self.tidy_for_all, LOOK_FOR_CHORES_EVERY_S),
             (self.retain_for_all, RETAIN_EVERY_S),
             (self.health.look, LOOK_EVERY_S),
@@ -251,7 +269,7 @@ class ControlPlane:
         await self.management.close()
         await self.alerting.close()
         with contextlib.suppress(PilothouseError):
-            await self.flush()
+            await self.flush(is_end=True)
         self.passwords.close()
         await self.user_stores.close()
         await self.telemetry_parts.close()
@@ -328,7 +346,10 @@ class ControlPlane:
         if now - self._watched_at > STALL_S:
             _log.warning("watch.stalled", seconds=round(now - self._watched_at, 1))
             self.board.listening_since = now
-        self._watched_at = now
+        try:
+            await self.replicas.look()
+        finally:
+            now = self._watched_at = self.clock.now()  # while a database was waited for, runtimes were listened to
         if self.board.watch_for_mass_silence(now):
             self._tell_of_the_hold()
         elif self.board.take_settled():
@@ -352,11 +373,14 @@ class ControlPlane:
             )
         self.bus.publish_unknown()
 
-    async def flush(self) -> None:
-        """Store what memory knows and the database does not."""
+    async def flush(self, *, is_end: bool = False) -> None:
+        """Store what memory knows and the database does not; with others that serve it, also that this one is there, or ends."""
         await self.tokens.flush()
         await self.ingest_tokens.flush()
         await self.telemetry_parts.flush()
+        if self.replicas.is_shared:
+            await self._flush_shared(is_end=is_end)
+            return
         rows, used = self.board.take_dirty(), self.keyring.take_used()
         if not rows and not used:
             return
@@ -365,6 +389,15 @@ class ControlPlane:
         except PilothouseError:
             self.figures.flush_failures += 1
             self.board.mark_dirty(rows)
+            self.keyring.give_back(used)
+            raise
+
+    async def _flush_shared(self, *, is_end: bool) -> None:
+        used = self.keyring.take_used()
+        try:
+            await self.replicas.flush(used, is_end=is_end)
+        except PilothouseError:
+            self.figures.flush_failures += 1
             self.keyring.give_back(used)
             raise
 
@@ -405,9 +438,12 @@ class ControlPlane:
                 reason=turn.verdict.reason,
             )
         try:
-            retired = await self.store.write(
-                partial(liveness.announce, turns=turns, succeeded=self.board.is_succeeded_by)
-            )
+            if self.replicas.is_shared:
+                retired = await self.replicas.announce(turns)
+            else:
+                retired = await self.store.write(
+                    partial(liveness.announce, turns=turns, succeeded=self.board.is_succeeded_by)
+                )
         except PilothouseError as error:
             _log.error("runtime.status_not_stored", cause=error.message, fix=error.fix)
             self.bus.publish_unknown()
@@ -458,7 +494,7 @@ async def open_control_plane(
     telemetry: the embedded telemetry store's footing, where another process of this machine has it
     Raises: CannotStart, StorageUnavailable
     """
-    clock = clock or SystemClock()
+    clock = clock or (SystemClock() if settings.database.is_embedded else AgreedClock(SystemClock()))
     await asyncio.to_thread(bring_up_to_date, settings.database)
     keys = await asyncio.to_thread(key_of, settings)
     plane = ControlPlane(settings, clock, Vault(keys), passwords or Passwords(), telemetry)

@@ -108,9 +108,18 @@ def is_mass_silence(silent: int, live: int, rules: LivenessRules) -> bool:
 
 
 def judge(
-    pulse: Pulse, *, listening_since: Instant, now: Instant, rules: LivenessRules, hold: Hold | None = None
+    pulse: Pulse,
+    *,
+    listening_since: Instant,
+    now: Instant,
+    rules: LivenessRules,
+    hold: Hold | None = None,
+    lost_until: Instant = 0.0,
 ) -> Verdict:
-    """Say whether a runtime is alive, and why."""
+    """Say whether a runtime is alive, and why.
+
+    lost_until: what was heard lately before then may be lost, with a replica that ended
+    """
     allowed_s = offline_after_s(pulse.interval_s, rules)
     silence_s = now - pulse.seen_at
     if pulse.departure is not None and has_left(pulse.departure, now, rules):
@@ -126,8 +135,11 @@ def judge(
             ),
             since=listening_since,
         )
-    if hold is not None and pulse.was is Status.RUNNING and silence_s > allowed_s:
-        return Verdict(status=Status.UNKNOWN, reason=_held_reason(hold, now, rules), since=pulse.seen_at)
+    if silence_s > allowed_s and pulse.was is Status.RUNNING:
+        is_lost = pulse.seen_at < lost_until and now - lost_until <= allowed_s
+        if hold is not None or is_lost:
+            reason = _lost_reason(now - lost_until, allowed_s) if hold is None else _held_reason(hold, now, rules)
+            return Verdict(status=Status.UNKNOWN, reason=reason, since=pulse.seen_at)
     if silence_s > allowed_s or (pulse.was is Status.OFFLINE and pulse.seen_at < listening_since):
         return Verdict(status=Status.OFFLINE, reason=_offline_reason(pulse, allowed_s), since=pulse.seen_at)
     return Verdict(status=Status.RUNNING, reason="Its heartbeats arrive in time.", since=pulse.running_since)
@@ -148,6 +160,13 @@ def _held_reason(hold: Hold, now: Instant, rules: LivenessRules) -> str:
     return (
         f"{hold.silent} of {hold.live} live runtimes fell silent at once: rather the network or this control plane than "
         f"all of them. Nobody is called offline for another {_span(left_s)}, unless the others come back."
+    )
+
+
+def _lost_reason(ago_s: float, allowed_s: float) -> str:
+    return (
+        f"A replica of the control plane ended {_span(max(0.0, ago_s))} ago, and what it heard last is lost; "
+        f"offline after {_span(allowed_s)} of silence since then."
     )
 
 

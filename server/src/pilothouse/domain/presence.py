@@ -22,3 +22,41 @@ class PresenceRow(msgspec.Struct, frozen=True, kw_only=True):
     address: str | None
     running_since: Instant
     status: Status
+
+
+class SharedRow(PresenceRow, frozen=True, kw_only=True):
+    """The same where several processes serve one database: with what the others know, and this one cannot."""
+
+    via: str | None
+    """The replica that heard the last beat."""
+    channel_at: Instant | None
+    """When its newest channel was opened, by whichever replica."""
+    departed_at: Instant | None
+    departed_how: str | None
+    """`goodbye` or `broken`."""
+    told: str | None
+    """Sum of what its last full heartbeat said, in hexadecimal."""
+    is_retired: bool
+
+
+class Heard(msgspec.Struct, frozen=True, kw_only=True):
+    """What other replicas heard of one runtime."""
+
+    runtime_key: int
+    seen_at: Instant
+    interval_s: float | None
+    address: str | None
+    channel_at: Instant | None
+    departed_at: Instant | None
+    departed_how: str | None
+
+
+class Announced(msgspec.Struct, frozen=True, kw_only=True):
+    """What stands of one runtime when a verdict on it is to be written."""
+
+    runtime_key: int
+    seen_at: Instant
+    status: Status
+    channel_at: Instant | None
+    departed_at: Instant | None
+    departed_how: str | None

@@ -99,6 +99,8 @@ class KnownRuntime(msgspec.Struct, frozen=True, kw_only=True):
     status: Status
     """The last verdict."""
     retired: bool
+    told: str | None = None
+    """Sum of what its last full heartbeat said, where several processes serve one database."""
 
 
 class RuntimeRow(msgspec.Struct, frozen=True, kw_only=True):

@@ -24,7 +24,7 @@ from pilothouse.domain.runtime import (
 )
 from pilothouse.domain.secrets import Binding, SecretFacts
 from pilothouse.operations.placing import Placement, place
-from pilothouse.storage import runtimes
+from pilothouse.storage import presence, runtimes
 from pilothouse.storage.unit import Transaction
 
 _NO_ARTIFACTS = artifact_set.ArtifactSet()
@@ -85,8 +85,11 @@ def record_full(
     now: Instant,
     is_offline: Callable[[int], bool],
     may_create: bool = True,
+    told: str | None = None,
 ) -> Recorded:
     """Take in a full heartbeat whose token was verified.
+
+    told: its sum in hexadecimal, for other replicas; None where there are none
 
     Raises: RuntimeRefused
     """
@@ -104,7 +107,7 @@ def record_full(
             listeners=prepared.listeners,
             now=now,
         )
-    key = _save(tx, known, report, document, now)
+    key = _save(tx, known, report, document, told, now)
     is_new_here = known is None or known.retired or known.name != report.name or is_offline(known.key)
     retired = _take_over_name(tx, report, is_offline, now) if is_new_here else ()
     # A verdict of OFFLINE may not have been announced yet: whoever watched saw it fall silent all the same.
@@ -172,13 +175,15 @@ def _keep_unsaid(known: KnownRuntime | None, heartbeat: FullHeartbeat, document:
     return document
 
 
-def _save(tx: Transaction, known: KnownRuntime | None, report: Report, document: bytes, now: Instant) -> int:
+def _save(tx: Transaction, known: KnownRuntime | None, report: Report, document: bytes, told: str | None, now: Instant) -> int:
     if known is None:
-        return runtimes.add(tx.connection, report, id=new_id(), document=document, now=now)
+        return runtimes.add(tx.connection, report, id=new_id(), document=document, told=told, now=now)
     if changes(known, report, document):
         runtimes.change(tx.connection, known, report, document)
     if known.retired or known.status is not Status.RUNNING:
         runtimes.note_return(tx.connection, known, report, now)
+    if told is not None and told != known.told:
+        presence.note_told(tx.connection, known.key, told)
     return known.key  # that it was seen is kept by presence, which is flushed in batches
 
 

@@ -36,13 +36,24 @@ def take_in(
     running_since: Callable[[int], Instant],
     rules: CommandRules = STANDARD_RULES,
     may_create: bool = True,
+    told: str | None = None,
 ) -> TakenIn:
     """Record a full heartbeat, and look at what is asked of its runtime.
+
+    told: its sum in hexadecimal, for other replicas; None where there are none
 
     Raises: RuntimeRefused
     """
     recorded = record_full(
-        tx, sender, heartbeat, prepared, address=address, now=now, is_offline=is_offline, may_create=may_create
+        tx,
+        sender,
+        heartbeat,
+        prepared,
+        address=address,
+        now=now,
+        is_offline=is_offline,
+        may_create=may_create,
+        told=told,
     )
     key = recorded.presence.runtime_key
     place = Place(recorded.presence.integration_id, recorded.presence.environment_id)

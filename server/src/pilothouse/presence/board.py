@@ -70,6 +70,8 @@ class Entry(msgspec.Struct, kw_only=True, gc=False):
     """The interval that it keeps unless it is told another one."""
     channel_since: Instant | None = None
     """Since when it holds a channel; None when it does not."""
+    channel_at: Instant | None = None
+    """When its newest channel was opened, here or at another replica."""
     departure: Departure | None = None
     """Set when its channel ended, until its next beat."""
 
@@ -110,6 +112,16 @@ class Board:
         """Made when first asked for: only collectors, which speak for many runtimes, need it."""
         self.hold: Hold | None = None
         """Set while so many are silent at once that nobody is called offline."""
+        self.shared = False
+        """Whether other processes may hear beats, too."""
+        self.known_until: Instant | None = None
+        """Up to when everything is known here that any replica heard; None while this process alone hears them."""
+        self.lost_until: Instant = 0.0
+        """When a replica was last found gone: what it had heard lately is lost with it."""
+        self.replicas = 1
+        """How many serve, this one included."""
+        self.changed_here: set[int] | None = None
+        """Keys that were put up or taken down since it was set: what was read before is older. None: nobody asks."""
         self._no_hold_before: Instant = 0.0
         self._settled = 0
         self._pace = 1.0
@@ -136,11 +148,15 @@ class Board:
         """Put up a runtime, or replace what is known of it."""
         self._by_identity[entry.integration_id, entry.environment_id, entry.runtime_id] = entry
         self._by_key[entry.runtime_key] = entry
+        if self.changed_here is not None:
+            self.changed_here.add(entry.runtime_key)
         if self._by_runtime_id is not None:
             self._index(self._by_runtime_id, entry)
 
     def take_down(self, runtime_key: int) -> None:
         """Forget a runtime that was retired or deleted."""
+        if self.changed_here is not None:
+            self.changed_here.add(runtime_key)
         entry = self._by_key.pop(runtime_key, None)
         if entry is not None:
             self._faces.pop(runtime_key, None)
@@ -200,12 +216,9 @@ class Board:
             entry.interval_s = next_interval_s(entry.interval_s, now - entry.seen_at, self.rules)
         elif entry.interval_s != entry.own_interval_s and entry.own_interval_s is not None:
             entry.interval_s = entry.own_interval_s  # unless this answer tells it another pace
-        # Nothing could be said of it until now, and what was announced is RUNNING: no event will tell that it is back.
-        if entry.seen_at < self.listening_since or (
-            self.hold is not None and is_overdue(entry.seen_at, entry.interval_s, now, self.rules)
-        ):
-            self._settled += 1
-        entry.seen_at = now
+        self.note_settled(entry, now)
+        if now > entry.seen_at or not self.shared:
+            entry.seen_at = now
         entry.address = address
         entry.departure = None
         entry.dirty = True
@@ -213,12 +226,18 @@ class Board:
 
     def open_channel(self, entry: Entry, now: Instant) -> None:
         """Note that a runtime holds a channel from now on."""
-        entry.channel_since = now
+        entry.channel_since = entry.channel_at = now
         entry.departure = None
+        if self.shared:  # another replica may see the channel before this one end, later than this
+            entry.seen_at = max(entry.seen_at, now)
+            entry.dirty = True
 
     def end_channel(self, entry: Entry, now: Instant, *, said_goodbye: bool) -> None:
         """Note that a runtime's channel ended: it comes back at once, or it is gone."""
-        entry.channel_since = None
+        opened_at, entry.channel_since = entry.channel_since, None
+        entry.dirty = True
+        if not said_goodbye and opened_at is not None and entry.channel_at is not None and entry.channel_at > opened_at:
+            return  # it holds a newer one at another replica
         entry.departure = Departure(now, said_goodbye)
 
     def set_pace(self) -> None:
@@ -231,7 +250,8 @@ class Board:
                     told += 1 / interval_s
                 else:
                     fixed += 1 / interval_s
-        left = max(self.rules.beats_per_s_max - fixed, self.rules.beats_per_s_max * _SHARE_LEFT)
+        borne = self.rules.beats_per_s_max * self.replicas
+        left = max(borne - fixed, borne * _SHARE_LEFT)
         self._pace = told / left if told > left * _HEED else 1.0
 
     @property
@@ -267,6 +287,7 @@ class Board:
 
     def watch_for_mass_silence(self, now: Instant) -> bool:
         """Begin or end a hold on verdicts; True when that changed."""
+        now = self.judged_at(now)
         silent = live = 0
         early_s = self.rules.offline_after_s / 2
         for entry in self._by_key.values():
@@ -291,10 +312,22 @@ class Board:
             self.hold = Hold(since=self.hold.since, silent=silent, live=live)
         return False
 
+    def note_settled(self, entry: Entry, now: Instant) -> None:
+        """Note that a runtime spoke of which nothing could be said: RUNNING was announced, no event tells that it is back."""
+        if entry.seen_at < self.listening_since or (
+            (self.hold is not None or entry.seen_at < self.lost_until)
+            and is_overdue(entry.seen_at, entry.interval_s, now, self.rules)
+        ):
+            self._settled += 1
+
     def take_settled(self) -> int:
         """Tell how many runtimes of which nothing could be said have spoken since this was last asked."""
         settled, self._settled = self._settled, 0
         return settled
+
+    def judged_at(self, now: Instant) -> Instant:
+        """Tell which moment a verdict is about: not one of which another replica may know more."""
+        return now if self.known_until is None or self.known_until > now else self.known_until
 
     def judge(self, entry: Entry, now: Instant) -> Verdict:
         """Say whether a runtime is alive, now."""
@@ -308,15 +341,18 @@ class Board:
                 departure=entry.departure,
             ),
             listening_since=self.listening_since,
-            now=now,
+            lost_until=self.lost_until,
+            now=self.judged_at(now),
             rules=self.rules,
             hold=self.hold,
         )
 
     def is_offline(self, runtime_key: int, now: Instant) -> bool:
-        """Tell whether a runtime is offline; one that is not on the board is."""
+        """Tell whether a runtime is offline; one that is not on the board is, or has just come to another replica."""
         entry = self._by_key.get(runtime_key)
-        return entry is None or self.judge(entry, now).status is Status.OFFLINE
+        if entry is None:
+            return not self.shared
+        return self.judge(entry, now).status is Status.OFFLINE
 
     def is_succeeded_by(self, runtime_key: int, other_key: int) -> bool:
         """Tell whether another runtime came up after the last beat of this one, and runs."""
@@ -331,11 +367,12 @@ class Board:
     def turns(self, now: Instant) -> list[Turn]:
         """List the runtimes whose verdict is another one than was announced."""
         changed: list[Turn] = []
+        judged_at = self.judged_at(now)
         for entry in self._by_key.values():
             # The common case first, without a verdict: announced as running, and lately seen.
             if (
                 entry.status is Status.RUNNING
-                and now - entry.seen_at <= self.rules.offline_after_s
+                and judged_at - entry.seen_at <= self.rules.offline_after_s
                 and entry.departure is None
             ):
                 continue
@@ -375,6 +412,7 @@ class Board:
 
         Only those within the reach are counted.
         """
+        judged_at = self.judged_at(now)
         tally: defaultdict[str, list[int]] = defaultdict(lambda: [0, 0, 0])
         counts_all = reach.everything
         sees: dict[tuple[str, str], bool] = {}  # there are many runtimes and few places
@@ -390,7 +428,7 @@ class Board:
                 Status.RUNNING
                 if entry.status is Status.RUNNING
                 and entry.seen_at >= self.listening_since
-                and now - entry.seen_at <= self.rules.offline_after_s
+                and judged_at - entry.seen_at <= self.rules.offline_after_s
                 and entry.departure is None
                 else self.judge(entry, now).status
             )

@@ -1,6 +1,6 @@
 """The table of numbers that grow: by the lock of such a row, transactions take turns."""
 
-from sqlalchemy import Column, String, Table
+from sqlalchemy import Column, String, Table, select
 
 from pilothouse.storage.columns import Number
 from pilothouse.storage.tables import metadata
@@ -16,3 +16,6 @@ counters = Table(
     Column("name", String(20), primary_key=True),
     Column("number", Number, nullable=False),
 )
+
+TURN = select(counters.c.number).where(counters.c.name == WRITES).scalar_subquery()
+"""Within a statement: the number of the writers' turn; 0 where one process writes."""

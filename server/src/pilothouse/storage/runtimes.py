@@ -11,6 +11,8 @@ from sqlalchemy import Connection, bindparam, delete, insert, select, update
 from pilothouse.base.instants import Instant
 from pilothouse.domain.liveness import Status
 from pilothouse.domain.runtime import KnownRuntime, Report
+from pilothouse.storage import presence
+from pilothouse.storage.counter_tables import TURN
 from pilothouse.storage.statements import add_numbered, insert_unless_there
 from pilothouse.storage.tables import artifact_sets, environments, runtime_presence, runtime_reports, runtimes
 
@@ -30,6 +32,7 @@ _FIND_KNOWN = (
         runtime_reports.c.document,
         runtime_presence.c.interval_s,
         runtime_presence.c.status,
+        runtime_presence.c.told,
     )
     .join(runtime_reports)
     .join(runtime_presence, runtime_presence.c.runtime_key == runtimes.c.key)
@@ -45,7 +48,7 @@ _ADD = insert(runtimes).values(
     .scalar_subquery()
 )
 _ADD_REPORT = insert(runtime_reports)
-_ADD_PRESENCE = insert(runtime_presence)
+_ADD_PRESENCE = insert(runtime_presence).values(change_number=TURN)
 _KEEP_ARTIFACTS = insert_unless_there(artifact_sets)
 _CHANGE = (
     update(runtimes)
@@ -71,6 +74,7 @@ _NOTE_RETURN = (
         address=bindparam("to_address"),
         interval_s=bindparam("to_interval_s"),
         status=Status.RUNNING.value,
+        change_number=TURN,
     )
 )
 _BEARING_NAME = select(runtimes.c.key).where(
@@ -113,7 +117,7 @@ def find_known(connection: Connection, report: Report) -> KnownRuntime | None:
     return KnownRuntime(**values)
 
 
-def add(connection: Connection, report: Report, *, id: str, document: bytes, now: Instant) -> int:  # noqa: A002
+def add(connection: Connection, report: Report, *, id: str, document: bytes, told: str | None, now: Instant) -> int:  # noqa: A002
     """Store a newcomer and return its key."""
     key = add_numbered(
         connection,
@@ -143,6 +147,7 @@ def add(connection: Connection, report: Report, *, id: str, document: bytes, now
             "address": report.address,
             "running_since": now,
             "status": Status.RUNNING.value,
+            "told": told,
         },
     )
     return key
@@ -220,6 +225,7 @@ def list_namesakes(connection: Connection, keys: Sequence[int]) -> list[tuple[in
 def retire(connection: Connection, keys: Sequence[int], at: Instant) -> None:
     """Hide runtimes whose name a successor took over; they are kept a while for the audit."""
     connection.execute(update(runtimes).where(runtimes.c.key.in_(keys)).values(retired_at=at))
+    presence.note_change(connection, keys)
 
 
 def forget_retired(connection: Connection, before: Instant) -> int:

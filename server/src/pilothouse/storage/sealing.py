@@ -46,6 +46,11 @@ class Vault:
         self._number = _number_of(keys[:KEY_BYTES])
         self._cipher = self._ciphers[self._number]
 
+    @property
+    def number(self) -> str:
+        """Names the key that seals, in hexadecimal."""
+        return self._number.hex()
+
     def seal(self, material: str, *, key_id: str) -> bytes:
         """Encrypt a secret's material."""
         nonce = secrets.token_bytes(_NONCE_BYTES)
