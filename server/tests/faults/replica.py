@@ -40,6 +40,8 @@ class Replica:
             **more,
         }
         self.program: Program | None = None
+        self.program_words: tuple[str, ...] = ("-m", "pilothouse")
+        """What Python is told to run."""
         self.said = ""
 
     def run(self, *words: str) -> tuple[int, str]:
@@ -57,7 +59,7 @@ class Replica:
     def start(self) -> None:
         """Start, and wait until it takes requests."""
         process = subprocess.Popen(  # noqa: S603 - our own program
-            [*self.within, sys.executable, "-m", "pilothouse", "serve"],
+            [*self.within, sys.executable, *self.program_words, "serve"],
             env=self.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -1,5 +1,6 @@
 """The secrets that senders use, ready to verify with: opened once, kept in memory, dropped when they change."""
 
+import asyncio
 import math
 import time
 from collections.abc import Callable, Mapping
@@ -7,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from pilothouse.base.errors import PilothouseError
+from pilothouse.base.errors import PilothouseError, StorageUnavailable
 from pilothouse.base.instants import Instant
 from pilothouse.domain.events import Event, EventKind
 from pilothouse.domain.refusals import KeyExpired, KeyRevoked, KeyRevoking, KeyUnknown, RuntimeRefused
@@ -23,6 +24,8 @@ KEYS_MAX = 200_000
 BELIEVED_S: Final = 300.0
 """Unit: seconds. So long after it was last known that a key is good it is taken where the database cannot be asked: a heartbeat
 that only says that its sender lives, and telemetry, go on through an outage; everything else needs the database anyway."""
+_ANSWERED_WITHIN_S: Final = 2.0
+"""Unit: seconds. So long a heartbeat waits for the database to confirm a key that is known: a cut network answers nothing."""
 _PAUSE_S: Final = 5.0
 """Unit: seconds. After a question that was not answered none is asked for so long."""
 _CHANGES = (
@@ -88,13 +91,16 @@ class Keyring:
         generation, began_s = self._generation, self._clock_s()
         self._is_asking = True
         try:
-            found = await self._store.read(lambda connection: secrets.find(connection, key_id))
-        except PilothouseError:
+            async with asyncio.timeout(_ANSWERED_WITHIN_S if key_id in self._keys else None):
+                found = await self._store.read(lambda connection: secrets.find(connection, key_id))
+        except (PilothouseError, TimeoutError) as error:
             self._not_before_s = self._clock_s() + _PAUSE_S
             known = self._keys.get(key_id)
-            if known is None or min(self._silence_s(), began_s - known.read_s) >= BELIEVED_S:
-                raise
-            return known
+            if known is not None and min(self._silence_s(), began_s - known.read_s) < BELIEVED_S:
+                return known
+            if isinstance(error, TimeoutError):
+                raise StorageUnavailable from error
+            raise
         finally:
             self._is_asking = False
         if found is None or found[1] is None:

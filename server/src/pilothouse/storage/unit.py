@@ -73,7 +73,7 @@ class Transaction:
 
     def write_events(self) -> list[Event]:
         """Store what was emitted, in order, and give each its number."""
-        return [events.append(self.connection, event) for event in self._events]
+        return events.append_all(self.connection, self._events)
 
 
 def connections(engine: Engine) -> tuple[int, int]:
@@ -317,6 +317,10 @@ class Store:
             if engines.trouble_of(engines.first_cause(error), self._kind) is Trouble.STATEMENT:
                 return error
             raise  # the database itself: nothing of this batch can be kept
+        except (SQLAlchemyError, OSError) as error:
+            if connection.invalidated or isinstance(error, OSError):
+                raise  # the connection is lost, and some drivers let through what the network said
+            return error
         except Exception as defect:  # noqa: BLE001 - an edge: the defect goes to whoever waits, the writer lives on
             return defect
         job.was_refused = False
