@@ -11,7 +11,7 @@ import pytest
 from pilothouse.base.errors import Conflict, StorageFull, StorageUnavailable, Unavailable
 from pilothouse.base.place import Database
 from pilothouse.domain.events import Event, EventKind, NewEvent
-from pilothouse.storage import unit
+from pilothouse.storage import events, unit
 from pilothouse.storage.engine import open_readers, open_writer
 from pilothouse.storage.migrate import upgrade
 from pilothouse.storage.unit import NotUnique, Store, Transaction
@@ -19,6 +19,7 @@ from sqlalchemy import event, text
 
 pytestmark = pytest.mark.anyio
 
+NOW = 1_790_000_000.0
 ADD = text("insert into organizations (id, handle, display_name) values (:n, :n, :n)")
 NAMES = text("select handle from organizations where handle like 'n%' order by handle")
 
@@ -147,6 +148,34 @@ async def test_events_leave_after_the_commit_in_one_growing_sequence(store: Stor
     sequences = [event.sequence for event in store.published]
     assert sequences == sorted(sequences)
     assert len(set(sequences)) == 5
+
+
+async def test_very_many_events_of_one_operation_are_numbered_in_their_order(store: Store) -> None:
+    """A network that fails lets ten thousand runtimes fall silent at once: not each of these events is a trip to the server."""
+
+    def happening(tx: Transaction) -> None:
+        for number in range(2_500):
+            at = NOW + number / 4
+            tx.emit(
+                NewEvent(
+                    kind=EventKind.RUNTIME_OFFLINE,
+                    at=at,
+                    detail=f"e{number}",
+                    key_id=f"k{number}" if number % 3 else None,
+                )
+            )
+
+    await store.write(adding("n1", emit=True))
+    said = said_to(store)
+    await store.write(happening)
+    await store.write(adding("n2", emit=True))
+    published = store.published
+    assert [event.detail for event in published[1:-1]] == [f"e{n}" for n in range(2_500)]
+    assert [event.sequence for event in published] == sorted({event.sequence for event in published})
+    kinds = (EventKind.RUNTIME_OFFLINE, EventKind.PROJECT_CREATED)
+    assert await store.read(lambda c: events.list_after(c, 0, kinds=kinds, limit=5_000)) == published
+    if store.writer_engine.dialect.name != "sqlite":
+        assert len(said) < 20
 
 
 async def test_a_rolled_back_operation_announces_nothing(store: Store) -> None:
