@@ -29,7 +29,8 @@ _OTHERS: Final = text(
 )
 _AGAIN: Final = {"40001", "40P01", "55P03"}
 _FULL: Final = {"53100", "53200", "25006"}
-_GONE: Final = {"57P01", "57P02", "57P03", "57P05"}
+_GONE: Final = {"57P01", "57P02", "57P03", "57P05", "25P03", "25P04"}
+"""The last two: the server ended a transaction in which nothing was heard of us for too long, and the connection with it."""
 _OURS_CLASSES: Final = {"08", "28", "3D", "53", "54", "55", "57", "58", "XX"}
 
 
