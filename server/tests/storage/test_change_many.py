@@ -82,3 +82,21 @@ def test_more_rows_than_one_statement_changes_are_changed_by_several_of_bounded_
     assert len(sizes) == 3
     if writer.dialect.name != "sqlite":
         assert max(sizes) < 4 * 2**20
+
+
+def test_of_a_column_that_goes_with_another_the_newest_stands_whichever_comes_last(writer: Engine) -> None:
+    unbind(writer)
+    newest = {"seen_at": "seen_at", "address": "seen_at", "departed_at": "departed_at", "departed_how": "departed_at"}
+    told = [
+        {"runtime_key": 1, "seen_at": 20.0, "address": "new", "departed_at": None, "departed_how": None},
+        {"runtime_key": 1, "seen_at": 10.0, "address": "old", "departed_at": 15.0, "departed_how": "goodbye"},
+        {"runtime_key": 1, "seen_at": 5.0, "address": "oldest", "departed_at": 12.0, "departed_how": "broken"},
+    ]
+    for order in ((0, 1, 2), (2, 1, 0), (1, 0, 2)):
+        with writer.connect() as connection, connection.begin():
+            connection.execute(delete(runtime_presence))
+            connection.execute(insert(runtime_presence), ROWS)
+            for number in order:
+                change_many(connection, runtime_presence, [told[number]], newest)
+            wanted = select(*(runtime_presence.c[name] for name in newest)).where(runtime_presence.c.runtime_key == 1)
+            assert tuple(connection.execute(wanted).one()) == (20.0, "new", 15.0, "goodbye"), order

@@ -216,7 +216,8 @@ class Board:
             entry.interval_s = next_interval_s(entry.interval_s, now - entry.seen_at, self.rules)
         elif entry.interval_s != entry.own_interval_s and entry.own_interval_s is not None:
             entry.interval_s = entry.own_interval_s  # unless this answer tells it another pace
-        self.note_settled(entry, now)
+        if entry.seen_at < self.listening_since or self.hold is not None or entry.seen_at < self.lost_until:
+            self.note_settled(entry, now)
         if now > entry.seen_at or not self.shared:
             entry.seen_at = now
         entry.address = address
