@@ -13,7 +13,8 @@ Which status answers which error is decided at the edges alone (`protocol/routes
     │   └── TooManyAttempts         wait before trying again
     ├── Unavailable                 our own trouble: try again later
     │   ├── StorageUnavailable      the database cannot be read or written now
-    │   └── StorageFull             the disk or the database is full or read-only
+    │   ├── StorageFull             the disk or the database is full or read-only
+    │   └── StorageRefused          the database server does not let us in, or do what we need
     └── CannotStart                 the control plane cannot start as configured
 """
 
@@ -94,6 +95,12 @@ class StorageFull(StorageUnavailable):
     """The database cannot take another write: the disk is full or the file is read-only."""
 
     code = "STORAGE_FULL"
+
+
+class StorageRefused(StorageUnavailable):
+    """The database server refuses what the control plane needs; waiting does not mend it."""
+
+    code = "STORAGE_REFUSED"
 
 
 class CannotStart(PilothouseError):

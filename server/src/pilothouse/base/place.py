@@ -1,7 +1,7 @@
 """Where the database is: one URL, and how many connections and how much time it gets."""
 
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -66,9 +66,9 @@ class Database(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def shown(self) -> str:
         """The URL without its password and without its parameters, which may hold another."""
-        parts = urlsplit(self.url)
-        names, at, place = parts.netloc.rpartition("@")
-        return urlunsplit((parts.scheme, names.partition(":")[0] + at + place, parts.path, "", ""))
+        scheme, _, rest = self.url.partition("://")
+        names, at, place = rest.rpartition("@")  # a password that was not escaped may hold any sign
+        return f"{scheme}://{names.partition(':')[0]}{at}{place.partition('?')[0]}"
 
 
 def embedded(path: Path) -> Database:

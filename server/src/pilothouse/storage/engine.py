@@ -9,7 +9,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from pilothouse.base.errors import StorageFull, StorageUnavailable, Unavailable
 from pilothouse.base.place import Database, database_of
-from pilothouse.storage.dialects import KINDS, Kind, Trouble
+from pilothouse.storage.dialects import KINDS, Kind, Trouble, say
 
 _FIX = "Look at the disk and the database file: free space, permissions, read-only mounts."
 _FIX_SERVER = "Look at the database server: whether it runs, its free space, its permissions, its limit of connections."
@@ -56,6 +56,9 @@ def translate(error: BaseException, kind: Kind = KINDS["sqlite"]) -> Unavailable
     text = told_by(first)
     if trouble_of(first, kind) is Trouble.FULL:
         return StorageFull(f"The database cannot take a write: {text}.", fix=fix)
+    driver = first.orig if isinstance(first, DBAPIError) and first.orig is not None else first
+    if (refusal := kind.refusal(driver)) is not None:
+        return say(refusal, text)
     return StorageUnavailable(f"The database does not answer: {text}.", fix=fix)
 
 
@@ -75,7 +78,12 @@ def told_by(error: BaseException) -> str:
         return told_by(error.orig)
     told = error.args[0] if error.args else ""
     if isinstance(told, dict):  # pg8000: the fields of PostgreSQL's error, M is the sentence
-        return str(told.get("M", ""))  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
-    if isinstance(told, int) and len(error.args) > 1:  # PyMySQL: number and sentence
-        return str(error.args[1])
-    return str(error)
+        told = told.get("M", "")  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    elif isinstance(told, int) and len(error.args) > 1:  # PyMySQL: number and sentence
+        told = error.args[1]
+    elif isinstance(error.__cause__, OSError):  # pg8000: what it wanted to do, and below it what the system said
+        wanted, cause = str(error).partition(" (timeout")[0], error.__cause__
+        return f"{wanted}: {cause.strerror or cause}"
+    else:
+        told = error
+    return str(told).rstrip(".")  # pyright: ignore[reportUnknownArgumentType]

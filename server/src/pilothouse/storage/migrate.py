@@ -42,7 +42,7 @@ class SchemaStatus(msgspec.Struct, frozen=True, kw_only=True):
 def status(engine: Engine) -> SchemaStatus:
     """Tell where a database stands, changing nothing.
 
-    Raises: StorageUnavailable
+    Raises: CannotStart when the server is too old; StorageUnavailable
     """
     try:
         with engine.connect() as connection:
@@ -111,6 +111,7 @@ def upgrade(engine: Engine, to: str = "head") -> None:
 
 
 def _status(connection: Connection, known: ScriptDirectory) -> SchemaStatus:
+    _require_supported(connection)
     current = MigrationContext.configure(connection).get_current_revision()
     newest = known.get_current_head() or ""
     steps = list(reversed(list(known.walk_revisions())))
@@ -123,6 +124,19 @@ def _status(connection: Connection, known: ScriptDirectory) -> SchemaStatus:
         pending=tuple(f"{step.revision} {step.doc.splitlines()[0]}" for step in steps[after:]) if is_known else (),
         is_known=is_known,
     )
+
+
+def _require_supported(connection: Connection) -> None:
+    """Look at the server's release before anything is done there that an older one would fail in the middle of."""
+    dialect = connection.dialect
+    found: tuple[int, ...] = tuple(getattr(dialect, "server_version_info", None) or ())
+    oldest = KINDS[dialect.name].oldest(dialect)
+    if found and found < oldest:
+        told = ".".join(str(part) for part in found[:3])
+        raise CannotStart(
+            f"The database server is of release {told}, which is too old.",
+            fix=f"Upgrade it to {'.'.join(str(part) for part in oldest)} or newer, or name another in PILOTHOUSE_DATABASE_URL.",
+        )
 
 
 def _newer(found: SchemaStatus) -> CannotStart:

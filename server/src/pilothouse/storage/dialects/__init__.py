@@ -10,9 +10,10 @@ from pilothouse.storage.dialects.mssql import SqlServer
 from pilothouse.storage.dialects.mysql import MariaDb, MySql
 from pilothouse.storage.dialects.oracle import Oracle
 from pilothouse.storage.dialects.postgresql import PostgreSql
+from pilothouse.storage.dialects.refusals import Refusal, say
 from pilothouse.storage.dialects.sqlite import Sqlite
 
-__all__ = ["KINDS", "Kind", "Trouble"]
+__all__ = ["KINDS", "Kind", "Refusal", "Trouble", "say"]
 
 KINDS: dict[str, Kind] = {
     kind.name: kind for kind in (Sqlite(), PostgreSql(), MySql(), MariaDb(), SqlServer(), Oracle())

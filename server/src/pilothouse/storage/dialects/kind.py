@@ -8,6 +8,7 @@ from typing import Protocol
 from sqlalchemy import Connection, Dialect, Engine
 
 from pilothouse.base.place import Database
+from pilothouse.storage.dialects.refusals import Refusal
 
 CONNECT_S = 10
 """Unit: seconds. So long a connection may take to be made, and a free one to be found."""
@@ -38,7 +39,9 @@ def changed(name: str, newest: Mapping[str, str]) -> str:
     of both, and what is new is not smaller than that exactly when it was not smaller than the old one.
     """
     by = newest.get(name)
-    return f"v.{name}" if by is None else f"CASE WHEN v.{by} >= t.{by} OR t.{by} IS NULL THEN v.{name} ELSE t.{name} END"
+    return (
+        f"v.{name}" if by is None else f"CASE WHEN v.{by} >= t.{by} OR t.{by} IS NULL THEN v.{name} ELSE t.{name} END"
+    )
 
 
 class Kind(Protocol):
@@ -67,6 +70,14 @@ class Kind(Protocol):
 
     def trouble(self, error: BaseException) -> Trouble:
         """Tell what a driver's error means."""
+        ...
+
+    def refusal(self, error: BaseException) -> Refusal | None:
+        """Tell why the server does not let us in, or do what we ask; None when an error means something else."""
+        ...
+
+    def oldest(self, dialect: Dialect) -> tuple[int, ...]:
+        """Tell the first release of the server that this works with, once `dialect` has been connected; () for any."""
         ...
 
     def change_many(self, table: str, key: str, columns: Mapping[str, str], newest: Mapping[str, str]) -> str | None:

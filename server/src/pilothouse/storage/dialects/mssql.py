@@ -16,6 +16,7 @@ from pilothouse.base.errors import CannotStart
 from pilothouse.base.place import Database
 from pilothouse.storage.dialects.kind import CONNECT_S, Trouble
 from pilothouse.storage.dialects.opening import open_pool, read_url
+from pilothouse.storage.dialects.refusals import Refusal
 from pilothouse.storage.dialects.turns import take_row
 
 COLLATION: Final = "Latin1_General_100_BIN2"
@@ -75,6 +76,14 @@ class SqlServer:
             if any(f"{left}{code}{right}" in told for code in codes for left, right in (("[", "]"), ("(", ")"))):
                 return trouble
         return Trouble.OURS if type(error).__name__ == "OperationalError" else Trouble.STATEMENT
+
+    def refusal(self, error: BaseException) -> Refusal | None:  # noqa: ARG002 - all is said in its own words
+        """Leave it to what it says itself."""
+        return None
+
+    def oldest(self, dialect: Dialect) -> tuple[int, ...]:  # noqa: ARG002 - one for all
+        """Work with SQL Server 2019 and newer."""
+        return (15,)
 
     def change_many(self, table: str, key: str, columns: Mapping[str, str], newest: Mapping[str, str]) -> str | None:  # noqa: ARG002 - none
         """Change them one by one."""

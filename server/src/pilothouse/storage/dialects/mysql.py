@@ -16,7 +16,8 @@ from sqlalchemy.types import String
 from pilothouse.base.errors import CannotStart
 from pilothouse.base.place import Database
 from pilothouse.storage.dialects.kind import CONNECT_S, Trouble, changed
-from pilothouse.storage.dialects.opening import open_pool, read_url, refuse_unknown, tls_of
+from pilothouse.storage.dialects.opening import open_pool, read_url, refuse_unknown, tls_of, unreached
+from pilothouse.storage.dialects.refusals import Refusal
 from pilothouse.storage.dialects.turns import take_row
 
 MARGIN_S: Final = 5.0
@@ -33,6 +34,13 @@ _AGAIN: Final = {1213, 1205, 1020}
 _GONE: Final = {1053, 1077, 1079, 1927, 2002, 2003, 2006, 2013, 2014, 2045, 2055, 4031}
 _FULL: Final = {3, 1021, 1026, 1114, 1290, 1792, 1836}
 _STATEMENT: Final = {1048, 1264, 1364, 1366, 1406}
+_REFUSALS: Final = {
+    **dict.fromkeys((1045, 1129, 1130, 1251, 1698, 1862, 2054, 2059, 4151), Refusal.SIGN_IN),
+    **dict.fromkeys((1046, 1049), Refusal.NO_DATABASE),
+    **dict.fromkeys((1044, 1142, 1143, 1227, 1370), Refusal.NO_RIGHT),
+    **dict.fromkeys((1040, 1203, 1226), Refusal.CONNECTIONS),
+    **dict.fromkeys((2026, 3159), Refusal.TLS),
+}
 
 
 class _Types(MySQLTypeCompiler):
@@ -113,7 +121,16 @@ class MySql:
                 return trouble
         if code == 0 or (type(error).__name__ in {"OperationalError", "InternalError"} and code not in _STATEMENT):
             return Trouble.GONE if code == 0 else Trouble.OURS
-        return Trouble.STATEMENT
+        return Trouble.OURS if code in _REFUSALS else Trouble.STATEMENT
+
+    def refusal(self, error: BaseException) -> Refusal | None:
+        """Tell why, by the number, or by what the driver met before the server said anything."""
+        code = error.args[0] if error.args else None
+        return _REFUSALS.get(code or 0) or unreached(error, tls="[SSL", nobody=("Can't connect",))
+
+    def oldest(self, dialect: Dialect) -> tuple[int, ...]:
+        """Work with MySQL 8.0 and MariaDB 10.6, whichever of the two it turned out to be."""
+        return (10, 6) if getattr(dialect, "is_mariadb", False) else (8, 0)
 
     def change_many(self, table: str, key: str, columns: Mapping[str, str], newest: Mapping[str, str]) -> str | None:
         """Change them in one statement: the driver asks the server once for each of many."""

@@ -11,6 +11,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from pilothouse.base.errors import CannotStart
 from pilothouse.base.place import Database
 from pilothouse.storage.dialects.kind import CONNECT_S, RECYCLE_S, Kind, Trouble
+from pilothouse.storage.dialects.refusals import Refusal
 
 Arguments: TypeAlias = dict[str, Any]
 """What a driver is opened with. Any: whatever the driver takes."""
@@ -25,10 +26,12 @@ def read_url(database: Database, driver: str) -> tuple[URL, dict[str, str]]:
     try:
         url = make_url(database.url)
     except (ArgumentError, ValueError):
+        url = None
+    if url is None or "@" in (url.host or ""):  # an @ is of a password that was not escaped: shown to nobody
         raise CannotStart(
             "PILOTHOUSE_DATABASE_URL cannot be read.",
             fix="Signs such as @, / and : in name or password are written as %40, %2F and %3A.",
-        ) from None
+        )
     told = {name: text if isinstance(text, str) else text[-1] for name, text in url.query.items()}
     return url.set(drivername=driver, query={}), told
 
@@ -72,6 +75,17 @@ def tls_of(told: Mapping[str, str]) -> ssl.SSLContext | bool | None:
             f"The file that sslrootcert names in PILOTHOUSE_DATABASE_URL cannot be used: {error.strerror or error}.",
             fix="Name a PEM file with the one authority that the database is trusted by.",
         ) from error
+
+
+def unreached(error: BaseException, *, tls: str, nobody: tuple[str, ...]) -> Refusal | None:
+    """Tell what a driver met on the way to the server, before that said anything.
+
+    tls, nobody: what the driver says when TLS is refused, and how it begins when no connection can be made
+    """
+    told = str(error.args[-1]) if error.args else ""
+    if isinstance(error, ssl.SSLError) or tls in told:
+        return Refusal.TLS
+    return Refusal.UNREACHABLE if told.startswith(nobody) else None
 
 
 def open_pool(kind: Kind, url: URL, arguments: Arguments, *, size: int, isolation: str) -> Engine:

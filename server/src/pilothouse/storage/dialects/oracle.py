@@ -15,6 +15,7 @@ from sqlalchemy.types import String
 from pilothouse.base.place import Database
 from pilothouse.storage.dialects.kind import Trouble
 from pilothouse.storage.dialects.opening import open_pool, read_url
+from pilothouse.storage.dialects.refusals import Refusal
 from pilothouse.storage.dialects.turns import take_row
 
 EMPTY: Final = "\x02"
@@ -121,6 +122,14 @@ class Oracle:
             if any(code in told for code in codes):
                 return trouble
         return Trouble.STATEMENT
+
+    def refusal(self, error: BaseException) -> Refusal | None:  # noqa: ARG002 - all is said in its own words
+        """Leave it to what it says itself."""
+        return None
+
+    def oldest(self, dialect: Dialect) -> tuple[int, ...]:  # noqa: ARG002 - one for all
+        """Work with Oracle 19c and newer."""
+        return (19,)
 
     def change_many(self, table: str, key: str, columns: Mapping[str, str], newest: Mapping[str, str]) -> str | None:  # noqa: ARG002 - none
         """Change them one by one."""

@@ -14,7 +14,8 @@ from sqlalchemy.types import String
 
 from pilothouse.base.place import Database
 from pilothouse.storage.dialects.kind import CONNECT_S, Trouble, changed
-from pilothouse.storage.dialects.opening import open_pool, read_url, refuse_unknown, tls_of
+from pilothouse.storage.dialects.opening import open_pool, read_url, refuse_unknown, tls_of, unreached
+from pilothouse.storage.dialects.refusals import Refusal
 from pilothouse.storage.dialects.turns import take_row
 
 MIGRATION_LOCK: Final = 7_214_061
@@ -32,6 +33,14 @@ _FULL: Final = {"53100", "53200", "25006"}
 _GONE: Final = {"57P01", "57P02", "57P03", "57P05", "25P03", "25P04"}
 """The last two: the server ended a transaction in which nothing was heard of us for too long, and the connection with it."""
 _OURS_CLASSES: Final = {"08", "28", "3D", "53", "54", "55", "57", "58", "XX"}
+_REFUSALS: Final = {
+    "28P01": Refusal.SIGN_IN,
+    "28000": Refusal.SIGN_IN,
+    "3D000": Refusal.NO_DATABASE,
+    "42501": Refusal.NO_RIGHT,
+    "3F000": Refusal.NO_RIGHT,  # no schema that it may make tables in
+    "53300": Refusal.CONNECTIONS,
+}
 
 
 class _Text(String):
@@ -118,11 +127,22 @@ class PostgreSql:
         """Tell what an error means, by its SQLSTATE."""
         code = _code(error)
         if code is None:
-            return Trouble.GONE if type(error).__name__ in {"InterfaceError", "TimeoutError"} else Trouble.STATEMENT
+            is_lost = isinstance(error, OSError) or type(error).__name__ == "InterfaceError"
+            return Trouble.GONE if is_lost else Trouble.STATEMENT
         for trouble, codes in ((Trouble.AGAIN, _AGAIN), (Trouble.FULL, _FULL), (Trouble.GONE, _GONE)):
             if code in codes:
                 return trouble
-        return Trouble.OURS if code[:2] in _OURS_CLASSES else Trouble.STATEMENT
+        return Trouble.OURS if code in _REFUSALS or code[:2] in _OURS_CLASSES else Trouble.STATEMENT
+
+    def refusal(self, error: BaseException) -> Refusal | None:
+        """Tell why, by the SQLSTATE, or by what the driver met before the server said anything."""
+        if (code := _code(error)) is not None:
+            return _REFUSALS.get(code)
+        return unreached(error, tls="Server refuses SSL", nobody=("Can't create", "communication error"))
+
+    def oldest(self, dialect: Dialect) -> tuple[int, ...]:  # noqa: ARG002 - one for all
+        """Work with PostgreSQL 13 and newer."""
+        return (13,)
 
     def change_many(self, table: str, key: str, columns: Mapping[str, str], newest: Mapping[str, str]) -> str | None:
         """Change them in one statement: the driver asks the server twice for each of many."""
@@ -165,7 +185,7 @@ def _connect_in_one_trip(engine: Engine) -> None:
 
     @event.listens_for(engine, "do_connect")
     def connect(_dialect: Dialect, _record: Any, places: list[Any], named: dict[str, Any]) -> Any:  # Any: the driver's
-        from pilothouse.storage.dialects.one_trip import OneTripConnection  # noqa: PLC0415 - the driver is an extra
+        from pilothouse.storage.dialects.one_trip import OneTripConnection
 
         return OneTripConnection(*places, **named)
 

@@ -13,6 +13,7 @@ from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 
 from pilothouse.base.place import Database
 from pilothouse.storage.dialects.kind import CONNECT_S, Trouble
+from pilothouse.storage.dialects.refusals import Refusal
 
 BUSY_TIMEOUT_MS = 5_000
 """How long SQLite waits for another process's lock before it gives up."""
@@ -61,6 +62,14 @@ class Sqlite:
         if not isinstance(error, sqlite3.OperationalError):
             return Trouble.STATEMENT
         return Trouble.FULL if any(phrase in str(error).lower() for phrase in _FULL) else Trouble.OURS
+
+    def refusal(self, error: BaseException) -> Refusal | None:  # noqa: ARG002 - all is said in its own words
+        """Leave it to what it says itself."""
+        return None
+
+    def oldest(self, dialect: Dialect) -> tuple[int, ...]:  # noqa: ARG002 - one for all
+        """Work with what Python brings."""
+        return ()
 
     def change_many(self, table: str, key: str, columns: Mapping[str, str], newest: Mapping[str, str]) -> str | None:  # noqa: ARG002 - none
         """Change them one by one."""
