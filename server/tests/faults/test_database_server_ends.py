@@ -1,15 +1,20 @@
 """The database server ends in the midst of writes, in every way that servers end, and is started again."""
 
+import asyncio
 import datetime as dt
 import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from database_servers import Server, running
 from left_behind import check_all
+from pilothouse.domain.events import Event
+from pilothouse.storage.unit import Store, Transaction
 from replica import ADMINISTRATOR, Replica, running_on, wait_until_ready
+from sqlalchemy import text
 from storm import Storm, gather
 
 KINDS = [pytest.param(kind, marks=pytest.mark.xdist_group(kind)) for kind in ("postgresql", "mariadb")]
@@ -61,6 +66,35 @@ def test_a_database_server_that_ends_in_mid_transaction_costs_nobody_anything(
             storm.wait_for(20, RECOVERED_WITHIN_S)
         assert storm.notes().slowest_s < ANSWERED_WITHIN_S
         check_all(server.database(name_of(replica)), storm)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("server", KINDS, indirect=True)
+async def test_a_transaction_that_the_server_ends_since_it_was_silent_is_run_again(server: Server) -> None:
+    database = msgspec.structs.replace(server.fresh(name="silent"), timeout_s=1.0)
+    published: list[Event] = []
+    store, runs = Store(database, published.extend), []
+
+    def slow_at_first(tx: Transaction) -> int:
+        change_the_name(tx, "slow")
+        runs.append(1)
+        if len(runs) == 1:
+            time.sleep(3.5)  # the writer's own thread, in the midst of its transaction
+        return change_the_name(tx, "slow, and done")
+
+    try:
+        both = store.write(slow_at_first), store.write(lambda tx: change_the_name(tx, "quick"))
+        assert await asyncio.gather(*both) == [0, 0]
+        assert len(runs) == 2
+        assert store.last_failure is None
+    finally:
+        await asyncio.to_thread(store.close)
+
+
+def change_the_name(tx: Transaction, name: str) -> int:
+    """Change a row that is not there: what counts is that the server carried it out."""
+    change = text("update organizations set display_name = :n where id = 'nobody'")
+    return tx.connection.execute(change, {"n": name}).rowcount
 
 
 def name_of(replica: Replica) -> str:
