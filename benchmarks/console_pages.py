@@ -22,6 +22,7 @@ from typing import Any
 import httpx
 import query_plans
 from argon2 import PasswordHasher
+from database_flush import leave_alone
 from many_places import RUNTIMES, fill
 from pilothouse.access.grants import Grant, Holdings, Subject, decide
 from pilothouse.access.permissions import Permission
@@ -217,6 +218,7 @@ async def measure_database(run: Running, count: int, rounds: int, *, plans: bool
         await plane.store.write(lambda tx: fill(tx.connection, plane.clock.now(), count))
         await plane.store.write(lambda tx: query_plans.prepare(tx.connection))
         await make_people(plane)
+        leave_alone()
         await plane.start()
         now = plane.clock.now()
         for key in range(1, count + 1):

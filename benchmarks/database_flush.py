@@ -40,6 +40,11 @@ FLUSHES = 3
 _NEVER_S = 86_400.0
 
 
+def leave_alone() -> None:
+    """Let control planes of this process do no periodic work that would be measured with what is asked."""
+    control_plane.FLUSH_EVERY_S = control_plane.WATCH_EVERY_S = control_plane.FLUSH_SHARED_EVERY_S = _NEVER_S
+
+
 async def flush_all(plane: ControlPlane) -> dict[str, float]:
     """Mark every runtime as seen, and store that."""
     now = plane.clock.now()
@@ -55,7 +60,7 @@ async def flush_all(plane: ControlPlane) -> dict[str, float]:
 async def serve(url: str, count: int) -> None:
     """Serve until standard input ends; each line of it asks for a flush."""
     configure("ERROR", "text")
-    control_plane.FLUSH_EVERY_S = control_plane.WATCH_EVERY_S = _NEVER_S  # when we say so, and nobody falls silent
+    leave_alone()  # it flushes when we say so, and nobody falls silent
     with tempfile.TemporaryDirectory() as folder:
         plane = await open_control_plane(Settings(home=Path(folder) / "home", database_url=url))
         await plane.store.write(lambda tx: fill(tx.connection, plane.clock.now(), count - BEATING))

@@ -16,8 +16,9 @@ from pilothouse.storage.engine import open_writer
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "server" / "tests"))
 
-from database_servers import MariaDbServer, PostgreSqlServer, Server
+from database_servers import PASSWORD, MariaDbServer, PostgreSqlServer, Server
 
+__all__ = ["KINDS", "PASSWORD", "MariaDbServer", "PostgreSqlServer", "Running", "installed", "running"]
 KINDS = ("sqlite", "postgresql", "mariadb")
 _MEMORY_MB = 512
 
