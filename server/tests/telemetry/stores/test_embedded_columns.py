@@ -21,6 +21,7 @@ from pilothouse.telemetry.stores.embedded.index import BLOCK_BITS, TOKEN, hash_o
 from pilothouse.telemetry.stores.embedded.journal import JournalWriter
 from pilothouse.telemetry.stores.embedded.keeper import Keeper
 from pilothouse.telemetry.stores.embedded.packed import Run, pack, unpack
+from pilothouse.telemetry.stores.embedded.shelf import Shelf
 from pilothouse.telemetry.stores.embedded.sorts import TABLES
 from pilothouse.telemetry.stores.embedded.words import told_apart
 
@@ -204,6 +205,39 @@ def test_a_file_gets_lines_in_whole_pieces_however_they_came_and_its_journal_is_
         assert [shelf.waiting_rows for shelf in shelves] == [80, 80]
         assert max(told) <= min(shelf.first_waiting for shelf in shelves)
         assert max(told) >= 1_100
+    finally:
+        writer.close()
+        keeper.stop()
+
+
+def test_lines_that_lie_in_the_journal_are_no_reason_to_write_a_file_in_small_pieces(tmp_path, monkeypatch):
+    pieces: list[int] = []
+    flush = Shelf.flush
+
+    def noted(self: Shelf, now_ns: int) -> None:
+        pieces.append(self.waiting_rows)
+        flush(self, now_ns)
+
+    monkeypatch.setattr(Shelf, "flush", noted)
+    writer = JournalWriter(
+        tmp_path / "logs" / "journal",
+        file_bytes=2_000,
+        bytes_max=10**6,
+        free_bytes_min=0,
+        advanced=lambda _: None,
+    )
+    origin = Origin(project_id="p", environment_id="dev")
+    for first in range(0, 1_360, 34):
+        lines = [LogRecord(at_ns=T0 + number, message=f"m{number}") for number in range(first, first + 34)]
+        writer.append(pack([LogBatch(origin, lines)]), 34).result()
+    waiting_bytes = writer.bytes_on_disk
+    settings_ = small(tmp_path, flush_rows=100, journal_bytes_max=waiting_bytes)
+    keeper = Keeper(settings_, lambda _, number: writer.forget(number))
+    try:
+        keeper.advance(Sort.LOGS, 1_360)
+        assert keeper.wait_for({Sort.LOGS: 1_360}, time.monotonic() + 20)
+        assert pieces == [100] * 13
+        assert writer.bytes_on_disk < waiting_bytes // 4
     finally:
         writer.close()
         keeper.stop()

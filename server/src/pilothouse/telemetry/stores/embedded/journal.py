@@ -41,6 +41,14 @@ def journal_files(folder: Path) -> list[tuple[int, Path]]:
     return sorted((int(path.stem), path) for path in folder.glob(f"*{_SUFFIX}"))
 
 
+def size_of(path: Path) -> int:
+    """Return a file's octets; none when it has just gone."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
 def read_frames(path: Path, offset: int = 0) -> Iterator[tuple[Frame, int]]:
     """Give the whole frames of a file and where each ends; stop where one is torn."""
     with path.open("rb") as file:
@@ -233,6 +241,14 @@ class JournalReader:
                     yield frame
             if self.number == before and not self._next_file():
                 return
+
+    def bytes_read(self) -> int:
+        """Return the octets of the files that are there which it has read: what a flush can make room of."""
+        if self._path is None:
+            return 0
+        current = int(self._path.stem)
+        before = [path for first, path in journal_files(self._folder) if first < current]
+        return self._offset + sum(size_of(path) for path in before)
 
     def _open(self) -> None:
         if self._path is None or not self._path.exists():

@@ -14,7 +14,7 @@ import msgspec
 
 from pilothouse.telemetry.model import NS_A_SECOND
 from pilothouse.telemetry.stores.embedded.frames import Retain, Sort, UsageFigures
-from pilothouse.telemetry.stores.embedded.journal import Frame, JournalReader, journal_files
+from pilothouse.telemetry.stores.embedded.journal import Frame, JournalReader, journal_files, size_of
 from pilothouse.telemetry.stores.embedded.packed import unpack
 from pilothouse.telemetry.stores.embedded.settings import MIB, EmbeddedSettings
 from pilothouse.telemetry.stores.embedded.shelf import Shelf, folder_name
@@ -236,7 +236,9 @@ class Keeper:
         shelves = self.shelves(sort)
         hold_s = self.settings.flush_metrics_s if sort is Sort.METRICS else self.settings.flush_s
         crowded = everything or sum(one.waiting_bytes for one in shelves) > _WAITING_BYTES_MAX
-        crowded = crowded or self._journal_bytes(sort) > self.settings.journal_bytes_max // 2
+        # What of the journal is still to be read is no reason: files that get few lines at a time cost twice the work and
+        # half as much room again, and that in the moment when there is most to do.
+        crowded = crowded or self._readers[sort].bytes_read() > self.settings.journal_bytes_max // 2
         due = [shelf for shelf in shelves if shelf.first_waiting is not None and (crowded or shelf.due(now_s, hold_s))]
         for shelf in due:
             if not self._flush(shelf):
@@ -270,7 +272,7 @@ class Keeper:
             self._told(sort, number)
 
     def _journal_bytes(self, sort: Sort) -> int:
-        return sum(_size(path) for _, path in journal_files(self.settings.folder / sort.value / "journal"))
+        return sum(size_of(path) for _, path in journal_files(self.settings.folder / sort.value / "journal"))
 
     def bytes_on_disk(self) -> int:
         """Return the octets of all files and journals."""
@@ -278,7 +280,7 @@ class Keeper:
 
     def _files_bytes(self) -> int:
         files = sum(shelf.bytes_on_disk for shelf in list(self._shelves.values()))
-        return files + sum(_size(path) for path in (self.settings.folder / _SPILL).glob("*"))
+        return files + sum(size_of(path) for path in (self.settings.folder / _SPILL).glob("*"))
 
     def _make_room(self, bytes_: int) -> None:
         """Remove the oldest files until so many more octets would fit into the budget, and what the journals may grow to."""
@@ -329,13 +331,6 @@ class Keeper:
 def _environment_of(shelf: Shelf) -> str | None:
     waiting: tuple[Label, ...] = tuple(label for part in shelf.view().parts for label in part.labels)
     return waiting[0].origin.environment_id if waiting else shelf.folder.name.lstrip("_") or None
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except FileNotFoundError:
-        return 0
 
 
 def _write_mark(path: Path, number: int) -> None:
