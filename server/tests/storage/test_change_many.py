@@ -5,7 +5,7 @@ from typing import Any
 from pilothouse.storage import statements
 from pilothouse.storage.statements import change_many
 from pilothouse.storage.tables import runtime_presence
-from sqlalchemy import Engine, ForeignKeyConstraint, event, insert, select, text
+from sqlalchemy import Engine, ForeignKeyConstraint, delete, event, insert, select, text
 
 ROWS = [
     {"runtime_key": 1, "seen_at": 1.0, "interval_s": None, "address": None, "running_since": 1.0, "status": "RUNNING"},

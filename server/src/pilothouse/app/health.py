@@ -23,6 +23,8 @@ FOLLOW_DEGRADED_S: Final = 10.0
 FOLLOW_NOT_READY_S: Final = 30.0
 """Unit: seconds. What others revoked meanwhile would still be taken here."""
 WATCH_LATE_S: Final = 10.0
+KNOWN_LATE_S: Final = 10.0
+"""Unit: seconds. So much later than usual is a silence noticed; as long as it takes to find that a replica is gone."""
 FREE_BYTES_MIN: Final = 1024 * 1024 * 1024
 _QUEUE_FULL_SHARE: Final = 0.5
 
@@ -110,6 +112,14 @@ class _Parts:
         }
         if age_s is not None and age_s > WATCH_LATE_S:
             return degraded("Nobody has looked for a while who is alive: this process is starved.", **figures)
+        if plane.replicas.is_shared:
+            figures["replicas"] = float(plane.board.replicas)
+            figures["known_age_s"] = _rounded(plane.replicas.known_age_s())
+            figures["clock_offset_s"] = round(plane.replicas.offset_s, 3)
+        if (figures.get("known_age_s") or 0.0) > KNOWN_LATE_S:
+            return degraded(
+                "What another replica heard is not known here, so that nobody is called offline.", **figures
+            )
         if plane.board.hold is not None:
             return degraded(
                 "So many runtimes fell silent at once that nobody is called offline: look at the network.", **figures

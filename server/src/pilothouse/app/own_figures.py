@@ -102,6 +102,17 @@ class OwnFigures:
             lambda: {(state.value,): self._counts.commands.get(state.value, 0) for state in CommandState},
         )
         figures.counter("pilothouse_events", "Events, by kind, of all processes.", "kind", lambda: plane.happened)
+        figures.gauge("pilothouse_replicas", "Processes that serve this database.", lambda: plane.board.replicas)
+        figures.gauge(
+            "pilothouse_presence_known_age_seconds",
+            "How long ago the moment is about which verdicts are given; 0 where one process hears all.",
+            lambda: plane.replicas.known_age_s() or 0.0,
+        )
+        figures.gauge(
+            "pilothouse_clock_offset_seconds",
+            "How far this machine's clock is behind the database's.",
+            lambda: plane.replicas.offset_s,
+        )
         figures.gauge("pilothouse_events_held", "Events that wait for a missing number.", lambda: plane.following.held)
         figures.gauge(
             "pilothouse_events_followed_age_seconds",

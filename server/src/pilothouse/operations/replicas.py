@@ -127,6 +127,11 @@ class Replicas:
         """How far this machine's clock is behind the database's, as far as it is corrected."""
         return self._clock.offset_s if isinstance(self._clock, AgreedClock) else 0.0
 
+    def known_age_s(self) -> float | None:
+        """Tell how long ago the moment is up to which everything is known; None while this one serves alone."""
+        known_until = self._board.known_until
+        return None if known_until is None else max(0.0, self._clock.now() - known_until)
+
     def looked_age_s(self) -> float | None:
         """Tell how long ago the last look was that went well; None before the first."""
         return None if self._looked_s is None else self.ticks() - self._looked_s
