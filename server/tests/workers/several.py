@@ -98,25 +98,27 @@ def run(environment: dict[str, str], *words: str) -> tuple[int, str]:
 
 
 @contextmanager
-def serving(environment: dict[str, str], *words: str) -> Iterator[Machine]:
+def serving(
+    environment: dict[str, str], *words: str, program: tuple[str, ...] = ("-m", "pilothouse")
+) -> Iterator[Machine]:
     """Serve until the end of the block; then nothing of it runs any more."""
     process = subprocess.Popen(  # noqa: S603 - our own program
-        [sys.executable, "-m", "pilothouse", *words],
+        [sys.executable, *program, *words],
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
     )
-    program = Program(process)
+    running = Program(process)
     try:
-        console = urlsplit(program.wait_for(r"Console +(http://\S+)", within_s=PATIENCE_S)[1]).port
-        runtimes = urlsplit(program.wait_for(r"Runtimes +(https://\S+)", within_s=PATIENCE_S)[1]).port
+        console = urlsplit(running.wait_for(r"Console +(http://\S+)", within_s=PATIENCE_S)[1]).port
+        runtimes = urlsplit(running.wait_for(r"Runtimes +(https://\S+)", within_s=PATIENCE_S)[1]).port
         assert console
         assert runtimes
-        yield Machine(program, runtimes, console)
+        yield Machine(running, runtimes, console)
     finally:
         children = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
-        program.stop(signal.SIGTERM, within_s=60)
+        running.stop(signal.SIGTERM, within_s=60)
         for child in children:
             with suppress(psutil.Error):
                 child.kill()

@@ -223,6 +223,18 @@ def test_a_worker_that_is_killed_is_started_again_and_requests_go_on(empty_datab
         assert machine.stop() == 0
 
 
+def test_a_worker_that_hangs_is_ended_and_started_again(empty_database: Database, tmp_path: Path) -> None:
+    environment = environment_of(tmp_path / "home", empty_database, PILOTHOUSE_WORKERS="2")
+    with serving(environment, program=(str(Path(__file__).with_name("serve_impatiently.py")),)) as machine:
+        machine.wait_until_all_serve()
+        before = machine.workers
+        os.kill(before[2], signal.SIGSTOP)
+        until(lambda: machine.workers.get(2, before[2]) != before[2], PATIENCE_S)
+        machine.wait_until_all_serve()
+        assert machine.workers[1] == before[1]
+        assert "It said nothing for 8 s." in machine.program.output
+
+
 def test_a_signal_ends_all_of_it(empty_database: Database, tmp_path: Path, is_gone: Callable[[int], bool]) -> None:
     with serving(environment_of(tmp_path / "home", empty_database), "serve", "--workers", "2") as machine:
         machine.wait_until_all_serve()

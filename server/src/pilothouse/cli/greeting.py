@@ -11,8 +11,8 @@ from rich.text import Text
 
 from pilothouse.app.example_process import Example
 from pilothouse.app.ports import Serving
-from pilothouse.config import default_home
 from pilothouse.cli.admin import FIRST_ADMINISTRATOR
+from pilothouse.config import default_home
 
 
 def greet(started: Serving, example: Example | None, *, is_first_hour: bool) -> None:
