@@ -1,4 +1,4 @@
-"""What a log line costs an OpenSearch server: CPU of its process, and octets on its disk, by the way its message is indexed.
+"""What a log line costs: an OpenSearch server, by the way its message is indexed, and the control plane that sends it.
 
     python benchmarks/opensearch_ingest.py --lines 100000
 
@@ -6,7 +6,10 @@ The same lines go into three indices, in turns, so that all have the same neighb
 (`ours`), with the message as OpenSearch's plain `text` and no other index of it (`plain`, the reference: it finds whole words
 only), and with the message in groups of three letters, as releases before had it (`letters`). All else is alike. A turn ends
 when what it wrote can be found and nothing is being merged. The server is a real one, of the tests, with its second compiler
-on; the first turns warm it and are not counted. The store's own work is not part of it.
+on; the first turns warm it and are not counted. The store's own work is not part of these.
+
+Then the store itself writes the lines, as the intake hands them on, over TLS: CPU of this process, which is the control plane's,
+apart from that of the server. In turns with it the same lines go through objects, one a line (`objects`, the reference).
 """
 
 import argparse
@@ -27,16 +30,25 @@ import psutil
 sys.path.insert(0, str(Path(__file__).parents[1] / "server" / "tests" / "telemetry"))
 
 from opensearch_server import RunningOpenSearch, running_opensearch
+from pilothouse.telemetry.errors import StoreDown
+from pilothouse.telemetry.model import LogBatch, LogRecord
+from pilothouse.telemetry.side_by_side import Lines
+from pilothouse.telemetry.stores.opensearch.client import OpenSearchStore
 from pilothouse.telemetry.stores.opensearch.documents import log_document, origin_fields
+from pilothouse.telemetry.stores.opensearch.settings import OpenSearchSettings
 from pilothouse.telemetry.stores.opensearch.templates import template
 from telemetry_lines import frames
 
 Json = dict[str, Any]  # Any: OpenSearch's own language
 PLAIN: Final = "plain"
+OBJECTS: Final = "objects"
 _BULK_BYTES = 1024 * 1024
 _BULKS_A_TURN = 4
+_A_FRAME = 1_500
+"""Lines of one request of a collector, about: a server with neighbours answers in time."""
 _WARM_SHARE = 0.3
 _SETTLED_S = 0.2
+_PAUSE_S = 5.0
 _encode = msgspec.json.Encoder().encode
 _LETTERS: Final[Json] = {
     "char_filter": {"pad": {"type": "pattern_replace", "pattern": r"(?s)\z", "replacement": "\x03\x03"}},
@@ -153,6 +165,94 @@ async def _write(client: httpx2.AsyncClient, process_id: int, name: str, pieces:
     return _cpu_s(process_id) - begun_s
 
 
+class Objects(Sequence[LogRecord]):
+    """The same lines for a writer that knows nothing of lines side by side: it makes an object of each."""
+
+    def __init__(self, lines: Lines) -> None:
+        self._lines = lines
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    def __getitem__(self, index: Any) -> Any:  # Any: an index or a slice
+        return self._lines[index]
+
+
+class Sent(msgspec.Struct, kw_only=True):
+    """What sending took."""
+
+    lines: int = 0
+    own_s: float = 0.0
+    """CPU of the control plane's process."""
+    server_s: float = 0.0
+    """CPU of the server's."""
+
+
+async def measure_sending(running: RunningOpenSearch, lines: int) -> Mapping[str, Sent]:
+    """Let the store write the lines, in turns as they come and as objects; the first ones warm the server."""
+    took = {"side by side": Sent(), OBJECTS: Sent()}
+    store = await OpenSearchStore.open(
+        OpenSearchSettings(
+            urls=(running.url,),
+            username=running.user,
+            password=running.password,
+            ca_file=Path(running.ca_file),
+            prefix="benchmark-sending",
+        )
+    )
+    done = 0
+    for told in frames(lines, a_frame=_A_FRAME):
+        arrived = [LogBatch(batch.origin, _side_by_side(batch.records)) for batch in told]
+        as_objects = [LogBatch(one.origin, Objects(one.records)) for one in arrived if isinstance(one.records, Lines)]
+        count = sum(len(batch.records) for batch in told)
+        for sent, batches in zip(took.values(), (arrived, as_objects), strict=True):
+            begun_s, server_begun_s = time.process_time(), _cpu_s(running.process_id)
+            if await _kept(store, batches) and done >= lines * _WARM_SHARE:
+                sent.lines += count
+                sent.own_s += time.process_time() - begun_s
+                sent.server_s += _cpu_s(running.process_id) - server_begun_s
+        done += count
+    await store.close()
+    return took
+
+
+async def _kept(store: OpenSearchStore, batches: Sequence[LogBatch]) -> bool:
+    """Write lines; tells whether a server that is still cold, or has busy neighbours, took them in its time."""
+    try:
+        await store.append_logs(batches)
+    except StoreDown:
+        await asyncio.sleep(_PAUSE_S)
+        return False
+    return True
+
+
+def _side_by_side(records: Sequence[LogRecord]) -> Lines:
+    lines = Lines()
+    for one in records:
+        lines.add(
+            one.at_ns,
+            one.severity,
+            one.message.encode(),
+            one.logger.encode(),
+            bytes.fromhex(one.trace_id),
+            bytes.fromhex(one.span_id),
+            _encode(one.attributes) if one.attributes else b"",
+        )
+    return lines
+
+
+def shown_sending(took: Mapping[str, Sent]) -> str:
+    """Write the table."""
+    rows = [f"{'lines as':14}{'control plane µs/line':>23}{'lines/CPU-s':>13}{'of objects':>12}{'server µs/line':>16}"]
+    for name, sent in took.items():
+        own_us, server_us = (cpu_s / max(1, sent.lines) * 1e6 for cpu_s in (sent.own_s, sent.server_s))
+        rows.append(
+            f"{name:14}{own_us:23.1f}{1e6 / max(own_us, 1e-9):13,.0f}"
+            f"{sent.own_s / max(took[OBJECTS].own_s, 1e-9):12.2f}{server_us:16.1f}"
+        )
+    return "\n".join(rows)
+
+
 def _cpu_s(process_id: int) -> float:
     times = psutil.Process(process_id).cpu_times()
     return times.user + times.system
@@ -178,14 +278,20 @@ def main() -> None:
     """Measure and tell."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--lines", type=int, default=100_000)
-    lines: int = parser.parse_args().lines
+    parser.add_argument("--sending-only", action="store_true", help="leave out the ways of indexing")
+    told = parser.parse_args()
+    lines: int = told.lines
+    sending_only: bool = told.sending_only
     begun = time.perf_counter()
     with (
         tempfile.TemporaryDirectory(prefix="opensearch-ingest-") as folder,
         running_opensearch(Path(folder), heap_mb=1_024, options=("-XX:TieredStopAtLevel=4",)) as running,
     ):
-        costs = asyncio.run(measure(running, lines))
-    sys.stdout.write(f"{shown(costs)}\n{lines:,} lines into each, {time.perf_counter() - begun:.0f} s\n")
+        costs = {} if sending_only else asyncio.run(measure(running, lines))
+        took = asyncio.run(measure_sending(running, lines))
+    if costs:
+        sys.stdout.write(f"{shown(costs)}\n\n")
+    sys.stdout.write(f"{shown_sending(took)}\n{lines:,} lines each way, {time.perf_counter() - begun:.0f} s\n")
 
 
 if __name__ == "__main__":

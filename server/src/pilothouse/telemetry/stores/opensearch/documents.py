@@ -26,10 +26,11 @@ NS_A_MS = 1_000_000
 MINUTE_S = 60
 _VALUE_BYTES_MAX = 1_000
 _TELL_STATUS = frozenset({SpanKind.SERVER, SpanKind.CLIENT})
-_OVERLONG_MIN = WORD_CHARACTERS_MAX // 2
+OVERLONG_MIN = WORD_CHARACTERS_MAX // 2
+"""A message that is shorter holds nothing that is too long for the index of words."""
 # The cluster counts in UTF-16: a letter of what is no word may be two there.
 _OVERLONG = re.compile(
-    rf"[A-Za-z0-9_-]{{{WORD_CHARACTERS_MAX + 1}}}|[^A-Za-z0-9_-]{{{_OVERLONG_MIN + 1}}}",
+    rf"[A-Za-z0-9_-]{{{WORD_CHARACTERS_MAX + 1}}}|[^A-Za-z0-9_-]{{{OVERLONG_MIN + 1}}}",
 )
 
 
@@ -111,6 +112,11 @@ def _origin_of(document: LogDocument | SpanDocument) -> Origin:
     )
 
 
+def is_overlong(message: str) -> bool:
+    """Tell whether a message has a word, or what is none, that the index of words leaves out."""
+    return len(message) > OVERLONG_MIN and _OVERLONG.search(message) is not None
+
+
 def log_document(record: LogRecord, number: int) -> Json:
     """Write a line, without its origin."""
     document: Json = {
@@ -121,7 +127,7 @@ def log_document(record: LogRecord, number: int) -> Json:
         "level": record.level.name,
         "message": record.message,
     }
-    if len(record.message) > _OVERLONG_MIN and _OVERLONG.search(record.message):
+    if is_overlong(record.message):
         document["overlong"] = record.message
     if record.logger:
         document["logger"] = record.logger
@@ -131,7 +137,7 @@ def log_document(record: LogRecord, number: int) -> Json:
         document["span_id"] = record.span_id
     if record.attributes:
         document["attributes"] = record.attributes
-        document["attribute"] = list(_pairs(record.attributes))
+        document["attribute"] = list(pairs(record.attributes))
     return document
 
 
@@ -202,7 +208,8 @@ def pair(key: str, value: str) -> str:
     return key.replace("\\", "\\\\").replace("=", "\\=") + "=" + told
 
 
-def _pairs(attributes: Attributes) -> Iterator[str]:
+def pairs(attributes: Attributes) -> Iterator[str]:
+    """Write attributes as words of the index; what is nothing is found by nothing."""
     for key, value in attributes.items():
         told = text_of(value)
         if told is not None:

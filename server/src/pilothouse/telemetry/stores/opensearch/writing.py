@@ -3,16 +3,18 @@
 import asyncio
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
 from pilothouse.base.errors import PilothouseError
 from pilothouse.telemetry.errors import StoreDown
 from pilothouse.telemetry.model import LogBatch, MetricBatch, SpanBatch
+from pilothouse.telemetry.side_by_side import Lines
 from pilothouse.telemetry.store import RecordSort
 from pilothouse.telemetry.stores.opensearch.connection import Connection, failure
 from pilothouse.telemetry.stores.opensearch.documents import origin_fields
+from pilothouse.telemetry.stores.opensearch.line_documents import line_documents
 from pilothouse.telemetry.stores.opensearch.numbers import COUNT_BITS, Numbers
 from pilothouse.telemetry.stores.opensearch.templates import Json, stream_of
 
@@ -27,7 +29,6 @@ _PASSING = frozenset({429, 503})
 _LOG = logging.getLogger(__name__)
 _encode = msgspec.json.Encoder().encode
 Batch = LogBatch | MetricBatch | SpanBatch
-R = TypeVar("R")
 
 
 class _Fault(msgspec.Struct, kw_only=True):
@@ -110,8 +111,7 @@ class Writer:
             # The origin is the same for all: its octets are put behind each document's own.
             origin = _encode(origin_fields(batch.origin))[1:]
             joint = b"," if len(origin) > 1 else b""
-            for record, number in self._numbered(batch.records, taken):
-                document = b"".join((action, b"\n", _encode(write(record, number))[:-1], joint, origin, b"\n"))
+            for document in self._documents(batch, write, taken, action + b"\n", joint + origin + b"\n"):
                 piece.append(document)
                 size += len(document)
                 if size >= _BULK_BYTES:
@@ -120,13 +120,25 @@ class Writer:
         if piece:
             yield piece
 
-    def _numbered(self, records: Sequence[R], taken: list[range]) -> Iterator[tuple[R, int]]:
+    def _documents(
+        self,
+        batch: Batch,
+        write: Callable[[Any, int], Json],  # Any: the records of that sort
+        taken: list[range],
+        head: bytes,
+        tail: bytes,
+    ) -> Iterator[bytes]:
+        """Write each record of a batch between the same octets."""
+        records = batch.records
         at_once = 1 << COUNT_BITS
         for begin in range(0, len(records), at_once):
-            part = records[begin : begin + at_once]
-            numbers = self._numbers.begin(len(part))
+            numbers = self._numbers.begin(min(at_once, len(records) - begin))
             taken.append(numbers)
-            yield from zip(part, numbers, strict=True)
+            if isinstance(records, Lines):
+                yield from line_documents(records, begin, numbers, head, tail)
+            else:
+                for record, number in zip(records[begin : begin + at_once], numbers, strict=True):
+                    yield b"".join((head, _encode(write(record, number))[:-1], tail))
 
     async def _send(self, lines: list[bytes], kept: list[_Done]) -> None:
         for wait_s in (*_AGAIN_S, None):
