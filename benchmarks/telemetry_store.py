@@ -20,6 +20,7 @@ from pathlib import Path
 
 import msgspec
 import psutil
+import uvloop
 from pilothouse.access.places import EVERYTHING
 from pilothouse.telemetry.histogram import Histogram, of_values
 from pilothouse.telemetry.model import NS_A_SECOND, MetricBatch, MetricPoint, Position
@@ -205,8 +206,9 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2, help="cores that one question may use")
     parser.add_argument("--keep", type=Path, default=None, help="a folder to leave the store in")
     told = parser.parse_args()
-    through_otlp = asyncio.run(intake(told.otlp_lines))
-    rows = asyncio.run(measure(told.lines, told.runtimes, told.threads, told.keep))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:  # as a control plane has it
+        through_otlp = runner.run(intake(told.otlp_lines))
+        rows = runner.run(measure(told.lines, told.runtimes, told.threads, told.keep))
     load = ", ".join(f"{one:.1f}" for one in os.getloadavg())
     print(f"\n{told.lines:,} lines, {told.threads} threads a question, load {load} on {os.cpu_count()} cores\n")
     rows = [*(Line(*one) for one in through_otlp), *rows]
