@@ -17,7 +17,7 @@ from pilothouse.base.clock import Clock
 from pilothouse.config import Settings
 from pilothouse.identity.passwords import Passwords
 from pilothouse.operations.sign_in import create_first_administrator
-from pilothouse.storage import commands, presence
+from pilothouse.storage import commands
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "identity"))
 sys.path.insert(0, str(Path(__file__).parent.parent / "management"))
@@ -35,6 +35,7 @@ class Two:
     async def catch_up(self) -> None:
         """Let each hear what was committed."""
         for plane in (self.one, self.other):
+            await plane.replicas.look()
             await plane.following.look(plane.store)
 
 
@@ -51,6 +52,7 @@ async def two_planes(folder: Path, clock: Clock, kind: str = "postgresql", **set
     other = await open_control_plane(msgspec.structs.replace(wanted, home=folder / "other"), clock, quick_passwords())
     for plane in (one, other):
         await plane.following.begin(plane.store)
+        await plane.replicas.begin()
     try:
         yield Two(one, other)
     finally:
@@ -60,13 +62,9 @@ async def two_planes(folder: Path, clock: Clock, kind: str = "postgresql", **set
 
 async def start_knowing(plane: ControlPlane) -> None:
     """Let a replica read what is known of runtimes and commands, as each does when it starts."""
+    await plane.replicas.look()
     await plane.following.look(plane.store)
-    await read_presence(plane)
     plane.agenda.load(await plane.store.read(commands.list_agenda))
-
-
-async def read_presence(plane: ControlPlane) -> None:
-    plane.board.load(await plane.store.read(lambda connection: list(presence.list_all(connection))))
 
 
 async def add_administrator(plane: ControlPlane) -> None:

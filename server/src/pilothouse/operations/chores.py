@@ -2,7 +2,7 @@
 
 Nothing becomes wrong when two do it at once: it is idempotent, or decided in transactions. It would be done as often as there are
 processes, and processes that see the fleet a moment apart would contradict each other. No clock of another machine is believed:
-who sees a claim stand still for `lasts_s` of its own time takes it over. Source: ADR 0021.
+who sees a claim stand still for `lasts_s` of its own time takes it over. Source: ADR 0022.
 """
 
 import time

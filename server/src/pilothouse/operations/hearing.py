@@ -1,7 +1,7 @@
 """How far this process may believe what it remembers: as long as it hears what the others change.
 
 What is remembered of secrets and of who may do what is dropped by events. A process that hears no events, since the database cannot
-be reached or answers too slowly, would go by what was revoked. So it asks again, and where nobody answers it refuses. Source: ADR 0021.
+be reached or answers too slowly, would go by what was revoked. So it asks again, and where nobody answers it refuses. Source: ADR 0022.
 """
 
 from collections.abc import Callable
