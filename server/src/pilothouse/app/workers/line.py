@@ -57,8 +57,6 @@ _PLAIN: Final[dict[str, type[PilothouseError]]] = {
 class LineEnded(Unavailable):
     """The process at the other end has ended."""
 
-    code = "LINE_ENDED"
-
 
 @final
 class Line:
