@@ -30,7 +30,7 @@ test-python: $(STAMPS)/dev console/dist/index.html ## All tests of bridge, serve
 
 # What touches most tables. All others can run there, too: PILOTHOUSE_TEST_DATABASE=postgresql .venv/bin/python -m pytest server/tests
 ON_SERVERS := $(addprefix server/tests/,api/test_tenancy.py api/test_deleting.py api/test_mappings.py api/test_sorting.py \
-              alerting/test_outbox.py protocol/test_commands.py)
+              alerting/test_outbox.py operations/test_following.py protocol/test_commands.py)
 
 test-databases: $(STAMPS)/dev ## Some of the server's tests with PostgreSQL, and with MariaDB, below the control plane
 	set -e; for each in postgresql mariadb; do \
@@ -67,6 +67,7 @@ fmt: $(STAMPS)/dev $(STAMPS)/console ## Format everything
 
 gen: $(STAMPS)/dev $(STAMPS)/console ## Write generated files anew
 	$(BIN)/python scripts/generate.py
+	$(BIN)/python scripts/databases.py
 	$(NPM) run gen
 
 bench: $(STAMPS)/dev ## Measure, as ratios against a reference in the same run
