@@ -6,7 +6,6 @@ which runs meanwhile. Both are counted in CPU of this side and of the database's
 """
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -24,6 +23,7 @@ from real_databases import Running
 
 CONNECTIONS = 10
 """As many as the original's pool has."""
+SETTLE_S = 5.5
 _HERE = Path(__file__).parent
 
 
@@ -101,8 +101,11 @@ class Reference:
         self._engine.dispose()
 
 
-def ours(run: Running, runtimes: int, seconds: int, connections: int = 64) -> Cost:
-    """Let `wrk` send delta heartbeats of so many runtimes to a control plane over this database."""
+def ours(run: Running, runtimes: int, seconds: int, connections: int = 64, settle_s: float = SETTLE_S) -> Cost:
+    """Let `wrk` send delta heartbeats of so many runtimes to a control plane over this database.
+
+    settle_s: so long it is looked on afterwards, until the last of them is flushed
+    """
     server = subprocess.Popen(
         [sys.executable, str(_HERE / "delta_server.py"), "edge", "--runtimes", str(runtimes), "--database", run.fresh().url],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
@@ -119,11 +122,12 @@ def ours(run: Running, runtimes: int, seconds: int, connections: int = 64) -> Co
             subprocess.run([*load, "-d1s", url], check=True, capture_output=True)
             side_s, server_s = sum(process.cpu_times()[:2]), run.cpu_s()
             told = subprocess.run([*load, f"-d{seconds}s", url], check=True, capture_output=True, text=True).stdout
-            time.sleep(0.1 if os.environ.get("PILOTHOUSE_BENCH_SHORT") else 5.5)  # the last of them is flushed, too
+            time.sleep(settle_s)
             side_s, server_s = sum(process.cpu_times()[:2]) - side_s, run.cpu_s() - server_s
     finally:
         server.stdin.close()
         server.wait(60)
+        server.stdout.close()
     assert "Non-2xx" not in told, told
     count = int(re.search(r"(\d+) requests in", told)[1])
     return Cost(count / seconds, side_s / count * 1e6, server_s / count * 1e6)
