@@ -3,8 +3,10 @@
 import datetime as dt
 
 import pytest
+from pilothouse.alerting.figures import measure_losses
 from pilothouse.alerting.worker import QUICK
 from pilothouse.app.alerting import certificates
+from pilothouse.reconcile.alerts import REFRESH_S, Alert, AlertCondition, AlertState, Rule
 from pilothouse.serving.certificates import CertificateSettings, ensure
 from pilothouse.telemetry.senders import RuntimeSender
 
@@ -84,3 +86,15 @@ async def test_the_servers_own_certificate_is_found_before_it_ends_and_its_renew
     served()
     (ended,) = await look()
     assert ended["state"] == "RESOLVED"
+
+
+def test_a_loss_that_another_process_told_of_is_left_to_it_for_as_long_as_it_may_last() -> None:
+    rule = Rule(id="r", name="lost", condition=AlertCondition.TELEMETRY_DROPPED, window_s=300)
+    alert = Alert(subject="loss:i:e:r-1", state=AlertState.FIRING, message="", since=1_000.0, measured_at=1_000.0)
+
+    def found(at: float) -> list[tuple[str, bool | None]]:
+        told = measure_losses(rule, tuple, at, told_by_others=[alert])
+        return [(one.subject, one.holds) for one in told.measurements]
+
+    assert found(1_000.0 + 300 + REFRESH_S) == [("loss:i:e:r-1", None)]
+    assert found(1_000.0 + 300 + REFRESH_S + 20) == []
