@@ -100,6 +100,7 @@ class Ledger(Driver):
         self.acknowledged: dict[str, str] = {}
         """The hash of the last full heartbeat that was acknowledged, by runtime."""
         self.fulls = 0
+        self.ended_at = 0.0
         self._unheard: dict[str, set[str]] = {}
         """Hashes of full heartbeats that were sent since, and are stored or not."""
         self._handed: dict[str, str] = {}
@@ -232,6 +233,7 @@ async def _rage(
     for each in watching:
         each.cancel()
     found = await asyncio.gather(*watching, return_exceptions=True)
+    driver.ended_at = time.time()  # whoever holds a channel is rightly called OFFLINE from here on
     await driver.stop()
     defects = [repr(each) for each in found if isinstance(each, Exception)]
     return {
@@ -254,7 +256,8 @@ def _look(connection: Connection, driver: Ledger) -> dict[str, Any]:
     ended = _column(connection, "SELECT count(*) FROM commands WHERE ended_at IS NOT NULL")[0][0]
     numbers = _column(connection, "SELECT count(*), count(DISTINCT sequence) FROM events")[0]
     verdict = auditing.verify(connection)
-    called = _column(connection, "SELECT detail FROM events WHERE kind = 'runtime.offline'")
+    offline = _column(connection, "SELECT at, detail FROM events WHERE kind = 'runtime.offline'")
+    called = [detail for at, detail in offline if at / 1000 < driver.ended_at]
     for detail in called[:5]:
         print(f"called OFFLINE: {detail}", file=sys.stderr)
     return {

@@ -22,7 +22,7 @@ def check_all(database: Database, storm: Storm) -> int:
     engine = open_readers(database)
     try:
         with engine.connect() as connection:
-            unheard = check_runtimes(connection, [*storm.runtimes, storm.quiet])
+            unheard = check_runtimes(connection, storm.everybody)
             check_commands(connection, storm.runtimes, storm.person)
             check_wishes(connection, storm.person)
             made = {row["handle"] for row in rows(connection, "select handle from projects")}

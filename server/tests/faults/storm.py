@@ -114,6 +114,11 @@ class Storm:
         self._failures: list[BaseException] = []
 
     @property
+    def everybody(self) -> list[Runtime]:
+        """List all runtimes, also the quiet one."""
+        return self.runtimes if self.quiet in self.runtimes else [*self.runtimes, self.quiet]
+
+    @property
     def acknowledged(self) -> int:
         """How many messages were."""
         heard = sum(each.heard + len(each.results_taken) for each in self.runtimes)

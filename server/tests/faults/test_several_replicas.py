@@ -61,6 +61,7 @@ def raging(replicas: list[Replica]) -> Iterator[Storm]:
     """Have a fleet beat through all of them in turn: each comes with a new connection after every few beats."""
     storm = gather(ADMINISTRATOR, replicas[0].runtimes, replicas[0].console)
     storm.acts_a_connection = 3
+    storm.runtimes.append(storm.quiet)  # else its silence is a true one
     with storm.raging(in_turn(replicas, lambda each: each.runtimes), in_turn(replicas, lambda each: each.console)):
         yield storm
 
