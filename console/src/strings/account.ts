@@ -25,6 +25,10 @@ export const problems: Record<string, { message: string; fix: string }> = {
   USER_DISABLED: { message: 'Your account here is disabled.', fix: 'Ask a Super Admin to enable it.' },
   TOO_MANY_ATTEMPTS: { message: 'Too many sign-ins came from your address.', fix: 'Wait a minute, then try again.' },
   STORAGE_UNAVAILABLE: { message: 'The control plane cannot reach its database.', fix: 'Try again in a minute.' },
+  STORAGE_REFUSED: {
+    message: 'The database refuses the control plane.',
+    fix: 'Tell who runs it: the log and /readyz name the reason.',
+  },
 }
 
 export const otherProblem = (code: string) => ({

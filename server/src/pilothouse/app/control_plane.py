@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 import msgspec
@@ -18,6 +18,7 @@ from pilothouse.app.alerting import alerting
 from pilothouse.app.database import begin, bring_up_to_date, key_of
 from pilothouse.app.health import LOOK_EVERY_S, health_of
 from pilothouse.app.own_figures import OwnFigures
+from pilothouse.app.periodic import repeat
 from pilothouse.app.services import services_of
 from pilothouse.app.telemetry import RETAIN_EVERY_S, Telemetry
 from pilothouse.app.user_stores import user_stores
@@ -236,8 +237,9 @@ class ControlPlane:
         for place in await self.store.read(desired.list_places):
             self._places.add((place.integration_id, place.environment_id))
         self._watched_at = self.clock.now()
+        watching = repeat(self.watch, WATCH_EVERY_S, self.works, self._came_late)
+        self._work.append(asyncio.create_task(watching, name="pilothouse-watch"))
         for job, every_s in (
-            (self.watch, WATCH_EVERY_S),
             (self.steer, STEER_EVERY_S),
             (self.expire, EXPIRE_EVERY_S),
             (self.flush, FLUSH_SHARED_EVERY_S if self.replicas.is_shared else FLUSH_EVERY_S),
@@ -245,7 +247,7 @@ class ControlPlane:
             (self.retain_for_all, RETAIN_EVERY_S),
             (self.health.look, LOOK_EVERY_S),
         ):
-            self._work.append(asyncio.create_task(self._repeat(job, every_s), name=f"pilothouse-{job.__name__}"))
+            self._work.append(asyncio.create_task(repeat(job, every_s, self.works), name=f"pilothouse-{job.__name__}"))
         self._work.append(asyncio.create_task(self.handing_over.push_wanted(), name="pilothouse-push"))
         self._work.append(asyncio.create_task(self.management.run(), name="pilothouse-management"))
         self._work.append(asyncio.create_task(self.following.run(self.store), name="pilothouse-following"))
@@ -455,23 +457,8 @@ class ControlPlane:
     def _count_lost(self) -> None:
         self.figures.events_lost += 1
 
-    async def _repeat(self, job: Callable[[], Awaitable[object]], every_s: float) -> None:
-        """Do a job again and again; a failure is logged and does not end it."""
-        name = job.__name__
-        while True:
-            wanted_s = self.works.clock_s() + every_s
-            await asyncio.sleep(every_s)
-            if name == "watch":
-                self.late_s = max(0.0, self.works.clock_s() - wanted_s)
-            try:
-                await job()
-                self.works.done(name)
-            except PilothouseError as error:
-                self.works.failed(name, error.message)
-                _log.error("work.failed", work=name, cause=error.message, fix=error.fix)
-            except Exception as error:  # noqa: BLE001 - an edge: the work goes on
-                self.works.failed(name, type(error).__name__)
-                _log.exception("work.failed", work=name)
+    def _came_late(self, by_s: float) -> None:
+        self.late_s = by_s
 
     async def organization(self) -> Organization:
         """Find the organization; there is one by default."""

@@ -175,7 +175,9 @@ def _keep_unsaid(known: KnownRuntime | None, heartbeat: FullHeartbeat, document:
     return document
 
 
-def _save(tx: Transaction, known: KnownRuntime | None, report: Report, document: bytes, told: str | None, now: Instant) -> int:
+def _save(
+    tx: Transaction, known: KnownRuntime | None, report: Report, document: bytes, told: str | None, now: Instant
+) -> int:
     if known is None:
         return runtimes.add(tx.connection, report, id=new_id(), document=document, told=told, now=now)
     if changes(known, report, document):

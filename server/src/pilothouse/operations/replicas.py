@@ -21,7 +21,6 @@ from typing import Final
 
 import msgspec
 import structlog
-from sqlalchemy import Connection
 
 from pilothouse import __version__
 from pilothouse.base.clock import AgreedClock, Clock
@@ -34,7 +33,7 @@ from pilothouse.operations import liveness
 from pilothouse.presence import Board, Entry, Turn, merging
 from pilothouse.storage import presence, replicas, secrets
 from pilothouse.storage.replicas import ReplicaRow
-from pilothouse.storage.unit import Store, Transaction
+from pilothouse.storage.unit import Connection, Store, Transaction
 
 FLUSH_EVERY_S: Final = 1.0
 """Unit: seconds. What is lost of *last seen* when a replica is killed, at most."""
