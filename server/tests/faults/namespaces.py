@@ -14,15 +14,13 @@ _NUMBER = os.getpid() % 200 + 20
 
 @dataclass
 class Network:
-    """A namespace with two links to this one: by one it is reached, by the other it reaches its database."""
+    """A namespace with one link to this one, by which its processes reach their database."""
 
     name: str
-    reached_at: str
-    """Its address on the first link."""
     database_at: str
-    """The address of this side on the second link."""
+    """The address of this side of the link."""
     link: str
-    """Our end of the second link."""
+    """Our end of the link."""
 
     @property
     def within(self) -> tuple[str, ...]:
@@ -30,7 +28,7 @@ class Network:
         return ("ip", "netns", "exec", self.name)
 
     def cut(self) -> None:
-        """Cut the second link: what is sent there goes nowhere, and nobody is told."""
+        """Cut the link: what is sent there goes nowhere, and nobody is told."""
         _ip("link", "set", self.link, "down")
 
     def mend(self) -> None:
@@ -47,15 +45,14 @@ def network() -> Iterator[Network]:
         missing = "making a network namespace is not permitted here: it wants root, or CAP_SYS_ADMIN and CAP_NET_ADMIN"
     if missing is not None:
         (pytest.fail if os.environ.get("PILOTHOUSE_REQUIRE_ALL") == "1" else pytest.skip)(missing)
-    made = Network(name, f"10.213.{_NUMBER}.2", f"10.214.{_NUMBER}.1", f"phd{os.getpid()}")
+    made = Network(name, f"10.214.{_NUMBER}.1", f"phd{os.getpid()}")
     try:
         _ip("-n", name, "link", "set", "lo", "up")
-        for link, prefix in ((f"php{os.getpid()}", f"10.213.{_NUMBER}"), (made.link, f"10.214.{_NUMBER}")):
-            _ip("link", "add", link, "type", "veth", "peer", "name", f"{link[:3]}in", "netns", name)
-            _ip("addr", "add", f"{prefix}.1/24", "dev", link)
-            _ip("link", "set", link, "up")
-            _ip("-n", name, "addr", "add", f"{prefix}.2/24", "dev", f"{link[:3]}in")
-            _ip("-n", name, "link", "set", f"{link[:3]}in", "up")
+        _ip("link", "add", made.link, "type", "veth", "peer", "name", "database", "netns", name)
+        _ip("addr", "add", f"{made.database_at}/24", "dev", made.link)
+        _ip("link", "set", made.link, "up")
+        _ip("-n", name, "addr", "add", f"10.214.{_NUMBER}.2/24", "dev", "database")
+        _ip("-n", name, "link", "set", "database", "up")
         yield made
     finally:
         _ip("netns", "del", name)

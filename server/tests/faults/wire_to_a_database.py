@@ -1,16 +1,30 @@
 """A wire between a replica and its database that can be cut as networks are: nothing is refused or ended, it is just silent."""
 
 import contextlib
+import ctypes
 import selectors
 import socket
 import threading
+from pathlib import Path
+
+_NETWORK = 0x40000000
+"""What Linux calls CLONE_NEWNET."""
+
+
+def enter(namespace: str) -> None:
+    """Move this thread, and no other, into a network namespace."""
+    with Path("/run/netns", namespace).open("rb") as place:
+        if ctypes.CDLL(None, use_errno=True).setns(place.fileno(), _NETWORK) != 0:
+            raise OSError(ctypes.get_errno(), "setns")
 
 
 class Wire:
     """Carries connections to a server. While it is cut, octets and new connections wait, and nobody is told."""
 
-    def __init__(self, port: int, host: str = "127.0.0.1", *, to_host: str = "127.0.0.1") -> None:
-        self._to = (to_host, port)
+    def __init__(self, port: int, host: str = "127.0.0.1", *, namespace: str | None = None) -> None:
+        self._to = port
+        self._namespace = namespace
+        """The network namespace in whose loopback the other end lies; None: ours."""
         self._whole = threading.Event()
         self._whole.set()
         self._is_over = False
@@ -57,7 +71,9 @@ class Wire:
         self._ends.append(near)
         with contextlib.suppress(OSError, ValueError), selectors.DefaultSelector() as ready:
             self._whole.wait()
-            far = socket.create_connection(self._to)
+            if self._namespace is not None:
+                enter(self._namespace)
+            far = socket.create_connection(("127.0.0.1", self._to))
             self._ends.append(far)
             with near, far:
                 ready.register(near, selectors.EVENT_READ, far)

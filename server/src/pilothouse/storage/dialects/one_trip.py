@@ -107,6 +107,8 @@ class OneTripConnection(pg8000.legacy.Connection):
                 if error is not told:  # the connection is lost: there are no more answers
                     raise
                 failures.append(error)
+            except OSError as error:  # the driver lets through what the network says to the first octet of an answer
+                raise pg8000.legacy.InterfaceError("network error") from error
         if failures:
             raise failures[0]
         return context
