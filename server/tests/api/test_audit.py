@@ -128,6 +128,7 @@ async def test_a_page_costs_the_same_statements_however_long_it_is(admin, plane)
     assert counts[0] == counts[1]
 
 
+@pytest.mark.embedded
 @pytest.mark.parametrize(
     ("scope", "plan"),
     [

@@ -162,6 +162,9 @@ async def test_what_was_handed_to_a_dead_channel_is_offered_by_heartbeat_after_t
     socket = open_channel(plane, python)
     await wish(admin)
     await pushed(plane)
+    async with asyncio.timeout(20):
+        while not socket.commands:
+            await asyncio.sleep(0.01)
     assert len(socket.commands) == 1  # nobody read it: the process was cut off from the network
     assert await states(admin) == [("DELIVERED", "CHANNEL", 1)]
     offered: list[float] = []

@@ -1,8 +1,6 @@
 """Heartbeats where only people make projects and integrations."""
 
-import shutil
-from pathlib import Path
-
+import msgspec
 import pytest
 from pilothouse.config import Settings
 
@@ -10,8 +8,8 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-def settings(tmp_path: Path, first_start: Path) -> Settings:
-    return Settings(home=shutil.copytree(first_start, tmp_path / "home"), heartbeats_create=False)
+def settings(settings: Settings) -> Settings:
+    return msgspec.structs.replace(settings, heartbeats_create=False)
 
 
 async def test_a_secret_that_is_not_bound_waits_for_who_makes_its_place(runtime, admin) -> None:

@@ -5,7 +5,6 @@ import gzip
 import hashlib
 import hmac
 import json
-import shutil
 import struct
 from collections.abc import Awaitable
 from typing import Any
@@ -35,8 +34,8 @@ TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 
 
 @pytest.fixture
-def settings(tmp_path, first_start) -> Settings:
-    return Settings(home=shutil.copytree(first_start, tmp_path / "home"), telemetry_store="memory")
+def settings(settings: Settings) -> Settings:
+    return msgspec.structs.replace(settings, telemetry_store="memory")
 
 
 class Answer(msgspec.Struct):

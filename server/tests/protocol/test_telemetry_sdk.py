@@ -6,9 +6,9 @@ import hashlib
 import hmac
 import json
 import logging
-import shutil
 import time
 
+import msgspec
 import pytest
 from opentelemetry._logs import SeverityNumber
 from opentelemetry.exporter.otlp.proto.http import Compression
@@ -37,9 +37,8 @@ pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 
 @pytest.fixture
-def settings(tmp_path, first_start) -> Settings:
-    home = shutil.copytree(first_start, tmp_path / "home")
-    return Settings(home=home, telemetry_store="memory", public_host="localhost")
+def settings(settings: Settings) -> Settings:
+    return msgspec.structs.replace(settings, telemetry_store="memory", public_host="localhost")
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import shutil
 import sys
 import time
 from pathlib import Path
@@ -27,8 +26,8 @@ HEARTBEAT_S = 0.25
 
 
 @pytest.fixture
-def settings(tmp_path, first_start) -> Settings:
-    return Settings(home=shutil.copytree(first_start, tmp_path / "home"), telemetry_store="memory")
+def settings(settings: Settings) -> Settings:
+    return msgspec.structs.replace(settings, telemetry_store="memory")
 
 
 @pytest.fixture
