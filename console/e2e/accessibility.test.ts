@@ -218,6 +218,15 @@ const STOPS: Stop[] = [
   ],
 ]
 
+/** Pages that between them have every kind of text, mark and table. */
+const STRONG = [
+  ['overview', '/', 'What is not well'],
+  ['runtimes', '/runtimes', 'crm-bridge-dev-1'],
+  ['steering', '/projects/order-service/integrations/order-create/steering', 'order-create'],
+  ['logs', '/logs?level=ERROR', 'the card has expired'],
+  ['alerts', '/alerts', 'Alerts'],
+] as const
+
 const WIDE = { width: 1440, height: 900 }
 const NARROW = { width: 360, height: 740 }
 
@@ -226,6 +235,19 @@ async function violations(page: Page): Promise<string[]> {
   await page.waitForTimeout(40)
   const { violations: found } = await page.evaluate(() => window.axe.run({ resultTypes: ['violations'] }))
   return found.flatMap((rule) => rule.nodes.map((node) => `${rule.id}: ${node.target} ${node.failureSummary}`))
+}
+
+/** Text that WCAG's level AAA finds too weak. */
+async function weak(page: Page): Promise<string[]> {
+  await page.waitForTimeout(40)
+  const { violations: found } = await page.evaluate(() =>
+    window.axe.run({
+      runOnly: { type: 'rule', values: ['color-contrast-enhanced'] },
+      rules: { 'color-contrast-enhanced': { enabled: true } },
+      resultTypes: ['violations'],
+    }),
+  )
+  return found.flatMap((rule) => rule.nodes.map((node) => `${node.target} ${node.failureSummary}`))
 }
 
 async function tooWide(page: Page): Promise<string[]> {
@@ -278,6 +300,33 @@ stories('For everyone', (story) => {
     },
     { signedIn: false },
   )
+
+  for (const [name, address, ready] of STRONG) {
+    story(`${name}: in high contrast text stands out by 7:1, light and dark`, async ({ page }) => {
+      await page.emulateMedia({ colorScheme: 'light', reducedMotion: 'reduce' })
+      await page.goto(address)
+      await page.getByText(ready).first().waitFor()
+      // The pages of a file share their storage: what the button keeps is set for this page alone.
+      await page.evaluate(() => {
+        document.documentElement.dataset.theme = 'contrast'
+      })
+      await page.evaluate(axe.source)
+      const light = await weak(page)
+      await page.emulateMedia({ colorScheme: 'dark', reducedMotion: 'reduce' })
+      expect({ light, dark: await weak(page) }).toEqual({ light: [], dark: [] })
+    })
+  }
+
+  story('who asks the system for more contrast gets it, unless a theme was chosen here', async ({ page }) => {
+    const ink = () => page.evaluate(() => getComputedStyle(document.documentElement).color)
+    await page.emulateMedia({ colorScheme: 'light', contrast: 'more' })
+    await page.goto('/runtimes')
+    await page.getByText('crm-bridge-dev-1').waitFor()
+    expect(await ink()).toBe('rgb(0, 0, 0)')
+    await page.getByRole('button', { name: 'Theme: as the system' }).click()
+    await page.getByRole('button', { name: 'Theme: light' }).waitFor()
+    expect(await ink()).not.toBe('rgb(0, 0, 0)')
+  })
 
   story('without motion nothing moves', async ({ page }) => {
     await page.emulateMedia({ reducedMotion: 'reduce' })

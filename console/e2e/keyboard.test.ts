@@ -253,4 +253,26 @@ stories('Keyboard only', (story) => {
     await page.keyboard.press('Escape')
     await expect.poll(() => tree.evaluate((box) => box === document.activeElement)).toBe(true)
   })
+
+  story('the palette leads back to where one was, and to any runtime by its name', async ({ page }) => {
+    await page.goto('/projects/billing')
+    await page.getByRole('heading', { level: 1, name: 'Billing' }).waitFor()
+    await page.goto('/environments')
+    await page.getByText('Staging').first().waitFor()
+    await page.keyboard.press('Control+k')
+    const before = page.getByRole('group', { name: 'Where you were' })
+    await before.getByRole('option', { name: /Billing/ }).waitFor()
+    await page.keyboard.press('Enter')
+    await page.getByRole('heading', { level: 1, name: 'Billing' }).waitFor()
+
+    await page.keyboard.press('Control+k')
+    await page.getByRole('combobox').waitFor()
+    await page.keyboard.type('crm-bridge-dev-1')
+    await page
+      .getByRole('group', { name: 'Runtimes' })
+      .getByRole('option', { name: /crm-bridge-dev-1/ })
+      .waitFor()
+    await page.keyboard.press('Enter')
+    await page.getByRole('heading', { level: 1, name: /crm-bridge-dev-1/ }).waitFor()
+  })
 })

@@ -1,6 +1,7 @@
 import { infiniteQueryOptions, type QueryClient, queryOptions } from '@tanstack/react-query'
 import { hub } from '@/live/hub'
 import { applyChange, insertRows, type RuntimePage } from '@/live/merge'
+import { forgetVisits } from '@/util/recent'
 import * as doc from './generated/operations'
 import { graphql } from './request'
 
@@ -17,6 +18,7 @@ const fromStart: string | null = null
  * would wait for it forever.
  */
 export function forget(client: QueryClient): void {
+  forgetVisits()
   client.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== 'methods' })
 }
 

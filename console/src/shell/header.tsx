@@ -1,6 +1,6 @@
 import { useSuspenseQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
-import { Monitor, Moon, Search, Sun } from 'lucide-react'
+import { Contrast, Monitor, Moon, Search, Sun } from 'lucide-react'
 import { useSyncExternalStore } from 'react'
 import { viewerQuery } from '@/api/queries'
 import { strings } from '@/strings/common'
@@ -46,7 +46,7 @@ export function Header({ onPalette, known }: { onPalette: () => void; known: boo
   )
 }
 
-const themeIcons = { system: Monitor, light: Sun, dark: Moon }
+const themeIcons = { system: Monitor, light: Sun, dark: Moon, contrast: Contrast }
 
 function ThemeButton() {
   const theme = useSyncExternalStore(watchTheme, currentTheme)

@@ -1,9 +1,7 @@
 import { Dialog } from '@base-ui/react/dialog'
-import { useInfiniteQuery, useQuery } from '@tanstack/react-query'
-import { useNavigate } from '@tanstack/react-router'
-import { ArrowRight, FolderTree, Layers, Plus, SunMoon, Workflow, Zap } from 'lucide-react'
+import { useNavigate, useRouterState } from '@tanstack/react-router'
+import { ArrowRight, Plus, SunMoon, Zap } from 'lucide-react'
 import { useState } from 'react'
-import { environmentsQuery, integrationsQuery, projectsQuery } from '@/api/queries'
 import { access } from '@/strings/access'
 import { shell } from '@/strings/shell'
 import { Picker } from '@/ui/picker'
@@ -11,10 +9,8 @@ import type { Choice } from '@/ui/picking'
 import { to } from '@/util/paths'
 import { useBlocked } from '@/util/permissions'
 import { setTheme, THEMES } from '@/util/theme'
+import { recentGroup, type Target, useFound } from './palette-found'
 
-const SHOWN = 8
-/** What is shown answers what was typed before. */
-const stale = (found: { isPending: boolean; isPlaceholderData: boolean }) => found.isPending || found.isPlaceholderData
 const icon = { size: 14, 'aria-hidden': true } as const
 
 type PaletteProps = { open: boolean; onOpenChange: (open: boolean) => void; onSheet: () => void }
@@ -39,17 +35,20 @@ function PaletteBody({ close, onSheet }: { close: () => void; onSheet: () => voi
   const [query, setQuery] = useState('')
   const navigate = useNavigate()
   const search = query.trim()
-  const projects = useInfiniteQuery({ ...projectsQuery(search, SHOWN), placeholderData: (before) => before })
-  const integrations = useInfiniteQuery({ ...integrationsQuery(null, search, SHOWN), placeholderData: (b) => b })
-  const environments = useQuery(environmentsQuery)
+  const here = useRouterState({ select: (state) => state.location.pathname })
   const blocked = useBlocked()
 
   const has = (text: string) => text.toLowerCase().includes(search.toLowerCase())
-  const go = (target: ReturnType<(typeof to)[keyof typeof to]>) => () => {
+  const go = (target: Target) => () => {
     close()
     void navigate(target)
   }
-  const page = (label: string, target: ReturnType<(typeof to)[keyof typeof to]>): Choice => ({
+  const found = useFound(search, go)
+  const back = (href: string) => () => {
+    close()
+    void navigate({ href })
+  }
+  const page = (label: string, target: Target): Choice => ({
     key: label,
     label,
     icon: <ArrowRight {...icon} />,
@@ -115,45 +114,9 @@ function PaletteBody({ close, onSheet }: { close: () => void; onSheet: () => voi
     action(shell.palette.shortcuts, then(onSheet)),
   ]
   const groups = [
+    recentGroup(search, here, back),
     { title: shell.palette.pages, choices: pages.filter((choice) => has(choice.label)) },
-    {
-      title: shell.projects,
-      stale: stale(projects),
-      choices: (projects.data?.pages[0]?.nodes ?? []).map((project) => ({
-        key: `project ${project.handle}`,
-        label: project.displayName,
-        alias: project.handle,
-        hint: <code>{project.handle}</code>,
-        icon: <FolderTree {...icon} />,
-        pick: go(to.project(project.handle)),
-      })),
-    },
-    {
-      title: shell.integrations,
-      stale: stale(integrations),
-      choices: (integrations.data?.pages[0]?.nodes ?? []).map((integration) => ({
-        key: `integration ${integration.project.handle}/${integration.handle}`,
-        label: integration.displayName,
-        alias: integration.handle,
-        hint: integration.project.displayName,
-        icon: <Workflow {...icon} />,
-        pick: go(to.integration(integration.project.handle, integration.handle)),
-      })),
-    },
-    {
-      title: shell.palette.environments,
-      stale: environments.isPending,
-      choices: (environments.data?.nodes ?? [])
-        .filter((environment) => has(environment.displayName) || has(environment.handle))
-        .map((environment) => ({
-          key: `environment ${environment.handle}`,
-          label: environment.displayName,
-          alias: environment.handle,
-          hint: <code>{environment.handle}</code>,
-          icon: <Layers {...icon} />,
-          pick: go(to.runtimes(environment.handle)),
-        })),
-    },
+    ...found,
     { title: shell.palette.actions, choices: actions.filter((choice) => has(choice.label)) },
   ]
   return (

@@ -1,10 +1,12 @@
-import type { ReactNode } from 'react'
+import { type ReactNode, useEffect } from 'react'
 import { strings } from '@/strings/common'
+import { visited } from '@/util/recent'
 import { useAnnounced } from './announcer'
 
 /** Title, what belongs beside it, and the page's actions. */
 export function PageHead({ title, note, actions }: { title: string; note?: ReactNode; actions?: ReactNode }) {
   useAnnounced(title)
+  useEffect(() => visited(location.pathname, title), [title])
   return (
     <header className="mb-3 flex flex-wrap items-center gap-x-3 gap-y-2">
       <title>{strings.title(title)}</title>

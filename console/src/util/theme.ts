@@ -1,4 +1,4 @@
-export const THEMES = ['system', 'light', 'dark'] as const
+export const THEMES = ['system', 'light', 'dark', 'contrast'] as const
 export type Theme = (typeof THEMES)[number]
 
 const KEY = 'pilothouse.theme'
@@ -6,7 +6,7 @@ const watchers = new Set<() => void>()
 
 export function currentTheme(): Theme {
   const chosen = document.documentElement.dataset.theme
-  return chosen === 'light' || chosen === 'dark' ? chosen : 'system'
+  return THEMES.find((theme) => theme === chosen) ?? 'system'
 }
 
 /** Takes effect at once and is kept in this browser; the first paint reads it in public/theme.js. */
