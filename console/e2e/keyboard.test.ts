@@ -255,10 +255,15 @@ stories('Keyboard only', (story) => {
   })
 
   story('the palette leads back to where one was, and to any runtime by its name', async ({ page }) => {
-    await page.goto('/projects/billing')
-    await page.getByRole('heading', { level: 1, name: 'Billing' }).waitFor()
     await page.goto('/environments')
     await page.getByText('Staging').first().waitFor()
+    await page.keyboard.press('g')
+    await page.keyboard.press('p')
+    await page.getByRole('link', { name: 'Billing' }).click()
+    await page.getByRole('heading', { level: 1, name: 'Billing' }).waitFor()
+    // At once: the stories beside this one share its storage, and look at things, too.
+    await page.keyboard.press('g')
+    await page.keyboard.press('e')
     await page.keyboard.press('Control+k')
     const before = page.getByRole('group', { name: 'Where you were' })
     await before.getByRole('option', { name: /Billing/ }).waitFor()

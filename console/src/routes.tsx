@@ -17,6 +17,7 @@ import { Notices } from './ui/notices'
 import { Failed, Missing } from './ui/states'
 import { TipLayer } from './ui/tip'
 import { PATH, to } from './util/paths'
+import { remembersFor } from './util/recent'
 import * as search from './util/search'
 
 const root = createRootRouteWithContext<{ client: QueryClient }>()({
@@ -50,7 +51,8 @@ const shell = createRoute({
   component: Shell,
   beforeLoad: async ({ context, location }) => {
     try {
-      await context.client.ensureQueryData(viewerQuery)
+      const { viewer } = await context.client.ensureQueryData(viewerQuery)
+      remembersFor(viewer.username)
     } catch (error) {
       const problem = asProblem(error)
       if (problem.notSignedIn) throw redirect(to.signIn(location.href))

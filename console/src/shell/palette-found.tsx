@@ -19,12 +19,11 @@ export type Target = ReturnType<(typeof to)[keyof typeof to]>
 export type Go = (target: Target) => () => void
 
 /** The pages about one thing that were open last: what an empty box offers first. */
-export function recentGroup(search: string, here: string, go: (href: string) => () => void): ChoiceGroup {
-  const has = (text: string) => text.toLowerCase().includes(search.toLowerCase())
+export function recentGroup(here: string, go: (href: string) => () => void): ChoiceGroup {
   return {
     title: shell.palette.recent,
     choices: recent()
-      .filter(({ href, title }) => href !== here && has(title))
+      .filter(({ href }) => href !== here)
       .map(({ href, title }) => ({
         key: `recent ${href}`,
         label: title,

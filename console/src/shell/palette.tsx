@@ -114,7 +114,8 @@ function PaletteBody({ close, onSheet }: { close: () => void; onSheet: () => voi
     action(shell.palette.shortcuts, then(onSheet)),
   ]
   const groups = [
-    recentGroup(search, here, back),
+    // What is typed is looked for among everything: a name that was seen lately must not stand before what it means.
+    ...(search === '' ? [recentGroup(here, back)] : []),
     { title: shell.palette.pages, choices: pages.filter((choice) => has(choice.label)) },
     ...found,
     { title: shell.palette.actions, choices: actions.filter((choice) => has(choice.label)) },

@@ -46,7 +46,7 @@ function Closed({ permission, title, what, place }: Omit<OpenToProps, 'children'
   )
   return (
     <>
-      <PageHead title={title} />
+      <PageHead title={title} closed />
       <section aria-label={title} className="max-w-3xl rounded-lg border border-line bg-surface px-4 py-4 sm:px-5">
         <h2 className="flex items-start gap-2 text-[14px]">
           <LockKeyhole size={16} className="mt-0.5 shrink-0 text-muted" aria-hidden />

@@ -3,10 +3,20 @@ import { strings } from '@/strings/common'
 import { visited } from '@/util/recent'
 import { useAnnounced } from './announcer'
 
+type PageHeadProps = {
+  title: string
+  note?: ReactNode
+  actions?: ReactNode
+  /** The page is not open to who looks at it: nobody wants back there. */
+  closed?: boolean
+}
+
 /** Title, what belongs beside it, and the page's actions. */
-export function PageHead({ title, note, actions }: { title: string; note?: ReactNode; actions?: ReactNode }) {
+export function PageHead({ title, note, actions, closed = false }: PageHeadProps) {
   useAnnounced(title)
-  useEffect(() => visited(location.pathname, title), [title])
+  useEffect(() => {
+    if (!closed) visited(location.pathname, title)
+  }, [title, closed])
   return (
     <header className="mb-3 flex flex-wrap items-center gap-x-3 gap-y-2">
       <title>{strings.title(title)}</title>

@@ -1,8 +1,11 @@
 // @vitest-environment happy-dom
 import { beforeEach, expect, test } from 'vitest'
-import { forgetVisits, recent, visited } from './recent'
+import { forgetVisits, recent, remembersFor, visited } from './recent'
 
-beforeEach(() => localStorage.clear())
+beforeEach(() => {
+  localStorage.clear()
+  remembersFor('ada')
+})
 
 test('what was looked at last comes first, and each thing once', () => {
   visited('/runtimes/a', 'order-create-1')
@@ -25,10 +28,16 @@ test('eight are kept', () => {
 test('what somebody else wrote into the storage leads nowhere', () => {
   localStorage.setItem(
     'pilothouse.recent',
-    '[{"href":"https://elsewhere.example","title":"x"},7,null,{"href":"/runtimes/a"}]',
+    '{"of":"ada","visits":[{"href":"https://elsewhere.example","title":"x"},7,null,{"href":"/runtimes/a"}]}',
   )
   expect(recent()).toEqual([])
   localStorage.setItem('pilothouse.recent', '{')
+  expect(recent()).toEqual([])
+})
+
+test('nobody sees what somebody else looked at', () => {
+  visited('/runtimes/a', 'order-create-1')
+  remembersFor('bob')
   expect(recent()).toEqual([])
 })
 

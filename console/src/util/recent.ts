@@ -8,11 +8,18 @@ const KEPT = 8
 const THING = /^\/(projects|runtimes|access\/(users|groups|roles))\/./
 const LONGEST = 300
 
+let whose = ''
+
+/** Says who is signed in: nobody is shown what somebody else looked at on this computer. */
+export function remembersFor(username: string): void {
+  whose = username
+}
+
 /** The pages that were looked at last, the newest first. */
 export function recent(): Visit[] {
   try {
-    const kept: unknown = JSON.parse(localStorage.getItem(KEY) ?? '[]')
-    return Array.isArray(kept) ? kept.filter(isVisit).slice(0, KEPT) : []
+    const kept = JSON.parse(localStorage.getItem(KEY) ?? 'null') as { of?: unknown; visits?: unknown } | null
+    return kept?.of === whose && Array.isArray(kept.visits) ? kept.visits.filter(isVisit).slice(0, KEPT) : []
   } catch {
     return []
   }
@@ -25,14 +32,14 @@ export function visited(href: string, title: string): void {
   keep([{ href, title }, ...before].slice(0, KEPT))
 }
 
-/** Whoever signs in next on this computer is not told what somebody else looked at. */
+/** Leaves nothing behind when the session ends. */
 export function forgetVisits(): void {
   keep([])
 }
 
 function keep(visits: Visit[]): void {
   try {
-    if (visits.length > 0) localStorage.setItem(KEY, JSON.stringify(visits))
+    if (visits.length > 0) localStorage.setItem(KEY, JSON.stringify({ of: whose, visits }))
     else localStorage.removeItem(KEY)
   } catch {
     // Storage is forbidden: nothing is remembered.
