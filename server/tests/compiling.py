@@ -4,7 +4,7 @@ A statement is compiled as it is executed, once for each shape of it. Beyond wha
 are refused that those databases are known to refuse.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -40,26 +40,37 @@ troubles: dict[str, set[str]] = {}
 counted = [0]
 
 
-def compile_everywhere(statement: ClauseElement) -> None:
-    """Write a statement for every database; what cannot be is collected in `troubles`."""
+def compile_everywhere(statement: ClauseElement, names: Sequence[str] = ()) -> None:
+    """Write a statement for every database; what cannot be is collected in `troubles`.
+
+    names: of the values that are given with it
+    """
     key = statement._generate_cache_key() if hasattr(statement, "_generate_cache_key") else None
-    known = str(statement) if key is None else key.key
-    if known in _seen:
+    shape = (_shown(statement, names) if key is None else key.key, tuple(names))
+    if shape in _seen:
         return
-    _seen.add(known)
-    if "pg_catalog" in str(statement):  # what SQLAlchemy asks PostgreSQL about itself
+    _seen.add(shape)
+    if "pg_catalog" in _shown(statement, names):  # what SQLAlchemy asks PostgreSQL about itself
         return
     counted[0] += 1
     for name, dialect in DIALECTS.items():
         try:
-            written = str(statement.compile(dialect=dialect))
+            written = str(statement.compile(dialect=dialect, column_keys=list(names) or None))
         except Exception as error:  # noqa: BLE001 - whatever the compiler says is the finding
-            troubles.setdefault(f"{name}: {type(error).__name__}: {str(error)[:200]}", set()).add(str(statement)[:400])
+            troubles.setdefault(f"{name}: {type(error).__name__}: {str(error)[:200]}", set()).add(
+                _shown(statement, names)[:400]
+            )
             continue
-        if "RETURNING" in written and name == "mysql":
+        # What is to come back in the order of its rows is asked only where a database says that it can.
+        is_asked = not getattr(statement, "_sort_by_parameter_order", False)
+        if "RETURNING" in written and name == "mysql" and is_asked:
             troubles.setdefault("mysql: RETURNING", set()).add(written[:400])
     for reason in refused_elsewhere(statement):
-        troubles.setdefault(reason, set()).add(str(statement)[:400])
+        troubles.setdefault(reason, set()).add(_shown(statement, names)[:400])
+
+
+def _shown(statement: ClauseElement, names: Sequence[str]) -> str:
+    return str(statement.compile(dialect=DIALECTS["postgresql"], column_keys=list(names) or None))
 
 
 def refused_elsewhere(statement: ClauseElement) -> Iterator[str]:
@@ -99,9 +110,9 @@ def _is_long(clause: Any) -> bool:
 def compiling() -> Iterator[None]:
     """Compile every statement that is executed meanwhile."""
 
-    def before(_connection: Connection, statement: Any, *_rest: Any) -> None:
+    def before(_connection: Connection, statement: Any, many: Any, one: Any, _options: Any) -> None:
         if isinstance(statement, Select | CompoundSelect | Insert | Update | Delete):
-            compile_everywhere(statement)
+            compile_everywhere(statement, sorted(many[0] if many else one))
 
     event.listen(Engine, "before_execute", before)
     try:

@@ -74,7 +74,7 @@ async def test_with_all_connections_busy_a_question_is_refused_in_time_as_our_ow
         began = time.monotonic()
         with pytest.raises(StorageUnavailable, match=r"connections to the database were busy for 0\.5 s"):
             await plane.store.read(lambda c: c.execute(text("select 1")).scalar_one())
-        assert WAIT_S <= time.monotonic() - began < CONNECT_S
+        assert WAIT_S * 0.9 <= time.monotonic() - began < CONNECT_S  # a timer may come a tick early
         answer = await admin.client.post("/graphql", json={"query": RUNTIMES})
         assert answer.status_code == 503
         told = answer.json()
@@ -96,7 +96,7 @@ async def test_what_the_writer_does_not_come_to_in_time_is_refused_and_never_don
         began = time.monotonic()
         with pytest.raises(StorageUnavailable, match=r"did not come to this within 0\.5 s; nothing of it was done"):
             await plane.store.write(lambda _: done.append("late"))
-        assert WAIT_S <= time.monotonic() - began < CONNECT_S
+        assert WAIT_S * 0.9 <= time.monotonic() - began < CONNECT_S  # a timer may come a tick early
         assert plane.store.writing_s >= WAIT_S
     await plane.store.write(lambda _: done.append("after"))
     assert done == ["after"]
