@@ -175,7 +175,13 @@ def _secrets(connection: Connection, place: Place, now: Instant) -> list[DoomedS
     c = secrets.c
     revoked = or_(c.revoked_at.is_not(None), and_(c.revoked_from.is_not(None), c.revoked_from <= now))
     statement = (
-        select(c.key_id, integrations.c.project_id, c.integration_id, c.environment_id, revoked.label("revoked"))
+        select(
+            c.key_id,
+            integrations.c.project_id,
+            c.integration_id,
+            c.environment_id,
+            case((revoked, true()), else_=false()).label("revoked"),
+        )
         .outerjoin(integrations, integrations.c.id == c.integration_id)
         .where(_inside(place, secrets))
         .order_by(c.created_at, c.key_id)
