@@ -12,6 +12,7 @@ from pilothouse.storage import (
     claim_tables,
     counter_tables,
     ingest_tables,
+    kept_tables,
     migrate,
     replica_tables,
     statements,
@@ -21,7 +22,15 @@ from pilothouse.storage.tables import metadata, runtime_reports, users
 from sqlalchemy import UniqueConstraint, case, exists, func, select, true
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-ROOMS = (alert_tables, claim_tables, counter_tables, ingest_tables, replica_tables, telemetry_origin_tables)
+ROOMS = (
+    alert_tables,
+    claim_tables,
+    counter_tables,
+    ingest_tables,
+    kept_tables,
+    replica_tables,
+    telemetry_origin_tables,
+)
 NAMES = sorted(compiling.DIALECTS)
 ENTRY_BYTES = {"mssql": 1_700, "mysql": 3_072, "mariadb": 3_072, "oracle": 6_398, "postgresql": 2_700}
 """How long an entry of an index may be."""

@@ -39,6 +39,7 @@ from pilothouse.storage import (
     claim_tables,
     counter_tables,
     ingest_tables,
+    kept_tables,
     replica_tables,
     telemetry_origin_tables,
 )
@@ -69,7 +70,7 @@ _TYPES: Final[dict[str, TypeEngine[Any]]] = {  # Any: columns of any type
     "text": Text(),
     "bytes": LargeBinary(),
 }
-_DEFINED: Final = (alert_tables, ingest_tables, telemetry_origin_tables)
+_DEFINED: Final = (alert_tables, ingest_tables, kept_tables, telemetry_origin_tables)
 """Modules whose tables are part of the whole: imported so that `metadata` has them."""
 
 

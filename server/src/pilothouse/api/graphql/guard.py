@@ -61,6 +61,8 @@ ACTIONS: Final[Mapping[str, str]] = {
     "restartRuntime": "command.restart",
     "askRuntime": "command.ask",
     "runWorkflowOperation": "command.workflow",
+    "keep": "kept.save",
+    "forgetKept": "kept.forget",
 }
 """What the audit calls a change whose name does not tell by itself: `createProject` is `project.create`."""
 _NAMES: Final = (
