@@ -262,6 +262,17 @@ const pages = [
   }),
   createRoute({
     ...page,
+    path: PATH.about,
+    component: lazyRouteComponent(() => import('./pages/about/index'), 'AboutPage'),
+  }),
+  createRoute({
+    ...page,
+    path: PATH.settings,
+    validateSearch: search.settings,
+    component: lazyRouteComponent(() => import('./pages/settings/index'), 'SettingsPage'),
+  }),
+  createRoute({
+    ...page,
     path: PATH.profile,
     component: lazyRouteComponent(() => import('./pages/account/profile'), 'ProfilePage'),
   }),

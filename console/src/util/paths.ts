@@ -7,6 +7,7 @@ import type {
   EventsSearch,
   LogsSearch,
   MetricsSearch,
+  SettingsSearch,
   SteeringSearch,
   TraceSearch,
   TracesSearch,
@@ -27,6 +28,8 @@ export const PATH = {
   sso: '/access/sso',
   whoMay: '/access/who-may',
   audit: '/audit',
+  about: '/about',
+  settings: '/settings',
   events: '/events',
   logs: '/logs',
   traces: '/traces',
@@ -71,6 +74,7 @@ export const API = {
   oidcStart: '/auth/oidc/start',
   auditExport: '/audit/export',
   logs: '/api/v1/logs',
+  licences: '/licences.json',
 } as const
 
 export const to = {
@@ -110,6 +114,8 @@ export const to = {
   newRole: (copy: string) => linkOptions({ to: PATH.roles, search: { create: true, copy } }),
   sso: () => linkOptions({ to: PATH.sso }),
   whoMay: () => linkOptions({ to: PATH.whoMay }),
+  about: () => linkOptions({ to: PATH.about }),
+  settings: (search: SettingsSearch = {}) => linkOptions({ to: PATH.settings, search }),
   audit: (search: AuditSearch = {}) => linkOptions({ to: PATH.audit, search }),
   events: (search: EventsSearch = {}) => linkOptions({ to: PATH.events, search }),
   logs: (search: LogsSearch = {}) => linkOptions({ to: PATH.logs, search }),

@@ -144,6 +144,11 @@ export type EventsSearch = PlaceSearch & {
 }
 /** Of requests that were answered so: codes, classes, kinds of errors; `calls`: of calls that were made. */
 export type StatusSearch = { status?: string[] | undefined; calls?: true | undefined }
+export type SettingsSearch = {
+  search?: string | undefined
+  /** Only what does not stand at its default. */
+  changed?: true | undefined
+}
 export type LogsSearch = PlaceSearch &
   StatusSearch & {
     /** What a runtime calls itself. */
@@ -157,6 +162,8 @@ export type LogsSearch = PlaceSearch &
     from?: string | undefined
     to?: string | undefined
     live?: true | undefined
+    /** Attributes, and facts of a line, that stand beside the message. */
+    columns?: string[] | undefined
     oldest?: true | undefined
   }
 export type AlertsSearch = PlaceSearch & {
@@ -318,6 +325,9 @@ const statuses = (raw: Raw): StatusSearch => {
   const status = texts(raw, 'status')
   return { status, calls: status && flag(raw, 'calls') }
 }
+/** More columns leave no room for the message. */
+export const LOG_COLUMNS_MAX = 5
+export const settings = (raw: Raw): SettingsSearch => ({ search: filled(raw, 'search'), changed: flag(raw, 'changed') })
 export const logs = (raw: Raw): LogsSearch => ({
   ...place(raw),
   runtime: filled(raw, 'runtime'),
@@ -330,6 +340,7 @@ export const logs = (raw: Raw): LogsSearch => ({
   from: moment(raw, 'from'),
   to: moment(raw, 'to'),
   live: flag(raw, 'live'),
+  columns: texts(raw, 'columns')?.slice(0, LOG_COLUMNS_MAX),
   oldest: flag(raw, 'oldest'),
 })
 export const alerts = (raw: Raw): AlertsSearch => ({
