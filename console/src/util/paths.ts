@@ -7,6 +7,7 @@ import type {
   EventsSearch,
   LogsSearch,
   MetricsSearch,
+  RuntimeSearch,
   SettingsSearch,
   SteeringSearch,
   TraceSearch,
@@ -82,7 +83,8 @@ export const to = {
   runtimes: (environment?: string) => linkOptions({ to: PATH.runtimes, search: environment ? { environment } : {} }),
   addRuntime: () => linkOptions({ to: PATH.runtimes, search: { add: '' } }),
   refusals: () => linkOptions({ to: PATH.runtimes, search: { refusals: true } }),
-  runtime: (runtimeId: string) => linkOptions({ to: PATH.runtime, params: { runtimeId } }),
+  runtime: (runtimeId: string, search: RuntimeSearch = {}) =>
+    linkOptions({ to: PATH.runtime, params: { runtimeId }, search }),
   projects: () => linkOptions({ to: PATH.projects }),
   createProject: () => linkOptions({ to: PATH.projects, search: { create: true } }),
   project: (project: string) => linkOptions({ to: PATH.project, params: { project } }),

@@ -238,7 +238,10 @@ export type MergedSearch = {
   search?: string | undefined
   differing?: true | undefined
 }
+export const RUNTIME_ACTS = ['restart', 'remove'] as const
 export type RuntimeSearch = {
+  /** What is to be confirmed there. */
+  act?: (typeof RUNTIME_ACTS)[number] | undefined
   filter?: string | undefined
   services?: string | undefined
   artifacts?: string | undefined
@@ -413,6 +416,7 @@ export const merged = (raw: Raw): MergedSearch => ({
   differing: flag(raw, 'differing'),
 })
 export const runtime = (raw: Raw): RuntimeSearch => ({
+  act: oneOf(raw, 'act', RUNTIME_ACTS),
   filter: filled(raw, 'filter'),
   services: filled(raw, 'services'),
   artifacts: filled(raw, 'artifacts'),
