@@ -19,12 +19,14 @@ const { ended: words } = shell
  * It lies in a part of the document of its own, so that no dialog below takes what is pressed here for a way out.
  */
 export function SessionEnded() {
-  const [host] = useState(() => document.createElement('div'))
+  const [host, setHost] = useState<HTMLElement>()
   useEffect(() => {
-    document.body.append(host)
-    return () => host.remove()
-  }, [host])
-  return createPortal(<Ended />, host)
+    const made = document.createElement('div')
+    document.body.append(made)
+    setHost(made)
+    return () => made.remove()
+  }, [])
+  return host && createPortal(<Ended />, host)
 }
 
 function Ended() {
