@@ -217,7 +217,9 @@ def main() -> None:
     parser.add_argument("--runtimes", type=int, default=100, help="of the metrics")
     parser.add_argument("--threads", type=int, default=2, help="cores that one question may use")
     parser.add_argument("--keep", type=Path, default=None, help="a folder to leave the store in")
-    parser.add_argument("--ask", type=Path, default=None, help="only ask the store in this folder, of an earlier --keep")
+    parser.add_argument(
+        "--ask", type=Path, default=None, help="only ask the store in this folder, of an earlier --keep"
+    )
     told = parser.parse_args()
     through_otlp: list[tuple[str, str, str]] = []
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:  # as a control plane has it

@@ -270,6 +270,7 @@ class ControlPlane:
         for task in [*self._work, *self._announcing]:
             task.cancel()
         await asyncio.gather(*self._work, *self._announcing, return_exceptions=True)
+        await self.handing_over.close()
         await self.management.close()
         await self.alerting.close()
         await self.try_it.close()
@@ -287,6 +288,7 @@ class ControlPlane:
         for key in self.agenda.due(now):
             self._hand_over_soon(key)
         self.agenda.sweep(now)
+        self.handing_over.sweep(now)
 
     async def expire(self) -> None:
         """End the commands whose deadline has passed, and set the pace of heartbeats."""

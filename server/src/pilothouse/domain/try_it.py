@@ -57,7 +57,7 @@ def doors_of(artifacts: ArtifactSet) -> Sequence[Door]:
 
 def _add(doors: dict[int, Door], name: str, protocol: str | None, port: int | None, *, is_open: bool) -> None:
     scheme = (protocol or "").lower()
-    if scheme in _DEFAULT_PORTS and port in _PORTS and port not in doors:
+    if scheme in _DEFAULT_PORTS and port is not None and port in _PORTS and port not in doors:
         doors[port] = Door(listener=name, scheme=scheme, port=port, open=is_open)
 
 

@@ -60,6 +60,7 @@ ACTIONS: Final[Mapping[str, str]] = {
     "triggerArtifact": "command.trigger",
     "restartRuntime": "command.restart",
     "askRuntime": "command.ask",
+    "setTryIt": "environment.set-try-it",
     "runWorkflowOperation": "command.workflow",
     "keep": "kept.save",
     "forgetKept": "kept.forget",
