@@ -31,7 +31,7 @@ from pilothouse.domain.liveness import Status
 from pilothouse.domain.presence import Heard, SharedRow
 from pilothouse.operations import liveness
 from pilothouse.presence import Board, Entry, Turn, flushing, merging
-from pilothouse.storage import heard_batches, presence, replicas, secrets
+from pilothouse.storage import heard_batches, presence, replicas, secrets, tellings
 from pilothouse.storage.replicas import ReplicaRow
 from pilothouse.storage.unit import Connection, Store, Transaction
 
@@ -266,8 +266,9 @@ class Replicas:
         return self._board.find(*place)
 
     def tidy(self, tx: Transaction) -> None:
-        """Forget replicas that ended long ago."""
+        """Forget replicas that ended long ago, and what they told."""
         replicas.forget_ended(tx.connection, self._clock.now() - FORGET_S)
+        tellings.forget_unknown(tx.connection)
 
     def _ask_clock(self, connection: Connection) -> None:
         before = self._machine.now()
