@@ -355,6 +355,7 @@ class ControlPlane:
             self.board.listening_since = now
         try:
             await self.replicas.look()
+            self.telemetry_parts.note_others(self.replicas.host, self.replicas.others)
         finally:
             now = self._watched_at = self.clock.now()  # while a database was waited for, runtimes were listened to
         if self.board.watch_for_mass_silence(now):

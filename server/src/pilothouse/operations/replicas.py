@@ -83,6 +83,8 @@ class Replicas:
     def __init__(self, store: Store, board: Board, clock: Clock, *, every_s: float, key_number: str) -> None:
         self.id = new_id()
         """This process's identity, new at each start."""
+        self.host = socket.gethostname()[:255]
+        """The machine's name, by which others know where this process runs."""
         self.every_s = every_s
         """Seconds between two looks; 0: this process serves alone, and nothing here does anything."""
         board.shared = every_s > 0
@@ -362,7 +364,7 @@ class Replicas:
                 tx.connection,
                 ReplicaRow(
                     id=self.id,
-                    host=socket.gethostname()[:255],
+                    host=self.host,
                     process=os.getpid(),
                     release=__version__[:40],
                     key_number=self._key_number,

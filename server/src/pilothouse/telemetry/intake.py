@@ -76,6 +76,8 @@ class Intake:
         """Records refused by this process since its start."""
         self.degraded: str | None = None
         """Why records cannot be stored now; None while they can."""
+        self.split: str | None = None
+        """Why only a part of all records is shown here; None while all are."""
 
     @property
     def accepted_by_all(self) -> int:

@@ -32,7 +32,7 @@ async def show_state(_: Any, info: Info) -> Row:  # Any: the root, unused
     losses = _seen(request, intake.losses())
     return {
         "store": request.services.settings.telemetry_store,
-        "degraded": intake.degraded or trouble,
+        "degraded": intake.degraded or trouble or intake.split,
         "bytes_on_disk": usage.bytes_on_disk if usage is not None and whole else None,
         "budget_bytes": (usage.budget_bytes or None) if usage is not None and whole else None,
         "accepted": intake.accepted_by_all if whole else None,
