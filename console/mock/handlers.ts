@@ -23,6 +23,8 @@ type Holding = { hold: (operation: string) => void; answer: () => void }
 export type Mock = {
   handlers: ReturnType<typeof http.post>[]
   cutLines: (forMs?: number) => void
+  /** Nothing answers, as if the network were gone, until told otherwise. */
+  down: (isDown: boolean) => void
   state: Levers
 } & Holding
 
@@ -50,6 +52,7 @@ export function makeMock(db: Db, session: Session): Mock {
   const manifest = learn(known)
   const lines = new Set<() => void>()
   let downUntil = 0
+  let isGone = false
   let held: string | undefined
   let letGo: (() => void)[] = []
 
@@ -113,6 +116,7 @@ export function makeMock(db: Db, session: Session): Mock {
 
   const handlers = [
     http.post(API.graphql, async ({ request }) => {
+      if (isGone) return HttpResponse.error()
       if (!session.get()) return notSignedIn()
       if (state.accessEnded || state.sessionEnded)
         return HttpResponse.json(
@@ -147,9 +151,16 @@ export function makeMock(db: Db, session: Session): Mock {
     }),
     ...authHandlers(db, session, state),
   ]
+  const cutAll = () => {
+    for (const cut of [...lines]) cut()
+  }
   return {
     handlers,
     state,
+    down: (isDown) => {
+      isGone = isDown
+      if (isDown) cutAll()
+    },
     hold: (operation) => {
       held = operation
     },
@@ -160,7 +171,7 @@ export function makeMock(db: Db, session: Session): Mock {
     },
     cutLines: (forMs = 0) => {
       downUntil = Date.now() + forMs
-      for (const cut of [...lines]) cut()
+      cutAll()
     },
   }
 }
