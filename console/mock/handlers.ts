@@ -14,6 +14,7 @@ import type { Db } from './db'
 import { guarded } from './guard'
 import { filterRuntimes, makeRoot } from './resolvers'
 import { wantsLine } from './telemetry'
+import { tryItHandlers } from './try-it'
 
 export { PASSWORD, type Session } from './auth'
 
@@ -150,6 +151,7 @@ export function makeMock(db: Db, session: Session): Mock {
       return HttpResponse.json(await execute({ schema, document, rootValue: root, variableValues: variables }))
     }),
     ...authHandlers(db, session, state),
+    ...tryItHandlers(db, session),
   ]
   const cutAll = () => {
     for (const cut of [...lines]) cut()
