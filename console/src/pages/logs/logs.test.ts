@@ -127,7 +127,10 @@ test('a saved query keeps everything but a time of its own, and is read back as 
     stringify: (search: object) => JSON.stringify(search),
     parse: (text: string) => JSON.parse(text) as Record<string, unknown>,
   }
-  const text = keptText({ level: 'ERROR', span: '6h', columns: ['a'], from: '2026-11-21T01:00:00Z', search: undefined }, how)
+  const text = keptText(
+    { level: 'ERROR', span: '6h', columns: ['a'], from: '2026-11-21T01:00:00Z', search: undefined },
+    how,
+  )
   expect(JSON.parse(text)).toEqual({ level: 'ERROR', span: '6h', columns: ['a'] })
   expect(keptSearch('{"level":"LOUD","span":"6h"}', how)).toEqual(read({ span: '6h' }))
 })
