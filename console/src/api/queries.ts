@@ -216,18 +216,29 @@ export const heartbeatQuery = (id: string) =>
     refetchInterval: 5_000,
   })
 
-/** What has warnings or has stalled is no filter of the API, so the overview reads one large page and picks from it; it says when there is more. */
-export const notWellQuery = queryOptions({
-  queryKey: ['counts', 'not-well'],
-  queryFn: async ({ signal }) => {
-    const { runtimes } = await graphql(doc.RuntimesDocument, { filter: null, first: LARGEST_PAGE, after: null }, signal)
-    const rows = runtimes.nodes.filter(notWell).sort(worstFirst)
-    return { rows, seen: runtimes.nodes.length, more: runtimes.pageInfo.hasNextPage }
-  },
-})
+/** Where the overview looks: the whole organization, or one project. */
+export type Within = { project?: string }
 
-function notWell({ status, warnings, changes }: doc.RuntimeRowFragment): boolean {
-  return status !== 'RUNNING' || warnings.length > 0 || changes.state === 'STALLED'
+/**
+ * The silent ones are asked for by their status, however many run. What has warnings or has stalled is no filter of the API:
+ * that is picked from one large page of running ones, and it is said when there are more.
+ */
+export const notWellQuery = (within: Within = {}) =>
+  queryOptions({
+    queryKey: ['counts', 'not-well', within],
+    queryFn: async ({ signal }) => {
+      const read = async (statuses: doc.RuntimeStatus[]) => {
+        const variables = { filter: { ...within, statuses }, first: LARGEST_PAGE, after: null }
+        return (await graphql(doc.RuntimesDocument, variables, signal)).runtimes
+      }
+      const [silent, beating] = await Promise.all([read(['OFFLINE', 'UNKNOWN']), read(['RUNNING'])])
+      const rows = [...silent.nodes, ...beating.nodes.filter(notWell)].sort(worstFirst)
+      return { rows, silent: silent.totalCount, seen: beating.nodes.length, more: beating.pageInfo.hasNextPage }
+    },
+  })
+
+function notWell({ warnings, changes }: doc.RuntimeRowFragment): boolean {
+  return warnings.length > 0 || changes.state === 'STALLED'
 }
 
 const SEVERITY = { OFFLINE: 0, UNKNOWN: 1, RUNNING: 2 } as const

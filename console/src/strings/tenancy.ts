@@ -6,11 +6,25 @@ export const home = {
   notWellWhat: 'what is not well',
   allWell: (count: number) =>
     count === 1 ? 'The one runtime reports in time' : `All ${count} runtimes report in time`,
-  allWellText: 'Offline runtimes and refused heartbeats would be listed here, each with its reason.',
+  allWellText:
+    'Silent runtimes, alerts, stalled changes and refused heartbeats would be listed here, each with its reason.',
   nothingYet: 'No runtime reports yet',
   nothingYetText: 'Connect the first one: generate a secret, put the shown Config.toml beside the program, start it.',
   seeAll: 'All runtimes',
-  partial: (seen: number) => `Looked at the first ${seen} runtimes; the Runtimes page has the rest.`,
+  partial: (seen: number) =>
+    `Every silent runtime is counted. For warnings and stalled changes the first ${seen} running ones were looked at.`,
+  rest: (count: number) => `${count} more`,
+  steps: {
+    silence: 'Log lines before the silence',
+    events: 'Events',
+    commands: 'Its commands',
+    steer: 'Steer',
+    refusals: 'Causes and fixes',
+    alert: 'The alert',
+  },
+  stepOf: (step: string, name: string) => `${step}: ${name}`,
+  telemetry: 'Telemetry',
+  telemetryText: 'Logs, metrics and traces',
   byEnvironment: 'Environments',
   allEnvironments: 'All environments',
   refusals: 'Refused heartbeats',
