@@ -175,6 +175,10 @@ function synapse(handle: string): Omit<Hosted, 'programLevels'> {
         [
           ['protocol', 'file'],
           ['sequence', 'EdiIn'],
+          [
+            'parameters',
+            '[{"name":"transport.vfs.FileURI","value":"file:///in/edi"},{"name":"interval","value":"1000"}]',
+          ],
         ],
         all,
       ),

@@ -69,6 +69,20 @@ export const integration = {
   about: 'About',
   runtimes: 'Open runtimes',
   steering: 'Steer',
+  moreReplicas: (count: number) => (count === 1 ? '1 more runtime' : `${count} more runtimes`),
+  sync: 'As wanted',
+  syncWhat: 'what is wanted',
+  alike: 'all host the same',
+  unlike: (count: number) =>
+    count === 1 ? '1 artifact differs between them' : `${count} artifacts differ between them`,
+  asWanted: 'all as asked',
+  notAsWanted: (count: number) =>
+    count === 1 ? '1 is not as asked, or not the same' : `${count} are not as asked, or not the same`,
+  moreDiffering: (count: number) => `${count} more`,
+  missingOn: (count: number) => (count === 1 ? 'missing on 1 runtime' : `missing on ${count} runtimes`),
+  wanted: 'Asked:',
+  wantedBy: (author: string) => `by ${author}`,
+  nothingWanted: 'Nothing is asked; they differ.',
   secrets: 'Secrets',
   facts: {
     handle: 'Handle',

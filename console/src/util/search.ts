@@ -1,4 +1,11 @@
-import type { ArtifactKind, RuntimeStatus, RuntimeType, Sort, SteerableKind } from '@/api/generated/operations'
+import type {
+  ArtifactKind,
+  Question,
+  RuntimeStatus,
+  RuntimeType,
+  Sort,
+  SteerableKind,
+} from '@/api/generated/operations'
 import type { AuditOutcome, Permission, UserKind, UserState } from '@/api/generated/people'
 import type { Severity } from '@/api/generated/telemetry'
 
@@ -231,11 +238,16 @@ export type MergedSearch = {
   search?: string | undefined
   differing?: true | undefined
 }
+/** What can be asked of a runtime and linked to. */
+export const ASKS = ['LOGGERS', 'LOG_FILES', 'REGISTRY', 'USERS'] as const satisfies Question[]
 export type RuntimeSearch = {
   filter?: string | undefined
   services?: string | undefined
   artifacts?: string | undefined
   kind?: ArtifactKind | undefined
+  ask?: (typeof ASKS)[number] | undefined
+  /** Of the answer: the folder, resource or file that is looked at. */
+  path?: string | undefined
 }
 export type SecretsSearch = { environment?: string | undefined; secret?: string | undefined }
 export type SteeringSearch = {
@@ -406,6 +418,8 @@ export const runtime = (raw: Raw): RuntimeSearch => ({
   services: filled(raw, 'services'),
   artifacts: filled(raw, 'artifacts'),
   kind: oneOf(raw, 'kind', ARTIFACT_KINDS),
+  ask: oneOf(raw, 'ask', ASKS),
+  path: filled(raw, 'path'),
 })
 export const secrets = (raw: Raw): SecretsSearch => ({
   environment: filled(raw, 'environment'),
