@@ -12,6 +12,7 @@ import type {
   SteeringSearch,
   TraceSearch,
   TracesSearch,
+  TryItSearch,
 } from './search'
 
 /** Every address of the console; nothing else writes one. */
@@ -55,6 +56,7 @@ export const PATH = {
   integrationMetrics: '/projects/$project/integrations/$integration/metrics',
   integrationTraces: '/projects/$project/integrations/$integration/traces',
   integrationTraceMap: '/projects/$project/integrations/$integration/traces/map',
+  integrationTryIt: '/projects/$project/integrations/$integration/try-it',
   runtimeEvents: '/runtimes/$runtimeId/events',
   environments: '/environments',
   secrets: '/secrets',
@@ -73,6 +75,7 @@ export const API = {
   oidcStart: '/auth/oidc/start',
   auditExport: '/audit/export',
   logs: '/api/v1/logs',
+  tryIt: '/api/try-it',
 } as const
 
 export const to = {
@@ -104,6 +107,8 @@ export const to = {
   integrationEvents: (project: string, integration: string) =>
     linkOptions({ to: PATH.integrationEvents, params: { project, integration } }),
   runtimeEvents: (runtimeId: string) => linkOptions({ to: PATH.runtimeEvents, params: { runtimeId } }),
+  tryIt: (project: string, integration: string, search: TryItSearch = {}) =>
+    linkOptions({ to: PATH.integrationTryIt, params: { project, integration }, search }),
   profile: () => linkOptions({ to: PATH.profile }),
   users: () => linkOptions({ to: PATH.users }),
   user: (userId: string) => linkOptions({ to: PATH.user, params: { userId } }),
