@@ -14,6 +14,7 @@ import {
   verdict,
   viewRuntime,
 } from './db'
+import { installationRoot } from './installation'
 import { metricsRoot } from './metrics'
 import { refuse } from './refuse'
 import { secretsRoot } from './secrets'
@@ -178,6 +179,7 @@ export function makeRoot(db: Db) {
     ...metricsRoot(db),
     ...changingRoot(db),
     ...alertsRoot(db),
+    ...installationRoot(db),
     refusals: () => db.refusals,
     handleAvailability: ({
       kind,
