@@ -4,6 +4,7 @@ Method: one in twenty is silent for too long, as after a small failure; medians 
 its first pass, when what changed has been announced.
 """
 
+import asyncio
 import gc
 import statistics
 import time
@@ -13,7 +14,7 @@ from typing import Any
 from pilothouse.domain.liveness import LivenessRules, Status
 from pilothouse.domain.presence import PresenceRow
 from pilothouse.domain.runtime_type import RuntimeType
-from pilothouse.presence import Board
+from pilothouse.presence import Board, flushing
 
 RUNTIMES = 100_000
 PASSES = 7
@@ -73,6 +74,9 @@ def main() -> None:
             assert entry is not None
             board.touch(entry, NOW, entry.address)
 
+    def taken() -> None:
+        asyncio.run(flushing.take(board, flushing.row_of))
+
     silent = plain()
     counts = board.counts(NOW)
     assert (counts.offline, counts.running) == (silent, RUNTIMES - silent)
@@ -87,8 +91,8 @@ def main() -> None:
         ("counts by integration", lambda: board.counts_by("integration_id", NOW)),
         ("judge: every verdict with its reason", lambda: [board.judge(entry, NOW) for entry in entries if entry]),
         ("touch: a beat of every runtime", touch),
-        ("take what a flush stores, all changed", board.take_dirty),
-        ("take what a flush stores, none changed", board.take_dirty),
+        ("take what a flush stores, all changed", taken),
+        ("take what a flush stores, none changed", taken),
     )
     for name, work in rows:
         if "all changed" in name:

@@ -45,6 +45,8 @@ sys.path.extend(str(_TREE / room) for room in ("acceptance", "server/tests/fault
 from replica import ADMINISTRATOR, Replica  # noqa: E402 - found from here on
 
 WALK_EVERY_S: Final = 20.0
+_CUT: Final = "connection lost"
+"""A Ballerina program of the original's bridge gives up when the connection of its first heartbeat breaks: no answer helps it."""
 _PAGE: Final = 500
 _WALK = """query ($first: Int, $after: String) { runtimes(first: $first, after: $after) {
   nodes { runtimeId status } pageInfo { endCursor hasNextPage } } }"""
@@ -277,7 +279,7 @@ def _story(wanted: argparse.Namespace, told: dict[str, Any], held: dict[str, Any
         "commands handed over twice": sum(driver.doubles.values()),
         "false OFFLINE": sum(verdicts.false_offline.values()),
         "acknowledged and not listed": sum(verdicts.missing.values()),
-        "lost for good": sum(told["tally"].lost.values()),
+        "lost for good by an answer": sum(count for cause, count in told["tally"].lost.items() if _CUT not in cause),
         "defects": len(told["defects"]),
     }
     return {
@@ -290,7 +292,7 @@ def _story(wanted: argparse.Namespace, told: dict[str, Any], held: dict[str, Any
         "requests without an answer": dict(driver.figures.failures), "refused": dict(told["tally"].refused),
         "commands": dict(told["tally"].commands), "changes": dict(changes.counts),
         "rows looked at": verdicts.rows, "of them unknown while alive": verdicts.unknown_alive,
-        "must be none": must_be_none, "said": told["defects"][:5],
+        "must be none": must_be_none, "gave up": dict(told["tally"].lost), "said": told["defects"][:5],
         "good": not any(must_be_none.values()) and told["killer"].kills > 0 and told["beats"] > 0,
     }  # fmt: skip
 

@@ -128,6 +128,18 @@ async def _questions(store: EmbeddedStore, token: str, trace: str) -> list[Line]
     return rows
 
 
+async def ask_again(folder: Path, threads: int) -> list[Line]:
+    """Ask the questions about lines of a store that was left by `--keep`: a moment's work when the machine is quiet."""
+    store = await EmbeddedStore.open(EmbeddedSettings(folder=folder, threads=threads))
+    try:
+        middle = Scope.within(EVERYTHING, to_ns=START_NS + int(HOURS / 2 * HOUR_NS))
+        found = await store.logs(LogQuestion(scope=middle, filter=LogFilter(phrase="accepted order"), limit=100))
+        line = next(one for one in found.lines if one.record.trace_id)
+        return await _questions(store, line.record.message.split()[2], line.record.trace_id)
+    finally:
+        await store.close()
+
+
 async def _metrics(store: EmbeddedStore, runtimes: int) -> list[Line]:
     """A day of requests: each runtime a point a minute for each of ten resources and, every tenth minute, of failures."""
     some = [[of_values(0.001 * (1 + (seed * place * 7919) % 900) for place in range(1, 20))] for seed in range(50)]
@@ -205,10 +217,17 @@ def main() -> None:
     parser.add_argument("--runtimes", type=int, default=100, help="of the metrics")
     parser.add_argument("--threads", type=int, default=2, help="cores that one question may use")
     parser.add_argument("--keep", type=Path, default=None, help="a folder to leave the store in")
+    parser.add_argument(
+        "--ask", type=Path, default=None, help="only ask the store in this folder, of an earlier --keep"
+    )
     told = parser.parse_args()
+    through_otlp: list[tuple[str, str, str]] = []
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:  # as a control plane has it
-        through_otlp = runner.run(intake(told.otlp_lines))
-        rows = runner.run(measure(told.lines, told.runtimes, told.threads, told.keep))
+        if told.ask is not None:
+            rows = runner.run(ask_again(told.ask, told.threads))
+        else:
+            through_otlp = runner.run(intake(told.otlp_lines))
+            rows = runner.run(measure(told.lines, told.runtimes, told.threads, told.keep))
     load = ", ".join(f"{one:.1f}" for one in os.getloadavg())
     print(f"\n{told.lines:,} lines, {told.threads} threads a question, load {load} on {os.cpu_count()} cores\n")
     rows = [*(Line(*one) for one in through_otlp), *rows]

@@ -1,8 +1,13 @@
 import { accessSync } from 'node:fs'
-import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
+import { pathToFileURL } from 'node:url'
+import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
 import { serve } from './static-server'
 
 const CANDIDATES = [process.env.CHROMIUM, '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome']
+/** Where the build with the mocked API lies; another one is named by its folder. */
+const BUILD = process.env.CONSOLE_BUILD
+  ? pathToFileURL(`${process.env.CONSOLE_BUILD}/`)
+  : new URL('../dist-mock/', import.meta.url)
 const FLAGS = [
   '--no-sandbox',
   '--disable-gpu',
@@ -24,7 +29,8 @@ export function findChromium(): string | undefined {
   })
 }
 
-export type Stage = { open: (options?: OpenOptions) => Promise<Actor>; close: () => Promise<void> }
+export type Stage = { open: (options?: OpenOptions) => Promise<Actor>; close: () => Promise<void>; version: string }
+export type StageOptions = { flags?: string[]; context?: BrowserContextOptions }
 export type Actor = { page: Page; complaints: string[]; leave: () => Promise<void> }
 export type OpenOptions = {
   signedIn?: boolean
@@ -36,15 +42,19 @@ export type OpenOptions = {
 }
 
 /** One browser, one context and one server for a file of stories; each story gets a page, and with it a mock of its own. */
-export async function setStage(): Promise<Stage> {
-  const site = await serve(new URL('../dist-mock/', import.meta.url))
-  const browser: Browser = await chromium.launch({ executablePath: findChromium() ?? '', args: FLAGS })
+export async function setStage(options: StageOptions = {}): Promise<Stage> {
+  const site = await serve(BUILD)
+  const browser: Browser = await chromium.launch({
+    executablePath: findChromium() ?? '',
+    args: [...FLAGS, ...(options.flags ?? [])],
+  })
   const permissions = ['clipboard-read', 'clipboard-write']
-  const context: BrowserContext = await browser.newContext({ baseURL: site.origin, permissions })
+  const context: BrowserContext = await browser.newContext({ ...options.context, baseURL: site.origin, permissions })
   // Shorter than a story: what did not come is named.
   context.setDefaultTimeout(15_000)
   return {
-    open: (options) => open(context, options),
+    version: browser.version(),
+    open: (each) => open(context, each),
     close: async () => {
       await browser.close()
       site.close()

@@ -5,155 +5,31 @@ server's process, not the machine: what was handed to the system survives that.
 """
 
 import contextlib
-import functools
 import os
 import pwd
 import shutil
 import signal
-import socket
-import subprocess
-import tempfile
-import time
-from abc import ABC, abstractmethod
+import sys
 from pathlib import Path
 
 import pytest
-from pilothouse.base.place import Database
-from pilothouse.storage import migrate
 from pilothouse.storage.engine import open_writer
+from server_process import ESCAPED, PASSWORD, Server, ends_with_us, free_port
 from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
 
-READY_S = 90.0
-PASSWORD = "p:l@t"
-"""With signs that a URL must escape."""
-ESCAPED = "p%3Al%40t"
-MIGRATED = "migrated"
-
-
-class Server(ABC):
-    """A database server of its own."""
-
-    kind: str
-    package: str
-    """What Debian calls it."""
-
-    def __init__(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix=f"pilothouse-{self.kind}-"))
-        self.port = free_port()
-        self.process: subprocess.Popen[bytes] | None = None
-        self._count = 0
-        self.prepare()
-        self.start()
-
-    @classmethod
-    @abstractmethod
-    def missing(cls) -> str | None:
-        """Tell what is missing on this machine; None when nothing is."""
-
-    @abstractmethod
-    def prepare(self) -> None:
-        """Make the data folder."""
-
-    @abstractmethod
-    def command(self) -> list[str]:
-        """Make the command that runs the server in the foreground."""
-
-    @abstractmethod
-    def begin(self) -> None:
-        """Make the user that tests connect as, once."""
-
-    @abstractmethod
-    def administrator(self) -> Engine:
-        """Connect as who may make databases."""
-
-    @abstractmethod
-    def empty(self, name: str) -> None:
-        """Make a database with nothing in it, in the place of one of that name."""
-
-    @abstractmethod
-    def copy(self, template: str, name: str) -> None:
-        """Make a database like another, in the place of one of that name."""
-
-    @property
-    def user(self) -> str | None:
-        return None
-
-    def url(self, name: str) -> str:
-        return f"{self.kind}://pilot:{ESCAPED}@127.0.0.1:{self.port}/{name}"
-
-    def database(self, name: str) -> Database:
-        return Database(url=self.url(name))
-
-    def blank(self) -> Database:
-        """Make a database with nothing in it."""
-        self._count += 1
-        name = f"blank{self._count}"
-        self.empty(name)
-        return self.database(name)
-
-    @functools.cached_property
-    def migrated(self) -> str:
-        """Name a database with the schema and nothing else: not to be written to, but copied."""
-        self.empty(MIGRATED)
-        engine = open_writer(self.database(MIGRATED))
-        migrate.upgrade(engine)
-        engine.dispose()
-        return MIGRATED
-
-    def fresh(self, template: str | None = None, name: str = "fresh") -> Database:
-        """Make a copy of a database, by default of one with the schema alone. The last copy of that name is gone."""
-        self.copy(template or self.migrated, name)
-        return self.database(name)
-
-    def start(self) -> None:
-        """Start, and wait until it answers."""
-        user = {"user": self.user, "group": self.user, "extra_groups": []} if self.user else {}
-        with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen(  # noqa: S603 - our own
-                self._ends_with_us() + self.command(), stdout=log, stderr=log, cwd=self.folder, **user
-            )
-        ends_at = time.monotonic() + READY_S
-        while time.monotonic() < ends_at:
-            if self.process.poll() is not None:
-                pytest.fail(f"{self.kind} ended: {(self.folder / 'log').read_text()[-600:]}")
-            try:
-                self.begin()
-            except Exception:  # noqa: BLE001 - whatever the driver says while the server is not there yet
-                time.sleep(0.1)
-            else:
-                return
-        pytest.fail(f"{self.kind} did not start in time")
-
-    def _ends_with_us(self) -> list[str]:
-        """Whoever kills the tests kills their servers."""
-        found = shutil.which("setpriv")
-        return [found, "--pdeathsig", "INT" if self.kind == "postgresql" else "KILL", "--"] if found else []
-
-    def stop(self, how: int = signal.SIGTERM) -> None:
-        """End the server's process, and wait until it is gone."""
-        if self.process is not None:
-            self.process.send_signal(how)
-            self.process.wait(timeout=60)
-            self.process = None
-
-    def kill(self) -> None:
-        """End the server as a crash of its machine's system would: every process of it at once, none with a last word."""
-        if self.process is not None:
-            for each in [*_children(self.process.pid), self.process.pid]:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(each, signal.SIGKILL)
-            self.process.wait(timeout=60)
-            self.process = None
-
-    @property
-    def is_up(self) -> bool:
-        """Tell whether its process runs."""
-        return self.process is not None and self.process.poll() is None
-
-    def close(self) -> None:
-        """End everything."""
-        self.stop(signal.SIGINT if self.kind == "postgresql" else signal.SIGKILL)
-        shutil.rmtree(self.folder, ignore_errors=True)
+__all__ = [
+    "ESCAPED",
+    "PASSWORD",
+    "SERVERS",
+    "MariaDbServer",
+    "PostgreSqlServer",
+    "Server",
+    "end_all",
+    "ends_with_us",
+    "free_port",
+    "running",
+]
 
 
 class PostgreSqlServer(Server):
@@ -177,6 +53,11 @@ class PostgreSqlServer(Server):
         """It refuses to run as root."""
         return "postgres" if os.geteuid() == 0 else None
 
+    @property
+    def last_word(self) -> int:
+        """Its first process has to take the others with it."""
+        return signal.SIGINT
+
     def prepare(self) -> None:
         words = self.folder / "password"
         words.write_text(PASSWORD)
@@ -185,13 +66,8 @@ class PostgreSqlServer(Server):
                 shutil.chown(path, self.user, self.user)
         user = {"user": self.user, "group": self.user, "extra_groups": []} if self.user else {}
         made = ["--username=pilot", f"--pwfile={words}", "--auth=scram-sha-256", "--no-sync", "-E", "UTF8"]
-        subprocess.run(  # noqa: S603 - our own
-            [f"{self.binaries()}/initdb", "-D", f"{self.folder}/data", *made, "--locale=C.UTF-8"],
-            check=True,
-            capture_output=True,
-            cwd=self.folder,
-            **user,
-        )
+        command = [f"{self.binaries()}/initdb", "-D", f"{self.folder}/data", *made, "--locale=C.UTF-8"]
+        self._made(command, cwd=self.folder, **user)
 
     def command(self) -> list[str]:
         wanted = {
@@ -244,7 +120,7 @@ class MariaDbServer(Server):
 
     def prepare(self) -> None:
         me = pwd.getpwuid(os.geteuid()).pw_name
-        subprocess.run(  # noqa: S603 - our own
+        self._made(
             [
                 shutil.which("mariadb-install-db") or "",
                 "--no-defaults",
@@ -252,9 +128,7 @@ class MariaDbServer(Server):
                 "--auth-root-authentication-method=normal",
                 "--skip-test-db",
                 f"--user={me}",
-            ],
-            check=True,
-            capture_output=True,
+            ]
         )
         (self.folder / "init.sql").write_text(
             f"CREATE USER IF NOT EXISTS pilot@'127.0.0.1' IDENTIFIED BY '{PASSWORD}';\n"
@@ -299,8 +173,23 @@ class MariaDbServer(Server):
             engine.dispose()
 
     def empty(self, name: str) -> None:
+        self._take_from_everybody(name)
         # Another character set than ours: the schema must say itself what it needs.
         self.run(f"DROP DATABASE IF EXISTS `{name}`", f"CREATE DATABASE `{name}` CHARACTER SET latin1")
+
+    def _take_from_everybody(self, name: str) -> None:
+        """End the connections to a database, as PostgreSQL's FORCE does.
+
+        A test that failed may have left one with a transaction open: it would keep the database from being made anew, and
+        with that every test that follows from beginning.
+        """
+        engine = self.administrator()
+        with engine.connect() as connection:
+            asked = "SELECT id FROM processlist WHERE db = %s AND id <> connection_id()"
+            for one in connection.exec_driver_sql(asked, (name,)).scalars().all():
+                with contextlib.suppress(DBAPIError):  # it has ended by itself
+                    connection.exec_driver_sql(f"KILL {int(one)}")
+        engine.dispose()
 
     def copy(self, template: str, name: str) -> None:
         """Copy row by row within the server."""
@@ -324,7 +213,11 @@ _running: dict[str, Server] = {}
 
 
 def running(kind: str) -> Server:
-    """Start a server, or give the one that runs already; it ends with the tests. Skips by name where it is not installed."""
+    """Start a server, or give the one that runs already; it ends with the tests. Skips by name where it is not installed.
+
+    One that has ended meanwhile, whatever ended it, is started again with its data. One that cannot be started at first is tried
+    once more from an empty folder: what all tests of a run begin with is asked for once, and its failure is theirs.
+    """
     if kind not in _running:
         made = SERVERS[kind]
         if (missing := made.missing()) is not None:
@@ -332,28 +225,18 @@ def running(kind: str) -> Server:
             if os.environ.get("PILOTHOUSE_REQUIRE_ALL") == "1":
                 pytest.fail(reason)
             pytest.skip(reason)
-        _running[kind] = made()
-    return _running[kind]
+        try:
+            _running[kind] = made()
+        except pytest.fail.Exception as told:
+            sys.stderr.write(f"{told}\nIt is tried once more.\n")
+            _running[kind] = made()
+    server = _running[kind]
+    if not server.is_up:
+        server.start()
+    return server
 
 
 def end_all() -> None:
     """End every server that was started."""
     while _running:
         _running.popitem()[1].close()
-
-
-def _children(process_id: int) -> list[int]:
-    """Find the processes that a process started itself."""
-    found: list[int] = []
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):
-            told = stat.read_text()
-            if int(told.rpartition(")")[2].split()[1]) == process_id:
-                found.append(int(stat.parent.name))
-    return found
-
-
-def free_port() -> int:
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        return listening.getsockname()[1]

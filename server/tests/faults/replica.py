@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from database_servers import free_port
+from database_servers import ends_with_us, free_port
 from driver import TIMEOUT_S
 from stage import Program
 
@@ -59,7 +59,7 @@ class Replica:
     def start(self) -> None:
         """Start, and wait until it takes requests."""
         process = subprocess.Popen(  # noqa: S603 - our own program
-            [*self.within, sys.executable, *self.program_words, "serve"],
+            [*ends_with_us(signal.SIGKILL), *self.within, sys.executable, *self.program_words, "serve"],
             env=self.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

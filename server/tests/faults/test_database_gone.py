@@ -184,7 +184,7 @@ async def presence_has_caught_up(plane: ControlPlane, clock: FakeClock) -> None:
     query = text("select distinct status, seen_at from runtime_presence")
     rows = await plane.store.read(lambda c: [tuple(row) for row in c.execute(query)])
     assert rows == [("RUNNING", round(clock.now() * 1000))]
-    assert not plane.board.take_dirty()
+    assert not plane.board.dirty_count
 
 
 async def no_command_is_lost(admin: Any, fleet: list[Any], clock: FakeClock) -> None:

@@ -58,16 +58,6 @@ def test_counts_agree_with_verdicts() -> None:
     assert counts.total == 4
 
 
-def test_a_flush_takes_what_changed_once_and_a_failed_one_is_taken_back() -> None:
-    shown = board(entry(1), entry(2))
-    shown.touch(shown.find_key(1), T + 5, "10.0.0.1")
-    rows = shown.take_dirty()
-    assert [(row.runtime_key, row.seen_at) for row in rows] == [(1, T + 5)]
-    assert shown.take_dirty() == []
-    shown.mark_dirty(rows)
-    assert len(shown.take_dirty()) == 1
-
-
 def test_a_runtime_that_is_taken_down_is_gone_from_every_question() -> None:
     shown = board(entry())
     shown.take_down(1)

@@ -39,6 +39,10 @@ def board() -> Board:
     return made
 
 
+def taken(here: Board) -> list[Heard]:
+    return [merging.heard_of(one) for one in here.take_dirty(here.dirty_count)]
+
+
 class Stored:
     """What the database keeps: of each part the newest, as its statement does."""
 
@@ -96,11 +100,11 @@ def test_any_interleaving_over_replicas_gives_what_one_would_know(
             one.end_channel(alone, now, said_goodbye=True)
             each.end_channel(here, now, said_goodbye=True)
         elif what == "flush":
-            stored.save(merging.take_heard(each))
+            stored.save(taken(each))
         else:
             merging.hear(each, list(stored.rows.values()))
     for number in flushed:
-        stored.save(merging.take_heard(several[number]))
+        stored.save(taken(several[number]))
     for number in looked:
         merging.hear(several[number], list(stored.rows.values()))
     assert_alike(one, several, now)
@@ -173,15 +177,3 @@ def test_what_a_replica_heard_last_may_be_lost_with_it() -> None:
     assert known.judge(first, BEGUN + 29).status is Status.RUNNING
     assert known.judge(first, BEGUN + 60).status is Status.UNKNOWN
     assert known.judge(first, BEGUN + 71).status is Status.OFFLINE
-
-
-def test_what_could_not_be_stored_is_told_again() -> None:
-    known = board()
-    first = known.find_key(0)
-    assert first is not None
-    known.touch(first, BEGUN + 1, None)
-    heard = merging.take_heard(known)
-    assert [one.runtime_key for one in heard] == [0]
-    assert merging.take_heard(known) == []
-    merging.give_back(known, heard)
-    assert merging.take_heard(known) == heard

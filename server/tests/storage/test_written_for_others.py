@@ -16,12 +16,21 @@ from pilothouse.storage import (
     replica_tables,
     statements,
     telemetry_origin_tables,
+    try_it_tables,
 )
 from pilothouse.storage.tables import metadata, runtime_reports, users
 from sqlalchemy import UniqueConstraint, case, exists, func, select, true
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-ROOMS = (alert_tables, claim_tables, counter_tables, ingest_tables, replica_tables, telemetry_origin_tables)
+ROOMS = (
+    alert_tables,
+    claim_tables,
+    counter_tables,
+    ingest_tables,
+    replica_tables,
+    telemetry_origin_tables,
+    try_it_tables,
+)
 NAMES = sorted(compiling.DIALECTS)
 ENTRY_BYTES = {"mssql": 1_700, "mysql": 3_072, "mariadb": 3_072, "oracle": 6_398, "postgresql": 2_700}
 """How long an entry of an index may be."""

@@ -9,7 +9,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from pilothouse.telemetry.histogram import PERCENTILE_ERROR
 from pilothouse.telemetry.model import NS_A_SECOND, MetricKind, MetricPoint, SpanKind, SpanRecord
-from pilothouse.telemetry.otlp import metrics_json, metrics_protobuf
+from pilothouse.telemetry.otlp import metrics_json, metrics_protobuf, spans_protobuf
 from pilothouse.telemetry.otlp.distributions import exponential
 from pilothouse.telemetry.otlp.metrics import MetricReader
 from pilothouse.telemetry.otlp.spans import SpanReader
@@ -114,8 +114,8 @@ def test_an_exponential_histogram_keeps_its_percentiles():
 
 
 def test_a_coarse_histogram_costs_no_more_than_its_buckets():
-    coarse = exponential(-10, 1, -(2**31), [1] * 10_000, total=1.0)
-    assert (coarse.count, coarse.zeros, len(coarse.buckets)) == (10_001, 1, 1)
+    coarse = exponential(-10, 1, -(2**31), [1] * 4_000, total=1.0)
+    assert (coarse.count, coarse.zeros, len(coarse.buckets)) == (4_001, 1, 1)
 
 
 def test_percentiles_lie_between_the_least_and_the_greatest_where_they_are_told():
@@ -204,7 +204,7 @@ def test_a_span_says_the_same_in_both_spellings():
     message.trace_id, message.span_id = bytes.fromhex(ids["traceId"]), bytes.fromhex(ids["spanId"])
     message.parent_span_id = bytes.fromhex(ids["parentSpanId"])
     by_protobuf = SpanReader(NOW_NS)
-    for _ in by_protobuf.protobuf(request.SerializeToString()):
+    for _ in spans_protobuf.read_protobuf(by_protobuf, request.SerializeToString()):
         pass
     assert by_json.told == by_protobuf.told
     ((runtime_id, records),) = [(one.runtime_id, one.records) for one in by_json.told]

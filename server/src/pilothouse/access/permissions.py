@@ -1,7 +1,7 @@
 """What may be permitted. Grammar: `area:verb`, the original's wire names.
 
-Source: reference/user-api.md section 4.1. Every permission that is granted anywhere is named here and nowhere else. Two are
-our own: `audit_mgt:view`, so that an auditor need not be an administrator, and `alert_mgt:manage`.
+Source: reference/user-api.md section 4.1. Every permission that is granted anywhere is named here and nowhere else. Three are
+our own: `audit_mgt:view`, so that an auditor need not be an administrator, `alert_mgt:manage`, and `integration_mgt:try`.
 """
 
 from collections.abc import Mapping
@@ -21,6 +21,7 @@ class Permission(StrEnum):
     ENVIRONMENT_MGT_MANAGE_NONPROD = "environment_mgt:manage_nonprod"
     INTEGRATION_MGT_EDIT = "integration_mgt:edit"
     INTEGRATION_MGT_MANAGE = "integration_mgt:manage"
+    INTEGRATION_MGT_TRY = "integration_mgt:try"
     INTEGRATION_MGT_VIEW = "integration_mgt:view"
     OBSERVABILITY_MGT_VIEW_INSIGHTS = "observability_mgt:view_insights"
     OBSERVABILITY_MGT_VIEW_LOGS = "observability_mgt:view_logs"
@@ -47,6 +48,7 @@ MEANINGS: Final[Mapping[Permission, str]] = {
     _P.ENVIRONMENT_MGT_MANAGE_NONPROD: "The same for environments that are not critical.",
     _P.INTEGRATION_MGT_EDIT: "Change integrations and steer their artifacts.",
     _P.INTEGRATION_MGT_MANAGE: "Create and delete integrations; remove their runtimes.",
+    _P.INTEGRATION_MGT_TRY: "Send requests to services through the control plane, where the environment allows it.",
     _P.INTEGRATION_MGT_VIEW: "See integrations, their runtimes and artifacts.",
     _P.OBSERVABILITY_MGT_VIEW_INSIGHTS: "See metrics and traces.",
     _P.OBSERVABILITY_MGT_VIEW_LOGS: "Read logs.",
@@ -71,6 +73,7 @@ _CONTAINS: Final[Mapping[Permission, tuple[Permission, ...]]] = {
     _P.ENVIRONMENT_MGT_MANAGE: (_P.ENVIRONMENT_MGT_MANAGE_NONPROD,),
     _P.INTEGRATION_MGT_MANAGE: (_P.INTEGRATION_MGT_EDIT,),
     _P.INTEGRATION_MGT_EDIT: (_P.INTEGRATION_MGT_VIEW,),
+    _P.INTEGRATION_MGT_TRY: (_P.INTEGRATION_MGT_VIEW,),
     _P.PROJECT_MGT_MANAGE: (_P.PROJECT_MGT_EDIT,),
     _P.PROJECT_MGT_EDIT: (_P.PROJECT_MGT_VIEW,),
     _P.USER_MGT_MANAGE_GROUPS: (_P.USER_MGT_UPDATE_GROUP_ROLES,),

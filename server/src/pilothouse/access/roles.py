@@ -50,10 +50,11 @@ ROLES: Final[dict[BuiltInRole, RoleSeed]] = {
     ),
     BuiltInRole.DEVELOPER: RoleSeed(
         name="Developer",
-        description="Changes and steers integrations; manages environments that are not critical.",
+        description="Changes, steers and tries out integrations; manages environments that are not critical.",
         permissions=frozenset(
             {
                 _P.INTEGRATION_MGT_EDIT,
+                _P.INTEGRATION_MGT_TRY,
                 _P.ENVIRONMENT_MGT_MANAGE_NONPROD,
                 _P.PROJECT_MGT_EDIT,
                 _P.OBSERVABILITY_MGT_VIEW_LOGS,
@@ -70,6 +71,7 @@ ROLES: Final[dict[BuiltInRole, RoleSeed]] = {
             {
                 _P.ALERT_MGT_MANAGE,
                 _P.INTEGRATION_MGT_MANAGE,
+                _P.INTEGRATION_MGT_TRY,
                 _P.PROJECT_MGT_MANAGE,
                 # The original's has neither: then nobody in the project could be given the role Viewer.
                 _P.OBSERVABILITY_MGT_VIEW_LOGS,

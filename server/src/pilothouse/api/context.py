@@ -27,6 +27,7 @@ from pilothouse.storage.sessions import SessionRow
 from pilothouse.storage.unit import Store
 from pilothouse.telemetry.intake import Intake
 from pilothouse.telemetry.store import TelemetryStore
+from pilothouse.try_it.client import TryItClient
 
 
 class ApiSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,6 +88,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     door: FrontDoor
     tokens: TokenBook
     superseded: Superseded
+    try_it: TryItClient
     refusals: RefusalBook
     figures: Figures
     health: Health

@@ -15,6 +15,7 @@ from pilothouse.api.rest_logs import LOG_ROUTES
 from pilothouse.api.rest_observability import OBSERVABILITY_ROUTES
 from pilothouse.api.rest_oidc import OIDC_ROUTES
 from pilothouse.api.rest_routes import Access, Handler, RestRoute, json_response
+from pilothouse.api.rest_try_it import TRY_IT_ROUTES
 from pilothouse.api.sessions import address_of
 from pilothouse.base.errors import NotPermitted
 
@@ -45,6 +46,7 @@ ROUTES: tuple[RestRoute, ...] = (
     *LOG_ROUTES,
     *OBSERVABILITY_ROUTES,
     *OIDC_ROUTES,
+    *TRY_IT_ROUTES,
     RestRoute(
         method="GET",
         path="/metrics",

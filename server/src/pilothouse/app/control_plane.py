@@ -21,6 +21,7 @@ from pilothouse.app.own_figures import OwnFigures
 from pilothouse.app.periodic import repeat
 from pilothouse.app.services import services_of
 from pilothouse.app.telemetry import RETAIN_EVERY_S, Telemetry
+from pilothouse.app.trying import try_it_client
 from pilothouse.app.user_stores import user_stores
 from pilothouse.base.clock import AgreedClock, Clock, SystemClock
 from pilothouse.base.errors import PilothouseError
@@ -47,7 +48,7 @@ from pilothouse.operations.ingest_tokens import IngestTokenBook
 from pilothouse.operations.replicas import FLUSH_EVERY_S as FLUSH_SHARED_EVERY_S
 from pilothouse.operations.replicas import Replicas
 from pilothouse.operations.tokens import TokenBook
-from pilothouse.presence import Agenda, Board, Turn
+from pilothouse.presence import Agenda, Board, Turn, flushing
 from pilothouse.protocol.channel import ChannelDesk
 from pilothouse.protocol.exchange import Handler
 from pilothouse.protocol.handing_over import HandingOver
@@ -129,6 +130,7 @@ class ControlPlane:
         )
         self.passwords = passwords
         self.user_stores = user_stores(settings)
+        self.try_it = try_it_client(settings, lambda: self.runtime_port)
         self.keyring = Keyring(self.store, vault, self.silence_s)
         self.tokens = TokenBook(self.store, self.bus.follow)
         self.ingest_tokens = IngestTokenBook(self.store, self.bus.follow)
@@ -268,8 +270,10 @@ class ControlPlane:
         for task in [*self._work, *self._announcing]:
             task.cancel()
         await asyncio.gather(*self._work, *self._announcing, return_exceptions=True)
+        await self.handing_over.close()
         await self.management.close()
         await self.alerting.close()
+        await self.try_it.close()
         with contextlib.suppress(PilothouseError):
             await self.flush(is_end=True)
         self.passwords.close()
@@ -284,6 +288,7 @@ class ControlPlane:
         for key in self.agenda.due(now):
             self._hand_over_soon(key)
         self.agenda.sweep(now)
+        self.handing_over.sweep(now)
 
     async def expire(self) -> None:
         """End the commands whose deadline has passed, and set the pace of heartbeats."""
@@ -383,14 +388,14 @@ class ControlPlane:
         if self.replicas.is_shared:
             await self._flush_shared(is_end=is_end)
             return
-        rows, used = self.board.take_dirty(), self.keyring.take_used()
+        rows, used = await flushing.take(self.board, flushing.row_of), self.keyring.take_used()
         if not rows and not used:
             return
         try:
             await self.store.write(partial(liveness.keep, rows=rows, secrets_used=used))
-        except PilothouseError:
-            self.figures.flush_failures += 1
-            self.board.mark_dirty(rows)
+        except BaseException as error:  # also when it is cancelled: the last flush of a stop takes it then
+            self.figures.flush_failures += isinstance(error, PilothouseError)
+            await flushing.give_back(self.board, rows)
             self.keyring.give_back(used)
             raise
 
@@ -398,8 +403,8 @@ class ControlPlane:
         used = self.keyring.take_used()
         try:
             await self.replicas.flush(used, is_end=is_end)
-        except PilothouseError:
-            self.figures.flush_failures += 1
+        except BaseException as error:
+            self.figures.flush_failures += isinstance(error, PilothouseError)
             self.keyring.give_back(used)
             raise
 

@@ -44,6 +44,7 @@ def services_of(plane: "ControlPlane", organization: Organization) -> Services:
         ),
         tokens=plane.tokens,
         superseded=Superseded(),
+        try_it=plane.try_it,
         refusals=plane.refusals,
         figures=plane.figures,
         health=plane.health,

@@ -35,6 +35,7 @@ _RANGES: dict[str, tuple[int, int, str]] = {
     "slow_statement_ms": (0, 3_600_000, " milliseconds"),
     "database_pool": (1, 100, " connections"),
     "database_timeout_s": (1, 3_600, " seconds"),
+    "try_it_timeout_s": (1, 55, " seconds"),
     "audit_retention_days": (0, 36_500, " days"),
     "telemetry_disk_mb": (256, 1_048_576, " MiB"),
     "telemetry_memory_mb": (128, 65_536, " MiB"),
@@ -101,7 +102,7 @@ def _read(setting: Setting, text: str) -> Any:  # Any: the field's type
 
 
 def _check_allow_lists(settings: Settings, by_field: Mapping[str, Setting]) -> None:
-    for field in ("mi_allow", "notify_allow"):
+    for field in ("mi_allow", "notify_allow", "try_it_allow"):
         text = getattr(settings, field)
         try:
             AllowList.parse(text)

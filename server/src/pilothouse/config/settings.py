@@ -37,6 +37,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     mi_allow: str = ""
     mi_ca_file: Path | None = None
     mi_insecure: bool = False
+    try_it_allow: str = ""
+    try_it_ca_file: Path | None = None
+    try_it_insecure: bool = False
+    try_it_timeout_s: float = 30.0
     audit_retention_days: int = 365
     trusted_proxies: str = ""
     token_issuer: str = "icp-runtime-jwt-issuer"  # noqa: S105 - the wire's name

@@ -42,6 +42,23 @@ _OPENSEARCH: tuple[tuple[str, str, str], ...] = (
         "`on` answers questions about logs and metrics from the indices of WSO2's Fluent Bit set-up too.",
     ),
 )
+_TRY_IT: tuple[tuple[str, str, str], ...] = (
+    (
+        "try_it_allow",
+        "none",
+        (
+            "Hosts (`*.svc.example.com`) and networks (`10.20.0.0/16`), separated by commas, at which services of runtimes may be tried "
+            "out beside those that live where their heartbeats come from."
+        ),
+    ),
+    (
+        "try_it_ca_file",
+        "the system's authorities",
+        "PEM file with the authorities, or the very certificates, that services are trusted by when they are tried out.",
+    ),
+    ("try_it_insecure", "off", "`on` gives up the check of services' certificates when they are tried out."),
+    ("try_it_timeout_s", "30", "Seconds that a service may take to answer when it is tried out: 1 to 55."),
+)
 _USER_STORES: tuple[tuple[str, str, str], ...] = (
     ("password_sign_in", "on", "`off`: passwords that are kept here open no sessions; a directory's still do."),
     (
@@ -238,6 +255,10 @@ TABLE: tuple[Setting, ...] = (
         field="mi_insecure",
         default="off",
         meaning="`on` gives up the check of Micro Integrators' certificates; for trying out only.",
+    ),
+    *(
+        Setting(variable=PREFIX + field.upper(), field=field, default=default, meaning=meaning)
+        for field, default, meaning in _TRY_IT
     ),
     Setting(
         variable="PILOTHOUSE_TRUSTED_PROXIES",

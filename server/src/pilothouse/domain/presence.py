@@ -7,7 +7,7 @@ from pilothouse.domain.liveness import Status
 from pilothouse.domain.runtime_type import RuntimeType
 
 
-class PresenceRow(msgspec.Struct, frozen=True, kw_only=True):
+class PresenceRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What must survive a restart of what is known of a runtime's heartbeats."""
 
     runtime_key: int
@@ -24,7 +24,7 @@ class PresenceRow(msgspec.Struct, frozen=True, kw_only=True):
     status: Status
 
 
-class SharedRow(PresenceRow, frozen=True, kw_only=True):
+class SharedRow(PresenceRow, frozen=True, kw_only=True, gc=False):
     """The same where several processes serve one database: with what the others know, and this one cannot."""
 
     via: str | None
@@ -39,8 +39,8 @@ class SharedRow(PresenceRow, frozen=True, kw_only=True):
     is_retired: bool
 
 
-class Heard(msgspec.Struct, frozen=True, kw_only=True):
-    """What other replicas heard of one runtime."""
+class Heard(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
+    """What other replicas heard of one runtime. Stored packed, by the places of its fields: new ones come last, with defaults."""
 
     runtime_key: int
     seen_at: Instant
@@ -51,7 +51,7 @@ class Heard(msgspec.Struct, frozen=True, kw_only=True):
     departed_how: str | None
 
 
-class Announced(msgspec.Struct, frozen=True, kw_only=True):
+class Announced(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What stands of one runtime when a verdict on it is to be written."""
 
     runtime_key: int

@@ -16,7 +16,7 @@ from pilothouse.management.failures import Failure, ManagementFailure
 from pilothouse.management.tokens import Signing
 from pilothouse.management.translate import call_for
 from pilothouse.operations.outcomes import note_call
-from pilothouse.operations.reconciling import settle
+from pilothouse.operations.reconciling import settling
 from pilothouse.presence import Agenda, Board, Entry
 from pilothouse.storage import secrets
 from pilothouse.storage.commands import SteeredRuntime
@@ -121,17 +121,7 @@ class ManagementWorker:
         gets it. The others may take it once its next attempt is due, which is later than any call lasts that began within `BEGIN_S`.
         """
         now, asked = self._clock.now(), self._agenda.asked
-        handover = await self._store.write(
-            partial(
-                settle,
-                runtime_key=entry.runtime_key,
-                now=now,
-                observed_at=None,
-                running_since=entry.running_since,
-                route=CommandRoute.MANAGEMENT_API,
-                rules=self._rules,
-            )
-        )
+        handover = await self._store.write(settling(entry, CommandRoute.MANAGEMENT_API, now, self._rules))
         again_at = handover.look_again_at
         if handover.runtime is not None and handover.runtime.tunnel_proved_at is not None:
             self._tunnelled[entry.runtime_key] = now + TUNNEL_TRUSTED_S

@@ -4,6 +4,7 @@ Source: reference/runtime-protocol.md sections 6.5, 6.7; contracts/commands/READ
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -26,6 +27,7 @@ from pilothouse.domain.commands import (
 from pilothouse.domain.events import EventKind, NewEvent
 from pilothouse.domain.runtime_type import RuntimeType
 from pilothouse.domain.steering import Wish, observe
+from pilothouse.presence import Entry
 from pilothouse.reconcile import Plan, Situation, plan
 from pilothouse.storage import commands, desired
 from pilothouse.storage.commands import SteeredRuntime
@@ -91,6 +93,21 @@ def settle(
         now=now,
         observed_at=observed_at,
         running_since=running_since,
+        route=route,
+        rules=rules,
+    )
+
+
+def settling(
+    entry: Entry, route: CommandRoute, now: Instant, rules: CommandRules = STANDARD_RULES
+) -> Callable[[Transaction], Handover]:
+    """Make the operation that looks at a runtime that said nothing new, and hands over what is due by a route."""
+    return partial(
+        settle,
+        runtime_key=entry.runtime_key,
+        now=now,
+        observed_at=None,
+        running_since=entry.running_since,
         route=route,
         rules=rules,
     )

@@ -30,8 +30,8 @@ from pilothouse.base.instants import Instant
 from pilothouse.domain.liveness import Status
 from pilothouse.domain.presence import Heard, SharedRow
 from pilothouse.operations import liveness
-from pilothouse.presence import Board, Entry, Turn, merging
-from pilothouse.storage import presence, replicas, secrets
+from pilothouse.presence import Board, Entry, Turn, flushing, merging
+from pilothouse.storage import heard_batches, presence, replicas, secrets
 from pilothouse.storage.replicas import ReplicaRow
 from pilothouse.storage.unit import Connection, Store, Transaction
 
@@ -97,6 +97,7 @@ class Replicas:
         self._key_number = key_number
         self._number = 0
         self._started_at: Instant = 0.0
+        self._forgot_at: Instant = 0.0
         self._others: dict[str, _Watched] = {}
         self._again: set[int] = set()
         """Keys that changed here while they were read: to be read again."""
@@ -210,11 +211,11 @@ class Replicas:
         if not self._started_at:
             return  # it never began
         until = self._clock.now()
-        heard = merging.take_heard(self._board)
+        heard = await flushing.take(self._board, merging.heard_of)
         try:
             await self._store.write(partial(self._keep, heard=heard, used=used, until=until, is_end=is_end))
         except BaseException:
-            merging.give_back(self._board, heard)
+            await flushing.give_back(self._board, heard)
             raise
 
     async def announce(self, turns: Sequence[Turn]) -> tuple[int, ...]:
@@ -347,7 +348,10 @@ class Replicas:
     def _keep(
         self, tx: Transaction, heard: list[Heard], used: Mapping[str, Instant], until: Instant, *, is_end: bool
     ) -> None:
-        presence.save_shared(tx.connection, heard, self.id)
+        presence.save_shared(tx.connection, heard, self.id, until)
+        if until - self._forgot_at > heard_batches.KEPT_S / 2 or until < self._forgot_at:
+            heard_batches.forget(tx.connection, until - heard_batches.KEPT_S)
+            self._forgot_at = until
         secrets.note_use(tx.connection, used)
         self._renew(tx, until, is_end=is_end)
 

@@ -1,7 +1,7 @@
 """The board of all runtimes: one small entry each, touched by every beat."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections import defaultdict, deque
+from collections.abc import Iterable
 from math import ceil
 
 import msgspec
@@ -65,7 +65,7 @@ class Entry(msgspec.Struct, kw_only=True, gc=False):
     told: bytes = b""
     """Sum of what the last full heartbeat said; empty when it is not known, as after a restart of ours."""
     dirty: bool = False
-    """Whether it must be flushed."""
+    """Whether it must be flushed: the board says so (`Board.mark_dirty`), which knows where to find it then."""
     own_interval_s: float | None = None
     """The interval that it keeps unless it is told another one."""
     channel_since: Instant | None = None
@@ -125,6 +125,8 @@ class Board:
         self._no_hold_before: Instant = 0.0
         self._settled = 0
         self._pace = 1.0
+        self._dirty: deque[int] = deque()
+        """Keys of what must be flushed, in the order of their first change; who is gone meanwhile is passed over."""
         self._faces: dict[int, Faces] = {}
         """Of runtimes whose latest beats differ; above the limit no more are looked at."""
 
@@ -146,6 +148,8 @@ class Board:
 
     def put(self, entry: Entry) -> None:
         """Put up a runtime, or replace what is known of it."""
+        if entry.dirty:
+            self._dirty.append(entry.runtime_key)
         self._by_identity[entry.integration_id, entry.environment_id, entry.runtime_id] = entry
         self._by_key[entry.runtime_key] = entry
         if self.changed_here is not None:
@@ -222,7 +226,9 @@ class Board:
             entry.seen_at = now
         entry.address = address
         entry.departure = None
-        entry.dirty = True
+        if not entry.dirty:
+            entry.dirty = True
+            self._dirty.append(entry.runtime_key)
         return entry.status is not Status.RUNNING
 
     def open_channel(self, entry: Entry, now: Instant) -> None:
@@ -231,12 +237,12 @@ class Board:
         entry.departure = None
         if self.shared:  # another replica may see the channel before this one end, later than this
             entry.seen_at = max(entry.seen_at, now)
-            entry.dirty = True
+            self.mark_dirty(entry)
 
     def end_channel(self, entry: Entry, now: Instant, *, said_goodbye: bool) -> None:
         """Note that a runtime's channel ended: it comes back at once, or it is gone."""
         opened_at, entry.channel_since = entry.channel_since, None
-        entry.dirty = True
+        self.mark_dirty(entry)
         if not said_goodbye and opened_at is not None and entry.channel_at is not None and entry.channel_at > opened_at:
             return  # it holds a newer one at another replica
         entry.departure = Departure(now, said_goodbye)
@@ -388,21 +394,28 @@ class Board:
         if turn.verdict.status is Status.RUNNING:
             entry.running_since = turn.at
         entry.status = turn.verdict.status
-        entry.dirty = True
+        self.mark_dirty(entry)
 
-    def take_dirty(self) -> list[PresenceRow]:
-        """List what changed since the last flush, and count it as flushed."""
-        rows = [_row(entry) for entry in self._by_key.values() if entry.dirty]
-        for row in rows:
-            self._by_key[row.runtime_key].dirty = False
-        return rows
+    def mark_dirty(self, entry: Entry) -> None:
+        """Have an entry flushed."""
+        if not entry.dirty:
+            entry.dirty = True
+            self._dirty.append(entry.runtime_key)
 
-    def mark_dirty(self, rows: Sequence[PresenceRow]) -> None:
-        """Take back a flush that failed."""
-        for row in rows:
-            entry = self._by_key.get(row.runtime_key)
-            if entry is not None:
-                entry.dirty = True
+    @property
+    def dirty_count(self) -> int:
+        """How many must be flushed, at most."""
+        return len(self._dirty)
+
+    def take_dirty(self, at_most: int) -> list[Entry]:
+        """List some of what changed since the last flush, the first first, and count it as flushed."""
+        taken: list[Entry] = []
+        for _ in range(min(at_most, len(self._dirty))):
+            entry = self._by_key.get(self._dirty.popleft())
+            if entry is not None and entry.dirty:
+                entry.dirty = False
+                taken.append(entry)
+        return taken
 
     def offline_after_s(self, entry: Entry) -> float:
         """Tell how long a runtime may be silent."""
@@ -450,21 +463,3 @@ class Board:
 
 
 _COLUMN = {Status.RUNNING: 0, Status.OFFLINE: 1, Status.UNKNOWN: 2}
-
-
-def _row(entry: Entry) -> PresenceRow:
-    # Spelled out: a flush makes one of every runtime, and a dict of fields costs three times as much.
-    return PresenceRow(
-        runtime_key=entry.runtime_key,
-        runtime_id=entry.runtime_id,
-        project_id=entry.project_id,
-        integration_id=entry.integration_id,
-        environment_id=entry.environment_id,
-        runtime_type=entry.runtime_type,
-        runtime_hash=entry.runtime_hash,
-        seen_at=entry.seen_at,
-        interval_s=entry.interval_s,
-        address=entry.address,
-        running_since=entry.running_since,
-        status=entry.status,
-    )

@@ -4,7 +4,7 @@ Each part goes with its moment, and of two moments the later one stands: the las
 Verdicts are given by one replica at a time, so that what is stored of them is what everybody was told.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Final
 
 from pilothouse.base.instants import Instant
@@ -67,24 +67,6 @@ def heard_of(entry: Entry) -> Heard:
         departed_at=None if departure is None else departure.at,
         departed_how=None if departure is None else GOODBYE if departure.said_goodbye else BROKEN,
     )
-
-
-def take_heard(board: Board) -> list[Heard]:
-    """List what was heard here since the last flush, and count it as flushed."""
-    heard: list[Heard] = []
-    for entry in board.list_all():
-        if entry.dirty:
-            entry.dirty = False
-            heard.append(heard_of(entry))
-    return heard
-
-
-def give_back(board: Board, heard: Sequence[Heard]) -> None:
-    """Take back a flush that failed."""
-    for one in heard:
-        entry = board.find_key(one.runtime_key)
-        if entry is not None:
-            entry.dirty = True
 
 
 def _hear(entry: Entry, heard: Heard | SharedRow) -> None:

@@ -1,13 +1,14 @@
 """Handing commands over: with the answer to a heartbeat, or over the channel as soon as they are queued.
 
-A command counts as delivered once that is durable; only then does it leave.
+A command counts as delivered once that is durable; only then does it leave. A heartbeat does not wait for that longer than
+`LOOK_S`: what became durable later leaves with the next one.
 """
 
 import asyncio
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Callable, Sequence
 from typing import Final, final
 
+import msgspec
 import structlog
 
 from pilothouse.base.clock import Clock
@@ -15,7 +16,7 @@ from pilothouse.base.errors import PilothouseError
 from pilothouse.base.instants import Instant
 from pilothouse.domain.commands import BI_ACTIONS, STANDARD_RULES, Command, CommandRoute, CommandRules
 from pilothouse.domain.runtime_type import RuntimeType
-from pilothouse.operations.reconciling import Handover, settle
+from pilothouse.operations.reconciling import Handover, settling
 from pilothouse.presence import Agenda, Board, Entry
 from pilothouse.presence.agenda import BOOST_S, Item
 from pilothouse.protocol import wire
@@ -29,8 +30,26 @@ from pilothouse.storage.unit import Store, Transaction
 PUSHED_AT_ONCE: Final = 100
 """Runtimes whose commands are settled in one transaction."""
 
+LOOK_S: Final = 2.0
+"""Unit: seconds. So long a heartbeat waits for its commands; then it is acknowledged without them, and they stay due."""
+LATE_S: Final = 30.0
+"""Unit: seconds. What counts as delivered for longer leaves no more: it is offered again when its time has come."""
+
 _log = structlog.get_logger(__name__)
 _OBSERVED_BY_HEARTBEAT: Final = BI_ACTIONS
+
+
+class _Look(msgspec.Struct, frozen=True, eq=False):
+    """A look at a runtime's commands."""
+
+    began_at: Instant
+    asked: int
+    """The agenda's count from before."""
+    handover: asyncio.Task[Handover | None]
+
+    def is_over(self, now: Instant) -> bool:
+        """Tell whether it was of no use."""
+        return self.handover.done() and now - self.began_at > LATE_S
 
 
 @final
@@ -57,6 +76,9 @@ class HandingOver:
         # Runtimes with a channel whose commands are to leave, in the order of asking; emptied by `push_wanted`.
         self._wanted: dict[int, None] = {}
         self._wake = asyncio.Event()
+        self.look_s = LOOK_S
+        self._looks: dict[int, _Look] = {}
+        """By runtime: looks that are under way, and those that ended after the heartbeat was answered; emptied by `sweep`."""
 
     def next_beat_s(self, entry: Entry, item: Item | None, now: Instant) -> int | None:
         """Tell a runtime when to come back, where that is not its own affair."""
@@ -71,24 +93,58 @@ class HandingOver:
 
     async def look(self, key: Key, entry: Entry, now: Instant) -> Outbound:
         """Answer a delta heartbeat of a runtime that has commands; the beat counts, whatever the database says."""
+        known = self._looks.get(entry.runtime_key)
+        if known is None or now - known.began_at > LATE_S:
+            known = self._looks[entry.runtime_key] = self._begin(entry, now)
+        await asyncio.wait((known.handover,), timeout=self.look_s)
+        if self._looks.get(entry.runtime_key) is not known:
+            return Outbound(200, wire.acknowledged(full_required=False))  # another answer had it
+        if not known.handover.done():
+            _log.warning("commands.late", runtime=entry.runtime_id, waited_s=self.look_s)
+            return Outbound(200, wire.acknowledged(full_required=False))
+        del self._looks[entry.runtime_key]
+        handover = known.handover.result()
+        if handover is None:
+            return Outbound(200, wire.acknowledged(full_required=False))
+        if handover.look_again_at is not None:  # it leaves so much later than it was looked at
+            again_at = handover.look_again_at + (now - known.began_at)
+            handover = msgspec.structs.replace(handover, look_again_at=again_at)
+        return self.answer(handover, key, entry, now, asked=known.asked)
+
+    def _begin(self, entry: Entry, now: Instant) -> "_Look":
         route = CommandRoute.TUNNEL if entry.runtime_type is RuntimeType.MI else CommandRoute.HEARTBEAT
         asked = self._agenda.asked
+        settled = self._settled(entry.runtime_id, settling(entry, route, now, self._rules))
+        return _Look(now, asked, asyncio.create_task(settled, name=f"pilothouse-look-{entry.runtime_key}"))
+
+    async def _settled(self, runtime_id: str, operation: Callable[[Transaction], Handover]) -> Handover | None:
         try:
-            handover = await self._store.write(
-                partial(
-                    settle,
-                    runtime_key=entry.runtime_key,
-                    now=now,
-                    observed_at=None,
-                    running_since=entry.running_since,
-                    route=route,
-                    rules=self._rules,
-                )
-            )
+            return await self._store.write(operation)
         except PilothouseError as error:
-            _log.error("commands.not_handed_over", runtime=entry.runtime_id, cause=error.message)
-            return Outbound(200, wire.acknowledged(full_required=False))
-        return self.answer(handover, key, entry, now, asked=asked)
+            _log.error("commands.not_handed_over", runtime=runtime_id, cause=error.message)
+            return None
+
+    def _late(self, runtime_key: int, now: Instant) -> tuple[Command, ...]:
+        """Take what counts as delivered since a look that nobody waited for any longer."""
+        known = self._looks.get(runtime_key)
+        if known is None or not known.handover.done():
+            return ()
+        del self._looks[runtime_key]
+        handover = known.handover.result()
+        return () if handover is None or now - known.began_at > LATE_S else handover.delivered
+
+    def sweep(self, now: Instant) -> None:
+        """Forget looks whose runtimes did not come back for what they found: it is offered again when its time has come."""
+        for key in [key for key, known in self._looks.items() if known.is_over(now)]:
+            del self._looks[key]
+
+    async def close(self) -> None:
+        """End the looks that are under way."""
+        looks = [known.handover for known in self._looks.values()]
+        self._looks.clear()
+        for each in looks:
+            each.cancel()
+        await asyncio.gather(*looks, return_exceptions=True)
 
     def answer(self, handover: Handover, key: Key, entry: Entry, now: Instant, *, asked: int) -> Outbound:
         """Acknowledge a heartbeat, with the commands that leave with it; `asked` is the agenda's count from before."""
@@ -96,7 +152,8 @@ class HandingOver:
         if handover.awaited_since is not None and handover.awaited_since + BOOST_S > now:
             self._agenda.boost(entry.runtime_key, handover.awaited_since)  # whichever process was asked
         item = self._agenda.find(entry.runtime_key)
-        told = _tell(handover.runtime, handover.delivered, key, now)
+        delivered = {each.id: each for each in (*self._late(entry.runtime_key, now), *handover.delivered)}
+        told = _tell(handover.runtime, tuple(delivered.values()), key, now)
         # After these it reports in full, so that success and failure are known one interval later (section 6.5, 3).
         wants_full = any(each["action"] in _OBSERVED_BY_HEARTBEAT for each in told)
         return Outbound(200, wire.acknowledged(wants_full, told, self.next_beat_s(entry, item, now)))
@@ -129,18 +186,7 @@ class HandingOver:
         ]
 
         def settle_all(tx: Transaction) -> list[Handover]:
-            return [
-                settle(
-                    tx,
-                    entry.runtime_key,
-                    now=now,
-                    observed_at=None,
-                    running_since=entry.running_since,
-                    route=CommandRoute.CHANNEL,
-                    rules=self._rules,
-                )
-                for entry in entries
-            ]
+            return [settling(entry, CommandRoute.CHANNEL, now, self._rules)(tx) for entry in entries]
 
         try:
             handovers = await self._store.write(settle_all)

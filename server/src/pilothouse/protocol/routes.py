@@ -294,7 +294,7 @@ class RuntimeEdge(msgspec.Struct, kw_only=True, eq=False):
                 entry.interval_s = next_interval_s(before.interval_s, gap_s, self.board.rules)
             if before.status is Status.RUNNING and not self.board.is_offline(row.runtime_key, row.seen_at):
                 entry.running_since = before.running_since
-        entry.dirty = True
+        entry.dirty = True  # the board finds it by that
         self.board.put(entry)
         return entry
 

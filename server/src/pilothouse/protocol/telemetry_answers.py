@@ -15,12 +15,14 @@ from pilothouse.protocol.exchange import Outbound
 from pilothouse.protocol.token import TokenError
 from pilothouse.telemetry.errors import StoreBusy
 from pilothouse.telemetry.intake import Refusals
-from pilothouse.telemetry.otlp.errors import OtlpUnreadable
+from pilothouse.telemetry.otlp.errors import OtlpTooMuch, OtlpUnreadable
 
 _RETRY_AFTER_S: Final = 5
 _RETRY_WHEN_FULL_S: Final = 60
 _PROTOBUF: Final = (("content-type", "application/x-protobuf"),)
 _REASON_CHARACTERS_MAX: Final = 500
+_GZIP_MEMBERS_MAX: Final = 256
+"""Packed pieces one behind the other; each costs a copy of all that follow, even when it is empty."""
 
 
 class IngestTokenRefused(Refused):
@@ -64,6 +66,7 @@ _STATUS: Final[dict[type[PilothouseError], tuple[int, int]]] = {
     OtlpUnreadable: (400, 3),
     Packed: (400, 3),
     UnpackedTooLarge: (413, 11),
+    OtlpTooMuch: (413, 11),
     MediaTypeUnknown: (415, 3),
     StoreBusy: (429, 8),
 }
@@ -126,7 +129,9 @@ def gunzip(body: bytes, limit_bytes: int) -> bytes:
     """
     parts: list[bytes] = []
     left = limit_bytes
-    while body:
+    for _ in range(_GZIP_MEMBERS_MAX):
+        if not body:
+            break
         unpacker = zlib.decompressobj(wbits=31)
         try:
             part = unpacker.decompress(body, left + 1)
@@ -141,4 +146,6 @@ def gunzip(body: bytes, limit_bytes: int) -> bytes:
             raise Packed("The body ends before its end.", fix="Look at the exporter or at a proxy.")
         parts.append(part)
         body = unpacker.unused_data
+    if body:
+        raise Packed("The body is packed in too many pieces.", fix="Pack it as one.")
     return parts[0] if len(parts) == 1 else b"".join(parts)

@@ -33,8 +33,8 @@ from pilothouse.protocol.token import TokenReader
 from pilothouse.telemetry.errors import StoreBusy, StoreDown
 from pilothouse.telemetry.intake import Intake, Refusals
 from pilothouse.telemetry.model import NS_A_SECOND
-from pilothouse.telemetry.otlp import logs_json, metrics_json, metrics_protobuf
-from pilothouse.telemetry.otlp.errors import OtlpUnreadable
+from pilothouse.telemetry.otlp import logs_json, metrics_json, metrics_protobuf, spans_protobuf
+from pilothouse.telemetry.otlp.errors import OtlpTooMuch, OtlpUnreadable
 from pilothouse.telemetry.otlp.logs import LogReader
 from pilothouse.telemetry.otlp.metrics import MetricReader
 from pilothouse.telemetry.otlp.spans import SpanReader
@@ -61,6 +61,8 @@ class TelemetryLimits(msgspec.Struct, frozen=True, kw_only=True):
     """Of all requests that wait to be read or stored. Emptied by the store; beyond it 429."""
     request_bytes: int = 2_048
     """What a request counts beside its body."""
+    slices_max: int = 2_000
+    """Of a millisecond or less, in which a request is read: 400,000 lines, or 100,000 points or spans."""
     answer_s: float = 9.0
     """A store that takes longer is given up: senders wait 10 s by default, and must hear when to come again."""
 
@@ -159,7 +161,7 @@ class TelemetryEdge:
 
     async def _take_spans(self, raw: bytes, sender: Sender, now_ns: int, *, is_json: bool) -> Refusals:
         reader = SpanReader(now_ns)
-        await self._read(lambda: reader.json(raw) if is_json else reader.protobuf(raw))
+        await self._read(lambda: reader.json(raw) if is_json else spans_protobuf.read_protobuf(reader, raw))
         refusals = await self._intake.take_spans(sender, reader.told)
         return self._with(refusals, sender, reader.not_taken, "spans without trace and span id belong to no trace")
 
@@ -176,11 +178,13 @@ class TelemetryEdge:
     async def _read(self, begin: Callable[[], Generator[None]]) -> None:
         """Read a request, one at a time and in slices.
 
-        Raises: OtlpUnreadable
+        Raises: OtlpTooMuch, OtlpUnreadable
         """
         async with self._turn:
             try:
-                for _ in begin():
+                for count, _ in enumerate(begin()):
+                    if count == self._limits.slices_max:
+                        raise OtlpTooMuch("400,000 lines, 100,000 points or 100,000 spans")
                     await asyncio.sleep(0)
             except (ValueError, OverflowError) as error:
                 raise OtlpUnreadable(str(error)[:200]) from None

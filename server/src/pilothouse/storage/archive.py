@@ -41,6 +41,7 @@ from pilothouse.storage import (
     ingest_tables,
     replica_tables,
     telemetry_origin_tables,
+    try_it_tables,
 )
 from pilothouse.storage.archive_numbers import growing
 from pilothouse.storage.columns import InstantMs
@@ -52,6 +53,8 @@ MAGIC: Final = b"pilothouse backup 1\n"
 _OF_PROCESSES: Final = (
     counter_tables.counters,
     replica_tables.replicas,
+    replica_tables.heard_batches,
+    replica_tables.tellings,
     claim_tables.chores,
     claim_tables.sign_in_attempts,
     claim_tables.round_trips,
@@ -69,7 +72,7 @@ _TYPES: Final[dict[str, TypeEngine[Any]]] = {  # Any: columns of any type
     "text": Text(),
     "bytes": LargeBinary(),
 }
-_DEFINED: Final = (alert_tables, ingest_tables, telemetry_origin_tables)
+_DEFINED: Final = (alert_tables, ingest_tables, telemetry_origin_tables, try_it_tables)
 """Modules whose tables are part of the whole: imported so that `metadata` has them."""
 
 

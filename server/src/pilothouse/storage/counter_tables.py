@@ -9,6 +9,8 @@ WRITES = "writes"
 """The row that every transaction that writes takes first, where several processes may write. It counts them."""
 AUDIT = "audit"
 """The row with the highest number of an audit record that was ever given."""
+HEARD = "heard"
+"""The row with the turn up to which batches of beats were deleted."""
 
 counters = Table(
     "counters",

@@ -14,6 +14,7 @@ from pilothouse.base.instants import Instant
 from pilothouse.domain.liveness import Status
 from pilothouse.domain.presence import Announced, Heard, PresenceRow, SharedRow
 from pilothouse.domain.runtime_type import RuntimeType
+from pilothouse.storage import heard_batches
 from pilothouse.storage.columns import Rows
 from pilothouse.storage.counter_tables import TURN, WRITES, counters
 from pilothouse.storage.statements import change_many
@@ -122,7 +123,10 @@ def find(connection: Connection, runtime_id: str, integration_id: str, environme
 
 
 def list_heard(connection: Connection, after: int, me: str) -> list[Heard]:
-    """Read what other replicas than this one heard since a turn."""
+    """Read what other replicas than this one heard since a turn, in batches; of all runtimes, when these are deleted already."""
+    told = heard_batches.list_after(connection, after, me)
+    if told is not None:
+        return told
     fields = Heard.__struct_fields__
     found = connection.execute(_HEARD, {"after": after, "me": me})
     return [Heard(**dict(zip(fields, row, strict=True))) for row in found]
@@ -162,9 +166,12 @@ def save(connection: Connection, rows: Sequence[PresenceRow]) -> None:
     )
 
 
-def save_shared(connection: Connection, rows: Sequence[Heard], via: str) -> None:
-    """Store what this replica heard, in one statement; what others heard later stands."""
-    number = turn_of(connection) if rows else 0
+def save_shared(connection: Connection, rows: Sequence[Heard], via: str, at: Instant) -> None:
+    """Store what this replica heard until a moment, and tell the others; what they heard later stands."""
+    if not rows:
+        return
+    number = turn_of(connection)
+    heard_batches.add(connection, number, rows, via, at)
     change_many(
         connection,
         runtime_presence,

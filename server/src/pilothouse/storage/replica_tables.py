@@ -1,6 +1,6 @@
-"""The table of the processes that serve one database together."""
+"""The tables by which the processes that serve one database together know each other and tell each other."""
 
-from sqlalchemy import BigInteger, Column, String, Table
+from sqlalchemy import BigInteger, Column, Integer, LargeBinary, String, Table
 
 from pilothouse.storage.columns import InstantMs, Number
 from pilothouse.storage.tables import metadata
@@ -22,4 +22,30 @@ replicas = Table(
     Column("flushed_at", InstantMs, nullable=False),
     # Set when it stopped in order, or when another one found that it had ended.
     Column("ended_at", InstantMs),
+)
+
+heard_batches = Table(
+    "heard_batches",
+    metadata,
+    # What each flush says of beats, packed, for those who read it within the minute: what they read follows what changed.
+    # `runtime_presence` has the same by runtime; an index over who was seen when would cost every flush more than it saves.
+    # The writers' turn of the flush.
+    Column("number", Number, primary_key=True, autoincrement=False),
+    Column("part", Integer, primary_key=True, autoincrement=False),
+    # The replica that heard it.
+    Column("via", String(36), nullable=False),
+    Column("at", InstantMs, nullable=False),
+    # MessagePack: a list of what was heard, each with its fields in order.
+    Column("heard", LargeBinary, nullable=False),
+)
+
+tellings = Table(
+    "tellings",
+    metadata,
+    # What each process knows alone and people want to see of all: refused senders, telemetry that was lost.
+    Column("replica", String(36), primary_key=True),
+    Column("sort", String(20), primary_key=True),
+    # Grows with each change.
+    Column("version", Number, nullable=False),
+    Column("document", LargeBinary, nullable=False),
 )

@@ -60,6 +60,7 @@ ACTIONS: Final[Mapping[str, str]] = {
     "triggerArtifact": "command.trigger",
     "restartRuntime": "command.restart",
     "askRuntime": "command.ask",
+    "setTryIt": "environment.set-try-it",
     "runWorkflowOperation": "command.workflow",
 }
 """What the audit calls a change whose name does not tell by itself: `createProject` is `project.create`."""

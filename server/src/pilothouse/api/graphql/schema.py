@@ -32,6 +32,7 @@ from pilothouse.api.graphql import (
     tenancy,
     tokens,
     traces,
+    try_it,
     users,
     viewer,
 )
@@ -90,6 +91,7 @@ def load_schema(path: Path) -> GraphQLSchema:
         *metrics.bindables,
         *traces.bindables,
         *service_map.bindables,
+        *try_it.bindables,
         *viewer.bindables,
         date_time,
         *_enums(),

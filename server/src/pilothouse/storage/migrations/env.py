@@ -11,6 +11,7 @@ from pilothouse.storage import (
     replica_tables,
     statements,
     telemetry_origin_tables,
+    try_it_tables,
 )
 from pilothouse.storage.tables import metadata
 
@@ -22,6 +23,7 @@ _ON_THE_METADATA = (
     replica_tables,
     statements,
     telemetry_origin_tables,
+    try_it_tables,
 )
 """Rooms whose tables are put onto the metadata by being imported."""
 

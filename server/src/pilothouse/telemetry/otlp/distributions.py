@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 
 from pilothouse.telemetry.histogram import INDEX_MAX, INDEX_MIN, SCALE, Histogram, of_bounds, of_exponential
+from pilothouse.telemetry.otlp.effort import BUCKETS_MAX
 from pilothouse.telemetry.otlp.errors import OtlpUnreadable
 
 COUNT_MAX: Final = 1 << 53
@@ -30,6 +31,7 @@ def explicit(bounds: Sequence[float], counts: Sequence[int], count: int, total: 
     """
     if not counts:
         return Histogram(count=_count(count), sum=_finite(total))
+    _no_more_buckets(len(counts))
     if len(counts) != len(bounds) + 1:
         raise OtlpUnreadable("a histogram has another number of buckets than of bounds")
     if not all(low < high for low, high in pairwise(bounds)) or not all(map(math.isfinite, bounds)):
@@ -44,6 +46,7 @@ def exponential(scale: int, zeros: int, offset: int, counts: Sequence[int], *, t
     """
     if not _SCALE_MIN <= scale <= _SCALE_MAX:
         raise OtlpUnreadable("the scale of a histogram is beyond OpenTelemetry's")
+    _no_more_buckets(len(counts))
     if scale < 0:
         return _coarse(scale, zeros, offset, counts, total)
     return of_exponential(scale, _count(zeros), offset, [_count(each) for each in counts], total=_finite(total))
@@ -69,6 +72,11 @@ def _coarse(scale: int, zeros: int, offset: int, counts: Sequence[int], total: f
     return Histogram(
         count=_count(zeros) + sum(buckets.values()), sum=_finite(total), zeros=_count(zeros), buckets=buckets
     )
+
+
+def _no_more_buckets(count: int) -> None:
+    if count > BUCKETS_MAX:
+        raise OtlpUnreadable(f"a histogram has more than {BUCKETS_MAX} buckets")
 
 
 def _count(told: int) -> int:

@@ -1,19 +1,25 @@
 """Reading OpenTelemetry's JSON whatever its octets."""
 
-from typing import TypeVar
+import re
+from typing import Final, TypeVar
 
 import msgspec
 
-from pilothouse.telemetry.otlp.errors import OtlpUnreadable
+from pilothouse.telemetry.otlp.effort import OBJECTS_MAX
+from pilothouse.telemetry.otlp.errors import OtlpTooMuch, OtlpUnreadable
 
 T = TypeVar("T")
+_AN_OBJECT: Final = re.compile(rb"[\[,:]\s*\{")
+"""Where one begins; in text there may be braces as many as one likes."""
 
 
 def decode(decoder: msgspec.json.Decoder[T], raw: bytes) -> T:
     """Read JSON; text in it that is not UTF-8 becomes U+FFFD.
 
-    Raises: OtlpUnreadable
+    Raises: OtlpTooMuch, OtlpUnreadable
     """
+    if raw.count(b"{") > OBJECTS_MAX and len(_AN_OBJECT.findall(raw)) > OBJECTS_MAX:
+        raise OtlpTooMuch(f"{OBJECTS_MAX} objects of JSON")
     try:
         try:
             return decoder.decode(raw)

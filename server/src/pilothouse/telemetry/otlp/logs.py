@@ -22,11 +22,22 @@ from pilothouse.telemetry.limits import (
     tidy_value,
 )
 from pilothouse.telemetry.model import NS_A_SECOND, Attributes, AttributeValue, LogRecord
+from pilothouse.telemetry.otlp.effort import PIECE_OCTETS, Pace, Parts
 from pilothouse.telemetry.otlp.errors import OtlpUnreadable
 from pilothouse.telemetry.otlp.naming import RUNTIME_IDS, runtime_id_of, severity_of, who
 from pilothouse.telemetry.otlp.usual import BODY_MAX, Groups, find, pattern, side_by_side
 from pilothouse.telemetry.otlp.values import as_text
-from pilothouse.telemetry.otlp.wire import LENGTH, any_value, fields, key_value, text, varint
+from pilothouse.telemetry.otlp.wire import (
+    LENGTH,
+    any_value,
+    attributes_of,
+    early_ends,
+    fields,
+    key_value,
+    resource_and_scopes,
+    text,
+    varint,
+)
 from pilothouse.telemetry.senders import Told
 from pilothouse.telemetry.side_by_side import Lines
 
@@ -39,6 +50,10 @@ _TOGETHER_OCTETS_MAX: Final = 256
 _NAMES_MAX: Final = 4_000
 """Resources and scopes that are known by their octets."""
 _NAMES_OCTETS_MAX: Final = 1024
+_LONG_OCTETS: Final = 4096
+"""The fields of a line that is longer are counted: it may be thousands of values."""
+_SEARCHED_MAX: Final = 500
+"""Pieces of a scope that are looked through for its name, when that is not told first: about 100,000 lines."""
 _OCTET: Final = 0x80
 _STRING: Final = 0x0A
 _LINE: Final = 0x12
@@ -92,6 +107,7 @@ class LogReader:
         self._usual = limits.message_characters_max > BODY_MAX
         self._by_runtime: dict[str | None, Lines] = {}
         self._held: list[Groups] = []
+        self._held_octets = 0
         self._places: list[tuple[int, int, str]] = []
         """Where the lines lie that are held back, and who said them."""
         self._loggers: list[tuple[bytes, int]] = []
@@ -106,24 +122,25 @@ class LogReader:
 
         Raises: OtlpUnreadable
         """
-        count = 0
-        try:
+        pace = Pace(SLICE_RECORDS)
+        with early_ends():
             for number, kind, begin, end in fields(raw, 0, len(raw)):
+                if pace.due(0):
+                    yield
                 if number != 1 or kind != LENGTH:
                     continue
                 resource, scopes = _resource_logs(raw, begin, end)
                 for scope_begin, scope_end in scopes:
+                    if pace.due(0):
+                        yield
                     logger = _logger(raw, scope_begin, scope_end)
                     at = scope_begin
                     while at < scope_end:
-                        at, some = self._some_lines(raw, at, scope_end, logger, resource)
-                        count += some
-                        if count >= SLICE_RECORDS:
-                            count = 0
+                        until, some = self._some_lines(raw, at, scope_end, logger, resource)
+                        if pace.due(until - at, some):
                             yield
+                        at = until
                 self._take(raw, resource)
-        except (IndexError, struct.error):
-            raise OtlpUnreadable("it ends too early") from None
 
     def add(
         self,
@@ -155,7 +172,7 @@ class LogReader:
     def _some_lines(self, raw: bytes, at: int, end: int, logger: str, resource: _Resource) -> tuple[int, int]:
         """Read some lines of a scope; tell where they end and how many they are."""
         if raw[at] != _LINE:
-            return _skip(raw, at, end), 0
+            return _skip(raw, at, end), 1
         found, until = find(raw, at, end) if self._usual else ([], at)
         if found:
             self._hold(raw, found, at, until, logger, resource)
@@ -174,16 +191,17 @@ class LogReader:
     def _hold(self, raw: bytes, found: list[Groups], at: int, until: int, logger: str, resource: _Resource) -> None:
         """Keep lines back until they are worth being turned into columns together."""
         self._held += found
+        self._held_octets += until - at
         self._places.append((at, until, logger))
         self._loggers.append((logger.encode(), len(found)))
-        if len(self._held) >= SLICE_RECORDS:
+        if len(self._held) >= SLICE_RECORDS or self._held_octets >= PIECE_OCTETS:
             self._take(raw, resource)
 
     def _take(self, raw: bytes, resource: _Resource) -> None:
         """Take what was kept back. Where one line says more than usual, all of them are looked at by themselves."""
         if not self._held:
             return
-        held, self._held = self._held, []
+        held, self._held, self._held_octets = self._held, [], 0
         places, self._places = self._places, []
         loggers, self._loggers = self._loggers, []
         lines = side_by_side(held)
@@ -245,7 +263,10 @@ class LogReader:
         message = trace_id = span_id = said = ""
         attributes = common.copy() if common else {}
         known = _known
+        parts = Parts() if end - at > _LONG_OCTETS else None
         while at < end:
+            if parts is not None:
+                parts.take()
             tag = raw[at]
             at += 1
             if tag == 0x32:  # noqa: PLR2004 - attributes
@@ -257,7 +278,7 @@ class LogReader:
                 octets = raw[at:until]
                 pair = known.get(octets)
                 if pair is None:
-                    pair = self._attribute(octets)
+                    pair = self._attribute(octets, parts)
                 attributes[pair[0]] = pair[1]
                 at = until
             elif tag == 0x09:  # noqa: PLR2004 - time_unix_nano
@@ -278,7 +299,7 @@ class LogReader:
                     size, at = varint(raw, at - 1)
                 until = at + size
                 if tag == 0x2A:  # noqa: PLR2004 - body
-                    message = self._body(raw, at, until, end)
+                    message = self._body(raw, at, until, end, parts)
                 elif tag == 0x4A:  # noqa: PLR2004 - trace_id
                     trace_id = raw[at:until].hex() if size == 16 else ""  # noqa: PLR2004 - octets of a trace id
                 elif tag == 0x52:  # noqa: PLR2004 - span_id
@@ -340,8 +361,8 @@ class LogReader:
             _json(attributes) if attributes else b"",
         )
 
-    def _attribute(self, octets: bytes) -> _Pair:
-        key, value = key_value(octets, 0, len(octets))
+    def _attribute(self, octets: bytes, parts: Parts | None = None) -> _Pair:
+        key, value = key_value(octets, 0, len(octets), parts or Parts())
         value = tidy_value(value, self._limits, self._limits.depth_max)
         pair = key[: self._limits.key_characters_max], value
         if len(octets) <= _KNOWN_OCTETS_MAX and not isinstance(value, list | dict):
@@ -350,14 +371,14 @@ class LogReader:
             _known[octets] = pair
         return pair
 
-    def _body(self, raw: bytes, at: int, until: int, end: int) -> str:
+    def _body(self, raw: bytes, at: int, until: int, end: int, parts: Parts | None) -> str:
         if until > end:
             raise OtlpUnreadable("a field is longer than what it is in")
         if at < until and raw[at] == _STRING:
             size, begin = varint(raw, at + 1)
             if begin + size == until:
                 return raw[begin:until].decode("utf-8", "replace")
-        value = any_value(raw, at, until)
+        value = any_value(raw, at, until, parts or Parts())
         return as_text(value if isinstance(value, str) else tidy_value(value, self._limits, self._limits.depth_max))
 
 
@@ -372,33 +393,16 @@ def _skip(raw: bytes, at: int, end: int) -> int:
 
 def _resource_logs(raw: bytes, at: int, end: int) -> tuple[_Resource, list[tuple[int, int]]]:
     """Read what all lines of a resource have in common, and find where its scopes are."""
-    octets = b""
-    scopes: list[tuple[int, int]] = []
-    for number, kind, begin, until in fields(raw, at, end):
-        if kind != LENGTH:
-            continue
-        if number == 1:
-            octets = raw[begin:until]
-        elif number == 2:  # noqa: PLR2004 - scope_logs
-            scopes.append((begin, until))
+    octets, scopes = resource_and_scopes(raw, at, end)
     return _resource(octets) if len(octets) <= _NAMES_OCTETS_MAX else _read_resource(octets), scopes
 
 
 def _read_resource(octets: bytes) -> _Resource:
-    resource = attributes_of(octets, 0, len(octets))
+    resource = attributes_of(octets, 0, len(octets), Parts())
     return runtime_id_of(resource), tidy_attributes(who(resource), {})
 
 
 _resource = lru_cache(_NAMES_MAX)(_read_resource)
-
-
-def attributes_of(raw: bytes, at: int, end: int) -> Attributes:
-    """Read the attributes of a message that has them as its first field, as a resource does."""
-    return dict(
-        key_value(raw, begin, until)
-        for number, kind, begin, until in fields(raw, at, end)
-        if number == 1 and kind == LENGTH
-    )
 
 
 def _logger(raw: bytes, at: int, end: int) -> str:
@@ -408,7 +412,9 @@ def _logger(raw: bytes, at: int, end: int) -> str:
         if number == 1 and kind == LENGTH:
             return _name(raw, begin, until)
     logger = ""
-    while at < end:
+    for _ in range(_SEARCHED_MAX):
+        if at >= end:
+            break
         lines, at = _lines(raw, at, end)
         if not lines:
             number, kind, begin, at = next(fields(raw, at, end))

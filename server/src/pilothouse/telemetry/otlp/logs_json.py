@@ -6,6 +6,7 @@ from typing import Final
 import msgspec
 
 from pilothouse.telemetry.model import Attributes
+from pilothouse.telemetry.otlp.effort import Pace
 from pilothouse.telemetry.otlp.json_text import decode
 from pilothouse.telemetry.otlp.logs import SLICE_RECORDS, LogReader
 from pilothouse.telemetry.otlp.naming import runtime_id_of, severity_of, who
@@ -24,12 +25,12 @@ class _Line(msgspec.Struct, frozen=True, rename="camel", gc=False):
     event_name: str = ""
 
 
-class _ScopeLogs(msgspec.Struct, frozen=True, rename="camel"):
+class _ScopeLogs(msgspec.Struct, frozen=True, rename="camel", gc=False):
     scope: InstrumentationScope = InstrumentationScope()
     log_records: list[_Line] = []
 
 
-class _ResourceLogs(msgspec.Struct, frozen=True, rename="camel"):
+class _ResourceLogs(msgspec.Struct, frozen=True, rename="camel", gc=False):
     resource: Resource = Resource()
     scope_logs: list[_ScopeLogs] = []
 
@@ -47,15 +48,18 @@ def read_json(reader: LogReader, raw: bytes) -> Generator[None]:
     Raises: OtlpUnreadable
     """
     request = decode(_DECODER, raw)
-    count = 0
+    pace = Pace(SLICE_RECORDS)
     for of_resource in request.resource_logs:
+        if pace.due(0):
+            yield
         resource = plain(of_resource.resource.attributes)
         runtime_id, common = runtime_id_of(resource), who(resource)
         for of_scope in of_resource.scope_logs:
+            if pace.due(0):
+                yield
             for line in of_scope.log_records:
                 _add(reader, line, of_scope.scope.name, runtime_id, common)
-                count += 1
-                if not count % SLICE_RECORDS:
+                if pace.due(0):
                     yield
 
 

@@ -8,6 +8,7 @@ import msgspec
 from pilothouse.telemetry.histogram import Histogram, of_values
 from pilothouse.telemetry.limits import tidy_attributes
 from pilothouse.telemetry.otlp.distributions import amount, between, explicit, exponential
+from pilothouse.telemetry.otlp.effort import Pace
 from pilothouse.telemetry.otlp.json_text import decode
 from pilothouse.telemetry.otlp.metrics import SLICE_POINTS, MetricReader
 from pilothouse.telemetry.otlp.points import Metric, Point, Shape
@@ -16,13 +17,13 @@ from pilothouse.telemetry.otlp.values import KeyValue, Resource, Whole, plain
 _CUMULATIVE: Final = (2, "AGGREGATION_TEMPORALITY_CUMULATIVE")
 
 
-class _Stamped(msgspec.Struct, frozen=True, rename="camel"):
+class _Stamped(msgspec.Struct, frozen=True, rename="camel", gc=False):
     time_unix_nano: Whole = 0
     start_time_unix_nano: Whole = 0
     attributes: list[KeyValue] = []
 
 
-class _Number(_Stamped, frozen=True, rename="camel"):
+class _Number(_Stamped, frozen=True, rename="camel", gc=False):
     as_double: float | str | None = None
     as_int: Whole | None = None
 
@@ -32,7 +33,7 @@ class _Number(_Stamped, frozen=True, rename="camel"):
         return int(self.as_int or 0) if self.as_double is None else float(self.as_double)
 
 
-class _Bounded(_Stamped, frozen=True, rename="camel"):
+class _Bounded(_Stamped, frozen=True, rename="camel", gc=False):
     count: Whole = 0
     sum: float | str = 0.0
     min: float | None = None
@@ -48,12 +49,12 @@ class _Bounded(_Stamped, frozen=True, rename="camel"):
         return between(explicit(bounds, counts, int(self.count), float(self.sum)), self.min, self.max)
 
 
-class _Buckets(msgspec.Struct, frozen=True, rename="camel"):
+class _Buckets(msgspec.Struct, frozen=True, rename="camel", gc=False):
     offset: int = 0
     bucket_counts: list[Whole] = []
 
 
-class _Exponential(_Stamped, frozen=True, rename="camel"):
+class _Exponential(_Stamped, frozen=True, rename="camel", gc=False):
     sum: float | str = 0.0
     min: float | None = None
     max: float | None = None
@@ -71,31 +72,31 @@ class _Exponential(_Stamped, frozen=True, rename="camel"):
         return between(values, self.min, self.max)
 
 
-class _Gauge(msgspec.Struct, frozen=True, rename="camel"):
+class _Gauge(msgspec.Struct, frozen=True, rename="camel", gc=False):
     data_points: list[_Number] = []
 
 
-class _Sum(msgspec.Struct, frozen=True, rename="camel"):
+class _Sum(msgspec.Struct, frozen=True, rename="camel", gc=False):
     data_points: list[_Number] = []
     aggregation_temporality: int | str = 0
     is_monotonic: bool = False
 
 
-class _Histogram(msgspec.Struct, frozen=True, rename="camel"):
+class _Histogram(msgspec.Struct, frozen=True, rename="camel", gc=False):
     data_points: list[_Bounded] = []
     aggregation_temporality: int | str = 0
 
 
-class _ExponentialHistogram(msgspec.Struct, frozen=True, rename="camel"):
+class _ExponentialHistogram(msgspec.Struct, frozen=True, rename="camel", gc=False):
     data_points: list[_Exponential] = []
     aggregation_temporality: int | str = 0
 
 
-class _Summary(msgspec.Struct, frozen=True, rename="camel"):
+class _Summary(msgspec.Struct, frozen=True, rename="camel", gc=False):
     data_points: list[msgspec.Raw] = []
 
 
-class _Metric(msgspec.Struct, frozen=True, rename="camel"):
+class _Metric(msgspec.Struct, frozen=True, rename="camel", gc=False):
     name: str = ""
     unit: str = ""
     gauge: _Gauge | None = None
@@ -105,16 +106,16 @@ class _Metric(msgspec.Struct, frozen=True, rename="camel"):
     summary: _Summary | None = None
 
 
-class _ScopeMetrics(msgspec.Struct, frozen=True):
+class _ScopeMetrics(msgspec.Struct, frozen=True, gc=False):
     metrics: list[_Metric] = []
 
 
-class _ResourceMetrics(msgspec.Struct, frozen=True, rename="camel"):
+class _ResourceMetrics(msgspec.Struct, frozen=True, rename="camel", gc=False):
     resource: Resource = Resource()
     scope_metrics: list[_ScopeMetrics] = []
 
 
-class _Request(msgspec.Struct, frozen=True, rename="camel"):
+class _Request(msgspec.Struct, frozen=True, rename="camel", gc=False):
     resource_metrics: list[_ResourceMetrics] = []
 
 
@@ -127,16 +128,21 @@ def read_json(reader: MetricReader, raw: bytes) -> Generator[None]:
     Raises: OtlpUnreadable, ValueError when a number is none
     """
     request = decode(_DECODER, raw)
-    count = 0
+    pace = Pace(SLICE_POINTS)
     for of_resource in request.resource_metrics:
+        if pace.due(0):
+            yield
         reader.begin_resource(tidy_attributes(plain(of_resource.resource.attributes), {}))
         for of_scope in of_resource.scope_metrics:
+            if pace.due(0):
+                yield
             for told in of_scope.metrics:
+                if pace.due(0):
+                    yield
                 reader.not_taken += len(told.summary.data_points) if told.summary else 0
                 for metric, point, values in _points(told):
                     reader.add(metric, _point(point, values))
-                    count += 1
-                    if not count % SLICE_POINTS:
+                    if pace.due(0):
                         yield
 
 

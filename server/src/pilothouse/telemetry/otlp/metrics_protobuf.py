@@ -1,31 +1,70 @@
-"""Data points from protobuf's compiled messages."""
+"""Data points from protobuf, read field by field.
 
-from collections.abc import Generator, Iterable, Iterator
-from typing import Protocol
+Source: opentelemetry-proto, `metrics/v1/metrics.proto` (field numbers).
+"""
 
-from google.protobuf.message import DecodeError
-from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
-from opentelemetry.proto.common.v1 import common_pb2
-from opentelemetry.proto.metrics.v1 import metrics_pb2
+import struct
+from collections.abc import Callable, Generator
+from typing import Final, TypeAlias
 
 from pilothouse.telemetry.histogram import Histogram, of_values
-from pilothouse.telemetry.limits import DEFAULT_LIMITS, tidy_value
-from pilothouse.telemetry.model import Attributes, AttributeValue
+from pilothouse.telemetry.limits import tidy_attributes
+from pilothouse.telemetry.model import AttributeValue
 from pilothouse.telemetry.otlp.distributions import amount, between, explicit, exponential
+from pilothouse.telemetry.otlp.effort import BUCKETS_MAX, Pace, Parts
 from pilothouse.telemetry.otlp.errors import OtlpUnreadable
 from pilothouse.telemetry.otlp.metrics import SLICE_POINTS, MetricReader
 from pilothouse.telemetry.otlp.points import Metric, Point, Shape
-from pilothouse.telemetry.otlp.wire import DEPTH_MAX
+from pilothouse.telemetry.otlp.wire import (
+    FIXED64,
+    LENGTH,
+    VARINT,
+    attributes_of,
+    double,
+    early_ends,
+    fields,
+    fixed,
+    key_value,
+    resource_and_scopes,
+    signed,
+    text,
+    varint,
+)
 
-_CUMULATIVE = metrics_pb2.AGGREGATION_TEMPORALITY_CUMULATIVE
+_CUMULATIVE: Final = 2
+_SUMMARY: Final = 11
+_SHAPES: Final = {5: Shape.GAUGE, 7: Shape.SUM, 9: Shape.HISTOGRAM, 10: Shape.HISTOGRAM}
+_EXPONENTIAL: Final = 10
+_OCTETS: Final = 8
+_LOOKED_AT: Final = 1_000
+"""Fields that are stepped over in about a millisecond."""
+_Place: TypeAlias = tuple[int, int]
 
 
-class _Stamped(Protocol):
-    time_unix_nano: int
-    start_time_unix_nano: int
+class _Told:
+    """A point as it is read."""
 
-    @property
-    def attributes(self) -> Iterable[common_pb2.KeyValue]: ...
+    __slots__ = ("attributes", "bounds", "counts", "negative", "numbers", "offset", "raw")
+
+    def __init__(self, raw: bytes) -> None:
+        self.raw = raw
+        self.numbers: dict[int, int] = {}
+        """By the number of the field; of one of eight octets where they are."""
+        self.attributes: dict[str, AttributeValue] = {}
+        self.bounds: list[float] = []
+        self.counts: list[int] = []
+        self.negative = 0
+        self.offset = 0
+
+    def whole(self, field: int) -> int:
+        """Read a whole number of eight octets."""
+        at = self.numbers.get(field)
+        return 0 if at is None else fixed(self.raw, at)
+
+    def fraction(self, field: int) -> float | None:
+        """Read a number that may be a fraction."""
+        at = self.numbers.get(field)
+        return None if at is None else double(self.raw, at)
 
 
 def read_protobuf(reader: MetricReader, raw: bytes) -> Generator[None]:
@@ -33,107 +72,182 @@ def read_protobuf(reader: MetricReader, raw: bytes) -> Generator[None]:
 
     Raises: OtlpUnreadable
     """
-    try:
-        request = ExportMetricsServiceRequest.FromString(raw)
-    except DecodeError as error:
-        raise OtlpUnreadable(str(error)[:200]) from None
-    count = 0
-    for of_resource in request.resource_metrics:
-        reader.begin_resource(attributes_of(of_resource.resource.attributes))
-        for of_scope in of_resource.scope_metrics:
-            for told in of_scope.metrics:
-                reader.not_taken += len(told.summary.data_points)
-                for metric, point, values in _points(told):
-                    reader.add(metric, _point(point, values))
-                    count += 1
-                    if not count % SLICE_POINTS:
+    pace = Pace(SLICE_POINTS)
+    with early_ends():
+        for number, kind, begin, end in fields(raw, 0, len(raw)):
+            if pace.due(0):
+                yield
+            if number != 1 or kind != LENGTH:
+                continue
+            octets, scopes = resource_and_scopes(raw, begin, end)
+            reader.begin_resource(tidy_attributes(attributes_of(octets, 0, len(octets), Parts()), {}))
+            for scope in scopes:
+                if pace.due(0):
+                    yield
+                for field, field_kind, at, until in fields(raw, *scope):
+                    if pace.due(0):
                         yield
+                    if field == 2 and field_kind == LENGTH:  # noqa: PLR2004 - metrics
+                        yield from _metric(reader, raw, (at, until), pace)
 
 
-def attributes_of(pairs: Iterable[common_pb2.KeyValue]) -> Attributes:
-    """Return attributes as a map, within the limits."""
-    limits = DEFAULT_LIMITS
-    return {
-        pair.key[: limits.key_characters_max]: tidy_value(plain(pair.value), limits, limits.depth_max) for pair in pairs
-    }
+def _metric(reader: MetricReader, raw: bytes, place: _Place, pace: Pace) -> Generator[None]:
+    """Read the points of a metric."""
+    name = unit = ""
+    number, points = 0, (0, 0)
+    parts = Parts()
+    for field, kind, begin, end in fields(raw, *place):
+        parts.take()
+        if kind != LENGTH:
+            continue
+        if field == 1:
+            name = text(raw[begin:end])
+        elif field == 3:  # noqa: PLR2004 - unit
+            unit = text(raw[begin:end])
+        elif field in _SHAPES or field == _SUMMARY:
+            number, points = field, (begin, end)
+    shape = _SHAPES.get(number)
+    cumulative, monotonic = yield from _in_common(raw, points)
+    metric = None
+    if shape is not None:
+        monotonic = monotonic or shape is not Shape.SUM
+        metric = Metric(name=name, unit=unit, shape=shape, cumulative=cumulative, monotonic=monotonic)
+    yield from _read_points(reader, raw, points, metric, number, pace)
 
 
-def plain(value: common_pb2.AnyValue, depth: int = DEPTH_MAX) -> AttributeValue:
-    """Return the value itself.
-
-    Raises: OtlpUnreadable
-    """
-    if not depth:
-        raise OtlpUnreadable("values lie too deep within one another")
-    kind = value.WhichOneof("value")
-    if kind is None:
-        return None
-    if kind == "array_value":
-        return [plain(each, depth - 1) for each in value.array_value.values]
-    if kind == "kvlist_value":
-        return {each.key: plain(each.value, depth - 1) for each in value.kvlist_value.values}
-    told = getattr(value, kind)
-    return told.hex() if isinstance(told, bytes) else told
+def _read_points(
+    reader: MetricReader, raw: bytes, place: _Place, metric: Metric | None, number: int, pace: Pace
+) -> Generator[None]:
+    """Read points; those of a summary are counted alone."""
+    for field, kind, begin, end in fields(raw, *place):
+        if field == 1 and kind == LENGTH:
+            if metric is None:
+                reader.not_taken += 1
+            else:
+                reader.add(metric, _point(raw, begin, end, number))
+        if pace.due(end - begin):
+            yield
 
 
-def _points(told: metrics_pb2.Metric) -> Iterator[tuple[Metric, _Stamped, Histogram]]:
-    match told.WhichOneof("data"):
-        case "gauge":
-            metric = Metric(name=told.name, unit=told.unit, shape=Shape.GAUGE)
-            for point in told.gauge.data_points:
-                yield metric, point, of_values([_number(point)])
-        case "sum":
-            metric = Metric(
-                name=told.name,
-                unit=told.unit,
-                shape=Shape.SUM,
-                cumulative=told.sum.aggregation_temporality == _CUMULATIVE,
-                monotonic=told.sum.is_monotonic,
-            )
-            for point in told.sum.data_points:
-                yield metric, point, amount(_number(point))
-        case "histogram":
-            metric = _distribution(told, told.histogram.aggregation_temporality)
-            for point in told.histogram.data_points:
-                yield metric, point, _explicit(point)
-        case "exponential_histogram":
-            metric = _distribution(told, told.exponential_histogram.aggregation_temporality)
-            for point in told.exponential_histogram.data_points:
-                yield metric, point, _exponential(point)
-        case _:
-            pass
+def _in_common(raw: bytes, place: _Place) -> Generator[None, None, tuple[bool, bool]]:
+    """Read what is told of all points, usually behind them: whether they are running totals, and only grow."""
+    cumulative = monotonic = False
+    pace = Pace(_LOOKED_AT)
+    for field, kind, begin, _ in fields(raw, *place):
+        if field == 2 and kind == VARINT:  # noqa: PLR2004 - aggregation_temporality
+            cumulative = begin == _CUMULATIVE
+        elif field == 3 and kind == VARINT:  # noqa: PLR2004 - is_monotonic
+            monotonic = bool(begin)
+        if pace.due(0):
+            yield
+    return cumulative, monotonic
 
 
-def _distribution(told: metrics_pb2.Metric, temporality: int) -> Metric:
-    return Metric(name=told.name, unit=told.unit, shape=Shape.HISTOGRAM, cumulative=temporality == _CUMULATIVE)
-
-
-def _point(told: _Stamped, values: Histogram) -> Point:
+def _point(raw: bytes, at: int, end: int, number: int) -> Point:
+    of_numbers = number in {5, 7}
+    attributes = 7 if of_numbers else 1 if number == _EXPONENTIAL else 9
+    told = _Told(raw)
+    parts = Parts()
+    for field, kind, begin, until in fields(raw, at, end):
+        parts.take()
+        if kind == FIXED64:
+            told.numbers[field] = begin
+            if number == 9 and field in {6, 7}:  # noqa: PLR2004 - buckets that are not packed
+                _bucket(told, field, raw[begin:until])
+        elif kind == VARINT:
+            told.numbers[field] = begin
+        elif kind == LENGTH and field == attributes:
+            key, value = key_value(raw, begin, until, parts)
+            told.attributes[key] = value
+        elif kind == LENGTH and not of_numbers:
+            _read_buckets(told, raw, (begin, until), number, field)
     return Point(
-        at_ns=told.time_unix_nano,
-        start_ns=told.start_time_unix_nano,
-        attributes=attributes_of(told.attributes),
-        values=values,
+        at_ns=told.whole(3),
+        start_ns=told.whole(2),
+        attributes=tidy_attributes(told.attributes, {}),
+        values=_VALUES[number](told),
     )
 
 
-def _number(point: metrics_pb2.NumberDataPoint) -> float:
-    return point.as_double if point.WhichOneof("value") == "as_double" else point.as_int
+def _read_buckets(told: _Told, raw: bytes, place: _Place, number: int, field: int) -> None:
+    begin, end = place
+    if number == _EXPONENTIAL and field in {8, 9}:
+        offset, counts = _side(raw, place)
+        if field == 8:  # noqa: PLR2004 - positive
+            told.offset, told.counts = offset, counts
+        else:
+            told.negative = sum(counts)
+    elif number != _EXPONENTIAL and field in {6, 7}:
+        _bucket(told, field, raw[begin:end])
 
 
-def _explicit(point: metrics_pb2.HistogramDataPoint) -> Histogram:
-    values = explicit(list(point.explicit_bounds), list(point.bucket_counts), point.count, point.sum)
-    return _between(values, point)
+def _bucket(told: _Told, field: int, octets: bytes) -> None:
+    """Read counts or bounds, packed or one by one."""
+    count = len(octets) // _OCTETS
+    if len(octets) % _OCTETS:
+        raise OtlpUnreadable("buckets end too early")
+    if field == 6:  # noqa: PLR2004 - bucket_counts
+        _no_more_than(count + len(told.counts))
+        told.counts += struct.unpack(f"<{count}Q", octets)
+    else:
+        _no_more_than(count + len(told.bounds))
+        told.bounds += struct.unpack(f"<{count}d", octets)
 
 
-def _exponential(point: metrics_pb2.ExponentialHistogramDataPoint) -> Histogram:
-    zeros = point.zero_count + sum(point.negative.bucket_counts)
-    positive = point.positive
-    values = exponential(point.scale, zeros, positive.offset, list(positive.bucket_counts), total=point.sum)
-    return _between(values, point)
+def _side(raw: bytes, place: _Place) -> tuple[int, list[int]]:
+    """Read the buckets of one side of an exponential histogram: where they begin, and their counts."""
+    offset = 0
+    counts: list[int] = []
+    parts = Parts()
+    for number, kind, begin, end in fields(raw, *place):
+        parts.take()
+        if number == 1 and kind == VARINT:
+            offset = _zigzag(begin)
+        elif number == 2 and kind == VARINT:  # noqa: PLR2004 - bucket_counts, one by one
+            counts.append(begin)
+        elif number == 2 and kind == LENGTH:  # noqa: PLR2004 - bucket_counts, packed
+            at = begin
+            while at < end:
+                count, at = varint(raw, at)
+                counts.append(count)
+                _no_more_than(len(counts))
+    _no_more_than(len(counts))
+    return offset, counts
 
 
-def _between(
-    values: Histogram, point: metrics_pb2.HistogramDataPoint | metrics_pb2.ExponentialHistogramDataPoint
-) -> Histogram:
-    return between(values, point.min if point.HasField("min") else None, point.max if point.HasField("max") else None)
+def _no_more_than(buckets: int) -> None:
+    if buckets > BUCKETS_MAX + 1:
+        raise OtlpUnreadable(f"a histogram has more than {BUCKETS_MAX} buckets")
+
+
+def _zigzag(number: int) -> int:
+    return (number >> 1) ^ -(number & 1)
+
+
+def _number(told: _Told) -> float:
+    fraction = told.fraction(4)
+    return signed(told.whole(6)) if fraction is None else fraction
+
+
+def _measured(told: _Told) -> Histogram:
+    return of_values([_number(told)])
+
+
+def _sum(told: _Told) -> Histogram:
+    return amount(_number(told))
+
+
+def _explicit(told: _Told) -> Histogram:
+    values = explicit(told.bounds, told.counts, told.whole(4), told.fraction(5) or 0.0)
+    return between(values, told.fraction(11), told.fraction(12))
+
+
+def _exponential(told: _Told) -> Histogram:
+    zeros = told.whole(7) + told.negative
+    scale = _zigzag(told.numbers.get(6, 0))
+    values = exponential(scale, zeros, told.offset, told.counts, total=told.fraction(5) or 0.0)
+    return between(values, told.fraction(12), told.fraction(13))
+
+
+_VALUES: Final[dict[int, Callable[[_Told], Histogram]]] = {5: _measured, 7: _sum, 9: _explicit, 10: _exponential}
+"""What a point's distribution is made of, by the number of its metric's field."""

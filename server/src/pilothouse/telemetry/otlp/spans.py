@@ -1,23 +1,20 @@
-"""Spans, from protobuf's compiled messages and from JSON."""
+"""Spans: what becomes of them, and how JSON tells them."""
 
 from collections.abc import Generator, Sequence
 from typing import Final, TypeAlias
 
 import msgspec
-from google.protobuf.message import DecodeError
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.proto.trace.v1 import trace_pb2
 
 from pilothouse.telemetry.limits import tidy_span
 from pilothouse.telemetry.model import Attributes, AttributeValue, SpanKind, SpanRecord
-from pilothouse.telemetry.otlp.errors import OtlpUnreadable
+from pilothouse.telemetry.otlp.effort import Pace
 from pilothouse.telemetry.otlp.json_text import decode
-from pilothouse.telemetry.otlp.metrics_protobuf import attributes_of
 from pilothouse.telemetry.otlp.naming import runtime_id_of, service_of, who
 from pilothouse.telemetry.otlp.values import KeyValue, Resource, Whole, plain
 from pilothouse.telemetry.senders import Told
 
-_SLICE_SPANS: Final = 100
+SLICE_SPANS: Final = 50
+"""Spans between two breaks in which others may work, about a millisecond."""
 _KINDS: Final = (
     SpanKind.INTERNAL,
     SpanKind.INTERNAL,
@@ -26,14 +23,14 @@ _KINDS: Final = (
     SpanKind.PRODUCER,
     SpanKind.CONSUMER,
 )
-_FAILED: Final = 2
+FAILED: Final = 2
 _EXCEPTION: Final = "exception"
 EVENTS: Final = "pilothouse.events"
 """The attribute in which a span keeps what happened within it, but for an exception, whose attributes are its own: a list of
 maps with `name`, `at_ns` (nanoseconds since 1970, as text: too large for JavaScript's numbers) and `attributes`."""
 _EVENTS_MAX: Final = 64
 
-_Told: TypeAlias = tuple[str, Whole, Attributes]
+Event: TypeAlias = tuple[str, Whole, Attributes]
 """An event: its name, when, and its attributes."""
 
 
@@ -51,42 +48,27 @@ class SpanReader:
         """The spans of each runtime."""
         return [Told(runtime_id, records) for runtime_id, records in self._by_runtime.items()]
 
-    def protobuf(self, raw: bytes) -> Generator[None]:
-        """Read an ExportTraceServiceRequest; stops now and then, so that others may work.
-
-        Raises: OtlpUnreadable
-        """
-        try:
-            request = ExportTraceServiceRequest.FromString(raw)
-        except DecodeError as error:
-            raise OtlpUnreadable(str(error)[:200]) from None
-        count = 0
-        for of_resource in request.resource_spans:
-            resource = attributes_of(of_resource.resource.attributes)
-            for of_scope in of_resource.scope_spans:
-                for span in of_scope.spans:
-                    self._add(resource, _of_protobuf(span, resource))
-                    count += 1
-                    if not count % _SLICE_SPANS:
-                        yield
-
     def json(self, raw: bytes) -> Generator[None]:
         """Read the same from JSON.
 
         Raises: OtlpUnreadable, ValueError when a number is none
         """
         request = decode(_DECODER, raw)
-        count = 0
+        pace = Pace(SLICE_SPANS)
         for of_resource in request.resource_spans:
             resource = plain(of_resource.resource.attributes)
+            if pace.due(0):
+                yield
             for of_scope in of_resource.scope_spans:
+                if pace.due(0):
+                    yield
                 for span in of_scope.spans:
-                    self._add(resource, _of_json(span, resource))
-                    count += 1
-                    if not count % _SLICE_SPANS:
+                    self.add(resource, _of_json(span, resource))
+                    if pace.due(0):
                         yield
 
-    def _add(self, resource: Attributes, told: SpanRecord) -> None:
+    def add(self, resource: Attributes, told: SpanRecord) -> None:
+        """Take a span."""
         span = tidy_span(told, self._observed_ns)
         if span is None:
             self.not_taken += 1
@@ -95,23 +77,7 @@ class SpanReader:
         self._by_runtime.setdefault(runtime_id, []).append(span)
 
 
-def _of_protobuf(span: trace_pb2.Span, resource: Attributes) -> SpanRecord:
-    events: list[_Told] = [(each.name, each.time_unix_nano, attributes_of(each.attributes)) for each in span.events]
-    return SpanRecord(
-        at_ns=span.start_time_unix_nano,
-        duration_ns=span.end_time_unix_nano - span.start_time_unix_nano,
-        trace_id=span.trace_id.hex(),
-        span_id=span.span_id.hex(),
-        parent_id=span.parent_span_id.hex(),
-        name=span.name,
-        kind=_kind(span.kind),
-        service=service_of(resource),
-        failed=span.status.code == _FAILED,
-        attributes=_attributes(who(resource), attributes_of(span.attributes), events),
-    )
-
-
-def _attributes(said: Attributes, own: Attributes, events: Sequence[_Told]) -> Attributes:
+def described(said: Attributes, own: Attributes, events: Sequence[Event]) -> Attributes:
     """What is said of a span: who made it, what happened within it, what it says itself."""
     happened: list[AttributeValue] = [
         {"name": name, "at_ns": str(at_ns), "attributes": dict(attributes)}
@@ -129,17 +95,17 @@ def _attributes(said: Attributes, own: Attributes, events: Sequence[_Told]) -> A
     return kept
 
 
-class _Event(msgspec.Struct, frozen=True, rename="camel"):
+class _Happened(msgspec.Struct, frozen=True, rename="camel", gc=False):
     name: str = ""
     time_unix_nano: Whole = 0
     attributes: list[KeyValue] = []
 
 
-class _Status(msgspec.Struct, frozen=True):
+class _Status(msgspec.Struct, frozen=True, gc=False):
     code: int | str = 0
 
 
-class _Span(msgspec.Struct, frozen=True, rename="camel"):
+class _Span(msgspec.Struct, frozen=True, rename="camel", gc=False):
     trace_id: str = ""
     span_id: str = ""
     parent_span_id: str = ""
@@ -148,20 +114,20 @@ class _Span(msgspec.Struct, frozen=True, rename="camel"):
     start_time_unix_nano: Whole = 0
     end_time_unix_nano: Whole = 0
     attributes: list[KeyValue] = []
-    events: list[_Event] = []
+    events: list[_Happened] = []
     status: _Status = _Status()
 
 
-class _ScopeSpans(msgspec.Struct, frozen=True):
+class _ScopeSpans(msgspec.Struct, frozen=True, gc=False):
     spans: list[_Span] = []
 
 
-class _ResourceSpans(msgspec.Struct, frozen=True, rename="camel"):
+class _ResourceSpans(msgspec.Struct, frozen=True, rename="camel", gc=False):
     resource: Resource = Resource()
     scope_spans: list[_ScopeSpans] = []
 
 
-class _Request(msgspec.Struct, frozen=True, rename="camel"):
+class _Request(msgspec.Struct, frozen=True, rename="camel", gc=False):
     resource_spans: list[_ResourceSpans] = []
 
 
@@ -170,7 +136,7 @@ _NAMED_KINDS: Final[Sequence[str]] = ("UNSPECIFIED", "INTERNAL", "SERVER", "CLIE
 
 
 def _of_json(span: _Span, resource: Attributes) -> SpanRecord:
-    events: list[_Told] = [(each.name, each.time_unix_nano, plain(each.attributes)) for each in span.events]
+    events: list[Event] = [(each.name, each.time_unix_nano, plain(each.attributes)) for each in span.events]
     begun_ns, kind = int(span.start_time_unix_nano), span.kind
     if isinstance(kind, str):
         name = kind.removeprefix("SPAN_KIND_")
@@ -182,12 +148,13 @@ def _of_json(span: _Span, resource: Attributes) -> SpanRecord:
         span_id=span.span_id,
         parent_id=span.parent_span_id,
         name=span.name,
-        kind=_kind(kind),
+        kind=kind_of(kind),
         service=service_of(resource),
-        failed=span.status.code in (_FAILED, "STATUS_CODE_ERROR"),
-        attributes=_attributes(who(resource), plain(span.attributes), events),
+        failed=span.status.code in (FAILED, "STATUS_CODE_ERROR"),
+        attributes=described(who(resource), plain(span.attributes), events),
     )
 
 
-def _kind(number: int) -> SpanKind:
+def kind_of(number: int) -> SpanKind:
+    """Return what kind of span a number says; what is not known is internal."""
     return _KINDS[number] if 0 <= number < len(_KINDS) else SpanKind.INTERNAL

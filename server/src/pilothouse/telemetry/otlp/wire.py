@@ -1,4 +1,4 @@
-"""Protobuf's wire format, as far as log records need it.
+"""Protobuf's wire format, as far as records need it.
 
 Compiled messages are faster to parse and slower to read: every value of every attribute becomes an object of its own.
 Here an attribute that came before is found by its octets. Text that is not UTF-8 is taken, where compiled messages give
@@ -7,17 +7,21 @@ Source: Protocol Buffers, "Encoding".
 """
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from typing import Final
 
-from pilothouse.telemetry.model import AttributeValue
+from pilothouse.telemetry.model import Attributes, AttributeValue
+from pilothouse.telemetry.otlp.effort import DEPTH_MAX, Parts
 from pilothouse.telemetry.otlp.errors import OtlpUnreadable
 
 VARINT, FIXED64, LENGTH, FIXED32 = 0, 1, 2, 5
-DEPTH_MAX: Final = 32
-"""Lists within maps within lists: beyond it a request is refused, as protobuf's own parsers do at 100."""
-
 _DOUBLE: Final = struct.Struct("<d")
+_FIXED: Final = struct.Struct("<Q")
+_SHORT: Final = 127
+_STRING: Final = b"\x0a"
+_TEXT_VALUE: Final = b"\x12\x0a"
+"""The tags of a value, and of the text in it; between them is a length."""
 _VARINT_OCTETS_MAX: Final = 10
 _SIGN: Final = 1 << 63
 _ALL: Final = (1 << 64) - 1
@@ -64,9 +68,31 @@ def fields(raw: bytes, at: int, end: int) -> Iterator[tuple[int, int, int, int]]
         yield tag >> 3, kind, begin, at
 
 
+@contextmanager
+def early_ends() -> Generator[None]:
+    """Say of octets that end within a number that they do.
+
+    Raises: OtlpUnreadable
+    """
+    try:
+        yield
+    except (IndexError, struct.error):
+        raise OtlpUnreadable("it ends too early") from None
+
+
 def signed(number: int) -> int:
     """Read a number as one that may be less than zero."""
     return number - (_SIGN << 1) if number & _SIGN else number
+
+
+def double(raw: bytes, at: int) -> float:
+    """Read a number that may be a fraction."""
+    return float(_DOUBLE.unpack_from(raw, at)[0])
+
+
+def fixed(raw: bytes, at: int) -> int:
+    """Read a whole number of eight octets."""
+    return int(_FIXED.unpack_from(raw, at)[0])
 
 
 def text(raw: bytes) -> str:
@@ -74,7 +100,7 @@ def text(raw: bytes) -> str:
     return raw.decode("utf-8", "replace")
 
 
-def any_value(raw: bytes, at: int, end: int, depth: int = DEPTH_MAX) -> AttributeValue:
+def any_value(raw: bytes, at: int, end: int, parts: Parts, depth: int = DEPTH_MAX) -> AttributeValue:
     """Read OpenTelemetry's AnyValue; octets become hex digits.
 
     Raises: OtlpUnreadable
@@ -84,44 +110,77 @@ def any_value(raw: bytes, at: int, end: int, depth: int = DEPTH_MAX) -> Attribut
     value: AttributeValue = None
     for number, kind, begin, until in fields(raw, at, end):
         if kind == LENGTH:
-            value = _long_value(raw, number, begin, until, depth - 1)
+            value = _long_value(raw, number, begin, until, parts, depth - 1)
         elif kind == VARINT and number == 2:  # noqa: PLR2004 - bool_value
             value = bool(begin)
         elif kind == VARINT and number == 3:  # noqa: PLR2004 - int_value
             value = signed(begin)
         elif kind == FIXED64 and number == 4:  # noqa: PLR2004 - double_value
             value = _DOUBLE.unpack_from(raw, begin)[0]
+        parts.take()
     return value
 
 
-def _long_value(raw: bytes, number: int, begin: int, until: int, depth: int) -> AttributeValue:
+def _long_value(raw: bytes, number: int, begin: int, until: int, parts: Parts, depth: int) -> AttributeValue:
     match number:
         case 1:
             return text(raw[begin:until])
         case 5:
-            return [any_value(raw, *each, depth) for each in _within(raw, begin, until)]
+            return [any_value(raw, *each, parts, depth) for each in _within(raw, begin, until, parts)]
         case 6:
-            return dict(key_value(raw, *each, depth) for each in _within(raw, begin, until))
+            return dict(key_value(raw, *each, parts, depth) for each in _within(raw, begin, until, parts))
         case 7:
             return raw[begin:until].hex()
         case _:
             return None
 
 
-def key_value(raw: bytes, at: int, end: int, depth: int = DEPTH_MAX) -> tuple[str, AttributeValue]:
+def key_value(raw: bytes, at: int, end: int, parts: Parts, depth: int = DEPTH_MAX) -> tuple[str, AttributeValue]:
     """Read a KeyValue."""
+    parts.take()
+    if end - at <= _SHORT and raw[at : at + 1] == _STRING:  # short text, as nearly all are written
+        key_end = at + 2 + raw[at + 1]
+        if (
+            raw[key_end : key_end + 3 : 2] == _TEXT_VALUE
+            and key_end + 2 + raw[key_end + 1] == end
+            and key_end + 4 + raw[key_end + 3] == end
+        ):
+            return text(raw[at + 2 : key_end]), text(raw[key_end + 4 : end])
     key, value = "", None
     for number, kind, begin, until in fields(raw, at, end):
+        parts.take()
         if kind != LENGTH:
             continue
         if number == 1:
             key = text(raw[begin:until])
         elif number == 2:  # noqa: PLR2004 - value
-            value = any_value(raw, begin, until, depth)
+            value = any_value(raw, begin, until, parts, depth)
     return key, value
 
 
-def _within(raw: bytes, at: int, end: int) -> Iterator[tuple[int, int]]:
+def attributes_of(raw: bytes, at: int, end: int, parts: Parts) -> Attributes:
+    """Read the attributes of a message that has them as its first field, as a resource does."""
+    return dict(key_value(raw, *each, parts) for each in _within(raw, at, end, parts))
+
+
+def _within(raw: bytes, at: int, end: int, parts: Parts) -> Iterator[tuple[int, int]]:
     for number, kind, begin, until in fields(raw, at, end):
+        parts.take()
         if number == 1 and kind == LENGTH:
             yield begin, until
+
+
+def resource_and_scopes(raw: bytes, at: int, end: int) -> tuple[bytes, list[tuple[int, int]]]:
+    """Read what comes of one resource: its octets, and where the records of its scopes are."""
+    octets = b""
+    scopes: list[tuple[int, int]] = []
+    parts = Parts()
+    for number, kind, begin, until in fields(raw, at, end):
+        parts.take()
+        if kind != LENGTH:
+            continue
+        if number == 1:
+            octets = raw[begin:until]
+        elif number == 2:  # noqa: PLR2004 - of all signals
+            scopes.append((begin, until))
+    return octets, scopes

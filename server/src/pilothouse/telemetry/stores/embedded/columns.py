@@ -104,6 +104,14 @@ class Table(msgspec.Struct, frozen=True):
         children = [_column(column.type, values) for column, values in zip(self.columns, columns, strict=True)]
         return na.c_array_from_buffers(self._schema(), len(columns[0]), [None], children=children, null_count=0)
 
+    def joined(self, runs: Iterable[Sequence[Any]]) -> Batch:
+        """Make one batch of the packed columns of some."""
+        whole = self.packed()
+        for columns in runs:
+            for kept, added in zip(whole, columns, strict=True):
+                kept.extend(added)
+        return self.batch_of(whole)
+
     def source(self, batches: Sequence[Batch]) -> "Source":
         """Make something that DuckDB can read, again and again, and that later batches do not change."""
         return Source(self._schema(), batches)

@@ -36,6 +36,8 @@ class Waiting(msgspec.Struct, frozen=True):
     newest_ns: int
     hashes: frozenset[int] = frozenset()
     """Of the words and ids in them, as the index has them; nothing where there is no index."""
+    columns: Sequence[Any] = ()  # Any: as `Shelf._columns`
+    """What the batch was made of, where it is packed."""
 
 
 class View(msgspec.Struct, frozen=True):
@@ -142,7 +144,7 @@ class Shelf:
             self._tokens.extend(tokens)
             hashes = hashes_in(tokens)
         with self._lock:
-            self._waiting.append(Waiting(batch, oldest, newest, hashes))
+            self._waiting.append(Waiting(batch, oldest, newest, hashes, columns if tables.columns is None else ()))
 
     def view(self) -> View:
         """Look at it as it is now."""
@@ -169,7 +171,7 @@ class Shelf:
             return
         part = self._writable(now_ns)
         tables = TABLES[self._sort]
-        batches: Sequence[Batch] = [one.batch for one in self._waiting]
+        batches = self._batches()
         oldest = min(one.oldest_ns for one in self._waiting)
         newest = max(one.newest_ns for one in self._waiting)
         rolled: Sequence[list[Row]] = ()
@@ -185,6 +187,17 @@ class Shelf:
             self._waiting, self._merging, self._tokens = [], [], array("Q")
         self.waiting_rows = self.waiting_bytes = 0
         self.first_waiting = None
+
+    def _batches(self) -> Sequence[Batch]:
+        """Return what waits, lines as one batch.
+
+        DuckDB gives each batch to whichever thread is free, and two that write make row groups of, say, 114,642 and 8,238
+        rows: what follows an incomplete one is written again at the next checkpoint, and leaves blocks empty.
+        """
+        tables = TABLES[self._sort]
+        if tables.columns is None and len(self._waiting) > 1:
+            return [tables.table.joined([one.columns for one in self._waiting])]
+        return [one.batch for one in self._waiting]
 
     def _writable(self, now_ns: int) -> Part:
         newest = self._parts[-1] if self._parts else None

@@ -1,0 +1,67 @@
+"""What a flush takes from the board, a slice at a time: between two of them whoever beats has its answer.
+
+What was taken counts as flushed; who cannot store it gives it back. What changes meanwhile is taken with it or by the next flush.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Final, Protocol, TypeVar
+
+from pilothouse.domain.presence import PresenceRow
+from pilothouse.presence.board import Board, Entry
+
+AT_ONCE: Final = 1_000
+"""Entries of a slice: 1 to 3 ms of the loop's time."""
+
+
+class _Keyed(Protocol):
+    @property
+    def runtime_key(self) -> int: ...
+
+
+R = TypeVar("R", bound=_Keyed)
+
+
+async def take(board: Board, told: Callable[[Entry], R]) -> list[R]:
+    """List what changed since the last flush as `told` tells it, and count it as flushed."""
+    taken: list[R] = []
+    left = board.dirty_count  # what comes behind it waits for the next flush, so that this one ends
+    try:
+        while left > 0:
+            taken += map(told, board.take_dirty(min(left, AT_ONCE)))
+            left -= AT_ONCE
+            if left > 0:
+                await asyncio.sleep(0)
+    except BaseException:
+        await give_back(board, taken)
+        raise
+    return taken
+
+
+async def give_back(board: Board, taken: Sequence[_Keyed]) -> None:
+    """Have what could not be stored flushed again."""
+    for start in range(0, len(taken), AT_ONCE):
+        for one in taken[start : start + AT_ONCE]:
+            entry = board.find_key(one.runtime_key)
+            if entry is not None:
+                board.mark_dirty(entry)
+        await asyncio.sleep(0)
+
+
+def row_of(entry: Entry) -> PresenceRow:
+    """Tell what must survive a restart."""
+    # Spelled out: a flush makes one of every runtime, and a dict of fields costs three times as much.
+    return PresenceRow(
+        runtime_key=entry.runtime_key,
+        runtime_id=entry.runtime_id,
+        project_id=entry.project_id,
+        integration_id=entry.integration_id,
+        environment_id=entry.environment_id,
+        runtime_type=entry.runtime_type,
+        runtime_hash=entry.runtime_hash,
+        seen_at=entry.seen_at,
+        interval_s=entry.interval_s,
+        address=entry.address,
+        running_since=entry.running_since,
+        status=entry.status,
+    )

@@ -1,0 +1,123 @@
+"""What a flush takes from the board: all that changed, once, and never long enough at a time for a beat to wait."""
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+from pilothouse.domain.liveness import LivenessRules, Status
+from pilothouse.domain.runtime_type import RuntimeType
+from pilothouse.presence import Board, Entry, flushing, merging
+from pilothouse.presence.flushing import AT_ONCE
+
+pytestmark = pytest.mark.anyio
+T = 1_790_000_000.0
+
+
+def entry(key: int) -> Entry:
+    return Entry(
+        runtime_key=key, runtime_id=f"r{key}", project_id="p", integration_id="i", environment_id="dev",
+        runtime_type=RuntimeType.PY, runtime_hash="h", seen_at=T, interval_s=10.0, interval_is_reported=True, address=None,
+        running_since=T, status=Status.RUNNING,
+    )  # fmt: skip
+
+
+def board(count: int) -> Board:
+    made = Board(LivenessRules(), T - 1_000)
+    for key in range(count):
+        made.put(entry(key))
+    return made
+
+
+def beat(shown: Board, key: int, at: float) -> None:
+    known = shown.find_key(key)
+    assert known is not None
+    shown.touch(known, at, "10.0.0.1")
+
+
+async def keys(shown: Board) -> list[int]:
+    return [row.runtime_key for row in await flushing.take(shown, flushing.row_of)]
+
+
+async def test_what_changed_is_taken_once_with_what_is_known_last() -> None:
+    shown = board(3)
+    for at in (T + 5, T + 6):
+        beat(shown, 1, at)
+    (row,) = await flushing.take(shown, flushing.row_of)
+    assert (row.runtime_key, row.seen_at, row.address) == (1, T + 6, "10.0.0.1")
+    assert await keys(shown) == []
+    beat(shown, 1, T + 7)
+    assert await keys(shown) == [1]
+
+
+async def test_what_could_not_be_stored_is_taken_again_with_what_came_since() -> None:
+    shown = board(AT_ONCE + 1)
+    for key in range(AT_ONCE + 1):
+        beat(shown, key, T + 1)
+    taken = await flushing.take(shown, merging.heard_of)
+    beat(shown, 7, T + 2)
+    await flushing.give_back(shown, taken)
+    again = {one.runtime_key: one.seen_at for one in await flushing.take(shown, merging.heard_of)}
+    assert again == {key: T + (2 if key == 7 else 1) for key in range(AT_ONCE + 1)}
+
+
+async def test_beats_that_come_between_two_slices_are_neither_lost_nor_keep_the_flush_from_ending() -> None:
+    count = 3 * AT_ONCE
+    shown = board(count)
+    for key in range(count):
+        beat(shown, key, T + 1)
+    taking = asyncio.create_task(flushing.take(shown, merging.heard_of))
+    rounds = 0
+    while not taking.done():
+        await asyncio.sleep(0)
+        rounds += 1
+        beat(shown, 0, T + 1 + rounds)  # taken already
+        beat(shown, count - 1, T + 1 + rounds)  # still to be taken
+    first = {one.runtime_key: one.seen_at for one in taking.result()}
+    assert len(taking.result()) == len(first) == count
+    assert first[0] == T + 1
+    assert first[count - 1] > T + 1
+    later = {one.runtime_key: one.seen_at for one in await flushing.take(shown, merging.heard_of)}
+    assert later[0] == T + 1 + rounds
+    assert rounds >= 3, "others had their turn between the slices"
+
+
+async def test_a_flush_that_is_cancelled_leaves_everything_to_the_next_one() -> None:
+    count = 3 * AT_ONCE
+    shown = board(count)
+    for key in range(count):
+        beat(shown, key, T + 1)
+    taking = asyncio.create_task(flushing.take(shown, flushing.row_of))
+    await asyncio.sleep(0)
+    assert shown.dirty_count < count
+    taking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await taking
+    assert sorted(await keys(shown)) == list(range(count))
+
+
+async def test_who_was_retired_or_put_up_anew_meanwhile_is_not_taken_for_what_it_was() -> None:
+    shown = board(3)
+    for key in range(3):
+        beat(shown, key, T + 1)
+    shown.take_down(0)
+    shown.put(entry(1))
+    renewed = entry(2)
+    renewed.dirty = True
+    shown.put(renewed)
+    assert await keys(shown) == [2]
+
+
+CHANGES: list[tuple[str, Callable[[Board, Entry], object]]] = [
+    ("a channel that ended", lambda shown, one: shown.end_channel(one, T + 1, said_goodbye=True)),
+    ("a verdict", lambda shown, _: [shown.announce(turn) for turn in shown.turns(T + 500)]),
+    ("a full heartbeat", lambda shown, one: (setattr(one, "dirty", True), shown.put(one))),
+]
+
+
+@pytest.mark.parametrize("change", [change for _, change in CHANGES], ids=[name for name, _ in CHANGES])
+async def test_whatever_changes_an_entry_has_it_flushed(change: Callable[[Board, Entry], object]) -> None:
+    shown = board(1)
+    known = shown.find_key(0)
+    assert known is not None
+    change(shown, known)
+    assert await keys(shown) == [0]
