@@ -16,6 +16,9 @@ const grow = (page: Page) =>
     globalThis.mockFleet = count
   }, FLEET)
 
+/** A story of many steps, on a machine that does other things too. */
+const LONG = { timeoutMs: 90_000 }
+
 stories('Runtimes at scale', (story) => {
   story(
     'thousands of runtimes scroll in one list: only those near the screen are in the page, and all can be reached',
@@ -50,42 +53,50 @@ stories('Runtimes at scale', (story) => {
       await expect.poll(() => page.evaluate(() => window.scrollY), { timeout: 15_000 }).toBeGreaterThan(25_000)
       await page.getByRole('link', { name, exact: true }).waitFor()
     },
-    { timeoutMs: 90_000 },
+    LONG,
   )
 
-  story('the same runtimes by integration, in one list, newest first: each is a link', async ({ page }) => {
-    await page.goto('/runtimes')
-    await page.getByRole('region', { name: 'Production', exact: true }).waitFor()
-    await page.getByLabel('Group', { exact: true }).selectOption('By integration')
-    const billing = page.getByRole('region', { name: 'Billing / Dunning' })
-    await billing.getByRole('link', { name: 'dunning-prod-1' }).waitFor()
-    await billing.getByText('Development').first().waitFor()
-    expect(inAddress(page, 'group')).toBe('integration')
-    await page.getByLabel('Environment', { exact: true }).selectOption('prod')
-    await billing.getByRole('link', { name: 'dunning-dev-1' }).waitFor({ state: 'detached' })
+  story(
+    'the same runtimes by integration, in one list, newest first: each is a link',
+    async ({ page }) => {
+      await page.goto('/runtimes')
+      await page.getByRole('region', { name: 'Production', exact: true }).waitFor()
+      await page.getByLabel('Group', { exact: true }).selectOption('By integration')
+      const billing = page.getByRole('region', { name: 'Billing / Dunning' })
+      await billing.getByRole('link', { name: 'dunning-prod-1' }).waitFor()
+      await billing.getByText('Development').first().waitFor()
+      expect(inAddress(page, 'group')).toBe('integration')
+      await page.getByLabel('Environment', { exact: true }).selectOption('prod')
+      await billing.getByRole('link', { name: 'dunning-dev-1' }).waitFor({ state: 'detached' })
 
-    await page.getByLabel('Group', { exact: true }).selectOption('One list')
-    await page.getByLabel('Order', { exact: true }).selectOption('Oldest first')
-    const names = () => table(page, 'Runtimes in All runtimes').locator('a[data-row]').allTextContents()
-    await expect.poll(async () => (await names())[0], { timeout: 15_000 }).toBe('order-create-prod-6')
-    const all = await names()
-    await page.reload()
-    await expect.poll(names, { timeout: 15_000 }).toEqual(all)
-    expect(inAddress(page, 'sort')).toBe('OLDEST')
-  })
+      await page.getByLabel('Group', { exact: true }).selectOption('One list')
+      await page.getByLabel('Order', { exact: true }).selectOption('Oldest first')
+      const names = () => table(page, 'Runtimes in All runtimes').locator('a[data-row]').allTextContents()
+      await expect.poll(async () => (await names())[0], { timeout: 15_000 }).toBe('order-create-prod-6')
+      const all = await names()
+      await page.reload()
+      await expect.poll(names, { timeout: 15_000 }).toEqual(all)
+      expect(inAddress(page, 'sort')).toBe('OLDEST')
+    },
+    LONG,
+  )
 
-  story('what no longer belongs to a list stays under the pointer, and leaves with it', async ({ page }) => {
-    await page.goto('/runtimes?environment=prod&status=RUNNING')
-    await live(page)
-    await page.getByRole('link', { name: 'stock-level-prod-4' }).hover()
-    const before = await row(page, 'stock-level-prod-5').boundingBox()
-    await page.evaluate(() => globalThis.mock?.silence('rt-stock-level-prod-3'))
-    await row(page, 'stock-level-prod-3').getByText('Offline', { exact: true }).waitFor()
-    expect(await row(page, 'stock-level-prod-5').count()).toBe(1)
-    expect((await row(page, 'stock-level-prod-5').boundingBox())?.x).toBe(before?.x)
-    await page.mouse.move(2, 2)
-    await page.getByRole('link', { name: 'stock-level-prod-3' }).waitFor({ state: 'detached' })
-  })
+  story(
+    'what no longer belongs to a list stays under the pointer, and leaves with it',
+    async ({ page }) => {
+      await page.goto('/runtimes?environment=prod&status=RUNNING')
+      await live(page)
+      await page.getByRole('link', { name: 'stock-level-prod-4' }).hover()
+      const before = await row(page, 'stock-level-prod-5').boundingBox()
+      await page.evaluate(() => globalThis.mock?.silence('rt-stock-level-prod-3'))
+      await row(page, 'stock-level-prod-3').getByText('Offline', { exact: true }).waitFor()
+      expect(await row(page, 'stock-level-prod-5').count()).toBe(1)
+      expect((await row(page, 'stock-level-prod-5').boundingBox())?.x).toBe(before?.x)
+      await page.mouse.move(2, 2)
+      await page.getByRole('link', { name: 'stock-level-prod-3' }).waitFor({ state: 'detached' })
+    },
+    LONG,
+  )
 
   story(
     'several are selected and restarted: what is left out is said, production is typed, each step is told',
@@ -114,22 +125,27 @@ stories('Runtimes at scale', (story) => {
       await page.getByRole('button', { name: 'Put away' }).click()
       await page.getByRole('region', { name: 'Restart of 3 runtimes' }).waitFor({ state: 'detached' })
     },
+    LONG,
   )
 
-  story('by keyboard alone: x selects, Shift and x selects as far as here, Escape clears', async ({ page }) => {
-    await page.goto('/runtimes?environment=prod')
-    await page.getByRole('link', { name: 'crm-bridge-prod-1' }).waitFor()
-    await page.keyboard.press('j')
-    await page.keyboard.press('x')
-    const bar = page.getByRole('region', { name: 'Selection' })
-    await bar.getByText('1 selected').waitFor()
-    await page.keyboard.press('j')
-    await page.keyboard.press('j')
-    await page.keyboard.press('Shift+X')
-    await bar.getByText('3 selected').waitFor()
-    await page.keyboard.press('Escape')
-    await bar.waitFor({ state: 'detached' })
-  })
+  story(
+    'by keyboard alone: x selects, Shift and x selects as far as here, Escape clears',
+    async ({ page }) => {
+      await page.goto('/runtimes?environment=prod')
+      await page.getByRole('link', { name: 'crm-bridge-prod-1' }).waitFor()
+      await page.keyboard.press('j')
+      await page.keyboard.press('x')
+      const bar = page.getByRole('region', { name: 'Selection' })
+      await bar.getByText('1 selected').waitFor()
+      await page.keyboard.press('j')
+      await page.keyboard.press('j')
+      await page.keyboard.press('Shift+X')
+      await bar.getByText('3 selected').waitFor()
+      await page.keyboard.press('Escape')
+      await bar.waitFor({ state: 'detached' })
+    },
+    LONG,
+  )
 
   story(
     'a log level for a selection names all that it touches; what fails says why and is tried again',
@@ -150,20 +166,25 @@ stories('Runtimes at scale', (story) => {
       await panel.getByText('3 of 3 done').waitFor()
       await expect.poll(() => panel.getByText('Failed', { exact: true }).count()).toBe(0)
     },
+    LONG,
   )
 
-  story('several are removed, and go from the list', async ({ page }) => {
-    await page.goto('/runtimes?environment=dev&search=order-create')
-    await live(page)
-    await page.getByRole('checkbox', { name: 'Select all 2 that are loaded' }).check()
-    await page.getByRole('button', { name: 'Remove' }).click()
-    const dialog = page.getByRole('dialog', { name: 'Remove 2 runtimes?' })
-    await dialog.getByText('2 of them still report').waitFor()
-    await dialog.getByRole('button', { name: 'Remove 2' }).click()
-    await page.getByRole('dialog', { name: 'Removal of 2 runtimes' }).getByText('2 of 2 done').waitFor()
-    await page.keyboard.press('Escape')
-    await page.getByRole('link', { name: 'order-create-dev-1' }).waitFor({ state: 'detached' })
-  })
+  story(
+    'several are removed, and go from the list',
+    async ({ page }) => {
+      await page.goto('/runtimes?environment=dev&search=order-create')
+      await live(page)
+      await page.getByRole('checkbox', { name: 'Select all 2 that are loaded' }).check()
+      await page.getByRole('button', { name: 'Remove' }).click()
+      const dialog = page.getByRole('dialog', { name: 'Remove 2 runtimes?' })
+      await dialog.getByText('2 of them still report').waitFor()
+      await dialog.getByRole('button', { name: 'Remove 2' }).click()
+      await page.getByRole('dialog', { name: 'Removal of 2 runtimes' }).getByText('2 of 2 done').waitFor()
+      await page.keyboard.press('Escape')
+      await page.getByRole('link', { name: 'order-create-dev-1' }).waitFor({ state: 'detached' })
+    },
+    LONG,
+  )
 
   story(
     'who may only look is told why a button does nothing',
@@ -176,6 +197,6 @@ stories('Runtimes at scale', (story) => {
       await restart.click({ force: true })
       expect(await page.getByRole('dialog').count()).toBe(0)
     },
-    { as: 'vera' },
+    { ...LONG, as: 'vera' },
   )
 })
