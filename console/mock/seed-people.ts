@@ -44,9 +44,10 @@ const ROLES: [string, string, string, api.Permission[]][] = [
   [
     'r-dev',
     'Developer',
-    'Changes and steers integrations; manages environments that are not critical.',
+    'Changes, steers and tries out integrations; manages environments that are not critical.',
     [
       'INTEGRATION_MGT_EDIT',
+      'INTEGRATION_MGT_TRY',
       'ENVIRONMENT_MGT_MANAGE_NONPROD',
       'PROJECT_MGT_EDIT',
       'OBSERVABILITY_MGT_VIEW_LOGS',
@@ -62,6 +63,7 @@ const ROLES: [string, string, string, api.Permission[]][] = [
     [
       'ALERT_MGT_MANAGE',
       'INTEGRATION_MGT_MANAGE',
+      'INTEGRATION_MGT_TRY',
       'OBSERVABILITY_MGT_VIEW_INSIGHTS',
       'OBSERVABILITY_MGT_VIEW_LOGS',
       'PROJECT_MGT_MANAGE',

@@ -4,7 +4,6 @@ Their data lies in a temporary folder and is not synced to the disk: that makes 
 server's process, not the machine: what was handed to the system survives that.
 """
 
-import contextlib
 import os
 import pwd
 import shutil
@@ -13,16 +12,18 @@ import sys
 from pathlib import Path
 
 import pytest
+from mysql_server import MySqlServer
 from pilothouse.storage.engine import open_writer
-from server_process import ESCAPED, PASSWORD, Server, ends_with_us, free_port
+from server_process import ESCAPED, PASSWORD, Server, ServerOfTables, ends_with_us, free_port
 from sqlalchemy import Engine
-from sqlalchemy.exc import DBAPIError
 
 __all__ = [
     "ESCAPED",
     "PASSWORD",
+    "SERVED",
     "SERVERS",
     "MariaDbServer",
+    "MySqlServer",
     "PostgreSqlServer",
     "Server",
     "end_all",
@@ -107,7 +108,7 @@ class PostgreSqlServer(Server):
         )
 
 
-class MariaDbServer(Server):
+class MariaDbServer(ServerOfTables):
     """MariaDB."""
 
     kind = "mariadb"
@@ -130,10 +131,7 @@ class MariaDbServer(Server):
                 f"--user={me}",
             ]
         )
-        (self.folder / "init.sql").write_text(
-            f"CREATE USER IF NOT EXISTS pilot@'127.0.0.1' IDENTIFIED BY '{PASSWORD}';\n"
-            "GRANT ALL ON *.* TO pilot@'127.0.0.1';\n"
-        )
+        self.write_first_words()
 
     def command(self) -> list[str]:
         me = pwd.getpwuid(os.geteuid()).pw_name
@@ -156,59 +154,13 @@ class MariaDbServer(Server):
             "--sync-frm=OFF",
         ]
 
-    def begin(self) -> None:
-        self.run("SELECT 1")
 
-    def administrator(self) -> Engine:
-        return open_writer(self.database("information_schema"))
-
-    def run(self, *statements: str) -> None:
-        engine = self.administrator()
-        try:
-            with engine.connect() as connection:
-                for statement in statements:
-                    connection.exec_driver_sql(statement.replace("%", "%%"))
-                connection.commit()
-        finally:
-            engine.dispose()
-
-    def empty(self, name: str) -> None:
-        self._take_from_everybody(name)
-        # Another character set than ours: the schema must say itself what it needs.
-        self.run(f"DROP DATABASE IF EXISTS `{name}`", f"CREATE DATABASE `{name}` CHARACTER SET latin1")
-
-    def _take_from_everybody(self, name: str) -> None:
-        """End the connections to a database, as PostgreSQL's FORCE does.
-
-        A test that failed may have left one with a transaction open: it would keep the database from being made anew, and
-        with that every test that follows from beginning.
-        """
-        engine = self.administrator()
-        with engine.connect() as connection:
-            asked = "SELECT id FROM processlist WHERE db = %s AND id <> connection_id()"
-            for one in connection.exec_driver_sql(asked, (name,)).scalars().all():
-                with contextlib.suppress(DBAPIError):  # it has ended by itself
-                    connection.exec_driver_sql(f"KILL {int(one)}")
-        engine.dispose()
-
-    def copy(self, template: str, name: str) -> None:
-        """Copy row by row within the server."""
-        engine = self.administrator()
-        with engine.connect() as connection:
-            asked = "SELECT table_name FROM tables WHERE table_schema = %s ORDER BY table_name"
-            tables = connection.exec_driver_sql(asked, (template,)).scalars().all()
-            do = connection.exec_driver_sql
-            self.empty(name)
-            do("SET foreign_key_checks = 0")
-            do(f"USE `{name}`")
-            for table in tables:
-                do(do(f"SHOW CREATE TABLE `{template}`.`{table}`").one()[1].replace("%", "%%"))
-                do(f"INSERT INTO `{table}` SELECT * FROM `{template}`.`{table}`")
-            connection.commit()
-        engine.dispose()
-
-
-SERVERS: dict[str, type[Server]] = {server.kind: server for server in (PostgreSqlServer, MariaDbServer)}
+SERVERS: dict[str, type[Server]] = {server.kind: server for server in (PostgreSqlServer, MariaDbServer, MySqlServer)}
+SERVED = [
+    *(pytest.param(kind, marks=pytest.mark.xdist_group(kind)) for kind in ("postgresql", "mariadb")),
+    pytest.param("mysql", marks=[pytest.mark.xdist_group("mysql"), pytest.mark.slow]),
+]
+"""For tests that are run on each: each starts once for all tests of a run."""
 _running: dict[str, Server] = {}
 
 

@@ -19,6 +19,7 @@ from pilothouse.base.place import Database
 from pilothouse.storage import migrate
 from pilothouse.storage.engine import open_writer
 from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
 
 READY_S = 150.0
 """On a machine with two cores and several servers that start at once, a start takes tens of seconds."""
@@ -192,6 +193,68 @@ class Server(ABC):
         """End everything."""
         self.stop(self.last_word)
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class ServerOfTables(Server):
+    """MariaDB or MySQL: what they have in common."""
+
+    def write_first_words(self) -> None:
+        """Write what it is told at each start: the user that tests connect as."""
+        (self.folder / "init.sql").write_text(
+            f"CREATE USER IF NOT EXISTS pilot@'127.0.0.1' IDENTIFIED BY '{PASSWORD}';\n"
+            "GRANT ALL ON *.* TO pilot@'127.0.0.1';\n"
+        )
+
+    def begin(self) -> None:
+        self.run("SELECT 1")
+
+    def administrator(self) -> Engine:
+        return open_writer(self.database("information_schema"))
+
+    def run(self, *statements: str) -> None:
+        engine = self.administrator()
+        try:
+            with engine.connect() as connection:
+                for statement in statements:
+                    connection.exec_driver_sql(statement.replace("%", "%%"))
+                connection.commit()
+        finally:
+            engine.dispose()
+
+    def empty(self, name: str) -> None:
+        self._take_from_everybody(name)
+        # Another character set than ours: the schema must say itself what it needs.
+        self.run(f"DROP DATABASE IF EXISTS `{name}`", f"CREATE DATABASE `{name}` CHARACTER SET latin1")
+
+    def _take_from_everybody(self, name: str) -> None:
+        """End the connections to a database, as PostgreSQL's FORCE does.
+
+        A test that failed may have left one with a transaction open: it would keep the database from being made anew, and
+        with that every test that follows from beginning.
+        """
+        engine = self.administrator()
+        with engine.connect() as connection:
+            asked = "SELECT id FROM processlist WHERE db = %s AND id <> connection_id()"
+            for one in connection.exec_driver_sql(asked, (name,)).scalars().all():
+                with contextlib.suppress(DBAPIError):  # it has ended by itself
+                    connection.exec_driver_sql(f"KILL {int(one)}")
+        engine.dispose()
+
+    def copy(self, template: str, name: str) -> None:
+        """Copy row by row within the server."""
+        engine = self.administrator()
+        with engine.connect() as connection:
+            asked = "SELECT table_name FROM tables WHERE table_schema = %s ORDER BY table_name"
+            tables = connection.exec_driver_sql(asked, (template,)).scalars().all()
+            do = connection.exec_driver_sql
+            self.empty(name)
+            do("SET foreign_key_checks = 0")
+            do(f"USE `{name}`")
+            for table in tables:
+                do(do(f"SHOW CREATE TABLE `{template}`.`{table}`").one()[1].replace("%", "%%"))
+                do(f"INSERT INTO `{table}` SELECT * FROM `{template}`.`{table}`")
+            connection.commit()
+        engine.dispose()
 
 
 def _children(process_id: int) -> list[int]:

@@ -141,6 +141,8 @@ MUTATIONS = [
     Call("updateEnvironment", 'updateEnvironment(handle: "dev", input: {displayName: "New"}) { handle }', environment_changed(DEV)),
     Call("updateEnvironment", 'updateEnvironment(handle: "prod", input: {displayName: "New"}) { handle }', environment_changed(PROD)),
     Call("updateEnvironment", 'updateEnvironment(handle: "dev", input: {critical: true}) { handle }', both(environment_changed(DEV), change(DEV, ENV))),
+    Call("setTryIt", 'setTryIt(environment: "dev", allowed: false) { handle }', environment_changed(DEV)),
+    Call("setTryIt", 'setTryIt(environment: "prod", allowed: true) { handle }', environment_changed(PROD)),
     Call("deleteProject", 'deleteProject(handle: "shop", cascade: true, confirm: "shop") { deleted }', both(change(SHOP, P_MANAGE, seen_by=(P_VIEW,)), change(SHOP, I_MANAGE))),
     Call("deleteIntegration", 'deleteIntegration(project: "shop", handle: "till", cascade: true, confirm: "till") { deleted }', change(TILL, I_MANAGE, seen_by=(I_VIEW,))),
     Call("deleteEnvironment", 'deleteEnvironment(handle: "dev", cascade: true, confirm: "dev") { deleted }', both(environment_changed(DEV), change(DEV, I_MANAGE))),
@@ -230,6 +232,7 @@ ROUTES = {
     ("GET", "/healthz"): "anyone",
     ("POST", "/icp/observability/logs"): "session",
     ("POST", "/icp/observability/metrics"): "session",
+    ("POST", "/api/try-it"): "integration_mgt:try",
     ("GET", "/readyz"): "anyone",
     ("GET", "/metrics"): "figures",
 }

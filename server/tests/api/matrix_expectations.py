@@ -25,6 +25,7 @@ CONTAINS = {
     "environment_mgt:manage": {"environment_mgt:manage_nonprod"},
     "integration_mgt:manage": {"integration_mgt:edit", "integration_mgt:view"},
     "integration_mgt:edit": {"integration_mgt:view"},
+    "integration_mgt:try": {"integration_mgt:view"},
     "project_mgt:manage": {"project_mgt:edit", "project_mgt:view"},
     "project_mgt:edit": {"project_mgt:view"},
     "user_mgt:manage_groups": {"user_mgt:update_group_roles"},
@@ -39,6 +40,7 @@ ALL = {
     "environment_mgt:manage_nonprod",
     "integration_mgt:edit",
     "integration_mgt:manage",
+    "integration_mgt:try",
     "integration_mgt:view",
     "observability_mgt:view_insights",
     "observability_mgt:view_logs",
@@ -60,6 +62,7 @@ ROLES = {
     "Admin": {name for name in ALL if not name.startswith("user_mgt:")},
     "Developer": {
         "integration_mgt:edit",
+        "integration_mgt:try",
         "environment_mgt:manage_nonprod",
         "project_mgt:edit",
         "observability_mgt:view_logs",
@@ -70,6 +73,7 @@ ROLES = {
     "Project Admin": {
         "alert_mgt:manage",
         "integration_mgt:manage",
+        "integration_mgt:try",
         "observability_mgt:view_logs",
         "observability_mgt:view_insights",
         "project_mgt:manage",

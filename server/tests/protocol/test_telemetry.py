@@ -1,5 +1,6 @@
 """The telemetry intake at its port: who may send, what is answered, what becomes of bad input."""
 
+import asyncio
 import base64
 import gzip
 import hashlib
@@ -179,6 +180,11 @@ async def test_a_runtime_that_has_not_reported_yet_is_told_to_come_again(runtime
         (b'{"resourceLogs":' + b"[" * 100_000, "application/json", None, 400),
         (b"{}", "text/plain", None, 415),
         (b"{}", "application/json", "br", 415),
+        (b"{}", "application/json", "deflate", 415),
+        (b"{}", PROTOBUF, "zstd", 415),
+        (gzip.compress(gzip.compress(b"{}")), "application/json", "gzip, gzip", 415),
+        (gzip.compress(gzip.compress(bytes(64 * 1024 * 1024))), PROTOBUF, "gzip", 400),
+        (gzip.compress(b"") * 100_000, PROTOBUF, "gzip", 400),
         (b"not gzip", "application/json", "gzip", 400),
         (gzip.compress(b"{}" * 1000)[:-9], "application/json", "gzip", 400),
         (gzip.compress(bytes(64 * 1024 * 1024)), PROTOBUF, "gzip", 413),
@@ -193,6 +199,11 @@ async def test_a_runtime_that_has_not_reported_yet_is_told_to_come_again(runtime
         "too deep",
         "another media type",
         "another packing",
+        "deflate",
+        "zstd",
+        "packed twice",
+        "a bomb within a pack",
+        "packs without end",
         "not packed",
         "cut off",
         "a bomb",
@@ -298,6 +309,33 @@ async def test_more_than_the_queue_holds_is_sent_back(known):
     assert (await post(known, "logs", logs(known, "x"))).status == 200
     assert edge.queue_bytes == 0
     assert b'pilothouse_telemetry_turned_away_total{code="TELEMETRY_BUSY"} 1.0' in known.plane.figures.render()
+
+
+@pytest.mark.parametrize("sort", ["logs", "metrics", "traces"])
+async def test_more_records_than_are_read_at_once_are_refused_for_good(known, sort):
+    edge = known.plane.edge.telemetry
+    edge._limits = msgspec.structs.replace(edge._limits, slices_max=5)
+    answer = await post(known, sort, gzip.compress(b"\x0a\x00" * 5_000), encoding="gzip")
+    assert answer.status == 413, answer.body
+    assert b"Send smaller batches." in answer.body
+    assert (await post(known, sort, b"\x0a\x00" * 100)).status == 200
+    assert edge.queue_bytes == 0
+    assert known.plane.intake.degraded is None
+
+
+async def test_heartbeats_pass_while_a_few_octets_are_millions_of_records(known):
+    edge = known.plane.edge.telemetry
+    edge._limits = msgspec.structs.replace(edge._limits, slices_max=100, answer_s=120.0)
+    bomb = gzip.compress(b"\x0a\x00" * 1_000_000)
+    assert len(bomb) < 4_096
+    sent = [asyncio.create_task(post(known, sort, bomb, encoding="gzip")) for sort in ("logs", "metrics", "traces")]
+    beats = 0
+    while not all(task.done() for task in sent):
+        assert (await known.delta())[0] == 200
+        beats += 1
+        await asyncio.sleep(0)
+    assert beats > 50
+    assert {task.result().status for task in sent} == {413}
 
 
 def requests_total(at_ns: int, start_ns: int, count: int) -> bytes:

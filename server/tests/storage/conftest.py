@@ -5,16 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from database_servers import Server, running
+from database_servers import SERVED, Server, running
 from pilothouse.base.place import Database, embedded
 from pilothouse.storage import migrate
 from pilothouse.storage.engine import open_writer
 from sqlalchemy import Engine
 
 sys.path.insert(0, str(Path(__file__).parent))
-
-SERVED = [pytest.param(kind, marks=pytest.mark.xdist_group(kind)) for kind in ("postgresql", "mariadb")]
-"""Each starts once for all tests of a run."""
 
 
 @pytest.fixture(params=["sqlite", *SERVED])

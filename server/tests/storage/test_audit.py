@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from database_servers import running
+from database_servers import SERVED, running
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pilothouse.base.errors import Conflict
@@ -24,7 +24,6 @@ from pilothouse.storage.unit import Connection, Store, Transaction
 from sqlalchemy import Engine, func, insert, select, text, update
 
 NOW = 1_790_000_000.0
-SERVED = [pytest.param(kind, marks=pytest.mark.xdist_group(kind)) for kind in ("postgresql", "mariadb")]
 COLUMNS = tuple(audit_records.c.keys())
 _words = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 _maybe = st.none() | _words

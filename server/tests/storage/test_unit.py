@@ -174,7 +174,8 @@ async def test_very_many_events_of_one_operation_are_numbered_in_their_order(sto
     assert [event.sequence for event in published] == sorted({event.sequence for event in published})
     kinds = (EventKind.RUNTIME_OFFLINE, EventKind.PROJECT_CREATED)
     assert await store.read(lambda c: events.list_after(c, 0, kinds=kinds, limit=5_000)) == published
-    if store.writer_engine.dialect.name != "sqlite":
+    dialect = store.writer_engine.dialect
+    if dialect.name == "postgresql" or getattr(dialect, "is_mariadb", False):  # the others tell one number at a time
         assert len(said) < 20
 
 

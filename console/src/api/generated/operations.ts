@@ -17,6 +17,8 @@ export type Permission =
   | 'ENVIRONMENT_MGT_MANAGE_NONPROD'
   | 'INTEGRATION_MGT_EDIT'
   | 'INTEGRATION_MGT_MANAGE'
+  /** Send requests to services through the control plane, where the environment allows it. */
+  | 'INTEGRATION_MGT_TRY'
   | 'INTEGRATION_MGT_VIEW'
   | 'OBSERVABILITY_MGT_VIEW_INSIGHTS'
   | 'OBSERVABILITY_MGT_VIEW_LOGS'

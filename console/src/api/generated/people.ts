@@ -17,6 +17,8 @@ export type Permission =
   | 'ENVIRONMENT_MGT_MANAGE_NONPROD'
   | 'INTEGRATION_MGT_EDIT'
   | 'INTEGRATION_MGT_MANAGE'
+  /** Send requests to services through the control plane, where the environment allows it. */
+  | 'INTEGRATION_MGT_TRY'
   | 'INTEGRATION_MGT_VIEW'
   | 'OBSERVABILITY_MGT_VIEW_INSIGHTS'
   | 'OBSERVABILITY_MGT_VIEW_LOGS'
@@ -89,6 +91,20 @@ export type Sort =
   | 'NAME_DESCENDING'
   | 'NEWEST'
   | 'OLDEST';
+
+export type RuntimeFilter = {
+  /** In any of these states, as judged when read. Not for subscriptions, which tell of every state. */
+  statuses?: Array<RuntimeStatus> | null | undefined;
+  type?: RuntimeType | null | undefined;
+  /** Matches name, runtimeId and host name. */
+  search?: string | null | undefined;
+  environment?: string | null | undefined;
+  project?: string | null | undefined;
+  /** Needs `project`. */
+  integration?: string | null | undefined;
+  /** Only runtimes whose last full heartbeat was signed with this secret. */
+  secretKeyId?: string | null | undefined;
+};
 
 export type HandleKind =
   | 'PROJECT'
@@ -643,6 +659,29 @@ export type EndAllSessionsMutationVariables = Exact<{
 
 
 export type EndAllSessionsMutation = { endAllSessions: number };
+
+export type TryItRuntimesQueryVariables = Exact<{
+  filter?: RuntimeFilter | null | undefined;
+  first?: number | null | undefined;
+}>;
+
+
+export type TryItRuntimesQuery = { runtimes: { totalCount: number, nodes: Array<{ id: string, runtimeId: string, name: string | null, status: RuntimeStatus, address: string | null }> } };
+
+export type TryItQueryVariables = Exact<{
+  id: string;
+}>;
+
+
+export type TryItQuery = { runtime: { id: string, name: string | null, runtimeId: string, address: string | null, environment: { handle: string, displayName: string, critical: boolean }, tryIt: { host: string | null, blocked: { code: string, message: string, fix: string } | null, doors: Array<{ listener: string, scheme: string, port: number, open: boolean }>, definitions: Array<{ fileName: string, definition: string }> }, services: { nodes: Array<{ name: string, basePath: string, listeners: Array<string>, resources: Array<{ methods: Array<string>, path: string }> }> }, listeners: { nodes: Array<{ name: string, port: number | null }> } } | null };
+
+export type SetTryItMutationVariables = Exact<{
+  environment: string;
+  allowed: boolean;
+}>;
+
+
+export type SetTryItMutation = { setTryIt: { handle: string, tryIt: boolean } };
 
 export class TypedDocumentString<TResult, TVariables>
   extends String
@@ -2106,3 +2145,75 @@ export const EndAllSessionsDocument = new TypedDocumentString(`
   endAllSessions(user: $user)
 }
     `) as unknown as TypedDocumentString<EndAllSessionsMutation, EndAllSessionsMutationVariables>;
+export const TryItRuntimesDocument = new TypedDocumentString(`
+    query TryItRuntimes($filter: RuntimeFilter, $first: Int) {
+  runtimes(filter: $filter, first: $first) {
+    nodes {
+      id
+      runtimeId
+      name
+      status
+      address
+    }
+    totalCount
+  }
+}
+    `) as unknown as TypedDocumentString<TryItRuntimesQuery, TryItRuntimesQueryVariables>;
+export const TryItDocument = new TypedDocumentString(`
+    query TryIt($id: ID!) {
+  runtime(id: $id) {
+    id
+    name
+    runtimeId
+    address
+    environment {
+      handle
+      displayName
+      critical
+    }
+    tryIt {
+      blocked {
+        code
+        message
+        fix
+      }
+      host
+      doors {
+        listener
+        scheme
+        port
+        open
+      }
+      definitions {
+        fileName
+        definition
+      }
+    }
+    services(first: 200) {
+      nodes {
+        name
+        basePath
+        listeners
+        resources {
+          methods
+          path
+        }
+      }
+    }
+    listeners(first: 200) {
+      nodes {
+        name
+        port
+      }
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<TryItQuery, TryItQueryVariables>;
+export const SetTryItDocument = new TypedDocumentString(`
+    mutation SetTryIt($environment: String!, $allowed: Boolean!) {
+  setTryIt(environment: $environment, allowed: $allowed) {
+    handle
+    tryIt
+  }
+}
+    `) as unknown as TypedDocumentString<SetTryItMutation, SetTryItMutationVariables>;

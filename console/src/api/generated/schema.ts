@@ -25,6 +25,8 @@ export type Permission =
   | 'ENVIRONMENT_MGT_MANAGE_NONPROD'
   | 'INTEGRATION_MGT_EDIT'
   | 'INTEGRATION_MGT_MANAGE'
+  /** Send requests to services through the control plane, where the environment allows it. */
+  | 'INTEGRATION_MGT_TRY'
   | 'INTEGRATION_MGT_VIEW'
   | 'OBSERVABILITY_MGT_VIEW_INSIGHTS'
   | 'OBSERVABILITY_MGT_VIEW_LOGS'
@@ -73,7 +75,10 @@ export type Query = {
   /** Commands, newest first. */
   commands: CommandConnection;
   command: Maybe<Command>;
-  /** Heartbeats that were refused lately, newest first: at most one entry a cause and sender, the newest 200 since the control plane started. */
+  /**
+   * Heartbeats that were refused lately, newest first: at most one entry a cause and sender, the newest 200 since the control plane started.
+   * Where several processes serve one database, of all of them together; what another one refused is told within 3 s, and for a day after its end.
+   */
   refusals: Array<Refusal>;
   /** Whether a handle is free, for the form that asks as one types. */
   handleAvailability: HandleAvailability;
@@ -460,6 +465,11 @@ export type Mutation = {
   /** Whoever makes a critical environment an ordinary one must be allowed to manage both. */
   updateEnvironment: Environment;
   /**
+   * Allows or forbids that services are tried out in an environment. What was said is forgotten when an environment becomes critical,
+   * or ceases to be.
+   */
+  setTryIt: Environment;
+  /**
    * Deletes a project, with its Admins group. While something hangs on it, it fails with `IN_USE` and says what, unless `cascade`
    * is true: then that goes too, and `confirm` must be the handle. Live runtimes are not stopped; their secrets are revoked.
    */
@@ -603,6 +613,12 @@ export type MutationUpdateIntegrationArgs = {
 export type MutationUpdateEnvironmentArgs = {
   handle: Scalars['String']['input'];
   input: UpdateEnvironmentInput;
+};
+
+
+export type MutationSetTryItArgs = {
+  environment: Scalars['String']['input'];
+  allowed: Scalars['Boolean']['input'];
 };
 
 
@@ -948,6 +964,8 @@ export type Environment = {
   displayName: Scalars['String']['output'];
   /** A production environment: what touches it is confirmed by name. */
   critical: Scalars['Boolean']['output'];
+  /** Whether services may be tried out here: by default where it is not critical, else by `setTryIt`. */
+  tryIt: Scalars['Boolean']['output'];
   createdAt: Scalars['DateTime']['output'];
   runtimes: RuntimeCounts;
   /** What the caller may do here. */
@@ -1079,6 +1097,8 @@ export type Runtime = {
   capabilities: Array<Scalars['String']['output']>;
   /** Whether `restartRuntime` can be asked of it. */
   restartable: Scalars['Boolean']['output'];
+  /** How its services can be tried out; a request is sent by `POST /api/try-it`. */
+  tryIt: TryIt;
   /** What the caller may do here. */
   permissions: Array<Permission>;
   /** Where the same `runtimeId` reports now, once this one is silent; null when nowhere else. */
@@ -1128,6 +1148,40 @@ export type RuntimeArtifactsArgs = {
 export type RuntimeCommandsArgs = {
   first?: InputMaybe<Scalars['Int']['input']>;
   after?: InputMaybe<Scalars['String']['input']>;
+};
+
+/** At which ports and by which definitions a runtime's services can be tried out. */
+export type TryIt = {
+  /** Why no request can be sent now; null when one can. */
+  blocked: Maybe<TryItRefusal>;
+  /** What the runtime says that it can be reached by; null: it is called where its heartbeats come from. */
+  host: Maybe<Scalars['String']['output']>;
+  /** Ports at which it reports that it speaks HTTP. */
+  doors: Array<TryItDoor>;
+  /** What its services say of themselves, by file name. */
+  definitions: Array<OpenApiDefinition>;
+};
+
+export type TryItRefusal = {
+  code: Scalars['String']['output'];
+  message: Scalars['String']['output'];
+  fix: Scalars['String']['output'];
+};
+
+export type TryItDoor = {
+  /** The listener's name. */
+  listener: Scalars['String']['output'];
+  /** `http` or `https`. */
+  scheme: Scalars['String']['output'];
+  port: Scalars['Int']['output'];
+  /** Whether it took requests at the time of the last full heartbeat. */
+  open: Scalars['Boolean']['output'];
+};
+
+export type OpenApiDefinition = {
+  fileName: Scalars['String']['output'];
+  /** The OpenAPI document, as JSON text. */
+  definition: Scalars['String']['output'];
 };
 
 /** A runtime as seen from something that tells of it. */
@@ -2732,9 +2786,9 @@ export type Telemetry = {
   /** Null, as are the next two, for who does not see everything, and while the store cannot tell. */
   bytesOnDisk: Maybe<Scalars['Float']['output']>;
   budgetBytes: Maybe<Scalars['Float']['output']>;
-  /** Records acknowledged since the start. */
+  /** Records acknowledged since the start; where several processes serve one database, by all of them, each since its own, and for a day after its end. */
   accepted: Maybe<Scalars['Float']['output']>;
-  /** Records refused since the start, of those that the caller may see. */
+  /** Records refused since the start, of those that the caller may see; counted in the same way. */
   refused: Scalars['Float']['output'];
   parts: Array<TelemetryPart>;
   /** The runtimes that lost most; at most 100. */

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import Sequence
 from functools import partial
 
 import msgspec
@@ -15,6 +14,7 @@ from pilothouse.api.console import Console
 from pilothouse.api.rest_addresses import NoTokensInAddresses
 from pilothouse.app import bundled
 from pilothouse.app.alerting import alerting
+from pilothouse.app.announcing import Announcing
 from pilothouse.app.database import begin, bring_up_to_date, key_of
 from pilothouse.app.health import LOOK_EVERY_S, health_of
 from pilothouse.app.own_figures import OwnFigures
@@ -47,8 +47,9 @@ from pilothouse.operations.hearing import silence_of
 from pilothouse.operations.ingest_tokens import IngestTokenBook
 from pilothouse.operations.replicas import FLUSH_EVERY_S as FLUSH_SHARED_EVERY_S
 from pilothouse.operations.replicas import Replicas
+from pilothouse.operations.tellings import Tellings
 from pilothouse.operations.tokens import TokenBook
-from pilothouse.presence import Agenda, Board, Turn, flushing
+from pilothouse.presence import Agenda, Board, flushing
 from pilothouse.protocol.channel import ChannelDesk
 from pilothouse.protocol.exchange import Handler
 from pilothouse.protocol.handing_over import HandingOver
@@ -115,10 +116,11 @@ class ControlPlane:
             every_s=0.0 if settings.database.is_embedded else settings.looks_for_events_every_s,
             key_number=vault.number,
         )
-        self.refusals = RefusalBook()
+        self.refusals = RefusalBook(is_shared=self.replicas.is_shared)
         self.telemetry_parts = Telemetry(settings, self.store, self.board, clock, telemetry)
         self.telemetry = self.telemetry_parts.store
         self.intake = self.telemetry_parts.intake
+        self.tellings = Tellings(self.store, self.replicas.id, {"refusals": self.refusals, "telemetry": self.intake})
         self.alerting = alerting(
             settings,
             store=self.store,
@@ -165,6 +167,7 @@ class ControlPlane:
             issuer=settings.token_issuer,
             audiences=audiences,
         )
+        self.announcing = Announcing(self.store, self.replicas, self.board, self.agenda, self.bus)
         self._places: set[tuple[str, str]] = set()
         """Integrations and environments in which something is desired; an entry stays until the next start."""
         for follower in (
@@ -176,7 +179,6 @@ class ControlPlane:
             self.bus.follow(follower)
         self.replicas.follow_retired(self.agenda.drop)
         self._work: list[asyncio.Task[None]] = []
-        self._announcing: set[asyncio.Task[None]] = set()
         self._watched_at = clock.now()
         self._watching_soon: asyncio.TimerHandle | None = None
         tokens = TokenReader(
@@ -202,7 +204,7 @@ class ControlPlane:
             desk=self.desk,
             handing_over=self.handing_over,
             telemetry=telemetry_edge,
-            announce=self.announce,
+            announce=self.announcing.announce,
             command_rules=self.command_rules,
             may_create=settings.heartbeats_create,
             is_anything_desired=lambda entry: (entry.integration_id, entry.environment_id) in self._places,
@@ -267,9 +269,9 @@ class ControlPlane:
         """End the periodic work, keep what presence knows, close the database."""
         if self._watching_soon is not None:
             self._watching_soon.cancel()
-        for task in [*self._work, *self._announcing]:
+        for task in self._work:
             task.cancel()
-        await asyncio.gather(*self._work, *self._announcing, return_exceptions=True)
+        await asyncio.gather(*self._work, self.announcing.close(), return_exceptions=True)
         await self.handing_over.close()
         await self.management.close()
         await self.alerting.close()
@@ -337,9 +339,7 @@ class ControlPlane:
             self._watching_soon = asyncio.get_running_loop().call_later(delay_s, self._watch_now)
 
     def _watch_now(self) -> None:
-        task = asyncio.get_running_loop().create_task(self._watch_once())
-        self._announcing.add(task)
-        task.add_done_callback(self._announcing.discard)
+        self.announcing.begin(self._watch_once())
 
     async def _watch_once(self) -> None:
         try:
@@ -355,30 +355,18 @@ class ControlPlane:
             self.board.listening_since = now
         try:
             await self.replicas.look()
+            self.telemetry_parts.note_others(self.replicas.host, self.replicas.others)
         finally:
             now = self._watched_at = self.clock.now()  # while a database was waited for, runtimes were listened to
         if self.board.watch_for_mass_silence(now):
-            self._tell_of_the_hold()
+            self.announcing.tell_of_the_hold()
         elif self.board.take_settled():
             self.bus.publish_unknown()
         turns = self.board.turns(now)
         for turn in turns:
             self.board.announce(turn)
         if turns:
-            await self._write_turns(turns)
-
-    def _tell_of_the_hold(self) -> None:
-        hold = self.board.hold
-        if hold is None:
-            _log.info("liveness.hold_ended")
-        else:
-            _log.warning(
-                "liveness.held",
-                silent=hold.silent,
-                live=hold.live,
-                fix="Look at the network between the runtimes and this server; nobody is called offline meanwhile.",
-            )
-        self.bus.publish_unknown()
+            await self.announcing.write(turns)
 
     async def flush(self, *, is_end: bool = False) -> None:
         """Store what memory knows and the database does not; with others that serve it, also that this one is there, or ends."""
@@ -407,6 +395,7 @@ class ControlPlane:
             self.figures.flush_failures += isinstance(error, PilothouseError)
             self.keyring.give_back(used)
             raise
+        await self.tellings.exchange(is_end=is_end)
 
     async def tidy_for_all(self) -> None:
         """Tidy, unless this or another process did so within the hour."""
@@ -427,37 +416,9 @@ class ControlPlane:
         retention = housekeeping.Retention(audit_s=days * 86_400.0 if days else None)
         forgotten = await self.store.write(lambda tx: housekeeping.forget(tx, retention, now))
         await self.store.write(lambda tx: steering.note_absences(tx, now))
+        await self.store.write(self.replicas.tidy)
         if any(msgspec.structs.astuple(forgotten)):
             _log.info("housekeeping.forgot", **msgspec.structs.asdict(forgotten))
-
-    def announce(self, turns: Sequence[Turn]) -> None:
-        """Announce runtimes that came back by a heartbeat; the heartbeat does not wait for it."""
-        task = asyncio.get_running_loop().create_task(self._write_turns(turns))
-        self._announcing.add(task)
-        task.add_done_callback(self._announcing.discard)
-
-    async def _write_turns(self, turns: Sequence[Turn]) -> None:
-        for turn in turns:
-            _log.info(
-                "runtime.status",
-                runtime=turn.entry.runtime_id,
-                status=turn.verdict.status.value,
-                reason=turn.verdict.reason,
-            )
-        try:
-            if self.replicas.is_shared:
-                retired = await self.replicas.announce(turns)
-            else:
-                retired = await self.store.write(
-                    partial(liveness.announce, turns=turns, succeeded=self.board.is_succeeded_by)
-                )
-        except PilothouseError as error:
-            _log.error("runtime.status_not_stored", cause=error.message, fix=error.fix)
-            self.bus.publish_unknown()
-            return
-        for key in retired:
-            self.board.take_down(key)
-            self.agenda.drop(key)
 
     def _count_lost(self) -> None:
         self.figures.events_lost += 1

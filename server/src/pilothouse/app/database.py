@@ -101,9 +101,40 @@ def require_database(settings: Settings) -> None:
             os.close(held)
     if not settings.database_path.is_file():
         raise NotFound(
-            f"There is no control plane in {settings.home}.",
-            fix="Name its home directory with --home, or in PILOTHOUSE_HOME.",
+            f"There is no control plane in {settings.home}: {settings.database_path} is not there.",
+            fix="Name its home directory with --home, or in PILOTHOUSE_HOME; pilothouse serve makes a new one."
+            if not settings.database_url
+            else "Name the file of its database in PILOTHOUSE_DATABASE_URL; pilothouse serve makes a new one.",
+            field="--home" if not settings.database_url else "PILOTHOUSE_DATABASE_URL",
         )
+
+
+def upgrade_of(settings: Settings) -> tuple[migrate.SchemaStatus, migrate.SchemaStatus]:
+    """Bring a control plane's database to this release's schema; an embedded one must be there, and used by nobody.
+
+    Raises: NotFound, HomeInUse, CannotStart, StorageUnavailable
+    """
+    if not settings.database.is_embedded:
+        return upgrade_now(settings.database)
+    require_database(settings)
+    found = status_now(settings.database)
+    if found.is_current:
+        return found, found
+    held = lock_home(settings.home)  # whoever serves it knows the older schema alone
+    try:
+        return upgrade_now(settings.database)
+    finally:
+        os.close(held)
+
+
+def status_of(settings: Settings) -> migrate.SchemaStatus:
+    """Tell where a control plane's database stands, changing nothing.
+
+    Raises: NotFound when there is no file; CannotStart, StorageUnavailable
+    """
+    if settings.database.is_embedded:
+        require_database(settings)
+    return status_now(settings.database)
 
 
 def upgrade_now(database: Database) -> tuple[migrate.SchemaStatus, migrate.SchemaStatus]:
@@ -126,10 +157,8 @@ def upgrade_now(database: Database) -> tuple[migrate.SchemaStatus, migrate.Schem
 def status_now(database: Database) -> migrate.SchemaStatus:
     """Tell where a database stands, changing nothing.
 
-    Raises: NotFound when there is no file; CannotStart, StorageUnavailable
+    Raises: CannotStart, StorageUnavailable
     """
-    if database.is_embedded and not database.path.is_file():
-        raise NotFound(f"There is no database at {database.path}.", fix="Name the home directory with --home.")
     engine = open_readers(database)
     try:
         return migrate.status(engine)

@@ -135,6 +135,8 @@ class _Parts:
             return degraded(
                 "Logs, metrics and traces are not stored; senders keep theirs and come again: " + why, **figures
             )
+        if self._plane.intake.split is not None:
+            return degraded(self._plane.intake.split, **figures)
         return ready("telemetry is taken", **figures)
 
     def alerts(self) -> Look:

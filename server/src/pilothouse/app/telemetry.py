@@ -1,5 +1,8 @@
 """Telemetry's parts: the store that the settings name, the intake before it, and its periodic work."""
 
+from collections.abc import Sequence
+from typing import Final
+
 import structlog
 
 from pilothouse.access.places import EVERYWHERE
@@ -11,6 +14,7 @@ from pilothouse.operations.telemetry_origins import OriginBook
 from pilothouse.presence import Board
 from pilothouse.protocol.telemetry_routes import TelemetryEdge
 from pilothouse.storage import telemetry_origins, tenancy
+from pilothouse.storage.replicas import ReplicaRow
 from pilothouse.storage.unit import Store
 from pilothouse.telemetry.intake import Intake
 from pilothouse.telemetry.model import NS_A_SECOND
@@ -26,6 +30,7 @@ RETAIN_EVERY_S = 600.0
 """What is past its time is kept so much longer, at most."""
 _FORGET_ORIGINS_S = 90 * 86_400.0
 """Runtimes that went are remembered so long; records that come later than that are unclaimed."""
+_TOGETHER: Final = "Set PILOTHOUSE_TELEMETRY_STORE=opensearch on all of them, with one cluster."
 _log = structlog.get_logger(__name__)
 
 
@@ -86,6 +91,7 @@ class Telemetry:
         self.store = telemetry_store(settings, self.origins, footing)
         self.intake = Intake(self.store, self.origins, clock.now)
         self._keep = parse_keep(settings.telemetry_keep)
+        self._other_hosts: list[str] = []
 
     def show(self, figures: Figures, edge: TelemetryEdge) -> None:
         """Show what passes the intake."""
@@ -112,6 +118,22 @@ class Telemetry:
             "1 while telemetry cannot be stored.",
             lambda: intake.degraded is not None,
         )
+
+    def note_others(self, own_host: str, others: Sequence[ReplicaRow]) -> None:
+        """Look whether other machines serve the database: each has an embedded store of its own then, and shows that alone."""
+        hosts = sorted({row.host for row in others} - {own_host})
+        if self._settings.telemetry_store != "embedded" or hosts == self._other_hosts:
+            return
+        self._other_hosts = hosts
+        if not hosts:
+            self.intake.split = None
+            _log.info("telemetry.together")
+            return
+        self.intake.split = (
+            f"{len(hosts) + 1} machines serve this database, and each keeps the logs, metrics and traces that come to it:"
+            f" here only a part is shown. {_TOGETHER}"
+        )
+        _log.warning("telemetry.split", hosts=hosts, fix=_TOGETHER)
 
     async def begin(self) -> None:
         """Read what the last run knew."""

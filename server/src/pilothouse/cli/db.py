@@ -25,10 +25,11 @@ def upgrade(home: Home = None) -> None:
 
     Several may run at once: one does it, the others wait. Back up first: there is no way back but the backup.
     """
-    from pilothouse.app.database import upgrade_now
+    from pilothouse.app.database import upgrade_of
 
-    database = load(home=None if home is None else home.expanduser().absolute()).database
-    before, after = upgrade_now(database)
+    settings = load(home=None if home is None else home.expanduser().absolute())
+    before, after = upgrade_of(settings)
+    database = settings.database
     if before.is_current:
         typer.echo(f"{database.shown}: nothing to do, its schema is {after.current}.")
         return
@@ -40,11 +41,11 @@ def upgrade(home: Home = None) -> None:
 @app.command("status")
 def status(home: Home = None) -> None:
     """Tell where the database's schema stands, changing nothing. Ends with 1 when an upgrade is needed."""
-    from pilothouse.app.database import status_now
+    from pilothouse.app.database import status_of
 
-    database = load(home=None if home is None else home.expanduser().absolute()).database
-    found = status_now(database)
-    typer.echo(f"database: {database.shown}")
+    settings = load(home=None if home is None else home.expanduser().absolute())
+    found = status_of(settings)
+    typer.echo(f"database: {settings.database.shown}")
     typer.echo(f"schema: {found.current or 'none'}")
     typer.echo(f"this release: {found.newest}")
     if not found.is_known:

@@ -31,7 +31,7 @@ from pilothouse.domain.liveness import Status
 from pilothouse.domain.presence import Heard, SharedRow
 from pilothouse.operations import liveness
 from pilothouse.presence import Board, Entry, Turn, flushing, merging
-from pilothouse.storage import heard_batches, presence, replicas, secrets
+from pilothouse.storage import heard_batches, presence, replicas, secrets, tellings
 from pilothouse.storage.replicas import ReplicaRow
 from pilothouse.storage.unit import Connection, Store, Transaction
 
@@ -83,6 +83,8 @@ class Replicas:
     def __init__(self, store: Store, board: Board, clock: Clock, *, every_s: float, key_number: str) -> None:
         self.id = new_id()
         """This process's identity, new at each start."""
+        self.host = socket.gethostname()[:255]
+        """The machine's name, by which others know where this process runs."""
         self.every_s = every_s
         """Seconds between two looks; 0: this process serves alone, and nothing here does anything."""
         board.shared = every_s > 0
@@ -266,8 +268,9 @@ class Replicas:
         return self._board.find(*place)
 
     def tidy(self, tx: Transaction) -> None:
-        """Forget replicas that ended long ago."""
+        """Forget replicas that ended long ago, and what they told."""
         replicas.forget_ended(tx.connection, self._clock.now() - FORGET_S)
+        tellings.forget_unknown(tx.connection)
 
     def _ask_clock(self, connection: Connection) -> None:
         before = self._machine.now()
@@ -361,7 +364,7 @@ class Replicas:
                 tx.connection,
                 ReplicaRow(
                     id=self.id,
-                    host=socket.gethostname()[:255],
+                    host=self.host,
                     process=os.getpid(),
                     release=__version__[:40],
                     key_number=self._key_number,

@@ -191,7 +191,7 @@ class RuntimeEdge(msgspec.Struct, kw_only=True, eq=False):
         except PilothouseError as error:
             return self.refuser.refuse(error, request, heartbeat)
         entry = self._put_up(taken.recorded, told)
-        self.refuser.refusals.settle(key.facts.key_id, heartbeat.runtime_id)
+        self.refuser.refusals.settle(key.facts.key_id, heartbeat.runtime_id, now)
         self.figures.full_heartbeats += 1
         return self.handing_over.answer(taken.handover, key, entry, now, asked=asked)
 
@@ -267,7 +267,7 @@ class RuntimeEdge(msgspec.Struct, kw_only=True, eq=False):
         self.board.see(entry, heartbeat.runtime_hash, address, now)
         if self.board.touch(entry, now, address):
             self._returned(entry, now)
-        self.refuser.refusals.settle(key.facts.key_id, heartbeat.runtime_id)
+        self.refuser.refusals.settle(key.facts.key_id, heartbeat.runtime_id, now)
         self.figures.full_heartbeats += 1
         return entry
 

@@ -1,6 +1,6 @@
 """Taking in telemetry: each record gets its origin, is brought within limits, is stored or counted as lost."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -26,6 +26,9 @@ B = TypeVar("B", LogBatch, MetricBatch, SpanBatch)
 LOSSES_MAX = 10_000
 """Origins of which losses are remembered; beyond it the one that lost nothing for longest is forgotten."""
 
+LOSSES_TOLD_MAX = 1_000
+"""So many of them other processes are told: those that lost something last."""
+
 DROPPED_BY_SENDER = "pilothouse.telemetry.dropped"
 """The metric in which a sender says what it dropped itself."""
 
@@ -40,6 +43,14 @@ class Loss(msgspec.Struct, frozen=True, kw_only=True):
     """Records that the sender says it dropped itself."""
     last_reason: str
     last_at: Instant
+
+
+class _Told(msgspec.Struct, frozen=True):
+    """What a process tells the others."""
+
+    accepted: int
+    refused: int
+    losses: list[Loss]
 
 
 class Refusals(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,16 +68,48 @@ class Intake:
         self._origins = origins
         self._now = now
         self._losses: dict[Origin, Loss] = {}
+        self._elsewhere: list[_Told] = []
+        self._noted = 0
         self.accepted = 0
-        """Records stored since the start."""
+        """Records stored by this process since its start."""
         self.refused = 0
-        """Records refused since the start."""
+        """Records refused by this process since its start."""
         self.degraded: str | None = None
         """Why records cannot be stored now; None while they can."""
+        self.split: str | None = None
+        """Why only a part of all records is shown here; None while all are."""
+
+    @property
+    def accepted_by_all(self) -> int:
+        """Records stored by all processes that serve the database."""
+        return self.accepted + sum(told.accepted for told in self._elsewhere)
+
+    @property
+    def refused_by_all(self) -> int:
+        """Records refused by all processes that serve the database."""
+        return self.refused + sum(told.refused for told in self._elsewhere)
 
     def losses(self) -> Sequence[Loss]:
-        """List who lost records."""
-        return list(self._losses.values())
+        """List who lost records, by whichever process."""
+        together = dict(self._losses)
+        for loss in (loss for told in self._elsewhere for loss in told.losses):
+            known = together.get(loss.origin)
+            together[loss.origin] = loss if known is None else _sum(known, loss)
+        return list(together.values())
+
+    @property
+    def changes(self) -> int:
+        """Grows with whatever other processes are to know."""
+        return self._noted + self.accepted
+
+    def tell(self) -> bytes:
+        """Write what other processes are to know."""
+        losses = list(self._losses.values())[-LOSSES_TOLD_MAX:]
+        return msgspec.msgpack.encode(_Told(self.accepted, self.refused, losses))
+
+    def hear(self, told: Mapping[str, bytes]) -> None:
+        """Take what all other processes know."""
+        self._elsewhere = [msgspec.msgpack.decode(document, type=_Told) for document in told.values()]
 
     def note_loss(self, origin: Origin, reason: str, *, refused: int = 0, dropped_by_sender: int = 0) -> None:
         """Remember that records of an origin were lost."""
@@ -79,6 +122,7 @@ class Intake:
             last_at=self._now(),
         )
         self.refused += refused
+        self._noted += 1
         if len(self._losses) > LOSSES_MAX:
             del self._losses[next(iter(self._losses))]
 
@@ -139,6 +183,15 @@ class Intake:
             raise
         self.degraded = None
         self.accepted += sum(len(batch.records) for batch in batches)
+
+
+def _sum(one: Loss, other: Loss) -> Loss:
+    newer = one if one.last_at >= other.last_at else other
+    return msgspec.structs.replace(
+        newer,
+        refused=one.refused + other.refused,
+        dropped_by_sender=one.dropped_by_sender + other.dropped_by_sender,
+    )
 
 
 def _named(sender: Sender, runtime_id: str | None) -> Origin:

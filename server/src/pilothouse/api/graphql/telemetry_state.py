@@ -32,11 +32,11 @@ async def show_state(_: Any, info: Info) -> Row:  # Any: the root, unused
     losses = _seen(request, intake.losses())
     return {
         "store": request.services.settings.telemetry_store,
-        "degraded": intake.degraded or trouble,
+        "degraded": intake.degraded or trouble or intake.split,
         "bytes_on_disk": usage.bytes_on_disk if usage is not None and whole else None,
         "budget_bytes": (usage.budget_bytes or None) if usage is not None and whole else None,
-        "accepted": intake.accepted if whole else None,
-        "refused": intake.refused if whole else sum(loss.refused for loss in losses),
+        "accepted": intake.accepted_by_all if whole else None,
+        "refused": intake.refused_by_all if whole else sum(loss.refused for loss in losses),
         "parts": [] if usage is None else [_part_view(part) for part in usage.parts if _sees(request, part)],
         "drops": [_loss_view(loss) for loss in sorted(losses, key=_most_lost_first)[:DROPS_MAX]],
     }

@@ -24,6 +24,9 @@ MARGIN_S: Final = 5.0
 """Unit: seconds. So much longer than the server does, this side waits for an answer: else the network is cut."""
 MIGRATION_WAIT_S: Final = 600
 """Unit: seconds. So long a migration waits for another process's."""
+OLDEST_OF_MYSQL: Final = (8, 0, 17)
+"""The first release that can compare text by its octets without regard to how it is padded."""
+OLDEST_OF_MARIADB: Final = (10, 6)
 _LIMIT_OF_MYSQL: Final = "SELECT @@max_execution_time / 1000"
 _NEXT: Final = (
     "SELECT table_name, auto_increment FROM information_schema.tables "
@@ -72,7 +75,7 @@ def _collation(dialect: Dialect) -> str:
 
 
 class MySql:
-    """MySQL 8.0 and newer."""
+    """MySQL 8.0.17 and newer."""
 
     name = "mysql"
     remembers_numbers = False
@@ -129,8 +132,8 @@ class MySql:
         return _REFUSALS.get(code or 0) or unreached(error, tls="[SSL", nobody=("Can't connect",))
 
     def oldest(self, dialect: Dialect) -> tuple[int, ...]:
-        """Work with MySQL 8.0 and MariaDB 10.6, whichever of the two it turned out to be."""
-        return (10, 6) if getattr(dialect, "is_mariadb", False) else (8, 0)
+        """Tell the oldest release, of whichever of the two it turned out to be."""
+        return OLDEST_OF_MARIADB if getattr(dialect, "is_mariadb", False) else OLDEST_OF_MYSQL
 
     def change_many(self, table: str, key: str, columns: Mapping[str, str], newest: Mapping[str, str]) -> str | None:
         """Change them in one statement: the driver asks the server once for each of many."""
@@ -201,7 +204,12 @@ def _wait_s(connection: Connection) -> float:
 def _settings(version: str, timeout_s: float, *, read_only: bool) -> Generator[str]:
     """Bound in time what a connection may do, and have values refused that do not fit."""
     is_mariadb = "mariadb" in version.lower()
-    yield f"SET NAMES utf8mb4 COLLATE {'utf8mb4_nopad_bin' if is_mariadb else 'utf8mb4_0900_bin'}"
+    if is_mariadb:
+        yield "SET NAMES utf8mb4 COLLATE utf8mb4_nopad_bin"
+    elif tuple(map(int, re.findall(r"\d+", version)[:3])) >= OLDEST_OF_MYSQL:
+        yield "SET NAMES utf8mb4 COLLATE utf8mb4_0900_bin"
+    else:  # it is told that it is too old, by whoever looks at its schema
+        yield "SET NAMES utf8mb4"
     yield "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'"
     yield f"SET SESSION net_write_timeout = {max(60, round(timeout_s))}"  # a backup through a slow pipe
     yield f"SET SESSION innodb_lock_wait_timeout = {max(1, round(timeout_s))}"

@@ -426,7 +426,8 @@ def _logger(raw: bytes, at: int, end: int) -> str:
 def _lines(raw: bytes, at: int, end: int) -> tuple[list[tuple[int, int, int]], int]:
     """Find some lines that follow one another: where their tag is, their content, and its end. Tell where the last ends."""
     lines: list[tuple[int, int, int]] = []
-    while at < end and raw[at] == _LINE and len(lines) < SLICE_RECORDS:
+    enough = min(end, at + PIECE_OCTETS)
+    while at < enough and raw[at] == _LINE and len(lines) < SLICE_RECORDS:
         size = raw[at + 1]
         begin = at + 2
         if size >= _OCTET:
