@@ -9,7 +9,7 @@ NPM    := PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix console
 CONSOLE_SOURCES := $(shell find console/src console/public console/scripts -type f 2>/dev/null) \
                    console/index.html console/vite.config.ts console/tsconfig.json contracts/schema.graphql
 
-.PHONY: help up test test-all test-python test-databases test-console conformance check fmt gen bench bench-fleet fuzz docs wheels pins clean
+.PHONY: help up demo pictures test test-all test-python test-databases test-console conformance check fmt gen bench bench-fleet fuzz docs wheels pins clean
 .DEFAULT_GOAL := help
 
 help: ## Show this
@@ -17,6 +17,13 @@ help: ## Show this
 
 up: $(STAMPS)/server console/dist/index.html ## Set up everything, start the control plane and the example integration
 	@PILOTHOUSE_HOME="$${PILOTHOUSE_HOME:-$(CURDIR)/.pilothouse}" exec $(BIN)/pilothouse up
+
+demo: $(STAMPS)/console ## The whole console with made-up data and no control plane: http://127.0.0.1:9447
+	$(NPM) run demo
+
+pictures: $(STAMPS)/dev $(STAMPS)/console console/dist/index.html ## Take the pictures of the documentation anew
+	$(NPM) run pictures
+	$(BIN)/python scripts/screenshots.py
 
 test: $(STAMPS)/dev $(STAMPS)/console console/dist/index.html ## Set up everything and pass the tests, in a real browser too: about ten minutes
 	$(NPM) test

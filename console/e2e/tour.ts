@@ -113,6 +113,12 @@ export const TOUR: Record<PageName, Stop> = {
     address: '/projects/order-service/integrations/order-status/artifacts?environment=prod',
     ready: 'Hosted by',
   },
+  integrationTryIt: {
+    title: 'Try-It',
+    answers: 'A request to a service, composed from its OpenAPI definition and sent through the control plane.',
+    address: `${ORDERS}/try-it?operation=POST+%2Forders`,
+    ready: 'Place an order',
+  },
   integrationSecrets: {
     title: 'Secrets of an integration',
     answers: 'The secrets that its runtimes prove themselves with.',

@@ -5,6 +5,7 @@ import { Db, iso } from './db'
 import { growFleet } from './fleet'
 import { makeMock, type Session } from './handlers'
 import { liveOn } from './life'
+import { showNote } from './note'
 import { makeRuntime } from './seed'
 
 const KEY = 'mock.signed-in'
@@ -29,6 +30,10 @@ declare global {
         empty: () => void
         /** Ends the access, or with `true` the whole session. */
         expire: (whole?: boolean) => void
+        /** No role contains these any more. */
+        lose: (permissions: Permission[]) => void
+        /** The control plane does not answer at all until it is told to. */
+        down: (isDown: boolean) => void
         refreshes: () => number
         refusedChanges: () => string[]
         refusedQueries: () => string[]
@@ -47,14 +52,18 @@ declare global {
 
 export async function startMock(): Promise<void> {
   const db = new Db()
-  for (const role of db.people.roles) {
-    role.permissions = role.permissions.filter((each) => !globalThis.mockLost?.includes(each))
+  const lose = (lost: Permission[]) => {
+    for (const role of db.people.roles) role.permissions = role.permissions.filter((each) => !lost.includes(each))
   }
+  lose(globalThis.mockLost ?? [])
   if (globalThis.mockFleet) growFleet(db, globalThis.mockFleet)
-  const { handlers, cutLines, state, hold, answer } = makeMock(db, session)
+  const { handlers, cutLines, down, state, hold, answer } = makeMock(db, session)
   if (globalThis.mockMethods) state.methods = globalThis.mockMethods
   await setupWorker(...handlers).start({ quiet: true, onUnhandledRequest: 'bypass' })
-  if (!globalThis.mockQuiet) liveOn(db)
+  if (!globalThis.mockQuiet) {
+    showNote()
+    liveOn(db)
+  }
   globalThis.mock = {
     cutLines,
     silence: (id) => {
@@ -76,6 +85,8 @@ export async function startMock(): Promise<void> {
       state.accessEnded = true
       state.sessionEnded = whole
     },
+    lose,
+    down,
     refreshes: () => state.refreshes,
     say: (message, level) => {
       db.telemetry.say(message, level)

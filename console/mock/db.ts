@@ -7,6 +7,7 @@ import { People } from './people'
 import { secretsOf, seedEnvironments, seedProjects, seedRuntimes } from './seed'
 import { Telemetry } from './telemetry'
 import { Traces } from './traces'
+import { Trying, tryItOf } from './try-it'
 
 /** What the mock stores of a runtime; status, its reason, changes and counts are computed when read, as the server does. */
 export type RuntimeRecord = Omit<
@@ -24,6 +25,7 @@ export type RuntimeRecord = Omit<
   | 'statusReason'
   | 'statusSince'
   | 'permissions'
+  | 'tryIt'
   | 'serviceCount'
   | 'listenerCount'
 > & {
@@ -64,6 +66,7 @@ export class Db {
   readonly events: api.Event[]
   readonly telemetry: Telemetry
   readonly alerts = new Alerts()
+  readonly trying = new Trying()
   readonly traces: Traces
   /** What the telemetry store cannot do, and what to do. */
   storeTrouble: string | null = null
@@ -198,6 +201,7 @@ export function viewRuntime(record: RuntimeRecord, db: Db) {
     }),
     commands: (page: PageArguments) => connection(db.desk.commandsOf({ runtime: record.id }), page),
     movedTo: null,
+    tryIt: () => tryItOf(db, record),
   }
 }
 

@@ -14,6 +14,7 @@ import type { Db } from './db'
 import { guarded } from './guard'
 import { filterRuntimes, makeRoot } from './resolvers'
 import { wantsLine } from './telemetry'
+import { tryItHandlers } from './try-it'
 
 export { PASSWORD, type Session } from './auth'
 
@@ -23,6 +24,8 @@ type Holding = { hold: (operation: string) => void; answer: () => void }
 export type Mock = {
   handlers: ReturnType<typeof http.post>[]
   cutLines: (forMs?: number) => void
+  /** Nothing answers, as if the network were gone, until told otherwise. */
+  down: (isDown: boolean) => void
   state: Levers
 } & Holding
 
@@ -50,6 +53,7 @@ export function makeMock(db: Db, session: Session): Mock {
   const manifest = learn(known)
   const lines = new Set<() => void>()
   let downUntil = 0
+  let isGone = false
   let held: string | undefined
   let letGo: (() => void)[] = []
 
@@ -113,6 +117,7 @@ export function makeMock(db: Db, session: Session): Mock {
 
   const handlers = [
     http.post(API.graphql, async ({ request }) => {
+      if (isGone) return HttpResponse.error()
       if (!session.get()) return notSignedIn()
       if (state.accessEnded || state.sessionEnded)
         return HttpResponse.json(
@@ -146,10 +151,18 @@ export function makeMock(db: Db, session: Session): Mock {
       return HttpResponse.json(await execute({ schema, document, rootValue: root, variableValues: variables }))
     }),
     ...authHandlers(db, session, state),
+    ...tryItHandlers(db, session),
   ]
+  const cutAll = () => {
+    for (const cut of [...lines]) cut()
+  }
   return {
     handlers,
     state,
+    down: (isDown) => {
+      isGone = isDown
+      if (isDown) cutAll()
+    },
     hold: (operation) => {
       held = operation
     },
@@ -160,7 +173,7 @@ export function makeMock(db: Db, session: Session): Mock {
     },
     cutLines: (forMs = 0) => {
       downUntil = Date.now() + forMs
-      for (const cut of [...lines]) cut()
+      cutAll()
     },
   }
 }

@@ -22,6 +22,7 @@ import { selfRoot } from './self'
 import { steeringRoot } from './steering'
 import { telemetryRoot } from './telemetry'
 import { tracesRoot } from './traces'
+import { tryItRoot } from './try-it'
 
 /** A project with this handle cannot be made: the way to see a failing server. */
 const BROKEN = 'broken'
@@ -76,6 +77,7 @@ export function makeRoot(db: Db) {
   const environment = (record: (typeof db.environments)[number]) => ({
     ...record,
     runtimes: countsOf(filterRuntimes(db, { environment: record.handle })),
+    tryIt: db.trying.isAllowed(record),
     permissions: people.permissionsIn({ environment: record.handle }),
   })
   const taken = (kind: api.HandleKind, handle: string, inProject?: string | null) =>
@@ -184,6 +186,7 @@ export function makeRoot(db: Db) {
     ...auditRoot(db),
     ...telemetryRoot(db),
     ...tracesRoot(db),
+    ...tryItRoot(db),
     ...metricsRoot(db),
     ...changingRoot(db),
     ...alertsRoot(db),

@@ -160,6 +160,12 @@ const pages = [
   }),
   createRoute({
     ...page,
+    path: PATH.integrationTryIt,
+    validateSearch: search.tryIt,
+    component: lazyRouteComponent(() => import('./pages/try-it/index'), 'TryItPage'),
+  }),
+  createRoute({
+    ...page,
     path: PATH.integrationEvents,
     validateSearch: search.events,
     component: lazyRouteComponent(() => import('./pages/events/index'), 'IntegrationEventsPage'),

@@ -274,6 +274,7 @@ def test_a_pipe_moves_a_home(settings, tmp_path) -> None:
     assert all_rows(other.home) == all_rows(settings.home)
 
 
+@pytest.mark.slow
 def test_a_restore_that_is_killed_anywhere_is_ended_or_undone_by_the_next_start_or_restore(
     settings, tmp_path, whole
 ) -> None:

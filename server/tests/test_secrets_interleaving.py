@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pilothouse.access.grants import EVERYTHING
@@ -183,6 +184,7 @@ async def live_through(home: Path, steps: list[tuple[Any, ...]]) -> None:
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 @given(steps=st.lists(STEPS, max_size=14))
+@pytest.mark.slow
 def test_no_interleaving_lets_a_secret_outlive_its_end(first_start: Path, steps: list[tuple[Any, ...]]) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         home = Path(shutil.copytree(first_start, Path(scratch) / "home"))

@@ -6,6 +6,7 @@ import { environmentPagesQuery, PAGE_SIZE } from '@/api/queries'
 import { changing } from '@/strings/changing'
 import { strings } from '@/strings/common'
 import { environments as words } from '@/strings/tenancy'
+import { tryIt as tryItWords } from '@/strings/try-it'
 import { Age } from '@/ui/age'
 import { Button } from '@/ui/button'
 import { CopyGraphql } from '@/ui/copy'
@@ -18,6 +19,7 @@ import { PATH, to } from '@/util/paths'
 import { managing, mayNot, useBlocked } from '@/util/permissions'
 import type { ListSearch } from '@/util/search'
 import { useSearchState } from '@/util/use-search-state'
+import { AllowTryIt } from './try-it/allow'
 
 const CreateEnvironment = lazily(async () => (await import('@/forms/create-environment')).CreateEnvironment)
 const EditDialog = lazily(async () => (await import('./changing/edit')).EditDialog)
@@ -84,6 +86,11 @@ export function EnvironmentsPage() {
         query={query}
         columns={[
           ...columns,
+          {
+            key: 'tryIt',
+            title: tryItWords.setting.column,
+            cell: (row) => <AllowTryIt environment={row} />,
+          },
           {
             key: 'actions',
             title: <span className="sr-only">{words.columns.actions}</span>,

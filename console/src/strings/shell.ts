@@ -23,6 +23,7 @@ export const shell = {
     integrations: 'Integrations',
     integrationOverview: 'Overview of this integration',
     artifacts: 'Artifacts',
+    tryIt: 'Try-It',
     events: 'Events',
     logs: 'Logs',
     traces: 'Traces',

@@ -10,6 +10,7 @@ import type {
   SteeringSearch,
   TraceSearch,
   TracesSearch,
+  TryItSearch,
 } from './search'
 
 /** Every address of the console; nothing else writes one. */
@@ -53,6 +54,7 @@ export const PATH = {
   integrationMetrics: '/projects/$project/integrations/$integration/metrics',
   integrationTraces: '/projects/$project/integrations/$integration/traces',
   integrationTraceMap: '/projects/$project/integrations/$integration/traces/map',
+  integrationTryIt: '/projects/$project/integrations/$integration/try-it',
   runtimeEvents: '/runtimes/$runtimeId/events',
   environments: '/environments',
   secrets: '/secrets',
@@ -71,6 +73,7 @@ export const API = {
   oidcStart: '/auth/oidc/start',
   auditExport: '/audit/export',
   logs: '/api/v1/logs',
+  tryIt: '/api/try-it',
 } as const
 
 export const to = {
@@ -100,6 +103,8 @@ export const to = {
   integrationEvents: (project: string, integration: string) =>
     linkOptions({ to: PATH.integrationEvents, params: { project, integration } }),
   runtimeEvents: (runtimeId: string) => linkOptions({ to: PATH.runtimeEvents, params: { runtimeId } }),
+  tryIt: (project: string, integration: string, search: TryItSearch = {}) =>
+    linkOptions({ to: PATH.integrationTryIt, params: { project, integration }, search }),
   profile: () => linkOptions({ to: PATH.profile }),
   users: () => linkOptions({ to: PATH.users }),
   user: (userId: string) => linkOptions({ to: PATH.user, params: { userId } }),

@@ -235,6 +235,14 @@ export type TracesSearch = PlaceSearch &
   }
 /** The span that is looked at. */
 export type TraceSearch = { selected?: string | undefined }
+export type TryItSearch = {
+  environment?: string | undefined
+  /** The runtime's id. */
+  runtime?: string | undefined
+  port?: number | undefined
+  /** Method and path; none: a request of one's own. */
+  operation?: string | undefined
+}
 export type MergedSearch = {
   environment?: string | undefined
   kind?: ArtifactKind | undefined
@@ -409,6 +417,12 @@ export const traces = (raw: Raw): TracesSearch => ({
   to: moment(raw, 'to'),
 })
 export const trace = (raw: Raw): TraceSearch => ({ selected: filled(raw, 'selected') })
+export const tryIt = (raw: Raw): TryItSearch => ({
+  environment: filled(raw, 'environment'),
+  runtime: filled(raw, 'runtime'),
+  port: Number(text(raw, 'port')) || undefined,
+  operation: filled(raw, 'operation'),
+})
 export const merged = (raw: Raw): MergedSearch => ({
   environment: filled(raw, 'environment'),
   kind: oneOf(raw, 'kind', ARTIFACT_KINDS),

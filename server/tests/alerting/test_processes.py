@@ -185,6 +185,7 @@ async def test_processes_that_judge_and_send_at_once_say_everything_once(stage: 
     assert await stage.kept() == (RUNTIMES, [("SENT", 1)] * CHANNELS)
 
 
+@pytest.mark.slow
 async def test_when_the_one_that_judges_is_killed_another_goes_on_and_says_nothing_again(stage: Stage) -> None:
     await stage.rule("few")
     await stage.begin(2)
@@ -201,6 +202,7 @@ async def test_when_the_one_that_judges_is_killed_another_goes_on_and_says_nothi
     assert await stage.kept() == (2 * RUNTIMES, [("SENT", 1)] * 2 * CHANNELS)
 
 
+@pytest.mark.slow
 async def test_what_a_process_was_sending_when_it_was_killed_is_sent_by_another_under_the_same_id(stage: Stage) -> None:
     stage.receiver.is_silent = True
     await stage.rule("few")

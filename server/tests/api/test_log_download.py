@@ -314,6 +314,7 @@ class Client:
         await app(scope, receive, send)
 
 
+@pytest.mark.slow
 async def test_a_hundred_thousand_lines_are_never_held(admin, plane) -> None:
     plane.telemetry = store = Endless(pieces=100)
     client = Client(plane, admin, "format=jsonl")

@@ -77,6 +77,7 @@ class Machine:
     "kind",
     [pytest.param(kind, marks=pytest.mark.xdist_group(kind)) for kind in ("postgresql", "mariadb")],
 )
+@pytest.mark.slow
 def test_the_first_hour_on_a_database_server(kind: str, tmp_path: Path) -> None:
     database = running(kind).blank()
     machine = Machine(tmp_path / "home", database.url)

@@ -18,7 +18,11 @@ from group import Group, group
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(300)]
 EVERYWHERE = pytest.mark.parametrize(
-    "kind", [pytest.param(kind, marks=pytest.mark.xdist_group(kind)) for kind in ("postgresql", "mariadb")]
+    "kind",
+    [
+        pytest.param("postgresql", marks=pytest.mark.xdist_group("postgresql")),
+        pytest.param("mariadb", marks=[pytest.mark.xdist_group("mariadb"), pytest.mark.slow]),
+    ],
 )
 
 

@@ -223,6 +223,7 @@ def test_a_worker_that_is_killed_is_started_again_and_requests_go_on(empty_datab
         assert machine.stop() == 0
 
 
+@pytest.mark.slow
 def test_a_worker_that_hangs_is_ended_and_started_again(empty_database: Database, tmp_path: Path) -> None:
     environment = environment_of(tmp_path / "home", empty_database, PILOTHOUSE_WORKERS="2")
     with serving(environment, program=(str(Path(__file__).with_name("serve_impatiently.py")),)) as machine:
@@ -246,6 +247,7 @@ def test_a_signal_ends_all_of_it(empty_database: Database, tmp_path: Path, is_go
                 assert asking.connect_ex(("127.0.0.1", port)) != 0
 
 
+@pytest.mark.slow
 def test_no_worker_outlives_a_parent_that_was_killed(
     empty_database: Database, tmp_path: Path, is_gone: Callable[[int], bool]
 ) -> None:

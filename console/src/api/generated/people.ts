@@ -683,6 +683,13 @@ export type SetTryItMutationVariables = Exact<{
 
 export type SetTryItMutation = { setTryIt: { handle: string, tryIt: boolean } };
 
+export type TryItEnvironmentsQueryVariables = Exact<{
+  first?: number | null | undefined;
+}>;
+
+
+export type TryItEnvironmentsQuery = { environments: { nodes: Array<{ handle: string, tryIt: boolean }> } };
+
 export class TypedDocumentString<TResult, TVariables>
   extends String
   implements DocumentTypeDecoration<TResult, TVariables>
@@ -2217,3 +2224,13 @@ export const SetTryItDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<SetTryItMutation, SetTryItMutationVariables>;
+export const TryItEnvironmentsDocument = new TypedDocumentString(`
+    query TryItEnvironments($first: Int) {
+  environments(first: $first) {
+    nodes {
+      handle
+      tryIt
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<TryItEnvironmentsQuery, TryItEnvironmentsQueryVariables>;

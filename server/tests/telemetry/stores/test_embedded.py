@@ -38,6 +38,7 @@ async def said(store: EmbeddedStore) -> list[int]:
     return [int(one.record.message.split()[0][1:]) async for piece in pieces for one in piece]
 
 
+@pytest.mark.slow
 async def test_killed_in_the_middle_of_appends_it_has_all_that_was_acknowledged_once(tmp_path):
     store = await EmbeddedStore.open(small(tmp_path, flush_rows=700, flush_s=0.05))
     acknowledged, dice = 0, random.Random(7)  # noqa: S311

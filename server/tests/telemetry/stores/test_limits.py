@@ -63,6 +63,7 @@ def test_a_span_without_a_trace_is_none_and_a_line_without_one_is_a_line(trace_i
         max_size=20,
     )
 )
+@pytest.mark.slow
 def test_whatever_is_told_can_be_written_after_tidying(records):
     import msgspec
 
