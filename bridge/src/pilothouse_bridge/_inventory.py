@@ -73,6 +73,8 @@ class Service:
     package: str
     listeners: tuple[str, ...]
     resources: tuple[Resource, ...]
+    definition: str | None = None
+    """Its OpenAPI document, as JSON text."""
 
 
 @dataclass(frozen=True)

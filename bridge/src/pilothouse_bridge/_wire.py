@@ -17,6 +17,7 @@ from pilothouse_bridge._order import Command, printable, read_command
 FULL_PATH: Final = "/icp/heartbeat"
 DELTA_PATH: Final = "/icp/deltaHeartbeat"
 _VERSION: Final = "v1.0"
+DEFINITIONS_LIMIT: Final = 3_145_728
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,10 +42,13 @@ class FullMessage:
 
     hash: str
     _members: dict[str, object] = field(repr=False)
+    _definitions: dict[str, str] = field(repr=False, default_factory=dict[str, str])
 
     def encode(self, now_s: float) -> bytes:
         """The bytes to send at this moment."""
-        return _json(self._members | {"runtimeHash": self.hash, "timestamp": _utc_tuple(now_s)})
+        definitions: dict[str, object] = {name: json.loads(text) for name, text in self._definitions.items()}
+        told: dict[str, object] = {"openApiDefinitions": definitions} if definitions else {}
+        return _json(self._members | told | {"runtimeHash": self.hash, "timestamp": _utc_tuple(now_s)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +97,11 @@ def full(report: Report) -> FullMessage:
     }
     present = _present(members)
     # Truncated or not, the hash is compared for equality only; 44 characters is what a SHA-256 takes in Base64.
-    digest = hashlib.sha256(json.dumps(present, sort_keys=True).encode()).digest()
-    return FullMessage(base64.b64encode(digest).decode("ascii"), present)
+    digest = hashlib.sha256(json.dumps(present, sort_keys=True).encode())
+    definitions = _definitions(report.inventory.services)
+    for name, text in definitions.items():
+        digest.update(f"\n{name}\n{text}".encode("utf-8", "surrogatepass"))
+    return FullMessage(base64.b64encode(digest.digest()).decode("ascii"), present, definitions)
 
 
 def delta(runtime_id: str, known_hash: str, now_s: float) -> bytes:
@@ -210,6 +217,17 @@ def _service(service: Service) -> dict[str, object]:
         "listeners": [{"name": name} for name in service.listeners],
         "resources": [_resource(resource) for resource in service.resources],
     }
+
+
+def _definitions(services: tuple[Service, ...]) -> dict[str, str]:
+    """OpenAPI documents by file name, as far as they fit into what servers keep."""
+    told: dict[str, str] = {}
+    left = DEFINITIONS_LIMIT
+    for service in services:
+        if service.definition is not None and len(service.definition) <= left:
+            left -= len(service.definition)
+            told[f"{service.name}.json"] = service.definition
+    return told
 
 
 def _resource(resource: Resource) -> dict[str, object]:

@@ -10,6 +10,7 @@ from pilothouse_bridge.discover import Serving
 from pilothouse_bridge.discover._hooks import Watch
 from pilothouse_bridge.discover._layers import DEPTH_LIMIT, unwrapped
 from pilothouse_bridge.discover._naming import attribute_of, source_of
+from pilothouse_bridge.discover._openapi import definition_of
 
 _HTTP_METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "CONNECT")
 
@@ -101,6 +102,7 @@ def _service(application: _Application, maker: str | None, known: dict[int, Any]
         resources=tuple(
             sorted(resources, key=lambda resource: (resource.url, resource.methods, resource.source or ""))
         ),
+        definition=definition_of(instance, application.base_path),
     )
 
 
