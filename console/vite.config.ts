@@ -4,6 +4,7 @@ import tailwindcss from '@tailwindcss/vite'
 import react from '@vitejs/plugin-react'
 import type { Plugin } from 'vite'
 import { defineConfig } from 'vitest/config'
+import { licencesOf } from './scripts/licences.mjs'
 import { manifest } from './scripts/persisted.mjs'
 
 const CONTROL_PLANE = process.env.PILOTHOUSE_URL ?? 'https://localhost:9446'
@@ -35,8 +36,23 @@ function persistedQueries(): Plugin {
   }
 }
 
+/** Writes down beside the build which packages it ships, with their licences. */
+function licences(): Plugin {
+  return {
+    name: 'licences',
+    apply: 'build',
+    generateBundle() {
+      this.emitFile({
+        type: 'asset',
+        fileName: 'licences.json',
+        source: JSON.stringify(licencesOf([...this.getModuleIds()])),
+      })
+    },
+  }
+}
+
 export default defineConfig(({ mode }) => ({
-  plugins: [react(), tailwindcss(), persistedQueries(), mode === 'mock' ? mockWorker() : null],
+  plugins: [react(), tailwindcss(), persistedQueries(), licences(), mode === 'mock' ? mockWorker() : null],
   resolve: { alias: { '@': fileURLToPath(new URL('./src', import.meta.url)) } },
   build: {
     chunkSizeWarningLimit: 1_200,

@@ -8,6 +8,9 @@ type Stop = [name: string, address: string, ready: string, prepare?: (page: Page
 const STOPS: Stop[] = [
   ['overview', '/', 'What is not well'],
   ['runtimes', '/runtimes', 'crm-bridge-dev-1'],
+  ['about', '/about', 'Packages of the console'],
+  ['settings', '/settings', 'PILOTHOUSE_HOME'],
+  ['logs with columns', '/logs?columns=["order.id","logger"]', 'Order 4711'],
   ['refusals', '/runtimes?refusals=true', 'Synchronise the clock'],
   ['add runtime', '/runtimes?add=dev', 'Generate Secret'],
   [

@@ -280,4 +280,48 @@ stories('Keyboard only', (story) => {
     await page.keyboard.press('Enter')
     await page.getByRole('heading', { level: 1, name: /crm-bridge-dev-1/ }).waitFor()
   })
+
+  story(
+    'the palette restarts a runtime through the confirmation of its page',
+    async ({ page }) => {
+      await page.goto('/')
+      await page.getByRole('heading', { name: 'What is not well' }).waitFor()
+      await page.keyboard.press('Control+k')
+      await page.getByRole('combobox').waitFor()
+      await page.keyboard.type('restart order-create-dev')
+      await page.getByRole('option', { name: /^Restart order-create-dev-1/ }).waitFor()
+      await page.keyboard.press('Enter')
+      const dialog = page.getByRole('dialog', { name: /order-create-dev-1/ })
+      await dialog.waitFor()
+      await page.keyboard.press('Escape')
+      await dialog.waitFor({ state: 'detached' })
+      expect(new URL(page.url()).searchParams.has('act')).toBe(false)
+      await page.keyboard.press('Control+k')
+      await page.getByRole('combobox').waitFor()
+      await page.keyboard.type('logs of order-create-dev')
+      await page.getByRole('option', { name: /^Logs of order-create-dev-1/ }).waitFor()
+      await page.keyboard.press('Enter')
+      await page.getByRole('heading', { level: 1, name: /^Logs of/ }).waitFor()
+      expect(new URL(page.url()).searchParams.get('runtime')).toBeTruthy()
+    },
+    { timeoutMs: 60_000 },
+  )
+
+  story(
+    'what the palette cannot do says why',
+    async ({ page }) => {
+      await page.goto('/')
+      await page.getByRole('heading', { name: 'What is not well' }).waitFor()
+      await page.keyboard.press('Control+k')
+      await page.getByRole('combobox').waitFor()
+      await page.keyboard.type('restart order-create-dev')
+      const option = page.getByRole('option', { name: /^Restart order-create-dev-1/ })
+      await option.getByText('integration_mgt:edit').waitFor()
+      expect(await option.getAttribute('aria-disabled')).toBe('true')
+      await page.keyboard.press('Enter')
+      await page.getByRole('status').getByText('integration_mgt:edit').waitFor()
+      expect(new URL(page.url()).pathname).toBe('/')
+    },
+    { as: 'lars', timeoutMs: 60_000 },
+  )
 })

@@ -241,6 +241,18 @@ export const TOUR: Record<PageName, Stop> = {
     ready: 'user:mallory',
     held: true,
   },
+  about: {
+    title: 'About',
+    answers: 'Versions, processes that serve, database and store; the licence of every package.',
+    address: '/about',
+    ready: 'Packages of the console',
+  },
+  settings: {
+    title: 'Settings',
+    answers: 'What the control plane was told, and by what; never a secret.',
+    address: '/settings',
+    ready: 'PILOTHOUSE_HOME',
+  },
   users: {
     title: 'Users',
     answers: 'People and service accounts.',

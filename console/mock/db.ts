@@ -66,6 +66,8 @@ export class Db {
   readonly events: api.Event[]
   readonly telemetry: Telemetry
   readonly alerts = new Alerts()
+  /** What people keep for themselves, by username. */
+  readonly kept = new Map<string, api.Kept[]>()
   readonly trying = new Trying()
   readonly traces: Traces
   /** What the telemetry store cannot do, and what to do. */

@@ -15,6 +15,7 @@ import {
   verdict,
   viewRuntime,
 } from './db'
+import { installationRoot } from './installation'
 import { metricsRoot } from './metrics'
 import { refuse } from './refuse'
 import { secretsRoot } from './secrets'
@@ -190,6 +191,7 @@ export function makeRoot(db: Db) {
     ...metricsRoot(db),
     ...changingRoot(db),
     ...alertsRoot(db),
+    ...installationRoot(db),
     refusals: () => db.refusals,
     handleAvailability: ({
       kind,

@@ -3,6 +3,7 @@ import { QueryClient, QueryClientProvider } from '@tanstack/react-query'
 import { RouterProvider } from '@tanstack/react-router'
 import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
+import { sessionEnded } from './api/ended'
 import { asProblem } from './api/problem'
 import { forget, viewerQuery } from './api/queries'
 import { whenPasswordDue, whenSignedOut } from './api/request'
@@ -28,10 +29,9 @@ setRouter(router)
 
 whenSignedOut(() => {
   if (router.state.location.pathname === PATH.signIn) return
-  // Who was in is told that it ended; who comes anew is only asked who they are.
-  const wasIn = client.getQueryData(viewerQuery.queryKey) !== undefined
-  const target = router.state.location.href
-  void router.navigate(to.signIn(target, wasIn ? 'SESSION_ENDED' : undefined)).then(() => forget(client))
+  // Who was in signs in over the page, which stays as it is; who comes anew is only asked who they are.
+  if (client.getQueryData(viewerQuery.queryKey) !== undefined) sessionEnded()
+  else void router.navigate(to.signIn(router.state.location.href)).then(() => forget(client))
 })
 whenPasswordDue(() => {
   if (router.state.location.pathname === PATH.password) return

@@ -8,6 +8,8 @@ import {
   Outlet,
   redirect,
 } from '@tanstack/react-router'
+import { useSyncExternalStore } from 'react'
+import { isSessionEnded, watchSession } from './api/ended'
 import { asProblem } from './api/problem'
 import { viewerQuery } from './api/queries'
 import { Shell } from './shell/shell'
@@ -16,9 +18,17 @@ import { Announcer } from './ui/announcer'
 import { Notices } from './ui/notices'
 import { Failed, Missing } from './ui/states'
 import { TipLayer } from './ui/tip'
+import { lazily } from './util/lazily'
 import { PATH, to } from './util/paths'
 import { remembersFor } from './util/recent'
 import * as search from './util/search'
+
+const SessionEnded = lazily(async () => (await import('./pages/account/ended')).SessionEnded)
+
+/** Nobody sees it before a session ended. */
+function Ended() {
+  return useSyncExternalStore(watchSession, isSessionEnded) && <SessionEnded />
+}
 
 const root = createRootRouteWithContext<{ client: QueryClient }>()({
   component: () => (
@@ -27,6 +37,7 @@ const root = createRootRouteWithContext<{ client: QueryClient }>()({
       <Notices />
       <Announcer />
       <TipLayer />
+      <Ended />
     </>
   ),
 })
@@ -265,6 +276,17 @@ const pages = [
     path: PATH.audit,
     validateSearch: search.audit,
     component: lazyRouteComponent(() => import('./pages/audit/index'), 'AuditPage'),
+  }),
+  createRoute({
+    ...page,
+    path: PATH.about,
+    component: lazyRouteComponent(() => import('./pages/about/index'), 'AboutPage'),
+  }),
+  createRoute({
+    ...page,
+    path: PATH.settings,
+    validateSearch: search.settings,
+    component: lazyRouteComponent(() => import('./pages/settings/index'), 'SettingsPage'),
   }),
   createRoute({
     ...page,

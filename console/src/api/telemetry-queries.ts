@@ -20,6 +20,12 @@ export const logLevelsQuery = (filter: doc.LogFilter) =>
     queryFn: async ({ signal }) => (await graphql(doc.LogLevelsDocument, { filter, stepS: null }, signal)).logLevels,
   })
 
+/** What one keeps under a name. */
+export const keptQuery = queryOptions({
+  queryKey: ['kept', 'log-queries'],
+  queryFn: async ({ signal }) => (await graphql(doc.KeptLogQueriesDocument, {}, signal)).kept,
+})
+
 export const logContextQuery = (id: string, around: number) =>
   queryOptions({
     queryKey: ['log-context', id, around],

@@ -1,3 +1,4 @@
+import { onceSignedIn } from '@/api/ended'
 import { RuntimeChangedDocument, type RuntimeChangedSubscription, type RuntimeFilter } from '@/api/generated/operations'
 import { ApiProblem } from '@/api/problem'
 import { type Document, refusalsOf, sendDocument, signedOut } from '@/api/request'
@@ -41,6 +42,13 @@ export function backOff(attempt: number, random: () => number): number {
   return ceiling / 2 + (ceiling / 2) * random()
 }
 
+const open = new Set<() => void>()
+
+/** Lines that wait for their next attempt make it now. */
+export function retryNow(): void {
+  for (const wake of open) wake()
+}
+
 /** Keeps one subscription open until it is closed, resuming after the last sequence that was seen. */
 export function openLine(options: LineOptions): () => void {
   return openLineOf(RuntimeChangedDocument, options)
@@ -72,8 +80,13 @@ function follow<Change, Filter, After extends Cursor>(
   next: (change: Change, after: NoInfer<After> | null) => NoInfer<After>,
 ): () => void {
   const line = new Line<Change, Filter, After>(document.toString(), options, next)
+  const wake = () => line.retry()
+  open.add(wake)
   void line.run()
-  return () => line.close()
+  return () => {
+    open.delete(wake)
+    line.close()
+  }
 }
 
 class Line<Change, Filter, After extends Cursor> {
@@ -106,6 +119,10 @@ class Line<Change, Filter, After extends Cursor> {
     this.wake()
   }
 
+  retry(): void {
+    if (this.cutSince !== undefined) this.wake()
+  }
+
   async run(): Promise<void> {
     this.options.onState({ state: 'catching-up' })
     while (!this.closed) {
@@ -117,7 +134,11 @@ class Line<Change, Filter, After extends Cursor> {
       }
       clearTimeout(this.settle)
       if (this.closed) return
-      if (problem?.notSignedIn) return signedOut()
+      if (problem?.notSignedIn) {
+        signedOut()
+        await this.signedIn()
+        continue
+      }
       this.cutSince ??= Date.now()
       this.options.onState({ state: 'cut-off', since: this.cutSince, problem })
       await this.pause(backOff(this.attempt++, this.options.random ?? Math.random))
@@ -190,6 +211,18 @@ class Line<Change, Filter, After extends Cursor> {
       this.cutSince = undefined
       this.options.onState({ state: 'live' })
     }, SETTLED_MS)
+  }
+
+  /** Somebody else is sent to the sign-in, and the page with its lines is gone; who was in goes on here. */
+  private signedIn(): Promise<void> {
+    return new Promise((resolve) => {
+      const leave = onceSignedIn(resolve)
+      this.wake = () => {
+        if (!this.closed) return
+        leave()
+        resolve()
+      }
+    })
   }
 
   private pause(ms: number): Promise<void> {

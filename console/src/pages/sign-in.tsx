@@ -4,7 +4,7 @@ import { Eye, EyeOff } from 'lucide-react'
 import { type FormEvent, useState } from 'react'
 import { ApiProblem } from '@/api/problem'
 import { forget } from '@/api/queries'
-import { type Methods, methods, signIn } from '@/api/session'
+import { type Methods, methods, type SessionFacts, signIn } from '@/api/session'
 import { otherProblem, problems, ways } from '@/strings/account'
 import { signIn as words } from '@/strings/shell'
 import { Button, buttonClass } from '@/ui/button'
@@ -49,7 +49,16 @@ function Problem({ code }: { code: string }) {
   )
 }
 
-function Ways({ methods: { password, directory, oidc }, target }: { methods: Methods; target: string }) {
+type WaysProps = {
+  methods: Methods
+  target: string
+  /** Who was in before. */
+  username?: string | undefined
+  /** What follows when nothing of the page may be lost: where an identity provider is asked, that is in another tab. */
+  onSignedIn?: (facts: SessionFacts) => Promise<void>
+}
+
+export function Ways({ methods: { password, directory, oidc }, target, username, onSignedIn }: WaysProps) {
   const byForm = password || directory
   if (!byForm && !oidc) return <Empty title={ways.none}>{ways.noneText}</Empty>
   return (
@@ -57,22 +66,29 @@ function Ways({ methods: { password, directory, oidc }, target }: { methods: Met
       {oidc && (
         <a
           href={`${API.oidcStart}?returnTo=${encodeURIComponent(target)}`}
+          target={onSignedIn ? '_blank' : undefined}
+          rel="noreferrer"
           className={`${buttonClass(byForm ? 'plain' : 'solid')} w-full`}
         >
           {ways.with(oidc.displayName)}
         </a>
       )}
       {oidc && byForm && <p className="my-4 border-t border-line pt-3 text-muted">{ways.or}</p>}
-      {byForm && <PasswordForm target={target} directory={directory} />}
+      {byForm && <PasswordForm target={target} directory={directory} username={username} onSignedIn={onSignedIn} />}
     </>
   )
 }
 
-function PasswordForm({ target, directory }: { target: string; directory: boolean }) {
+type PasswordFormProps = Pick<WaysProps, 'target' | 'username'> & {
+  directory: boolean
+  onSignedIn: WaysProps['onSignedIn'] | undefined
+}
+
+function PasswordForm({ target, directory, username: known = '', onSignedIn }: PasswordFormProps) {
   const navigate = useNavigate()
   const router = useRouter()
   const client = useQueryClient()
-  const [username, setUsername] = useState('')
+  const [username, setUsername] = useState(known)
   const [password, setPassword] = useState('')
   const [shown, setShown] = useState(false)
   const [tried, setTried] = useState(false)
@@ -83,6 +99,7 @@ function PasswordForm({ target, directory }: { target: string; directory: boolea
       if (error instanceof ApiProblem && error.retryAfterS) setBlockedUntil(Date.now() + error.retryAfterS * 1_000)
       throw error
     })
+    if (onSignedIn) return onSignedIn(facts)
     forget(client)
     await router.invalidate()
     if (facts.mustChangePassword) await navigate(to.password(target))
@@ -104,7 +121,7 @@ function PasswordForm({ target, directory }: { target: string; directory: boolea
             autoCapitalize="none"
             spellCheck={false}
             // biome-ignore lint/a11y/noAutofocus: the only purpose of this page
-            autoFocus
+            autoFocus={!known}
             value={username}
             onChange={(event) => setUsername(event.target.value)}
             className={inputClass}
@@ -123,6 +140,8 @@ function PasswordForm({ target, directory }: { target: string; directory: boolea
               name="password"
               type={shown ? 'text' : 'password'}
               autoComplete="current-password"
+              // biome-ignore lint/a11y/noAutofocus: where the name is known, it is all that is asked
+              autoFocus={Boolean(known)}
               value={password}
               onChange={(event) => setPassword(event.target.value)}
               className={`${inputClass} pr-9`}

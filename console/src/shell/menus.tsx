@@ -1,6 +1,6 @@
 import { useInfiniteQuery, useQueryClient, useSuspenseQuery } from '@tanstack/react-query'
 import { Link, useNavigate, useRouterState } from '@tanstack/react-router'
-import { CircleUser, LogOut } from 'lucide-react'
+import { CircleUser, Info, LogOut, SlidersVertical } from 'lucide-react'
 import { useState } from 'react'
 import { asProblem } from '@/api/problem'
 import { forget, integrationsQuery, projectsQuery, viewerQuery } from '@/api/queries'
@@ -12,6 +12,7 @@ import { Picker } from '@/ui/picker'
 import type { ChoiceGroup } from '@/ui/picking'
 import { Popup } from '@/ui/popup'
 import { PATH, to } from '@/util/paths'
+import { mayNot } from '@/util/permissions'
 import type { MenuProps } from './use-menu'
 
 const SHOWN = 20
@@ -148,6 +149,16 @@ export function AccountMenu(props: MenuProps) {
       <Link {...to.profile()} onClick={() => props.onOpenChange(false)} className={`mt-1 ${entryClass}`}>
         <CircleUser size={14} aria-hidden />
         {shell.user.profile}
+      </Link>
+      {!mayNot(viewer.permissions, 'ENVIRONMENT_MGT_MANAGE') && (
+        <Link {...to.settings()} onClick={() => props.onOpenChange(false)} className={entryClass}>
+          <SlidersVertical size={14} aria-hidden />
+          {shell.user.settings}
+        </Link>
+      )}
+      <Link {...to.about()} onClick={() => props.onOpenChange(false)} className={entryClass}>
+        <Info size={14} aria-hidden />
+        {shell.user.about}
       </Link>
       <button type="button" onClick={leave} className={entryClass}>
         <LogOut size={14} aria-hidden />

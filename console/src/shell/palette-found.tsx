@@ -8,6 +8,7 @@ import { to } from '@/util/paths'
 import { useBlocked } from '@/util/permissions'
 import { recent } from '@/util/recent'
 import { runtimeLabel } from '@/util/runtime-label'
+import { askedOf, thingsGroup } from './palette-things'
 
 const SHOWN = 8
 /** What is shown answers what was typed before. */
@@ -35,9 +36,11 @@ export function recentGroup(here: string, go: (href: string) => () => void): Cho
 }
 
 /** Everything that has a name, as the API finds it. */
-export function useFound(search: string, go: Go): ChoiceGroup[] {
+export function useFound(typed: string, go: Go): ChoiceGroup[] {
+  const { verb, name: search } = askedOf(typed)
   const kept = { placeholderData: <T,>(before: T | undefined) => before }
-  const sees = !useBlocked()('INTEGRATION_MGT_VIEW')
+  const blocked = useBlocked()
+  const sees = !blocked('INTEGRATION_MGT_VIEW')
   const projects = useInfiniteQuery({ ...projectsQuery(search, SHOWN), ...kept })
   const integrations = useInfiniteQuery({ ...integrationsQuery(null, search, SHOWN), ...kept })
   // Of thousands of runtimes the first eight are nobody's answer: they are looked for by what is typed.
@@ -45,6 +48,15 @@ export function useFound(search: string, go: Go): ChoiceGroup[] {
   const runtimes = useInfiniteQuery({ ...runtimesQuery({ search }, SHOWN), ...kept, enabled: asksRuntimes })
   const environments = useQuery(environmentsQuery)
   const has = (text: string) => text.toLowerCase().includes(search.toLowerCase())
+  const things = thingsGroup({
+    verb,
+    runtimes: asksRuntimes ? (runtimes.data?.pages[0]?.nodes ?? []) : [],
+    integrations: search === '' ? [] : (integrations.data?.pages[0]?.nodes ?? []),
+    stale: stale(integrations) || (asksRuntimes && stale(runtimes)),
+    blocked,
+    go,
+  })
+  if (verb) return [things]
   return [
     {
       title: shell.projects,
@@ -98,5 +110,6 @@ export function useFound(search: string, go: Go): ChoiceGroup[] {
           pick: go(to.runtimes(environment.handle)),
         })),
     },
+    things,
   ]
 }

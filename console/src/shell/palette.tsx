@@ -90,6 +90,8 @@ function PaletteBody({ close, onSheet }: { close: () => void; onSheet: () => voi
         ]),
     ...(blocked('AUDIT_MGT_VIEW') ? [] : [page(shell.nav.audit, to.audit())]),
     page(shell.nav.profile, to.profile()),
+    ...(blocked('ENVIRONMENT_MGT_MANAGE') ? [] : [page(shell.user.settings, to.settings())]),
+    page(shell.user.about, to.about()),
   ]
   const plus = <Plus {...icon} />
   const actions = [

@@ -8,6 +8,7 @@ import { useFollowRights } from '@/live/use-rights'
 import { shell } from '@/strings/shell'
 import { lazily } from '@/util/lazily'
 import { PATH } from '@/util/paths'
+import { Banner } from './banner'
 import { entryFor } from './entries'
 import { Header } from './header'
 import { useKeys } from './keys'
@@ -63,6 +64,7 @@ export function Shell() {
           {known || isOpen ? <Outlet /> : <Stranger />}
         </main>
       </div>
+      <Banner />
       {/* Loaded with its first use; it stays then, so that it can close as it opened. */}
       {asked && <Palette open={palette && known} onOpenChange={setPalette} onSheet={() => setSheet(true)} />}
       {sheet && <Sheet onClose={() => setSheet(false)} />}

@@ -55,6 +55,8 @@ export const shell = {
     menu: 'Your account',
     signOut: 'Sign out',
     profile: 'Profile',
+    settings: 'Settings',
+    about: 'About',
     version: (version: string) => `Pilothouse ${version}`,
   },
   palette: {
@@ -73,6 +75,22 @@ export const shell = {
     createAlertRule: 'Create alert rule',
     refusals: 'Show refused heartbeats',
     shortcuts: 'Keyboard shortcuts',
+    things: 'What can be done',
+    verbs: {
+      restart: (name: string) => `Restart ${name}`,
+      logs: (name: string) => `Logs of ${name}`,
+      levels: (name: string) => `Set log levels of ${name}`,
+      remove: (name: string) => `Delete ${name}`,
+      steer: (name: string) => `Steer ${name}`,
+    },
+    /** What one may type before a name to be shown this alone. */
+    typed: {
+      restart: ['restart'],
+      logs: ['logs of', 'open logs of', 'logs', 'open logs'],
+      levels: ['set log levels of', 'set log level of', 'set log level', 'log level', 'level'],
+      remove: ['delete', 'remove'],
+      steer: ['steer', 'start', 'stop', 'enable', 'disable'],
+    },
   },
   shortcuts: {
     title: 'Keyboard shortcuts',
@@ -89,6 +107,20 @@ export const shell = {
       ['x', 'Select the row; with Shift all rows up to it'],
       ['?', 'This sheet'],
     ],
+  },
+  banner: {
+    label: 'State of the line to the control plane',
+    cutOff: (clock: string) => `The control plane has not been reached since ${clock}.`,
+    offline: (clock: string) => `This computer has been without a network since ${clock}.`,
+    stays: 'What you see is as of then; what you have typed stays. It goes on by itself as soon as it can.',
+    now: 'Try now',
+    again: 'The control plane is reached again; what you see is up to date.',
+  },
+  ended: {
+    title: 'Your session has ended',
+    about: 'Sign in again: you stay where you are, and what you have typed stays.',
+    as: (username: string) => `You were signed in as ${username}.`,
+    other: 'Sign in as somebody else',
   },
   rightsChanged: 'What you may do has changed: the pages show what is open to you now.',
   failed: 'This page broke',

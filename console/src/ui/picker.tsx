@@ -93,13 +93,18 @@ export function Picker({ label, placeholder, query, onQuery, groups, empty }: Pi
                   id={`${id}-${index}`}
                   role="option"
                   aria-selected={index === current}
+                  aria-disabled={choice.blocked ? true : undefined}
                   onPointerMove={() => mark(choice)}
                   onClick={choice.pick}
-                  className="flex h-8 items-center gap-2.5 rounded-md px-2 aria-selected:bg-hover"
+                  className="flex h-8 items-center gap-2.5 rounded-md px-2 aria-disabled:text-muted aria-selected:bg-hover"
                 >
                   <span className="text-faint">{choice.icon}</span>
                   <span className="min-w-0 flex-1 truncate">{choice.label}</span>
-                  {choice.hint && <span className="shrink-0 truncate text-[12px] text-faint">{choice.hint}</span>}
+                  {(choice.blocked ?? choice.hint) && (
+                    <span className="max-w-[60%] shrink-0 truncate text-[12px] text-faint">
+                      {choice.blocked ?? choice.hint}
+                    </span>
+                  )}
                 </div>
               )
             })}

@@ -7,6 +7,8 @@ export type Choice = {
   alias?: string
   hint?: ReactNode
   icon?: ReactNode
+  /** Why it does nothing now; picking it says so. */
+  blocked?: string | undefined
   pick: () => void
 }
 

@@ -154,6 +154,11 @@ export type EventsSearch = PlaceSearch & {
 }
 /** Of requests that were answered so: codes, classes, kinds of errors; `calls`: of calls that were made. */
 export type StatusSearch = { status?: string[] | undefined; calls?: true | undefined }
+export type SettingsSearch = {
+  search?: string | undefined
+  /** Only what does not stand at its default. */
+  changed?: true | undefined
+}
 export type LogsSearch = PlaceSearch &
   StatusSearch & {
     /** What a runtime calls itself. */
@@ -167,6 +172,8 @@ export type LogsSearch = PlaceSearch &
     from?: string | undefined
     to?: string | undefined
     live?: true | undefined
+    /** Attributes, and facts of a line, that stand beside the message. */
+    columns?: string[] | undefined
     oldest?: true | undefined
   }
 export type AlertsSearch = PlaceSearch & {
@@ -249,7 +256,10 @@ export type MergedSearch = {
   search?: string | undefined
   differing?: true | undefined
 }
+export const RUNTIME_ACTS = ['restart', 'remove'] as const
 export type RuntimeSearch = {
+  /** What is to be confirmed there. */
+  act?: (typeof RUNTIME_ACTS)[number] | undefined
   filter?: string | undefined
   services?: string | undefined
   artifacts?: string | undefined
@@ -340,6 +350,9 @@ const statuses = (raw: Raw): StatusSearch => {
   const status = texts(raw, 'status')
   return { status, calls: status && flag(raw, 'calls') }
 }
+/** More columns leave no room for the message. */
+export const LOG_COLUMNS_MAX = 5
+export const settings = (raw: Raw): SettingsSearch => ({ search: filled(raw, 'search'), changed: flag(raw, 'changed') })
 export const logs = (raw: Raw): LogsSearch => ({
   ...place(raw),
   runtime: filled(raw, 'runtime'),
@@ -352,6 +365,7 @@ export const logs = (raw: Raw): LogsSearch => ({
   from: moment(raw, 'from'),
   to: moment(raw, 'to'),
   live: flag(raw, 'live'),
+  columns: texts(raw, 'columns')?.slice(0, LOG_COLUMNS_MAX),
   oldest: flag(raw, 'oldest'),
 })
 export const alerts = (raw: Raw): AlertsSearch => ({
@@ -430,6 +444,7 @@ export const merged = (raw: Raw): MergedSearch => ({
   differing: flag(raw, 'differing'),
 })
 export const runtime = (raw: Raw): RuntimeSearch => ({
+  act: oneOf(raw, 'act', RUNTIME_ACTS),
   filter: filled(raw, 'filter'),
   services: filled(raw, 'services'),
   artifacts: filled(raw, 'artifacts'),

@@ -67,6 +67,9 @@ QUERIES = [
     Call("viewer", "viewer { username }", anyone()),
     Call("organization", "organization { handle }", anyone()),
     Call("controlPlane", "controlPlane { version }", anyone()),
+    Call("installation", "installation { version }", anyone()),
+    Call("settings", "settings { variable }", change(ORG, ENV)),
+    Call("kept", "kept(kind: LOG_QUERY) { name }", anyone()),
     Call("environments", "environments { nodes { handle } }", environments_listed),
     Call("environment", 'environment(handle: "dev") { handle }', lambda who: ALLOWED if who.sees_anything_in(DEV) else NOT_THERE),
     Call("environment", 'environment(handle: "prod") { handle }', lambda who: ALLOWED if who.sees_anything_in(PROD) else NOT_THERE),
@@ -132,6 +135,8 @@ QUERIES = [
 ]  # fmt: skip
 
 MUTATIONS = [
+    Call("keep", 'keep(input: {kind: LOG_QUERY, name: "n", value: "?level=ERROR"}) { name }', anyone()),
+    Call("forgetKept", 'forgetKept(id: "$ann")', lambda _who: NOT_THERE),
     Call("createProject", 'createProject(input: {displayName: "New"}) { handle }', change(ORG, P_MANAGE)),
     Call("createIntegration", 'createIntegration(input: {project: "shop", displayName: "New", runtimeType: PY}) { handle }', change(SHOP, I_MANAGE, seen_by=(P_VIEW,))),
     Call("createEnvironment", 'createEnvironment(input: {displayName: "New", critical: false}) { handle }', change(ORG, NONPROD)),

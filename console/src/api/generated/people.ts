@@ -35,6 +35,13 @@ export type Permission =
   | 'WORKFLOW_MGT_VIEW_HUMAN_TASKS'
   | 'WORKFLOW_MGT_VIEW_WORKFLOWS';
 
+/** Where a setting comes from. */
+export type SettingOrigin =
+  | 'DEFAULT'
+  | 'ENVIRONMENT'
+  /** The command line. */
+  | 'ARGUMENT';
+
 export type RuntimeType =
   /** A Python program through Pilothouse's bridge. */
   | 'PY'
@@ -593,6 +600,16 @@ export type MergedArtifactsQueryVariables = Exact<{
 
 
 export type MergedArtifactsQuery = { mergedArtifacts: { totalCount: number, differing: number, nodes: Array<{ kind: ArtifactKind, name: string, package: string, state: ArtifactState, inSync: boolean, hostedBy: Array<{ id: string, runtimeId: string, name: string | null, type: RuntimeType, status: RuntimeStatus, environment: { handle: string, displayName: string, critical: boolean }, project: { handle: string, displayName: string }, integration: { handle: string, displayName: string } }>, missingOn: Array<{ id: string, runtimeId: string, name: string | null, type: RuntimeType, status: RuntimeStatus, environment: { handle: string, displayName: string, critical: boolean }, project: { handle: string, displayName: string }, integration: { handle: string, displayName: string } }>, variants: Array<{ differences: string, runtimes: Array<{ id: string, runtimeId: string, name: string | null, type: RuntimeType, status: RuntimeStatus, environment: { handle: string, displayName: string, critical: boolean }, project: { handle: string, displayName: string }, integration: { handle: string, displayName: string } }> }> }>, pageInfo: { endCursor: string | null, hasNextPage: boolean } } | null };
+
+export type InstallationQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type InstallationQuery = { installation: { version: string, startedAt: string, python: string, platform: string, database: string, databaseVersion: string | null, telemetryStore: string, replicaCount: number, replicas: Array<{ host: string, process: number, version: string, startedAt: string, answers: boolean }> | null, components: Array<{ name: string, version: string, licence: string, url: string | null }> } };
+
+export type SettingsQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type SettingsQuery = { settings: Array<{ variable: string, meaning: string, default: string, value: string | null, origin: SettingOrigin, secret: boolean, isSet: boolean }> };
 
 export type TokenRowFragment = { id: string, name: string, hint: string, state: TokenState, permissions: Array<Permission> | null, createdAt: string, createdBy: string, expiresAt: string | null, lastUsedAt: string | null, lastUsedAddress: string | null, revokedAt: string | null, revokedBy: string | null };
 
@@ -2026,6 +2043,46 @@ fragment RuntimeName on RuntimeRef {
     displayName
   }
 }`) as unknown as TypedDocumentString<MergedArtifactsQuery, MergedArtifactsQueryVariables>;
+export const InstallationDocument = new TypedDocumentString(`
+    query Installation {
+  installation {
+    version
+    startedAt
+    python
+    platform
+    database
+    databaseVersion
+    telemetryStore
+    replicaCount
+    replicas {
+      host
+      process
+      version
+      startedAt
+      answers
+    }
+    components {
+      name
+      version
+      licence
+      url
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<InstallationQuery, InstallationQueryVariables>;
+export const SettingsDocument = new TypedDocumentString(`
+    query Settings {
+  settings {
+    variable
+    meaning
+    default
+    value
+    origin
+    secret
+    isSet
+  }
+}
+    `) as unknown as TypedDocumentString<SettingsQuery, SettingsQueryVariables>;
 export const ApiTokensDocument = new TypedDocumentString(`
     query ApiTokens($user: ID, $includeEnded: Boolean, $first: Int, $after: String) {
   apiTokens(

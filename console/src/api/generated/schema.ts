@@ -50,6 +50,12 @@ export type Query = {
   organization: Organization;
   /** This control plane: its version and where runtimes and people reach it. */
   controlPlane: ControlPlane;
+  /** What runs here: versions, the database, who serves, and the packages that it is made with. */
+  installation: Installation;
+  /** What was set, in the order of the reference; for who may manage every environment. Secrets are never among the values. */
+  settings: Array<Setting>;
+  /** What the caller keeps for themselves of one kind, by name: at most 200. */
+  kept: Array<Kept>;
   /** Deployment targets, in the order in which they were made. */
   environments: EnvironmentConnection;
   environment: Maybe<Environment>;
@@ -146,6 +152,11 @@ export type Query = {
   /** Which fields of the channel `id` saving this would change: whether a secret is another one, and never the secret. */
   alertChannelDifferences: Array<Scalars['String']['output']>;
   alertSilences: AlertSilenceConnection;
+};
+
+
+export type QueryKeptArgs = {
+  kind: KeptKind;
 };
 
 
@@ -455,6 +466,10 @@ export type QueryAlertSilencesArgs = {
 };
 
 export type Mutation = {
+  /** Keeps something for the caller alone, in place of what they kept under that name. */
+  keep: Kept;
+  /** Keeps something no longer; what somebody else keeps is not found. */
+  forgetKept: Scalars['Boolean']['output'];
   /** Also makes the group `<display name> Admins` with the role Project Admin, and puts the creator into it. */
   createProject: Project;
   createIntegration: Integration;
@@ -579,6 +594,16 @@ export type Mutation = {
   testAlertChannel: AlertNotification;
   silenceAlerts: AlertSilence;
   endAlertSilence: AlertSilence;
+};
+
+
+export type MutationKeepArgs = {
+  input: KeepInput;
+};
+
+
+export type MutationForgetKeptArgs = {
+  id: Scalars['ID']['input'];
 };
 
 
@@ -957,6 +982,83 @@ export type ControlPlane = {
   /** Whether `runtimeUrl` is the bridge's default (https://localhost:9445), so that the snippet may leave it out. */
   runtimeUrlIsDefault: Scalars['Boolean']['output'];
   startedAt: Scalars['DateTime']['output'];
+};
+
+export type Installation = {
+  version: Scalars['String']['output'];
+  /** When the process that answers started. */
+  startedAt: Scalars['DateTime']['output'];
+  /** Name and version of the interpreter. */
+  python: Scalars['String']['output'];
+  platform: Scalars['String']['output'];
+  /** The kind of database. */
+  database: Scalars['String']['output'];
+  /** Null where the database does not tell. */
+  databaseVersion: Maybe<Scalars['String']['output']>;
+  /** Which store keeps logs, metrics and traces. */
+  telemetryStore: Scalars['String']['output'];
+  /** How many processes serve. */
+  replicaCount: Scalars['Int']['output'];
+  /** The processes that serve, the oldest first; null to who may not manage every environment. */
+  replicas: Maybe<Array<Replica>>;
+  /** The installed packages that the control plane is made with, as they tell themselves; those of the console lie beside it in `licences.json`. */
+  components: Array<Component>;
+};
+
+export type Replica = {
+  host: Scalars['String']['output'];
+  /** Its number on its host. */
+  process: Scalars['Int']['output'];
+  version: Scalars['String']['output'];
+  startedAt: Scalars['DateTime']['output'];
+  /** Whether it is the one that answers. */
+  answers: Scalars['Boolean']['output'];
+};
+
+export type Component = {
+  name: Scalars['String']['output'];
+  version: Scalars['String']['output'];
+  licence: Scalars['String']['output'];
+  url: Maybe<Scalars['String']['output']>;
+};
+
+/** Where a setting comes from. */
+export type SettingOrigin =
+  | 'DEFAULT'
+  | 'ENVIRONMENT'
+  /** The command line. */
+  | 'ARGUMENT';
+
+export type Setting = {
+  /** The environment variable. */
+  variable: Scalars['String']['output'];
+  meaning: Scalars['String']['output'];
+  /** As people read it. */
+  default: Scalars['String']['output'];
+  /** Null where nothing is set, and for every secret; in addresses who signs in is left out. */
+  value: Maybe<Scalars['String']['output']>;
+  origin: SettingOrigin;
+  secret: Scalars['Boolean']['output'];
+  /** Whether there is a value: what can be said of a secret. */
+  isSet: Scalars['Boolean']['output'];
+};
+
+export type KeptKind =
+  /** The address of the logs page from `?` on. */
+  | 'LOG_QUERY';
+
+export type Kept = {
+  id: Scalars['ID']['output'];
+  name: Scalars['String']['output'];
+  /** As its kind writes it. */
+  value: Scalars['String']['output'];
+  changedAt: Scalars['DateTime']['output'];
+};
+
+export type KeepInput = {
+  kind: KeptKind;
+  name: Scalars['String']['input'];
+  value: Scalars['String']['input'];
 };
 
 export type Environment = {

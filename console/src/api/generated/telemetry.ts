@@ -132,6 +132,26 @@ export type EnvironmentNameFragment = { handle: string, displayName: string, cri
 
 export type RuntimeNameFragment = { id: string, runtimeId: string, name: string | null, type: RuntimeType, status: RuntimeStatus, environment: { handle: string, displayName: string, critical: boolean }, project: { handle: string, displayName: string }, integration: { handle: string, displayName: string } };
 
+export type KeptLogQueriesQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type KeptLogQueriesQuery = { kept: Array<{ id: string, name: string, value: string }> };
+
+export type KeepLogQueryMutationVariables = Exact<{
+  name: string;
+  value: string;
+}>;
+
+
+export type KeepLogQueryMutation = { keep: { id: string, name: string, value: string } };
+
+export type ForgetKeptMutationVariables = Exact<{
+  id: string;
+}>;
+
+
+export type ForgetKeptMutation = { forgetKept: boolean };
+
 export type LogLineRowFragment = { id: string, at: string, level: Severity, message: string, logger: string | null, traceId: string | null, spanId: string | null, attributes: Array<{ key: string, value: string }>, origin: { unclaimed: boolean, runtimeId: string | null, project: { handle: string, displayName: string } | null, integration: { handle: string, displayName: string } | null, environment: { handle: string, displayName: string, critical: boolean } | null, runtime: { id: string, runtimeId: string, name: string | null } | null } };
 
 export type LogsQueryVariables = Exact<{
@@ -446,6 +466,29 @@ export const SpanOriginFragmentDoc = new TypedDocumentString(`
   displayName
   critical
 }`, {"fragmentName":"SpanOrigin"}) as unknown as TypedDocumentString<SpanOriginFragment, unknown>;
+export const KeptLogQueriesDocument = new TypedDocumentString(`
+    query KeptLogQueries {
+  kept(kind: LOG_QUERY) {
+    id
+    name
+    value
+  }
+}
+    `) as unknown as TypedDocumentString<KeptLogQueriesQuery, KeptLogQueriesQueryVariables>;
+export const KeepLogQueryDocument = new TypedDocumentString(`
+    mutation KeepLogQuery($name: String!, $value: String!) {
+  keep(input: {kind: LOG_QUERY, name: $name, value: $value}) {
+    id
+    name
+    value
+  }
+}
+    `) as unknown as TypedDocumentString<KeepLogQueryMutation, KeepLogQueryMutationVariables>;
+export const ForgetKeptDocument = new TypedDocumentString(`
+    mutation ForgetKept($id: ID!) {
+  forgetKept(id: $id)
+}
+    `) as unknown as TypedDocumentString<ForgetKeptMutation, ForgetKeptMutationVariables>;
 export const LogsDocument = new TypedDocumentString(`
     query Logs($filter: LogFilter, $newestFirst: Boolean, $first: Int, $after: String) {
   logs(filter: $filter, newestFirst: $newestFirst, first: $first, after: $after) {

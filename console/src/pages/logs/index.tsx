@@ -1,7 +1,7 @@
 import { keepPreviousData, useInfiniteQuery, useQuery } from '@tanstack/react-query'
 import { useParams, useSearch } from '@tanstack/react-router'
-import { Download, RotateCw } from 'lucide-react'
-import { useMemo, useState } from 'react'
+import { Bookmark, Columns3, Download, Pause, Play, RotateCw } from 'lucide-react'
+import { useMemo, useRef, useState } from 'react'
 import { type LogLineRowFragment, LogsDocument } from '@/api/generated/telemetry'
 import { integrationQuery } from '@/api/queries'
 import { LINES, logLevelsQuery, logsQuery } from '@/api/telemetry-queries'
@@ -22,14 +22,17 @@ import { Switch } from '@/ui/switch'
 import { serverNow } from '@/util/clock'
 import { lazily } from '@/util/lazily'
 import { PATH } from '@/util/paths'
-import { type LogsSearch, type PlaceSearch, SEVERITIES, SPANS } from '@/util/search'
+import { LOG_COLUMNS_MAX, type LogsSearch, type PlaceSearch, SEVERITIES, SPANS } from '@/util/search'
 import { useSearchState } from '@/util/use-search-state'
 import { PlacePicker } from '../access/place-picker'
 import { downloadAddress, logFilter } from './filter'
 import { Histogram } from './histogram'
-import { LogLine } from './line'
+import { LineHead, LogLine } from './line'
+import { TimeBar } from './time-bar'
 import { useTail } from './use-tail'
 
+const ColumnsMenu = lazily(async () => (await import('./columns-menu')).ColumnsMenu)
+const SavedQueries = lazily(async () => (await import('./saved')).SavedQueries)
 const ContextDialog = lazily(async () => (await import('./context')).ContextDialog)
 
 /** What the programs say, of everything that the viewer may read. */
@@ -60,6 +63,7 @@ function LogsOf({ title, place, picks = false }: { title: string; place: PlaceSe
   const [asked, setAsked] = useState(0)
   const [around, setAround] = useState<LogLineRowFragment>()
   const [holding, setHolding] = useState(false)
+  const [paused, setPaused] = useState(false)
   const key = JSON.stringify([search, place])
   // biome-ignore lint/correctness/useExhaustiveDependencies: the time is counted from when something was asked
   const filter = useMemo(() => logFilter({ ...search, ...place }, serverNow()), [key, asked])
@@ -68,10 +72,15 @@ function LogsOf({ title, place, picks = false }: { title: string; place: PlaceSe
   const query = useInfiniteQuery({ ...logsQuery(filter, newestFirst), placeholderData: keepPreviousData })
   const levels = useQuery({ ...logLevelsQuery(filter), placeholderData: keepPreviousData })
   const arrival = query.isPlaceholderData ? undefined : query.data?.pages[0]?.arrival
-  const tail = useTail(filter, live ? arrival : undefined, holding)
+  const tail = useTail(filter, live ? arrival : undefined, holding || paused)
   const read = query.data?.pages.flatMap(({ nodes }) => nodes) ?? []
   const arrived = new Set(tail.lines.map(({ id }) => id))
   const lines = [...tail.lines, ...read.filter(({ id }) => !arrived.has(id))]
+  const columns = search.columns ?? []
+  const setColumns = (next: string[]) =>
+    change({ columns: next.length > 0 ? next.slice(0, LOG_COLUMNS_MAX) : undefined }, true)
+  const toggleColumn = (name: string) =>
+    setColumns(columns.includes(name) ? columns.filter((each) => each !== name) : [...columns, name])
   const [format, setFormat] = useState<keyof typeof words.formats>('text')
   const clear = () =>
     change({
@@ -94,6 +103,7 @@ function LogsOf({ title, place, picks = false }: { title: string; place: PlaceSe
         actions={
           <>
             <CopyGraphql document={LogsDocument} variables={{ filter, newestFirst, first: LINES }} />
+            <Saved search={{ ...search, ...place }} />
             <Choose
               label={words.format}
               value={format}
@@ -143,7 +153,14 @@ function LogsOf({ title, place, picks = false }: { title: string; place: PlaceSe
           <StatusFilter search={search} onChange={(next) => change({ ...next, live: undefined }, true)} />
         </MoreFilters>
         {(filtered || search.from) && <Button onClick={clear}>{strings.clearFilters}</Button>}
-        <span className="ml-auto flex items-center gap-2 text-muted">
+        <Columns lines={lines} chosen={columns} onChange={setColumns} />
+        <span className="ml-auto flex flex-wrap items-center gap-2 text-muted">
+          {live && (
+            <Button onClick={() => setPaused(!paused)} data-tip={words.pauseTip}>
+              {paused ? <Play size={14} aria-hidden /> : <Pause size={14} aria-hidden />}
+              {paused ? words.resume : words.pause}
+            </Button>
+          )}
           {words.live}
           <Switch
             label={words.live}
@@ -168,6 +185,7 @@ function LogsOf({ title, place, picks = false }: { title: string; place: PlaceSe
       {/* As high as what comes: the lines below it do not move. */}
       {levels.isPending && <div className="mb-3 h-[127px] rounded-lg border border-line bg-surface" />}
       {levels.data && <Histogram levels={levels.data} onZoom={(from, to) => change({ from, to, live: undefined })} />}
+      <TimeBar search={search} onChange={change} />
       {live && tail.line?.state === 'cut-off' && (
         <p role="status" className="mb-2 text-warn">
           {words.cut}
@@ -179,7 +197,13 @@ function LogsOf({ title, place, picks = false }: { title: string; place: PlaceSe
         </p>
       )}
       {tail.waiting.length > 0 && (
-        <Button className="mb-2" onClick={() => setHolding(false)}>
+        <Button
+          className="mb-2"
+          onClick={() => {
+            setHolding(false)
+            setPaused(false)
+          }}
+        >
           {words.paused(tail.waiting.length)}
         </Button>
       )}
@@ -202,16 +226,21 @@ function LogsOf({ title, place, picks = false }: { title: string; place: PlaceSe
             <Empty title={words.emptyTitle}>{words.emptyText}</Empty>
           )
         ) : (
-          <ol aria-label={words.title}>
-            {lines.map((line) => (
-              <LogLine
-                key={line.id}
-                line={line}
-                onTrace={(trace) => change({ trace, search: undefined, token: undefined, level: undefined })}
-                onContext={setAround}
-              />
-            ))}
-          </ol>
+          <>
+            {columns.length > 0 && <LineHead columns={columns} />}
+            <ol aria-label={words.title}>
+              {lines.map((line) => (
+                <LogLine
+                  key={line.id}
+                  line={line}
+                  columns={columns}
+                  onColumn={toggleColumn}
+                  onTrace={(trace) => change({ trace, search: undefined, token: undefined, level: undefined })}
+                  onContext={setAround}
+                />
+              ))}
+            </ol>
+          </>
         )}
         {query.hasNextPage && (
           <div className="border-t border-line px-3.5 py-2">
@@ -224,5 +253,48 @@ function LogsOf({ title, place, picks = false }: { title: string; place: PlaceSe
       </div>
       {around && <ContextDialog line={around} onClose={() => setAround(undefined)} />}
     </>
+  )
+}
+
+/** A button with something that hangs on it; once asked for it stays, so that it can close as it opened. */
+function useHanging() {
+  const anchor = useRef<HTMLButtonElement>(null)
+  const [open, setOpen] = useState(false)
+  const [asked, setAsked] = useState(false)
+  if (open && !asked) setAsked(true)
+  const button = {
+    ref: anchor,
+    'aria-haspopup': 'dialog',
+    'aria-expanded': open,
+    onClick: () => setOpen(!open),
+  } as const
+  return { button, asked, popup: { open, onOpenChange: setOpen, anchor } }
+}
+
+function Saved({ search }: { search: LogsSearch }) {
+  const { button, asked, popup } = useHanging()
+  return (
+    <>
+      <Button {...button}>
+        <Bookmark size={14} aria-hidden />
+        {words.saved}
+      </Button>
+      {asked && <SavedQueries {...popup} search={search} />}
+    </>
+  )
+}
+
+type ColumnsProps = { lines: LogLineRowFragment[]; chosen: string[]; onChange: (chosen: string[]) => void }
+
+function Columns(props: ColumnsProps) {
+  const { button, asked, popup } = useHanging()
+  return (
+    <span className="max-md:hidden">
+      <Button {...button}>
+        <Columns3 size={14} aria-hidden />
+        {words.columnsOf}
+      </Button>
+      {asked && <ColumnsMenu {...popup} {...props} />}
+    </span>
   )
 }

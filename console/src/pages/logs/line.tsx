@@ -1,5 +1,5 @@
 import { Link } from '@tanstack/react-router'
-import { ChevronDown, ChevronRight } from 'lucide-react'
+import { ChevronDown, ChevronRight, Columns3 } from 'lucide-react'
 import { useState } from 'react'
 import type { LogLineRowFragment, Severity } from '@/api/generated/telemetry'
 import { logs as words } from '@/strings/logs'
@@ -11,6 +11,7 @@ import { Facts } from '@/ui/page'
 import { to } from '@/util/paths'
 import { useBlocked } from '@/util/permissions'
 import { exactTime } from '@/util/time'
+import { cellOf, columnName } from './columns'
 
 const INK: Record<Severity, string> = {
   FATAL: 'text-bad font-medium',
@@ -39,10 +40,33 @@ type LineProps = {
   onTrace: (traceId: string) => void
   onContext?: ((line: LogLineRowFragment) => void) | undefined
   marked?: boolean
+  /** What stands beside the message. */
+  columns?: readonly string[]
+  /** Puts an attribute there, or takes it away. */
+  onColumn?: ((name: string) => void) | undefined
+}
+
+/** As wide as the cells of the lines below it. */
+export const COLUMN = 'mono hidden w-36 shrink-0 truncate md:inline xl:w-44'
+
+/** Names the columns above the lines. */
+export function LineHead({ columns }: { columns: readonly string[] }) {
+  return (
+    <div className="hidden items-baseline gap-2 border-b border-line py-1 pl-[30px] pr-2.5 text-[12px] text-muted md:flex">
+      <span className="mono w-[12ch] shrink-0">{words.columns.at}</span>
+      <span className="mono w-11 shrink-0">{words.columns.level}</span>
+      {columns.map((name) => (
+        <span key={name} className={COLUMN} data-tip={name}>
+          {columnName(name)}
+        </span>
+      ))}
+      <span className="min-w-0 flex-1">{words.columns.message}</span>
+    </div>
+  )
 }
 
 /** One line; opened it tells everything that it holds. */
-export function LogLine({ line, onTrace, onContext, marked = false }: LineProps) {
+export function LogLine({ line, onTrace, onContext, marked = false, columns = [], onColumn }: LineProps) {
   const [open, setOpen] = useState(false)
   const { at, level, message, origin } = line
   const Chevron = open ? ChevronDown : ChevronRight
@@ -59,6 +83,14 @@ export function LogLine({ line, onTrace, onContext, marked = false }: LineProps)
           {lineTime(at)}
         </time>
         <span className={`mono w-11 shrink-0 ${INK[level]}`}>{level}</span>
+        {columns.map((name) => {
+          const cell = cellOf(line, name)
+          return (
+            <span key={name} className={`${COLUMN} ${cell === undefined ? 'text-faint' : ''}`} data-tip={cell}>
+              {cell ?? '–'}
+            </span>
+          )
+        })}
         <span
           className={`mono min-w-0 flex-1 min-[1800px]:order-2 ${open ? 'whitespace-pre-wrap break-words' : 'truncate'}`}
         >
@@ -69,12 +101,12 @@ export function LogLine({ line, onTrace, onContext, marked = false }: LineProps)
           {origin.environment && ` · ${origin.environment.displayName}`}
         </span>
       </button>
-      {open && <Opened line={line} onTrace={onTrace} onContext={onContext} />}
+      {open && <Opened line={line} onTrace={onTrace} onContext={onContext} columns={columns} onColumn={onColumn} />}
     </li>
   )
 }
 
-function Opened({ line, onTrace, onContext }: Omit<LineProps, 'marked'>) {
+function Opened({ line, onTrace, onContext, columns = [], onColumn }: Omit<LineProps, 'marked'>) {
   const { at, logger, traceId, spanId, attributes, origin } = line
   const noTraces = useBlocked()('OBSERVABILITY_MGT_VIEW_INSIGHTS')
   const { project, integration, environment, runtime, runtimeId } = origin
@@ -108,9 +140,10 @@ function Opened({ line, onTrace, onContext }: Omit<LineProps, 'marked'>) {
           ...facts,
           ...attributes.map(({ key, value }): [string, React.ReactNode] => [
             key,
-            <code key={key} className="whitespace-pre-wrap break-words">
-              {value}
-            </code>,
+            <span key={key} className="inline-flex max-w-full items-start gap-1.5">
+              <code className="min-w-0 whitespace-pre-wrap break-words">{value}</code>
+              {onColumn && <ColumnButton name={key} chosen={columns.includes(key)} onColumn={onColumn} />}
+            </span>,
           ]),
         ]}
       />
@@ -133,5 +166,22 @@ function Opened({ line, onTrace, onContext }: Omit<LineProps, 'marked'>) {
         )}
       </div>
     </div>
+  )
+}
+
+type ColumnButtonProps = { name: string; chosen: boolean; onColumn: (name: string) => void }
+
+function ColumnButton({ name, chosen, onColumn }: ColumnButtonProps) {
+  const label = chosen ? words.noColumn(name) : words.asColumn(name)
+  return (
+    <button
+      type="button"
+      aria-label={label}
+      data-tip={label}
+      onClick={() => onColumn(name)}
+      className={`grid size-5 shrink-0 place-items-center rounded hover:bg-hover hover:text-ink ${chosen ? 'text-ink' : 'text-faint'}`}
+    >
+      <Columns3 size={12} aria-hidden />
+    </button>
   )
 }

@@ -1,9 +1,12 @@
 import { expect, test } from 'vitest'
 import type { LogLineRowFragment } from '@/api/generated/telemetry'
 import { logs as read } from '@/util/search'
+import { cellOf, columnName, offered } from './columns'
 import { andWorse, downloadAddress, logFilter, timeOf } from './filter'
+import { keptSearch, keptText } from './kept'
 import { plainText } from './line'
 import { KEPT, withArrived } from './use-tail'
+import { barAt, wider } from './zoom'
 
 const NOW = Date.parse('2026-11-21T12:00:00Z')
 
@@ -98,4 +101,49 @@ test('a copied line quotes what holds blanks', () => {
     }),
   )
   expect(text).toBe('2026-11-21T11:59:00.000Z INFO shop line 1 a="x y" b=1')
+})
+
+test('a column shows a fact or an attribute, and nothing where a line has neither', () => {
+  const one = line('1', { logger: 'shop', attributes: [{ key: 'order.id', value: '4711' }] })
+  expect(cellOf(one, 'logger')).toBe('shop')
+  expect(cellOf(one, 'order.id')).toBe('4711')
+  expect(cellOf(one, 'invoice.id')).toBeUndefined()
+  expect([columnName('traceId'), columnName('order.id')]).toEqual(['Trace', 'order.id'])
+})
+
+test('columns that are offered begin with those that are chosen, then facts, then the most frequent attributes', () => {
+  const attributes = (...keys: string[]) => keys.map((key) => ({ key, value: 'x' }))
+  const lines = [line('1', { attributes: attributes('rare', 'often') }), line('2', { attributes: attributes('often') })]
+  expect(offered(lines, ['gone'])).toEqual(['gone', 'logger', 'runtime', 'traceId', 'often', 'rare'])
+})
+
+test('the address holds no more columns than there is room for', () => {
+  expect(read({ columns: ['a', 'b', 'a', 'c', 'd', 'e', 'f'] }).columns).toEqual(['a', 'b', 'c', 'd', 'e'])
+  expect(read({ columns: [] }).columns).toBeUndefined()
+})
+
+test('a saved query keeps everything but a time of its own, and is read back as strictly as an address', () => {
+  const how = {
+    stringify: (search: object) => JSON.stringify(search),
+    parse: (text: string) => JSON.parse(text) as Record<string, unknown>,
+  }
+  const text = keptText(
+    { level: 'ERROR', span: '6h', columns: ['a'], from: '2026-11-21T01:00:00Z', search: undefined },
+    how,
+  )
+  expect(JSON.parse(text)).toEqual({ level: 'ERROR', span: '6h', columns: ['a'] })
+  expect(keptSearch('{"level":"LOUD","span":"6h"}', how)).toEqual(read({ span: '6h' }))
+})
+
+test('zooming out doubles the time around its middle, and never looks beyond now', () => {
+  const asked = { from: '2026-11-21T10:00:00Z', to: '2026-11-21T10:20:00Z' }
+  expect(wider(asked, NOW)).toEqual({ from: '2026-11-21T09:50:00.000Z', to: '2026-11-21T10:30:00.000Z' })
+  expect(wider({ from: '2026-11-21T11:50:00Z', to: '2026-11-21T12:00:00Z' }, NOW)).toEqual({
+    from: '2026-11-21T11:45:00.000Z',
+    to: '2026-11-21T12:00:00.000Z',
+  })
+})
+
+test('a bar is found under a pointer, also at the very edges', () => {
+  expect([10, 109, 110, 210, 9, 400].map((x) => barAt(x, 10, 200, 2))).toEqual([0, 0, 1, 1, 0, 1])
 })

@@ -1,4 +1,5 @@
-import { useState } from 'react'
+import { useSearch } from '@tanstack/react-router'
+import { useEffect, useEffectEvent } from 'react'
 import type { AskRuntimeInput } from '@/api/generated/operations'
 import { RestartRuntimeDocument } from '@/api/generated/operations'
 import { graphql } from '@/api/request'
@@ -8,9 +9,12 @@ import { CopyCli } from '@/ui/copy'
 import { notify } from '@/ui/notices'
 import { cli } from '@/util/cli'
 import { lazily } from '@/util/lazily'
+import { PATH } from '@/util/paths'
 import { mayNot } from '@/util/permissions'
 import { runtimeLabel } from '@/util/runtime-label'
+import type { RuntimeSearch } from '@/util/search'
 import { useAction } from '@/util/use-action'
+import { useSearchState } from '@/util/use-search-state'
 import type { RuntimeFacts } from './index'
 
 const ConfirmDialog = lazily(async () => (await import('@/ui/confirm')).ConfirmDialog)
@@ -33,7 +37,9 @@ type ActionsProps = { runtime: RuntimeFacts; onAsk: (question: Question) => void
 /** What can be done with one runtime; what cannot says why. */
 export function Actions({ runtime, onAsk }: ActionsProps) {
   const askBlocked = askBlockedFor(runtime)
-  const [open, setOpen] = useState<'restart' | 'remove'>()
+  const { act } = useSearch({ from: `/shell${PATH.runtime}` })
+  const change = useSearchState<RuntimeSearch>()
+  const setOpen = (next: RuntimeSearch['act']) => change({ act: next }, true)
   const close = () => setOpen(undefined)
   const mayNotEdit = mayNot(runtime.permissions, 'INTEGRATION_MGT_EDIT')
   const restartBlocked =
@@ -42,6 +48,18 @@ export function Actions({ runtime, onAsk }: ActionsProps) {
       : runtime.restartable
         ? undefined
         : words.actions.notRestartable
+  const mayNotRestart = mayNotEdit ?? (runtime.type === 'PY' ? restartBlocked : words.actions.notRestartable)
+  const mayNotRemove = mayNot(runtime.permissions, 'INTEGRATION_MGT_MANAGE')
+  // A link that asks for what cannot be done says why; the buttons say it, too.
+  const refused = act && { restart: mayNotRestart, remove: mayNotRemove }[act]
+  const open = refused ? undefined : act
+  const refuse = useEffectEvent((why: string) => {
+    notify(why, 'bad')
+    close()
+  })
+  useEffect(() => {
+    if (refused) refuse(refused)
+  }, [refused])
   return (
     <>
       {runtime.type !== 'BI' && (
@@ -55,11 +73,11 @@ export function Actions({ runtime, onAsk }: ActionsProps) {
         </Button>
       )}
       {runtime.type === 'PY' && (
-        <Button blocked={mayNotEdit ?? restartBlocked} onClick={() => setOpen('restart')}>
+        <Button blocked={mayNotRestart} onClick={() => setOpen('restart')}>
           {words.actions.restart}
         </Button>
       )}
-      <Button blocked={mayNot(runtime.permissions, 'INTEGRATION_MGT_MANAGE')} onClick={() => setOpen('remove')}>
+      <Button blocked={mayNotRemove} onClick={() => setOpen('remove')}>
         {words.actions.remove}
       </Button>
       {open === 'restart' && <Restart runtime={runtime} onClose={close} />}

@@ -7,6 +7,7 @@ import msgspec
 
 from pilothouse.access.grants import Subject
 from pilothouse.alerting.worker import Alerting
+from pilothouse.api.installation import Installation
 from pilothouse.base.clock import Clock
 from pilothouse.base.instants import Instant
 from pilothouse.domain.commands import CommandRules
@@ -97,6 +98,9 @@ class Services(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     settings: ApiSettings
     schema_path: Path
     version: str
+    installation: Installation
+    is_serving: Callable[[str], bool]
+    """Whether a process that serves the database is there, by its id."""
     runtime_port: Callable[[], int]
     """The port that runtimes reach; it is open before anybody asks."""
     hostname: str

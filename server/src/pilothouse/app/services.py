@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from pilothouse import __version__
 from pilothouse.api.context import ApiSettings, Services
 from pilothouse.app import bundled
+from pilothouse.app.installation import installation_of
 from pilothouse.domain.tenancy import Organization
 from pilothouse.identity.throttle import Throttle
 from pilothouse.operations.access_book import AccessBook
@@ -62,6 +63,8 @@ def services_of(plane: "ControlPlane", organization: Organization) -> Services:
         ),
         schema_path=bundled.schema_path(),
         version=__version__,
+        installation=installation_of(settings),
+        is_serving=plane.replicas.is_alive,
         runtime_port=lambda: plane.runtime_port,
         hostname=settings.hostname,
         hostname_is_given=bool(settings.public_host),

@@ -58,14 +58,20 @@ def load(environment: Mapping[str, str] | None = None, **overrides: Any) -> Sett
     """
     environment = os.environ if environment is None else environment
     values: dict[str, Any] = {"home": default_home(environment)}  # Any: checked by msgspec below
-    for setting in TABLE:
-        text = environment.get(setting.variable, "")
-        if text:
-            values[setting.field] = _read(setting, text)
+    values |= read_environment(environment)
     values |= {name: value for name, value in overrides.items() if value is not None}
     settings = Settings(**values)
     _check(settings)
     return settings
+
+
+def read_environment(environment: Mapping[str, str]) -> dict[str, Any]:  # Any: the fields' types
+    """Read what variables say, by field.
+
+    Raises: InvalidSetting
+    """
+    told = {setting: environment.get(setting.variable, "") for setting in TABLE}
+    return {setting.field: _read(setting, text) for setting, text in told.items() if text}
 
 
 def unknown_variables(environment: Mapping[str, str]) -> list[str]:

@@ -39,6 +39,7 @@ from pilothouse.storage import (
     claim_tables,
     counter_tables,
     ingest_tables,
+    kept_tables,
     replica_tables,
     telemetry_origin_tables,
     try_it_tables,
@@ -72,7 +73,7 @@ _TYPES: Final[dict[str, TypeEngine[Any]]] = {  # Any: columns of any type
     "text": Text(),
     "bytes": LargeBinary(),
 }
-_DEFINED: Final = (alert_tables, ingest_tables, telemetry_origin_tables, try_it_tables)
+_DEFINED: Final = (alert_tables, ingest_tables, kept_tables, telemetry_origin_tables, try_it_tables)
 """Modules whose tables are part of the whole: imported so that `metadata` has them."""
 
 

@@ -62,6 +62,8 @@ ACTIONS: Final[Mapping[str, str]] = {
     "askRuntime": "command.ask",
     "setTryIt": "environment.set-try-it",
     "runWorkflowOperation": "command.workflow",
+    "keep": "kept.save",
+    "forgetKept": "kept.forget",
 }
 """What the audit calls a change whose name does not tell by itself: `createProject` is `project.create`."""
 _NAMES: Final = (

@@ -45,6 +45,10 @@ LIST_SIZES: Mapping[str, int] = {
     "Telemetry.parts": 15,
     "Telemetry.drops": 10,
     "LogTail.lines": 20,
+    "Query.kept": 20,
+    "Query.settings": 100,
+    "Installation.components": 60,
+    "Installation.replicas": 4,
     "Alert.notifications": 5,
     "AlertRule.channels": 2,
     # The schema's own description of itself, as long as it is on the average.

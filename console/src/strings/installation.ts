@@ -1,0 +1,58 @@
+/** What is installed, and what was set. */
+export const about = {
+  title: 'About',
+  what: 'what is installed',
+  plane: 'Control plane',
+  facts: {
+    version: 'Version',
+    up: 'Up for',
+    python: 'Python',
+    platform: 'Platform',
+    database: 'Database',
+    telemetry: 'Logs, metrics and traces',
+    replicas: 'Processes that serve',
+    urls: 'Address for runtimes',
+  },
+  stores: {
+    embedded: 'Embedded store',
+    opensearch: 'OpenSearch',
+    memory: 'Memory: forgotten at each stop',
+  } as Record<string, string>,
+  databases: {
+    sqlite: 'SQLite, embedded',
+    postgresql: 'PostgreSQL',
+    mysql: 'MySQL',
+    mariadb: 'MariaDB',
+    mssql: 'SQL Server',
+    oracle: 'Oracle',
+  } as Record<string, string>,
+  settings: 'Settings',
+  processes: 'Processes',
+  process: { host: 'Host', number: 'Process', version: 'Version', since: 'Up for' },
+  answers: 'answers you',
+  otherVersion: 'another version',
+  otherVersionTip: 'An upgrade is under way, or was left half done.',
+  components: 'Packages of the control plane',
+  consolePackages: 'Packages of the console',
+  consoleWhat: 'the licences of the console',
+  component: { name: 'Package', version: 'Version', licence: 'Licence' },
+  licences: 'Licences',
+  licencesLead:
+    'Pilothouse is under the Apache License 2.0. It is made with these packages, each under the licence that it names itself.',
+  licenceText: (name: string) => `Licence of ${name}`,
+  find: 'Find a package',
+}
+
+export const settings = {
+  title: 'Settings',
+  what: 'the settings',
+  lead: 'What the control plane runs with since it started. Settings are environment variables or options of `pilothouse serve`; a change takes effect at the next start.',
+  find: 'Find a setting',
+  changed: 'Set by somebody',
+  changedTip: 'Leave out what stands at its default.',
+  columns: { variable: 'Setting', value: 'Value', origin: 'From', meaning: 'Meaning' },
+  origins: { DEFAULT: 'default', ENVIRONMENT: 'environment', ARGUMENT: 'command line' } as const,
+  secretSet: 'set, not shown',
+  notSet: 'not set',
+  defaultOf: (value: string) => `Default: ${value}`,
+}
