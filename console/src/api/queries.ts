@@ -1,6 +1,6 @@
 import { infiniteQueryOptions, type QueryClient, queryOptions } from '@tanstack/react-query'
 import { hub } from '@/live/hub'
-import { applyChange, insertRows, type RuntimePage } from '@/live/merge'
+import { applyChanges, insertRows, type RuntimeList, type RuntimePage } from '@/live/merge'
 import { forgetVisits } from '@/util/recent'
 import * as doc from './generated/operations'
 import { graphql } from './request'
@@ -101,24 +101,28 @@ export const integrationsQuery = (
   })
 
 /** A page as it was read, brought up to date with what the line said while it was on its way. */
-function upToDate(page: RuntimePage, filter: doc.RuntimeFilter, isFirst: boolean): RuntimePage {
-  return hub.since(page.sequence).reduce((current, change) => {
-    const { pages, arrived } = applyChange({ pages: [current], pageParams: [] }, filter, change)
-    // Only the first page may take new rows by itself: another one cannot tell whether they belong before it.
-    const grown = arrived && isFirst ? insertRows(pages, [arrived]) : pages
-    return grown.pages[0] ?? current
-  }, page)
+function upToDate(page: RuntimePage, list: RuntimeList, isFirst: boolean): RuntimePage {
+  const { pages, arrived } = applyChanges({ pages: [page], pageParams: [] }, list, hub.since(page.sequence))
+  // Only the first page may take new rows by itself: another one cannot tell whether they belong before it.
+  return (isFirst ? insertRows(pages, arrived, list.sort) : pages).pages[0] ?? page
 }
 
-export const runtimesQuery = (filter: doc.RuntimeFilter, first = PAGE_SIZE) =>
+/** Pages after the first one: whoever wants those wants many. */
+const NEXT_PAGE_SIZE = 250
+
+/** Kept true by the line: read again only when the list is shown anew. Rows are compared where they are shown, not here. */
+export const runtimesQuery = (filter: doc.RuntimeFilter, first = PAGE_SIZE, sort: doc.RuntimeSort = 'NAME') =>
   infiniteQueryOptions({
-    queryKey: ['runtimes', filter, first],
+    queryKey: ['runtimes', filter, first, sort],
     queryFn: async ({ signal, pageParam }) => {
-      const answer = await graphql(doc.RuntimesDocument, { filter, first, after: pageParam }, signal)
-      return upToDate(answer.runtimes, filter, pageParam === null)
+      const variables = { filter, sort, first: pageParam === null ? first : NEXT_PAGE_SIZE, after: pageParam }
+      const answer = await graphql(doc.RuntimesDocument, variables, signal)
+      return upToDate(answer.runtimes, { filter, sort }, pageParam === null)
     },
     initialPageParam: fromStart,
     getNextPageParam: nextCursor,
+    structuralSharing: false,
+    refetchOnWindowFocus: false,
   })
 
 /** Services, listeners and log levels are read together: the page shows all of them at once. */

@@ -1,6 +1,7 @@
 import type {
   ArtifactKind,
   Question,
+  RuntimeSort,
   RuntimeStatus,
   RuntimeType,
   Sort,
@@ -70,6 +71,8 @@ export const ARTIFACT_KINDS = [
 export const SORTS = ['NAME', 'NAME_DESCENDING', 'NEWEST', 'OLDEST'] as const satisfies Sort[]
 export const TYPES = ['PY', 'BI', 'MI'] as const satisfies RuntimeType[]
 export const STATUSES = ['RUNNING', 'OFFLINE', 'UNKNOWN'] as const satisfies RuntimeStatus[]
+export const RUNTIME_GROUPS = ['integration', 'none'] as const
+export const RUNTIME_SORTS = ['NEWEST', 'OLDEST'] as const satisfies RuntimeSort[]
 export const USER_KINDS = ['PERSON', 'SERVICE'] as const satisfies UserKind[]
 export const USER_STATES = ['ACTIVE', 'MUST_CHANGE_PASSWORD', 'DISABLED'] as const satisfies UserState[]
 export const OUTCOMES = ['DONE', 'REFUSED'] as const satisfies AuditOutcome[]
@@ -283,6 +286,10 @@ export type RuntimesSearch = {
   status?: RuntimeStatus | undefined
   type?: RuntimeType | undefined
   search?: string | undefined
+  /** By environment unless told. */
+  group?: (typeof RUNTIME_GROUPS)[number] | undefined
+  /** By name unless told. */
+  sort?: (typeof RUNTIME_SORTS)[number] | undefined
 }
 
 export const signIn = (raw: Raw): SignInSearch => ({ to: filled(raw, 'to'), problem: filled(raw, 'problem') })
@@ -468,4 +475,6 @@ export const runtimes = (raw: Raw): RuntimesSearch => ({
   status: oneOf(raw, 'status', STATUSES),
   type: oneOf(raw, 'type', TYPES),
   search: filled(raw, 'search'),
+  group: oneOf(raw, 'group', RUNTIME_GROUPS),
+  sort: oneOf(raw, 'sort', RUNTIME_SORTS),
 })
