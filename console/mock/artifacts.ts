@@ -35,7 +35,7 @@ function program(handle: string, python: boolean): Omit<Hosted, 'programLevels'>
     resourceCount: count,
     resources: RESOURCES.slice(0, count).map(([methods, path], line) => ({
       methods,
-      path: `${basePath}${path === '/' ? '' : path}`,
+      path,
       source: python ? `app/routes/${name.toLowerCase()}.py:${14 + line * 17}` : null,
     })),
   })
