@@ -27,7 +27,7 @@ pictures: $(STAMPS)/dev $(STAMPS)/console console/dist/index.html ## Take the pi
 
 test: $(STAMPS)/dev $(STAMPS)/console console/dist/index.html ## Set up everything and pass the tests, in a real browser too: about ten minutes
 	$(NPM) test
-	$(NPM) run e2e -- --exclude e2e/accessibility.test.ts
+	$(NPM) run e2e -- --exclude e2e/accessibility.test.ts --exclude e2e/everywhere.test.ts
 	$(BIN)/python -m pytest -n 4 --dist loadgroup -m "not slow"
 
 test-all: test-console test-python test-databases ## Every test, the slow ones too: what CI runs

@@ -72,7 +72,7 @@ stories('Runtimes at scale', (story) => {
       await page.getByLabel('Group', { exact: true }).selectOption('One list')
       await page.getByLabel('Order', { exact: true }).selectOption('Oldest first')
       const names = () => table(page, 'Runtimes in All runtimes').locator('a[data-row]').allTextContents()
-      await expect.poll(async () => (await names())[0], { timeout: 15_000 }).toBe('order-create-prod-6')
+      await expect.poll(async () => (await names())[0], { timeout: 15_000 }).toBe('stock-level-prod-8')
       const all = await names()
       await page.reload()
       await expect.poll(names, { timeout: 15_000 }).toEqual(all)
