@@ -9,6 +9,29 @@ export function answerTo(runtime: RuntimeRecord, command: CommandRecord): string
 
 const MI_LOGGERS = ['org.apache.synapse', 'org.apache.axis2', 'org.wso2.micro.integrator', 'OrdersAPI']
 
+const LOG_FILE = [
+  '[2026-11-21 08:00:01,120]  INFO {SynapseControllerFactory} - Using configuration mode: synapse',
+  '[2026-11-21 08:00:04,881]  INFO {API} - {api:OrdersAPI} Initializing API: OrdersAPI',
+  '[2026-11-21 08:12:40,002]  WARN {VFSTransportListener} - The folder /in/edi holds 4,120 files',
+  '[2026-11-21 08:12:41,377] ERROR {EdiIn} - The partner 4012345000009 is not known',
+  '[2026-11-21 08:13:02,514]  INFO {EdiIn} - ORDERS 88120 taken in',
+].join('\n')
+
+type Resource = { mediaType: string; text?: string; properties?: Record<string, string> }
+const REGISTRY: Record<string, Resource> = {
+  'registry/config': { mediaType: 'directory', properties: { owner: 'edi' } },
+  'registry/governance': { mediaType: 'directory' },
+  'registry/config/partners.json': {
+    mediaType: 'application/json',
+    text: '{\n  "4012345000009": { "name": "Nordwind", "format": "ORDERS D.96A" }\n}',
+    properties: { reviewed: '2026-10-02', owner: 'edi' },
+  },
+  'registry/config/orders-to-canonical.xslt': {
+    mediaType: 'application/xslt+xml',
+    text: '<xsl:stylesheet version="1.0" xmlns:xsl="http://www.w3.org/1999/XSL/Transform"/>',
+  },
+}
+
 function body(runtime: RuntimeRecord, { action, name, question }: CommandRecord): unknown {
   if (action === 'LIST_LOGGERS') {
     const search = (question?.name ?? '').toLowerCase()
@@ -39,6 +62,20 @@ function body(runtime: RuntimeRecord, { action, name, question }: CommandRecord)
       { FileName: 'wso2carbon.log', Size: '1.4 MB' },
       { FileName: 'http_access.log', Size: '220 KB' },
     ]
+    return { count: list.length, list }
+  }
+  if (action === 'READ_LOG_FILE') return LOG_FILE
+  if (action === 'LIST_USERS') return { count: 2, list: [{ userId: 'admin' }, { userId: 'edi-operator' }] }
+  const path = question?.name || 'registry'
+  if (action === 'LIST_REGISTRY') {
+    const list = Object.entries(REGISTRY)
+      .filter(([each]) => each.slice(0, each.lastIndexOf('/')) === path)
+      .map(([each, { mediaType }]) => ({ name: each.slice(path.length + 1), mediaType, properties: [] }))
+    return { count: list.length, list }
+  }
+  if (action === 'READ_REGISTRY_FILE') return REGISTRY[path]?.text ?? ''
+  if (action === 'REGISTRY_PROPERTIES') {
+    const list = Object.entries(REGISTRY[path]?.properties ?? {}).map(([key, value]) => ({ name: key, value }))
     return { count: list.length, list }
   }
   if (action === 'TRIGGER') return { outcome: 'triggered', message: `${name} ran once.` }

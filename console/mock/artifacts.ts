@@ -35,7 +35,7 @@ function program(handle: string, python: boolean): Omit<Hosted, 'programLevels'>
     resourceCount: count,
     resources: RESOURCES.slice(0, count).map(([methods, path], line) => ({
       methods,
-      path: `${basePath}${path === '/' ? '' : path}`,
+      path,
       source: python ? `app/routes/${name.toLowerCase()}.py:${14 + line * 17}` : null,
     })),
   })
@@ -175,6 +175,10 @@ function synapse(handle: string): Omit<Hosted, 'programLevels'> {
         [
           ['protocol', 'file'],
           ['sequence', 'EdiIn'],
+          [
+            'parameters',
+            '[{"name":"transport.vfs.FileURI","value":"file:///in/edi"},{"name":"interval","value":"1000"}]',
+          ],
         ],
         all,
       ),

@@ -2,6 +2,7 @@ import { setupWorker } from 'msw/browser'
 import type { Permission, Severity } from '../src/api/generated/schema'
 import type { Levers } from './auth'
 import { Db, iso } from './db'
+import { growFleet } from './fleet'
 import { makeMock, type Session } from './handlers'
 import { liveOn } from './life'
 import { showNote } from './note'
@@ -17,6 +18,8 @@ declare global {
   /** Levers for the stories: `quiet` before the start, the others afterwards. */
   var mockQuiet: boolean | undefined
   var mockMethods: Levers['methods'] | undefined
+  /** So many more runtimes are in staging. */
+  var mockFleet: number | undefined
   /** No role contains these. */
   var mockLost: Permission[] | undefined
   var mock:
@@ -53,6 +56,7 @@ export async function startMock(): Promise<void> {
     for (const role of db.people.roles) role.permissions = role.permissions.filter((each) => !lost.includes(each))
   }
   lose(globalThis.mockLost ?? [])
+  if (globalThis.mockFleet) growFleet(db, globalThis.mockFleet)
   const { handlers, cutLines, down, state, hold, answer } = makeMock(db, session)
   if (globalThis.mockMethods) state.methods = globalThis.mockMethods
   await setupWorker(...handlers).start({ quiet: true, onUnhandledRequest: 'bypass' })

@@ -11,6 +11,7 @@ import {
   type IntegrationRecord,
   iso,
   type PageArguments,
+  type RuntimeRecord,
   verdict,
   viewRuntime,
 } from './db'
@@ -34,6 +35,14 @@ type Sorting = { sort?: api.Sort | null }
 const named = ({ displayName: name, createdAt }: { displayName: string; createdAt: string }) => ({ name, createdAt })
 
 export function filterRuntimes(db: Db, filter: api.RuntimeFilter | null | undefined) {
+  const known = new Map<string, boolean>()
+  const sees = ({ project, integration, environment }: Db['runtimes'][number]) => {
+    const place = { project: project.handle, integration: integration.handle, environment: environment.handle }
+    const key = Object.values(place).join('/')
+    const answer = known.get(key) ?? db.people.holds('INTEGRATION_MGT_VIEW', place)
+    known.set(key, answer)
+    return answer
+  }
   return db.runtimes.filter(
     (runtime) =>
       (!filter?.environment || runtime.environment.handle === filter.environment) &&
@@ -45,11 +54,7 @@ export function filterRuntimes(db: Db, filter: api.RuntimeFilter | null | undefi
         `${runtime.name} ${runtime.runtimeId} ${runtime.node.hostname}`
           .toLowerCase()
           .includes(filter.search.toLowerCase())) &&
-      db.people.holds('INTEGRATION_MGT_VIEW', {
-        project: runtime.project.handle,
-        integration: runtime.integration.handle,
-        environment: runtime.environment.handle,
-      }) &&
+      sees(runtime) &&
       (!filter?.secretKeyId || runtime.secretKeyId === filter.secretKeyId),
   )
 }
@@ -95,8 +100,16 @@ export function makeRoot(db: Db) {
     if (taken(kind, handle, inProject)) refuse('HANDLE_TAKEN', `The handle ${handle} is taken.`, { field: 'handle' })
     return handle
   }
-  const byNameOfRuntime = (a: { name?: string | null; id: string }, b: { name?: string | null; id: string }) =>
-    `${a.name ?? ''} ${a.id}` < `${b.name ?? ''} ${b.id}` ? -1 : 1
+  /** Those without a name come last, as on the server. */
+  const byNameOfRuntime = (a: RuntimeRecord, b: RuntimeRecord) =>
+    `${a.name?.toLowerCase() ?? '\uffff'} ${a.id}` < `${b.name?.toLowerCase() ?? '\uffff'} ${b.id}` ? -1 : 1
+  const byAge = (a: RuntimeRecord, b: RuntimeRecord) =>
+    `${a.registeredAt} ${a.id}` < `${b.registeredAt} ${b.id}` ? -1 : 1
+  const runtimeOrders = {
+    NAME: byNameOfRuntime,
+    OLDEST: byAge,
+    NEWEST: (a: RuntimeRecord, b: RuntimeRecord) => byAge(b, a),
+  }
 
   return {
     viewer: () => ({
@@ -155,15 +168,14 @@ export function makeRoot(db: Db) {
         .filter((each) => each.project === key.project && each.handle === key.handle)
         .filter((each) => sees({ project: each.project, integration: each.handle }))
         .map(integration)[0] ?? null,
-    runtimes: ({ filter, ...page }: { filter?: api.RuntimeFilter | null } & PageArguments) => ({
-      ...connection(
-        filterRuntimes(db, filter)
-          .sort(byNameOfRuntime)
-          .map((each) => viewRuntime(each, db)),
-        page,
-      ),
-      sequence: db.sequence,
-    }),
+    runtimes: ({
+      filter,
+      sort,
+      ...page
+    }: { filter?: api.RuntimeFilter | null; sort?: api.RuntimeSort | null } & PageArguments) => {
+      const { nodes, ...rest } = connection(filterRuntimes(db, filter).sort(runtimeOrders[sort ?? 'NAME']), page)
+      return { ...rest, nodes: nodes.map((each) => viewRuntime(each, db)), sequence: db.sequence }
+    },
     runtime: ({ id }: { id: string }) =>
       filterRuntimes(db, null)
         .filter((each) => each.id === id)

@@ -196,12 +196,21 @@ export function steeringRoot(db: Db) {
     askRuntime: ({ input }: { input: api.AskRuntimeInput }) => {
       const runtime = runtimeOf(input.runtime)
       if (runtime.silent) refuse('RUNTIME_NOT_RUNNING', 'The runtime is not running.')
-      const action =
-        input.question === 'LOGGERS' ? 'LIST_LOGGERS' : input.question === 'SOURCE' ? 'READ_SOURCE' : 'LIST_LOG_FILES'
       const target = input.question === 'SOURCE' ? { name: input.name ?? '' } : {}
-      return db.desk.view(db.desk.queue(runtime, action, target, null, input))
+      return db.desk.view(db.desk.queue(runtime, ASKS[input.question], target, null, input))
     },
   }
+}
+
+const ASKS: Record<api.Question, api.CommandAction> = {
+  LOGGERS: 'LIST_LOGGERS',
+  SOURCE: 'READ_SOURCE',
+  LOG_FILES: 'LIST_LOG_FILES',
+  LOG_FILE: 'READ_LOG_FILE',
+  REGISTRY: 'LIST_REGISTRY',
+  REGISTRY_FILE: 'READ_REGISTRY_FILE',
+  REGISTRY_PROPERTIES: 'REGISTRY_PROPERTIES',
+  USERS: 'LIST_USERS',
 }
 
 function placeIn({ project, integration, environment }: Place): Place {

@@ -202,7 +202,7 @@ class ServerOfTables(Server):
         """Write what it is told at each start: the user that tests connect as."""
         (self.folder / "init.sql").write_text(
             f"CREATE USER IF NOT EXISTS pilot@'127.0.0.1' IDENTIFIED BY '{PASSWORD}';\n"
-            "GRANT ALL ON *.* TO pilot@'127.0.0.1';\n"
+            "GRANT ALL ON *.* TO pilot@'127.0.0.1' WITH GRANT OPTION;\n"
         )
 
     def begin(self) -> None:

@@ -1,6 +1,6 @@
 import { infiniteQueryOptions, type QueryClient, queryOptions } from '@tanstack/react-query'
 import { hub } from '@/live/hub'
-import { applyChange, insertRows, type RuntimePage } from '@/live/merge'
+import { applyChanges, insertRows, type RuntimeList, type RuntimePage } from '@/live/merge'
 import { forgetVisits } from '@/util/recent'
 import * as doc from './generated/operations'
 import { graphql } from './request'
@@ -101,24 +101,28 @@ export const integrationsQuery = (
   })
 
 /** A page as it was read, brought up to date with what the line said while it was on its way. */
-function upToDate(page: RuntimePage, filter: doc.RuntimeFilter, isFirst: boolean): RuntimePage {
-  return hub.since(page.sequence).reduce((current, change) => {
-    const { pages, arrived } = applyChange({ pages: [current], pageParams: [] }, filter, change)
-    // Only the first page may take new rows by itself: another one cannot tell whether they belong before it.
-    const grown = arrived && isFirst ? insertRows(pages, [arrived]) : pages
-    return grown.pages[0] ?? current
-  }, page)
+function upToDate(page: RuntimePage, list: RuntimeList, isFirst: boolean): RuntimePage {
+  const { pages, arrived } = applyChanges({ pages: [page], pageParams: [] }, list, hub.since(page.sequence))
+  // Only the first page may take new rows by itself: another one cannot tell whether they belong before it.
+  return (isFirst ? insertRows(pages, arrived, list.sort) : pages).pages[0] ?? page
 }
 
-export const runtimesQuery = (filter: doc.RuntimeFilter, first = PAGE_SIZE) =>
+/** Pages after the first one: whoever wants those wants many. */
+const NEXT_PAGE_SIZE = 250
+
+/** Kept true by the line: read again only when the list is shown anew. Rows are compared where they are shown, not here. */
+export const runtimesQuery = (filter: doc.RuntimeFilter, first = PAGE_SIZE, sort: doc.RuntimeSort = 'NAME') =>
   infiniteQueryOptions({
-    queryKey: ['runtimes', filter, first],
+    queryKey: ['runtimes', filter, first, sort],
     queryFn: async ({ signal, pageParam }) => {
-      const answer = await graphql(doc.RuntimesDocument, { filter, first, after: pageParam }, signal)
-      return upToDate(answer.runtimes, filter, pageParam === null)
+      const variables = { filter, sort, first: pageParam === null ? first : NEXT_PAGE_SIZE, after: pageParam }
+      const answer = await graphql(doc.RuntimesDocument, variables, signal)
+      return upToDate(answer.runtimes, { filter, sort }, pageParam === null)
     },
     initialPageParam: fromStart,
     getNextPageParam: nextCursor,
+    structuralSharing: false,
+    refetchOnWindowFocus: false,
   })
 
 /** Services, listeners and log levels are read together: the page shows all of them at once. */
@@ -216,18 +220,29 @@ export const heartbeatQuery = (id: string) =>
     refetchInterval: 5_000,
   })
 
-/** What has warnings or has stalled is no filter of the API, so the overview reads one large page and picks from it; it says when there is more. */
-export const notWellQuery = queryOptions({
-  queryKey: ['counts', 'not-well'],
-  queryFn: async ({ signal }) => {
-    const { runtimes } = await graphql(doc.RuntimesDocument, { filter: null, first: LARGEST_PAGE, after: null }, signal)
-    const rows = runtimes.nodes.filter(notWell).sort(worstFirst)
-    return { rows, seen: runtimes.nodes.length, more: runtimes.pageInfo.hasNextPage }
-  },
-})
+/** Where the overview looks: the whole organization, or one project. */
+export type Within = { project?: string }
 
-function notWell({ status, warnings, changes }: doc.RuntimeRowFragment): boolean {
-  return status !== 'RUNNING' || warnings.length > 0 || changes.state === 'STALLED'
+/**
+ * The silent ones are asked for by their status, however many run. What has warnings or has stalled is no filter of the API:
+ * that is picked from one large page of running ones, and it is said when there are more.
+ */
+export const notWellQuery = (within: Within = {}) =>
+  queryOptions({
+    queryKey: ['counts', 'not-well', within],
+    queryFn: async ({ signal }) => {
+      const read = async (statuses: doc.RuntimeStatus[]) => {
+        const variables = { filter: { ...within, statuses }, first: LARGEST_PAGE, after: null }
+        return (await graphql(doc.RuntimesDocument, variables, signal)).runtimes
+      }
+      const [silent, beating] = await Promise.all([read(['OFFLINE', 'UNKNOWN']), read(['RUNNING'])])
+      const rows = [...silent.nodes, ...beating.nodes.filter(notWell)].sort(worstFirst)
+      return { rows, silent: silent.totalCount, seen: beating.nodes.length, more: beating.pageInfo.hasNextPage }
+    },
+  })
+
+function notWell({ warnings, changes }: doc.RuntimeRowFragment): boolean {
+  return warnings.length > 0 || changes.state === 'STALLED'
 }
 
 const SEVERITY = { OFFLINE: 0, UNKNOWN: 1, RUNNING: 2 } as const

@@ -3,7 +3,7 @@ import { LivePositionDocument } from '@/api/generated/operations'
 import { graphql } from '@/api/request'
 import { type LineState, openLine, type RuntimeChange } from './subscription'
 
-/** The newest changes are kept, so that a page that was read just before them can be brought up to date. Oldest go first. */
+/** At least so many of the newest changes are kept, so that a page that was read just before them can be brought up to date. */
 const REMEMBERED = 500
 
 type Listener = (change: RuntimeChange) => void
@@ -35,7 +35,8 @@ export class RuntimeHub {
   }
 
   take(change: RuntimeChange): void {
-    this.recent = change.resync ? [] : [...this.recent, change].slice(-REMEMBERED)
+    if (change.resync) this.recent = []
+    else if (this.recent.push(change) > 2 * REMEMBERED) this.recent = this.recent.slice(-REMEMBERED)
     for (const listener of this.listeners) listener(change)
   }
 
@@ -71,4 +72,32 @@ export function useLineState(): LineState {
 export function useRuntimeChanges(onChange: Listener): void {
   const take = useEffectEvent(onChange)
   useEffect(() => hub.listen((change) => take(change)), [])
+}
+
+/**
+ * Calls back with what changed, many changes at a time: the first one at once, those that follow quickly together. A resync
+ * drops what was gathered, since everything is read again.
+ */
+export function useGatheredChanges(everyMs: number, onChanges: (changes: RuntimeChange[]) => void): void {
+  const take = useEffectEvent(onChanges)
+  useEffect(() => {
+    let gathered: RuntimeChange[] = []
+    let timer: ReturnType<typeof setTimeout> | undefined
+    const hand = () => {
+      timer = undefined
+      if (gathered.length === 0) return
+      const now = gathered
+      gathered = []
+      timer = setTimeout(hand, everyMs)
+      take(now)
+    }
+    const stop = hub.listen((change) => {
+      if (change.resync) gathered = []
+      else if (gathered.push(change) === 1 && !timer) hand()
+    })
+    return () => {
+      stop()
+      clearTimeout(timer)
+    }
+  }, [everyMs])
 }

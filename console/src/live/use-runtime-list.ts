@@ -1,56 +1,88 @@
 import { useInfiniteQuery, useQuery, useQueryClient } from '@tanstack/react-query'
-import { useRef, useState } from 'react'
+import { useEffectEvent, useMemo, useRef, useState } from 'react'
 import {
   type BeatFragment,
   HeartbeatsDocument,
-  type HeartbeatsQueryVariables,
   type RuntimeFilter,
   type RuntimeRowFragment,
+  type RuntimeSort,
 } from '@/api/generated/operations'
-import { LARGEST_PAGE, runtimesQuery } from '@/api/queries'
+import { PAGE_SIZE, runtimesQuery } from '@/api/queries'
 import { graphql } from '@/api/request'
-import { useRuntimeChanges } from './hub'
-import { applyChange, applyHeartbeats, insertRows } from './merge'
+import { useGatheredChanges } from './hub'
+import { applyChanges, applyHeartbeats, insertRows, type RuntimePages, recount, removeRows } from './merge'
 
 /** The line tells of changes, not of every heartbeat and channel: those are read again at this pace. */
 const HEARTBEATS_EVERY_MS = 5_000
+/** A fleet may change a thousand times a second: what is shown changes no more often than eyes can follow. */
+const SHOWN_EVERY_MS = 200
+
+/** So long is a new row marked. */
+const FRESH_MS = 6_000
+
+type Busy = 'pointed' | 'focused' | 'scrolled'
+const NOBODY: ReadonlySet<string> = new Set()
 
 /**
- * A list of runtimes that stays true: rows change in place; new ones appear with a quiet mark,
- * or wait in `held` while somebody points at the table or has the focus in it.
+ * A list of runtimes that stays true: rows change in place; new ones appear with a quiet mark, or wait in `held` while
+ * somebody points at the table, has the focus in it or has scrolled into it. Those that no longer belong here go afterwards.
  */
-export function useRuntimeList(filter: RuntimeFilter) {
+export function useRuntimeList(filter: RuntimeFilter, sort: RuntimeSort = 'NAME', enabled = true) {
   const client = useQueryClient()
-  const options = runtimesQuery(filter)
-  const query = useInfiniteQuery(options)
-  const busy = useRef(false)
+  const options = runtimesQuery(filter, PAGE_SIZE, sort)
+  const query = useInfiniteQuery({ ...options, enabled })
+  const busy = useRef(new Set<Busy>())
   const [held, setHeld] = useState<RuntimeRowFragment[]>([])
-  const [fresh, setFresh] = useState<ReadonlySet<string>>(new Set())
+  const [left, setLeft] = useState(NOBODY)
+  const [fresh, setFresh] = useState(NOBODY)
+  const [visible, setVisible] = useState({ start: 0, end: PAGE_SIZE })
 
+  const change = (how: (pages: RuntimePages) => RuntimePages) =>
+    client.setQueryData(options.queryKey, (pages) => pages && (how(pages) as typeof pages))
   const show = (rows: RuntimeRowFragment[]) => {
-    client.setQueryData(options.queryKey, (pages) => pages && (insertRows(pages, rows) as typeof pages))
-    setFresh((before) => new Set([...before, ...rows.map((row) => row.id)]))
+    change((pages) => insertRows(pages, rows, sort))
+    const ids = new Set(rows.map((row) => row.id))
+    setFresh((before) => new Set([...before, ...ids]))
+    setTimeout(() => setFresh((before) => new Set([...before].filter((id) => !ids.has(id)))), FRESH_MS)
   }
-
-  useRuntimeChanges((change) => {
-    const pages = client.getQueryData(options.queryKey)
-    if (!pages || change.resync) return
-    const merged = applyChange(pages, filter, change)
-    if (merged.pages !== pages) client.setQueryData(options.queryKey, merged.pages as typeof pages)
-    // Several changes may come before the next render: each one builds on what the last one left.
-    const { arrived } = merged
-    const waiting = arrived && busy.current ? [arrived] : []
-    setHeld((before) => withoutRow(before, change.runtimeKey, waiting))
-    if (arrived && !busy.current) show([arrived])
+  const settle = useEffectEvent(() => {
+    if (busy.current.size > 0) return
+    if (left.size > 0) change((pages) => removeRows(pages, left))
+    setLeft(NOBODY)
   })
 
-  const pages = query.data?.pages ?? []
-  const rows = pages.flatMap((page) => page.nodes)
+  useGatheredChanges(SHOWN_EVERY_MS, (changes) => {
+    const pages = client.getQueryData(options.queryKey)
+    if (!pages) return
+    const isBusy = busy.current.size > 0 || held.length > 0
+    const merged = applyChanges(pages, { filter, sort }, changes, isBusy)
+    if (merged.pages !== pages) change(() => merged.pages)
+    const told = new Set(changes.map((each) => each.runtimeKey))
+    setHeld((before) => {
+      const rest = before.filter((row) => !told.has(row.id))
+      const waiting = isBusy ? merged.arrived : []
+      return rest.length === before.length && waiting.length === 0 ? before : [...rest, ...waiting]
+    })
+    setLeft((before) => (before.size === 0 && merged.left.length === 0 ? before : stillLeft(before, told, merged.left)))
+    if (!isBusy && merged.arrived.length > 0) show(merged.arrived)
+  })
+
+  const pages = query.data?.pages
+  const rows = useMemo(() => pages?.flatMap((page) => page.nodes) ?? [], [pages])
   useQuery({
-    queryKey: ['heartbeats', filter, pages.length],
+    queryKey: ['heartbeats', filter, sort, pagesIn(query.data, visible).join(' ')],
     queryFn: async ({ signal }) => {
-      const beats = await readHeartbeats(filter, rows.length, signal)
-      client.setQueryData(options.queryKey, (known) => known && (applyHeartbeats(known, beats) as typeof known))
+      const data = client.getQueryData(options.queryKey)
+      const beats = new Map<string, BeatFragment>()
+      let total: number | undefined
+      for (const index of pagesIn(data, visible)) {
+        const after = (data?.pageParams[index] ?? null) as string | null
+        const first = Math.max(1, data?.pages[index]?.nodes.length ?? 0)
+        const { runtimes } = await graphql(HeartbeatsDocument, { filter, sort, first, after }, signal)
+        for (const node of runtimes.nodes) beats.set(node.id, node)
+        total = runtimes.totalCount
+      }
+      change((known) => applyHeartbeats(total === undefined ? known : recount(known, total + left.size), beats))
       return beats.size
     },
     enabled: rows.length > 0,
@@ -62,38 +94,39 @@ export function useRuntimeList(filter: RuntimeFilter) {
   return {
     query,
     rows,
-    total: pages[0]?.totalCount ?? 0,
+    total: pages?.[0]?.totalCount ?? 0,
     held,
+    left,
     fresh,
     showHeld: () => {
       show(held)
       setHeld([])
     },
-    setBusy: (value: boolean) => {
-      busy.current = value
+    /** While any reason holds nothing moves. */
+    setBusy: (why: Busy, value: boolean) => {
+      if (value) busy.current.add(why)
+      else if (busy.current.delete(why)) settle()
     },
+    /** Of the rows on the screen the heartbeats are read. */
+    setVisible: (start: number, end: number) =>
+      setVisible((before) => (before.start === start && before.end === end ? before : { start, end })),
   }
 }
 
-/** The waiting rows without the one that changed, and with its new self; the same array when nothing is different. */
-function withoutRow(
-  before: RuntimeRowFragment[],
-  id: string | null,
-  instead: RuntimeRowFragment[],
-): RuntimeRowFragment[] {
-  const rest = before.filter((row) => row.id !== id)
-  return rest.length === before.length && instead.length === 0 ? before : [...rest, ...instead]
+/** Those that left and have not come back, and those that left just now. */
+function stillLeft(before: ReadonlySet<string>, told: ReadonlySet<string | null>, now: string[]): ReadonlySet<string> {
+  const rest = [...before].filter((id) => !told.has(id))
+  return new Set([...rest, ...now])
 }
 
-/** The instants of at least so many runtimes, in as few requests as the API allows. */
-async function readHeartbeats(filter: RuntimeFilter, atLeast: number, signal: AbortSignal) {
-  const beats = new Map<string, BeatFragment>()
-  let after: string | null = null
-  do {
-    const variables: HeartbeatsQueryVariables = { filter, first: Math.min(LARGEST_PAGE, atLeast), after }
-    const { runtimes } = await graphql(HeartbeatsDocument, variables, signal)
-    for (const node of runtimes.nodes) beats.set(node.id, node)
-    after = runtimes.pageInfo.hasNextPage ? runtimes.pageInfo.endCursor : null
-  } while (after !== null && beats.size < atLeast)
-  return beats
+/** The pages that hold these rows: two at most where rows are a window's. */
+function pagesIn(pages: RuntimePages | undefined, { start, end }: { start: number; end: number }): number[] {
+  const found: number[] = []
+  let first = 0
+  pages?.pages.forEach((page, index) => {
+    const behind = first + page.nodes.length
+    if (first < end && behind > start) found.push(index)
+    first = behind
+  })
+  return found
 }

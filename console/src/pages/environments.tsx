@@ -48,7 +48,9 @@ const columns: ListColumn<EnvironmentRowFragment>[] = [
     key: 'runtimes',
     title: words.columns.runtimes,
     className: 'w-full',
-    cell: ({ runtimes }) => <Counts counts={runtimes} empty={words.noRuntimes} />,
+    cell: ({ handle, runtimes }) => (
+      <Counts counts={runtimes} empty={words.noRuntimes} link={(status) => to.runtimes(handle, status)} />
+    ),
   },
   {
     key: 'age',

@@ -4,21 +4,18 @@ import { useRuntimeList } from '@/live/use-runtime-list'
 import { strings } from '@/strings/common'
 import { runtimes as words } from '@/strings/runtimes'
 import { changes } from '@/strings/steering'
-import { Age } from '@/ui/age'
 import { buttonClass } from '@/ui/button'
-import { StalledMark } from '@/ui/change'
 import { CouldNotLoad } from '@/ui/states'
-import { CriticalBadge, Status } from '@/ui/status'
+import { CriticalBadge } from '@/ui/status'
 import { PATH, to } from '@/util/paths'
-import { runtimeLabel } from '@/util/runtime-label'
-import { hasWhy, Why } from './runtimes/why'
+import { Replicas } from './integration-replicas'
+import { InSync } from './integration-sync'
 
 type EnvironmentHealthProps = { environment: EnvironmentRowFragment; project: string; integration: string }
 
-/** The runtimes of one integration in one environment, problems first. */
+/** The runtimes of one integration in one environment side by side, problems first, and whether they are as wanted. */
 export function EnvironmentHealth({ environment, project, integration }: EnvironmentHealthProps) {
   const { query, rows, total } = useRuntimeList({ project, integration, environment: environment.handle })
-  const notWell = rows.filter(hasWhy)
   const running = rows.filter((row) => row.status === 'RUNNING').length
   return (
     <li className="px-3.5 py-2">
@@ -51,23 +48,8 @@ export function EnvironmentHealth({ environment, project, integration }: Environ
       {query.isError && rows.length === 0 && (
         <CouldNotLoad what={words.what} error={query.error} onRetry={() => void query.refetch()} />
       )}
-      {notWell.length > 0 && (
-        <ul className="mt-1 space-y-0.5">
-          {notWell.map((row) => (
-            <li key={row.id} className="flex flex-wrap items-center gap-x-2.5">
-              <Status status={row.status} />
-              <StalledMark changes={row.changes} />
-              <Age at={row.statusSince} className="text-faint" />
-              <Link {...to.runtime(row.id)} className="mono link ml-1">
-                {runtimeLabel(row)}
-              </Link>
-              <span className="min-w-0 basis-full text-muted">
-                <Why runtime={row} />
-              </span>
-            </li>
-          ))}
-        </ul>
-      )}
+      {total > 0 && <InSync place={{ project, integration, environment: environment.handle }} />}
+      <Replicas rows={rows} total={total} search={{ environment: environment.handle }} />
       {query.isPending && <div className="late text-muted">{strings.loading}</div>}
     </li>
   )

@@ -1,5 +1,6 @@
 import { useQuery } from '@tanstack/react-query'
 import { Link, useParams, useSearch } from '@tanstack/react-router'
+import { IntegrationDocument } from '@/api/generated/operations'
 import { environmentsQuery, integrationQuery } from '@/api/queries'
 import { changing } from '@/strings/changing'
 import { typeNames } from '@/strings/common'
@@ -8,6 +9,7 @@ import { missing, shell } from '@/strings/shell'
 import { integration as words } from '@/strings/tenancy'
 import { Age } from '@/ui/age'
 import { Button, buttonClass } from '@/ui/button'
+import { CopyGraphql } from '@/ui/copy'
 import { LinkButton } from '@/ui/link-button'
 import { Card, Facts, PageHead } from '@/ui/page'
 import { CouldNotLoad, Missing, Skeleton } from '@/ui/states'
@@ -40,9 +42,16 @@ export function IntegrationPage() {
     <>
       <PageHead
         title={displayName}
-        note={<Counts counts={query.data.runtimes} empty={runtimes.noRuntimes} />}
+        note={
+          <Counts
+            counts={query.data.runtimes}
+            empty={runtimes.noRuntimes}
+            link={(status) => to.integrationRuntimes(project, integration, { status })}
+          />
+        }
         actions={
           <>
+            <CopyGraphql document={IntegrationDocument} variables={{ project, handle: integration }} />
             <Button blocked={mayNotEdit} onClick={() => change({ edit: handle })}>
               {changing.edit.INTEGRATION}
             </Button>

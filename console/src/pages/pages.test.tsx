@@ -140,6 +140,8 @@ test('what is not well names where it is, linked', async () => {
     'Billing /projects/billing',
     'Dunning /projects/billing/integrations/dunning',
     'Development /runtimes?environment=dev',
+    expect.stringMatching(/^Log lines before the silence \/projects\/billing\/integrations\/dunning\/logs\?runtime=/),
+    'Events /runtimes/rt-dunning-dev-1/events',
   ])
 })
 

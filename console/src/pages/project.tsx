@@ -22,6 +22,7 @@ import { PATH, to } from '@/util/paths'
 import { mayNot } from '@/util/permissions'
 import { type ListSearch, TYPES } from '@/util/search'
 import { useSearchState } from '@/util/use-search-state'
+import { NotWell } from './home/not-well'
 
 const CreateIntegration = lazily(async () => (await import('@/forms/create-integration')).CreateIntegration)
 const EditDialog = lazily(async () => (await import('./changing/edit')).EditDialog)
@@ -53,9 +54,11 @@ const columns: ListColumn<IntegrationRowFragment>[] = [
     title: words.columns.runtimes,
     className: 'w-full',
     cell: ({ project, handle, runtimes }) => (
-      <Link {...to.integrationRuntimes(project.handle, handle)} className="inline-flex">
-        <Counts counts={runtimes} empty={projects.noRuntimes} />
-      </Link>
+      <Counts
+        counts={runtimes}
+        empty={projects.noRuntimes}
+        link={(status) => to.integrationRuntimes(project.handle, handle, { status })}
+      />
     ),
   },
   {
@@ -98,7 +101,15 @@ export function ProjectPage() {
     <>
       <PageHead
         title={name}
-        note={known.data && <Counts counts={known.data.runtimes} empty={projects.noRuntimes} />}
+        note={
+          known.data && (
+            <Counts
+              counts={known.data.runtimes}
+              empty={projects.noRuntimes}
+              link={(status) => to.projectRuntimes(project, { status })}
+            />
+          )
+        }
         actions={
           <>
             <CopyGraphql
@@ -125,6 +136,7 @@ export function ProjectPage() {
         }
       />
       {known.data?.description && <p className="-mt-2 mb-3 max-w-prose text-muted">{known.data.description}</p>}
+      {known.data && known.data.runtimes.total > 0 && <NotWell counts={known.data.runtimes} within={{ project }} />}
       <List
         what={words.integrationsWhat}
         query={query}

@@ -47,7 +47,9 @@ const columns: ListColumn<ProjectRowFragment>[] = [
     key: 'runtimes',
     title: words.columns.runtimes,
     className: 'w-full',
-    cell: ({ runtimes }) => <Counts counts={runtimes} empty={words.noRuntimes} />,
+    cell: ({ handle, runtimes }) => (
+      <Counts counts={runtimes} empty={words.noRuntimes} link={(status) => to.projectRuntimes(handle, { status })} />
+    ),
   },
   {
     key: 'by',

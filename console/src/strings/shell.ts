@@ -104,6 +104,7 @@ export const shell = {
       ['j · k', 'Next, previous row'],
       ['Enter', 'Open the row'],
       ['Esc', 'Close what is open'],
+      ['x', 'Select the row; with Shift all rows up to it'],
       ['?', 'This sheet'],
     ],
   },

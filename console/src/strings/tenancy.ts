@@ -6,11 +6,25 @@ export const home = {
   notWellWhat: 'what is not well',
   allWell: (count: number) =>
     count === 1 ? 'The one runtime reports in time' : `All ${count} runtimes report in time`,
-  allWellText: 'Offline runtimes and refused heartbeats would be listed here, each with its reason.',
+  allWellText:
+    'Silent runtimes, alerts, stalled changes and refused heartbeats would be listed here, each with its reason.',
   nothingYet: 'No runtime reports yet',
   nothingYetText: 'Connect the first one: generate a secret, put the shown Config.toml beside the program, start it.',
   seeAll: 'All runtimes',
-  partial: (seen: number) => `Looked at the first ${seen} runtimes; the Runtimes page has the rest.`,
+  partial: (seen: number) =>
+    `Every silent runtime is counted. For warnings and stalled changes the first ${seen} running ones were looked at.`,
+  rest: (count: number) => `${count} more`,
+  steps: {
+    silence: 'Log lines before the silence',
+    events: 'Events',
+    commands: 'Its commands',
+    steer: 'Steer',
+    refusals: 'Causes and fixes',
+    alert: 'The alert',
+  },
+  stepOf: (step: string, name: string) => `${step}: ${name}`,
+  telemetry: 'Telemetry',
+  telemetryText: 'Logs, metrics and traces',
   byEnvironment: 'Environments',
   allEnvironments: 'All environments',
   refusals: 'Refused heartbeats',
@@ -55,6 +69,20 @@ export const integration = {
   about: 'About',
   runtimes: 'Open runtimes',
   steering: 'Steer',
+  moreReplicas: (count: number) => (count === 1 ? '1 more runtime' : `${count} more runtimes`),
+  sync: 'As wanted',
+  syncWhat: 'what is wanted',
+  alike: 'all host the same',
+  unlike: (count: number) =>
+    count === 1 ? '1 artifact differs between them' : `${count} artifacts differ between them`,
+  asWanted: 'all as asked',
+  notAsWanted: (count: number) =>
+    count === 1 ? '1 is not as asked, or not the same' : `${count} are not as asked, or not the same`,
+  moreDiffering: (count: number) => `${count} more`,
+  missingOn: (count: number) => (count === 1 ? 'missing on 1 runtime' : `missing on ${count} runtimes`),
+  wanted: 'Asked:',
+  wantedBy: (author: string) => `by ${author}`,
+  nothingWanted: 'Nothing is asked; they differ.',
   secrets: 'Secrets',
   facts: {
     handle: 'Handle',

@@ -1,3 +1,4 @@
+import { Link, type LinkProps } from '@tanstack/react-router'
 import {
   CircleAlert,
   CircleCheck,
@@ -51,8 +52,15 @@ export function State({ state, unheard }: { state: ArtifactState; unheard: boole
   )
 }
 
+type CountsProps = {
+  counts: CountsFragment
+  empty: string
+  /** Where those of one state are listed. */
+  link?: (status: RuntimeStatus) => LinkProps
+}
+
 /** How many runtimes are in which state; states without any are left out. */
-export function Counts({ counts, empty }: { counts: CountsFragment; empty: string }) {
+export function Counts({ counts, empty, link }: CountsProps) {
   if (counts.total === 0) return <span className="text-faint">{empty}</span>
   const parts = (['RUNNING', 'OFFLINE', 'UNKNOWN'] as const).map((status) => ({
     status,
@@ -64,10 +72,20 @@ export function Counts({ counts, empty }: { counts: CountsFragment; empty: strin
         .filter((part) => part.count > 0)
         .map(({ status, count }) => {
           const { icon: Icon, tone } = looks[status]
-          return (
-            <span key={status} className={`inline-flex items-center gap-1 ${tone}`}>
+          const className = `inline-flex items-center gap-1 ${tone}`
+          const told = (
+            <>
               <Icon size={13} aria-hidden />
               <span className="font-medium">{count}</span> {statusNames[status].toLowerCase()}
+            </>
+          )
+          return link ? (
+            <Link key={status} {...link(status)} className={`${className} hover:underline`}>
+              {told}
+            </Link>
+          ) : (
+            <span key={status} className={className}>
+              {told}
             </span>
           )
         })}

@@ -37,3 +37,31 @@ test('secrets: the place, and the spans as the command line takes them', () => {
   expect(cli.revokeSecret('k1', 0, null)).toBe('pilothouse secrets revoke k1')
   expect(cli.revokeSecret('k1', 3_600, 'prod')).toBe('pilothouse secrets revoke k1 --grace 3600s --confirm prod')
 })
+
+test('a deletion names what hangs on it only where something does, and confirms with the handle', () => {
+  expect(cli.deletePlace('PROJECT', 'billing', undefined, true)).toBe(
+    'pilothouse projects delete billing --cascade --confirm billing',
+  )
+  expect(cli.deletePlace('INTEGRATION', 'dunning', 'billing', false)).toBe(
+    'pilothouse integrations delete dunning --project billing --confirm dunning',
+  )
+  expect(cli.deletePlace('ENVIRONMENT', 'dev', undefined, false)).toBe(
+    'pilothouse environments delete dev --confirm dev',
+  )
+})
+
+test('a job runs on one runtime, in a critical place by its name', () => {
+  const job = { kind: 'SCHEDULE', name: 'nightly report', package: 'apscheduler' }
+  expect(cli.trigger(job, 'rt-1', 'prod')).toBe(
+    "pilothouse trigger 'nightly report' --runtime rt-1 --kind SCHEDULE --package apscheduler --confirm prod",
+  )
+  expect(cli.trigger({ ...job, package: '' }, 'rt-1', null)).toBe(
+    "pilothouse trigger 'nightly report' --runtime rt-1 --kind SCHEDULE",
+  )
+})
+
+test('what is done to a user, and a command that is tried again', () => {
+  expect(cli.changeUser('reset-password', 'ada')).toBe('pilothouse users reset-password ada')
+  expect(cli.changeUser('delete', 'ada')).toBe('pilothouse users delete ada --yes')
+  expect(cli.retryCommand({ id: 'c1' })).toBe('pilothouse commands retry c1')
+})

@@ -32,6 +32,24 @@ export const cli = {
   listRuntimes: ({ project, integration, environment, status, search }: Narrow) =>
     line(['runtimes', 'list'], { project, integration, environment, status, search }),
   restartRuntime: ({ id }: { id: string }) => line(['runtimes', 'restart', id]),
+  /** `confirm` is the environment's handle, where it is critical. */
+  trigger: ({ kind, name, package: from }: Omit<Artifact, 'aspect'>, runtime: string, confirm: string | null) =>
+    line(['trigger', name], { runtime, kind, package: from, confirm }),
+  retryCommand: ({ id }: { id: string }) => line(['commands', 'retry', id]),
+  /** With all that hangs on it only where something does; a deletion is always confirmed by the handle there. */
+  deletePlace: (
+    kind: 'PROJECT' | 'INTEGRATION' | 'ENVIRONMENT',
+    handle: string,
+    project: string | undefined,
+    cascade: boolean,
+  ) =>
+    line([`${kind.toLowerCase()}s`, 'delete', handle], {
+      project: kind === 'INTEGRATION' ? project : null,
+      cascade: cascade || undefined,
+      confirm: handle,
+    }),
+  changeUser: (verb: 'disable' | 'enable' | 'unlock' | 'reset-password' | 'delete', username: string) =>
+    line(['users', verb, username], { yes: verb === 'delete' || undefined }),
   removeRuntime: ({ id }: { id: string }, withSecret: boolean) =>
     line(['runtimes', 'remove', id], { 'revoke-secret': withSecret || undefined }),
   setArtifact: ({ kind, name, package: from, aspect }: Artifact, value: string, place: Place) => {

@@ -6,8 +6,10 @@ import type {
   AuditSearch,
   EventsSearch,
   LogsSearch,
+  MergedSearch,
   MetricsSearch,
   RuntimeSearch,
+  RuntimesSearch,
   SettingsSearch,
   SteeringSearch,
   TraceSearch,
@@ -83,7 +85,8 @@ export const API = {
 
 export const to = {
   home: () => linkOptions({ to: PATH.home }),
-  runtimes: (environment?: string) => linkOptions({ to: PATH.runtimes, search: environment ? { environment } : {} }),
+  runtimes: (environment?: string, status?: RuntimesSearch['status']) =>
+    linkOptions({ to: PATH.runtimes, search: { ...(environment && { environment }), ...(status && { status }) } }),
   addRuntime: () => linkOptions({ to: PATH.runtimes, search: { add: '' } }),
   refusals: () => linkOptions({ to: PATH.runtimes, search: { refusals: true } }),
   runtime: (runtimeId: string, search: RuntimeSearch = {}) =>
@@ -91,11 +94,12 @@ export const to = {
   projects: () => linkOptions({ to: PATH.projects }),
   createProject: () => linkOptions({ to: PATH.projects, search: { create: true } }),
   project: (project: string) => linkOptions({ to: PATH.project, params: { project } }),
-  projectRuntimes: (project: string) => linkOptions({ to: PATH.projectRuntimes, params: { project } }),
+  projectRuntimes: (project: string, search: RuntimesSearch = {}) =>
+    linkOptions({ to: PATH.projectRuntimes, params: { project }, search }),
   integration: (project: string, integration: string) =>
     linkOptions({ to: PATH.integration, params: { project, integration } }),
-  integrationRuntimes: (project: string, integration: string) =>
-    linkOptions({ to: PATH.integrationRuntimes, params: { project, integration } }),
+  integrationRuntimes: (project: string, integration: string, search: RuntimesSearch = {}) =>
+    linkOptions({ to: PATH.integrationRuntimes, params: { project, integration }, search }),
   steering: (project: string, integration: string, search: SteeringSearch = {}) =>
     linkOptions({ to: PATH.integrationSteering, params: { project, integration }, search }),
   integrationSecrets: (project: string, integration: string) =>
@@ -104,8 +108,8 @@ export const to = {
   createEnvironment: () => linkOptions({ to: PATH.environments, search: { create: true } }),
   secrets: () => linkOptions({ to: PATH.secrets }),
   secret: (secret: string) => linkOptions({ to: PATH.secrets, search: { secret } }),
-  integrationArtifacts: (project: string, integration: string) =>
-    linkOptions({ to: PATH.integrationArtifacts, params: { project, integration } }),
+  integrationArtifacts: (project: string, integration: string, search: MergedSearch = {}) =>
+    linkOptions({ to: PATH.integrationArtifacts, params: { project, integration }, search }),
   integrationEvents: (project: string, integration: string) =>
     linkOptions({ to: PATH.integrationEvents, params: { project, integration } }),
   runtimeEvents: (runtimeId: string) => linkOptions({ to: PATH.runtimeEvents, params: { runtimeId } }),

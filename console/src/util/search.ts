@@ -1,4 +1,12 @@
-import type { ArtifactKind, RuntimeStatus, RuntimeType, Sort, SteerableKind } from '@/api/generated/operations'
+import type {
+  ArtifactKind,
+  Question,
+  RuntimeSort,
+  RuntimeStatus,
+  RuntimeType,
+  Sort,
+  SteerableKind,
+} from '@/api/generated/operations'
 import type { AuditOutcome, Permission, UserKind, UserState } from '@/api/generated/people'
 import type { Severity } from '@/api/generated/telemetry'
 
@@ -63,6 +71,8 @@ export const ARTIFACT_KINDS = [
 export const SORTS = ['NAME', 'NAME_DESCENDING', 'NEWEST', 'OLDEST'] as const satisfies Sort[]
 export const TYPES = ['PY', 'BI', 'MI'] as const satisfies RuntimeType[]
 export const STATUSES = ['RUNNING', 'OFFLINE', 'UNKNOWN'] as const satisfies RuntimeStatus[]
+export const RUNTIME_GROUPS = ['integration', 'none'] as const
+export const RUNTIME_SORTS = ['NEWEST', 'OLDEST'] as const satisfies RuntimeSort[]
 export const USER_KINDS = ['PERSON', 'SERVICE'] as const satisfies UserKind[]
 export const USER_STATES = ['ACTIVE', 'MUST_CHANGE_PASSWORD', 'DISABLED'] as const satisfies UserState[]
 export const OUTCOMES = ['DONE', 'REFUSED'] as const satisfies AuditOutcome[]
@@ -247,6 +257,8 @@ export type MergedSearch = {
   search?: string | undefined
   differing?: true | undefined
 }
+/** What can be asked of a runtime and linked to. */
+export const ASKS = ['LOGGERS', 'LOG_FILES', 'REGISTRY', 'USERS'] as const satisfies Question[]
 export const RUNTIME_ACTS = ['restart', 'remove'] as const
 export type RuntimeSearch = {
   /** What is to be confirmed there. */
@@ -255,6 +267,9 @@ export type RuntimeSearch = {
   services?: string | undefined
   artifacts?: string | undefined
   kind?: ArtifactKind | undefined
+  ask?: (typeof ASKS)[number] | undefined
+  /** Of the answer: the folder, resource or file that is looked at. */
+  path?: string | undefined
 }
 export type SecretsSearch = { environment?: string | undefined; secret?: string | undefined }
 export type SteeringSearch = {
@@ -271,6 +286,10 @@ export type RuntimesSearch = {
   status?: RuntimeStatus | undefined
   type?: RuntimeType | undefined
   search?: string | undefined
+  /** By environment unless told. */
+  group?: (typeof RUNTIME_GROUPS)[number] | undefined
+  /** By name unless told. */
+  sort?: (typeof RUNTIME_SORTS)[number] | undefined
 }
 
 export const signIn = (raw: Raw): SignInSearch => ({ to: filled(raw, 'to'), problem: filled(raw, 'problem') })
@@ -436,6 +455,8 @@ export const runtime = (raw: Raw): RuntimeSearch => ({
   services: filled(raw, 'services'),
   artifacts: filled(raw, 'artifacts'),
   kind: oneOf(raw, 'kind', ARTIFACT_KINDS),
+  ask: oneOf(raw, 'ask', ASKS),
+  path: filled(raw, 'path'),
 })
 export const secrets = (raw: Raw): SecretsSearch => ({
   environment: filled(raw, 'environment'),
@@ -454,4 +475,6 @@ export const runtimes = (raw: Raw): RuntimesSearch => ({
   status: oneOf(raw, 'status', STATUSES),
   type: oneOf(raw, 'type', TYPES),
   search: filled(raw, 'search'),
+  group: oneOf(raw, 'group', RUNTIME_GROUPS),
+  sort: oneOf(raw, 'sort', RUNTIME_SORTS),
 })

@@ -26,6 +26,11 @@ export function useAge(iso: string): string {
   return useSyncExternalStore(subscribe, read)
 }
 
+/** Renders again with each new minute. */
+export function useMinute(): number {
+  return useSyncExternalStore(subscribe, () => Math.floor(serverNow() / 60_000))
+}
+
 /** Seconds left until an instant, never below zero. */
 export function useSecondsLeft(until: number): number {
   const read = useCallback(() => Math.max(0, Math.ceil((until - Date.now()) / 1_000)), [until])

@@ -11,6 +11,7 @@ ROOMS = (
     "test_database_server_ends.py",
     "test_disk_full.py",
     "test_killed.py",
+    "test_no_free_connection.py",
     "test_several_replicas.py",
     "test_waits_end.py",
 )

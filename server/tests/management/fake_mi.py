@@ -104,8 +104,18 @@ def some_state() -> dict[str, dict[str, dict[str, Any]]]:
             "rootLogger": {"componentName": "Not available", "level": "ERROR"},
             "org-apache-synapse": {"componentName": "org.apache.synapse", "level": "INFO"},
         },
-        "logs": {"wso2carbon.log": {"Size": "1.2 KB"}},
+        "logs": {"wso2carbon.log": {"Size": "1.2 KB", "text": '{"first": "line"}\nand the second\n'}},
+        "registry": {
+            "registry": {"mediaType": "directory"},
+            "registry/config": {"mediaType": "directory", "owner": "retail"},
+            "registry/config/greeting.txt": {"mediaType": "text/plain", "text": "Good morning"},
+        },
+        "users": {"admin": {}, "ada": {}},
     }
+
+
+def _listed(rows: list[dict[str, Any]]) -> web.Response:
+    return web.json_response({"count": len(rows), "list": rows})
 
 
 @dataclass
@@ -287,12 +297,12 @@ class FakeMi:
         name = found[1] if found else ""
         if name == "logging":
             return self._logging(request, body)
-        if name == "logs":
-            search = request.query.get("searchKey", "").lower()
-            files = [
-                {"FileName": file, **facts} for file, facts in self.state["logs"].items() if search in file.lower()
-            ]
-            return web.json_response({"count": len(files), "list": files})
+        if request.path.startswith("/management/registry-resources"):
+            return self._registry(request)
+        if name in {"logs", "users"}:
+            return (
+                self._logs(request) if name == "logs" else _listed([{"userId": each} for each in self.state["users"]])
+            )
         if name not in _QUERIES:
             return web.json_response({"Error": "No such resource"}, status=404)
         if request.method == "GET":
@@ -300,6 +310,36 @@ class FakeMi:
         if request.method == "POST":
             return self._change(name, body)
         return web.json_response({"Error": "Method not allowed"}, status=405)
+
+    def _logs(self, request: web.Request) -> web.Response:
+        if "file" in request.query:
+            file = self.state["logs"].get(request.query["file"])
+            return web.Response(text=file["text"]) if file else web.json_response({"Error": "No such file"})
+        search = request.query.get("searchKey", "").lower()
+        return _listed(
+            [
+                {"FileName": file, "Size": facts["Size"]}
+                for file, facts in self.state["logs"].items()
+                if search in file.lower()
+            ]
+        )
+
+    def _registry(self, request: web.Request) -> web.Response:
+        path, what = request.query.get("path", ""), request.path.removeprefix("/management/registry-resources")
+        found = self.state["registry"].get(path)
+        if found is None:
+            return web.json_response({"Error": "Can not find the registry"}, status=404)
+        if what == "/content":
+            return web.Response(text=found["text"])
+        properties = [{"name": "owner", "value": found["owner"]}] if "owner" in found else []
+        if what == "/properties":
+            return _listed(properties)
+        held = [
+            {"name": each.rpartition("/")[2], "mediaType": facts["mediaType"], "properties": []}
+            for each, facts in self.state["registry"].items()
+            if each.rpartition("/")[0] == path
+        ]
+        return _listed(held)
 
     def _read(self, collection: str, query: Any) -> web.Response:
         artifacts, parameter = self.state[collection], _QUERIES[collection]

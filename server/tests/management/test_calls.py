@@ -154,6 +154,27 @@ def test_a_path_that_leaves_the_management_api_or_could_is_refused(path: str) ->
         (calls.read_source("template", "S", "endpoint"), "GET", "/management/templates?name=S&type=endpoint", None),
         (calls.read_source("carbon-app", "C"), "GET", "/management/applications?carbonAppName=C", None),
         (calls.read_source("connector", "kafka"), "GET", "/management/connectors", None),
+        (calls.read_log_file("wso2 carbon.log"), "GET", "/management/logs?file=wso2%20carbon.log", None),
+        (calls.list_registry(), "GET", "/management/registry-resources?path=registry", None),
+        (
+            calls.list_registry("registry/config"),
+            "GET",
+            "/management/registry-resources?path=registry%2Fconfig",
+            None,
+        ),
+        (
+            calls.read_registry_file("registry/config/a.xml"),
+            "GET",
+            "/management/registry-resources/content?path=registry%2Fconfig%2Fa.xml",
+            None,
+        ),
+        (
+            calls.registry_properties("registry/config/a.xml"),
+            "GET",
+            "/management/registry-resources/properties?path=registry%2Fconfig%2Fa.xml",
+            None,
+        ),
+        (calls.list_users(), "GET", "/management/users", None),
     ],
 )
 def test_each_wish_is_the_documented_call(call: ManagementCall, method: str, path: str, body: object) -> None:
@@ -171,7 +192,7 @@ def test_every_kind_that_micro_integrator_reports_can_be_read_except_the_registr
         call.split("?")[0].removeprefix("/management/")
         for kind in calls.KINDS
         for call in [calls.read_source(kind, "x", "sequence" if kind == "template" else None).path]
-    } == set(some_state()) - {"logging", "logs"}
+    } == set(some_state()) - {"logging", "logs", "registry", "users"}
 
 
 @pytest.mark.parametrize("kind", ["sequence", "listener", "", "api", "../users", "x" * 1_000])
@@ -217,3 +238,29 @@ def test_a_level_and_a_template_type_that_do_not_exist_are_refused() -> None:
     ):
         with pytest.raises(InvalidInput):
             make()
+
+
+@pytest.mark.parametrize(
+    "name", ["", ".", "..", "../wso2carbon.log", "a/b.log", "a\\b.log", "C:a.log", "a\x00.log", "a\n"]
+)
+def test_what_is_no_name_of_a_file_is_no_log_file(name: str) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        calls.read_log_file(name)
+    assert refused.value.field == "name"
+
+
+@pytest.mark.parametrize(
+    "path", ["", "/", "config", "registry/", "registry//a", "registry/../a", "registry/.", "registry/a\\b", "/registry"]
+)
+def test_what_leads_out_of_the_registry_is_no_path_of_it(path: str) -> None:
+    for read in (calls.read_registry_file, calls.registry_properties):
+        with pytest.raises(InvalidInput) as refused:
+            read(path)
+        assert refused.value.field == "name"
+
+
+def test_only_texts_are_answered_with_a_text() -> None:
+    assert calls.read_log_file("a.log").is_text
+    assert calls.read_registry_file("registry/a").is_text
+    assert not calls.list_registry().is_text
+    assert not calls.list_log_files().is_text

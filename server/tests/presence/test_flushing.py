@@ -1,6 +1,7 @@
 """What a flush takes from the board: all that changed, once, and never long enough at a time for a beat to wait."""
 
 import asyncio
+import time
 from collections.abc import Callable
 
 import pytest
@@ -121,3 +122,17 @@ async def test_whatever_changes_an_entry_has_it_flushed(change: Callable[[Board,
     assert known is not None
     change(shown, known)
     assert await keys(shown) == [0]
+
+
+async def test_a_slice_holds_the_loop_for_less_than_five_milliseconds() -> None:
+    shown = board(AT_ONCE)
+
+    def slice_s(told: Callable[[Entry], object]) -> float:
+        for key in range(AT_ONCE):
+            beat(shown, key, T + 1)
+        began_s = time.thread_time()
+        assert len(list(map(told, shown.take_dirty(AT_ONCE)))) == AT_ONCE
+        return time.thread_time() - began_s
+
+    for told in (flushing.row_of, merging.heard_of):
+        assert min(slice_s(told) for _ in range(7)) < 0.005

@@ -15,11 +15,13 @@ import pytest
 import trustme
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "management"))
+sys.path.insert(0, str(Path(__file__).parent.parent / "api"))
 
 from fake_mi import FakeMi, Trouble
 from pilothouse.app.control_plane import ControlPlane
 from pilothouse.base.clock import FakeClock
 from pilothouse.config import Settings
+from staff import Staff
 
 pytestmark = pytest.mark.anyio
 
@@ -214,6 +216,13 @@ async def test_what_is_asked_once_and_fails_is_not_tried_again_by_itself(
             "SOURCE", {"kind": "ENDPOINT", "name": "StockEP"},
             "/management/endpoints?endpointName=StockEP", {"configuration": "<source/>"},
         ),
+        ("REGISTRY", {}, "/management/registry-resources?path=registry", {"count": 1}),
+        (
+            "REGISTRY_PROPERTIES", {"name": "registry/config"},
+            "/management/registry-resources/properties?path=registry%2Fconfig",
+            {"list": [{"name": "owner", "value": "retail"}]},
+        ),
+        ("USERS", {}, "/management/users", {"list": [{"userId": "admin"}, {"userId": "ada"}]}),
     ],
 )  # fmt: skip
 async def test_a_question_is_answered_in_the_result(
@@ -225,6 +234,51 @@ async def test_a_question_is_answered_in_the_result(
     (command,) = await commands(admin)
     assert command["state"] == "CONFIRMED"
     assert json.loads(command["result"]).items() >= answer.items()
+
+
+@pytest.mark.parametrize(
+    ("question", "name", "text"),
+    [
+        ("LOG_FILE", "wso2carbon.log", '{"first": "line"}\nand the second\n'),
+        ("REGISTRY_FILE", "registry/config/greeting.txt", "Good morning"),
+    ],
+)
+async def test_a_text_is_answered_as_it_is(
+    plane, integrator, mi: FakeMi, admin, question: str, name: str, text: str
+) -> None:
+    await admin.ask(ASK, input={"runtime": await id_of(admin), "question": question, "name": name})
+    await carried_out(plane)
+    (command,) = await commands(admin)
+    assert (command["state"], json.loads(command["result"])) == ("CONFIRMED", text)
+
+
+@pytest.mark.parametrize(
+    ("question", "permission"),
+    [("LOG_FILE", "OBSERVABILITY_MGT_VIEW_LOGS"), ("USERS", "INTEGRATION_MGT_EDIT")],
+)
+async def test_what_not_everybody_may_ask_not_everybody_sees_answered(
+    plane, integrator, mi: FakeMi, admin, question: str, permission: str
+) -> None:
+    asked = {"runtime": await id_of(admin), "question": question, "name": "wso2carbon.log"}
+    await admin.ask(ASK, input=asked)
+    await carried_out(plane)
+    staff = Staff(plane, admin)
+    await staff.holder("looker", "INTEGRATION_MGT_VIEW")
+    await staff.holder("holder", "INTEGRATION_MGT_VIEW", permission)
+    async with staff.signed_in("looker") as looker:
+        assert (await staff.refusal(looker, ASK, input=asked))[0] == "NOT_PERMITTED"
+        assert [(each["state"], each["result"]) for each in await commands(looker)] == [("CONFIRMED", None)]
+    async with staff.signed_in("holder") as holder:
+        assert [each["result"] is None for each in await commands(holder)] == [False]
+        await holder.ask(ASK, input=asked)
+
+
+async def test_a_log_file_that_is_not_there_is_a_failure_with_its_own_words(plane, integrator, mi, admin) -> None:
+    await admin.ask(ASK, input={"runtime": await id_of(admin), "question": "LOG_FILE", "name": "none.log"})
+    await carried_out(plane)
+    (command,) = await commands(admin)
+    assert command["state"] == "FAILED"
+    assert "No such file" in command["reason"]
 
 
 async def test_an_unreachable_management_api_is_tried_again_with_growing_waits_and_then_it_failed(

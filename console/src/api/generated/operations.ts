@@ -164,12 +164,22 @@ export type Question =
   /** The definition of an artifact (MI). */
   | 'SOURCE'
   /** Names and sizes of its log files (MI). */
-  | 'LOG_FILES';
+  | 'LOG_FILES'
+  /** The text of a log file, whose name is `name` (MI). Needs OBSERVABILITY_MGT_VIEW_LOGS, as does seeing the answer. */
+  | 'LOG_FILE'
+  /** What a folder of the registry holds: `name` is its path, `registry` unless given (MI). */
+  | 'REGISTRY'
+  /** The text of a resource of the registry, whose path is `name` (MI). */
+  | 'REGISTRY_FILE'
+  /** The properties of a resource of the registry, whose path is `name` (MI). */
+  | 'REGISTRY_PROPERTIES'
+  /** The users of its own store (MI). Needs INTEGRATION_MGT_EDIT, as does seeing the answer. */
+  | 'USERS';
 
 export type AskRuntimeInput = {
   runtime: string;
   question: Question;
-  /** For SOURCE: which artifact. For LOGGERS: a text that names must hold. */
+  /** For SOURCE: which artifact. For LOGGERS and LOG_FILES: a text that names must hold. For LOG_FILE: its name. For the registry: a path. */
   kind?: ArtifactKind | null | undefined;
   name?: string | null | undefined;
 };
@@ -188,6 +198,11 @@ export type CommandAction =
   | 'LIST_LOGGERS'
   | 'READ_SOURCE'
   | 'LIST_LOG_FILES'
+  | 'READ_LOG_FILE'
+  | 'LIST_REGISTRY'
+  | 'READ_REGISTRY_FILE'
+  | 'REGISTRY_PROPERTIES'
+  | 'LIST_USERS'
   | 'WORKFLOW'
   /** A harmless read that finds out whether an MI runtime executes tunnelled commands. */
   | 'PROBE';
@@ -230,6 +245,11 @@ export type ArtifactState =
   | 'FAILED'
   /** The runtime did not say, or said something that is neither. */
   | 'UNKNOWN';
+
+export type RuntimeSort =
+  | 'NAME'
+  | 'NEWEST'
+  | 'OLDEST';
 
 /** Order of a list of things with names. */
 export type Sort =
@@ -326,25 +346,27 @@ export type PlaceInput = {
   environment?: string | null | undefined;
 };
 
-export type RuntimeRowFragment = { id: string, runtimeId: string, name: string | null, type: RuntimeType, status: RuntimeStatus, statusReason: string, statusSince: string, lastHeartbeatAt: string | null, version: string | null, secretKeyId: string | null, environment: { handle: string, displayName: string, critical: boolean }, project: { handle: string, displayName: string }, integration: { handle: string, displayName: string }, warnings: Array<{ code: string, message: string, fix: string }>, node: { hostname: string | null }, changes: { state: ChangeState, reason: string }, channel: { connected: boolean, since: string | null } | null };
+export type RuntimeRowFragment = { id: string, runtimeId: string, name: string | null, type: RuntimeType, status: RuntimeStatus, statusReason: string, statusSince: string, lastHeartbeatAt: string | null, registeredAt: string, version: string | null, restartable: boolean, secretKeyId: string | null, environment: { handle: string, displayName: string, critical: boolean }, project: { handle: string, displayName: string }, integration: { handle: string, displayName: string }, warnings: Array<{ code: string, message: string, fix: string }>, node: { hostname: string | null }, changes: { state: ChangeState, reason: string }, channel: { connected: boolean, since: string | null } | null };
 
 export type RuntimesQueryVariables = Exact<{
   filter?: RuntimeFilter | null | undefined;
+  sort?: RuntimeSort | null | undefined;
   first?: number | null | undefined;
   after?: string | null | undefined;
 }>;
 
 
-export type RuntimesQuery = { runtimes: { totalCount: number, sequence: number, nodes: Array<{ id: string, runtimeId: string, name: string | null, type: RuntimeType, status: RuntimeStatus, statusReason: string, statusSince: string, lastHeartbeatAt: string | null, version: string | null, secretKeyId: string | null, environment: { handle: string, displayName: string, critical: boolean }, project: { handle: string, displayName: string }, integration: { handle: string, displayName: string }, warnings: Array<{ code: string, message: string, fix: string }>, node: { hostname: string | null }, changes: { state: ChangeState, reason: string }, channel: { connected: boolean, since: string | null } | null }>, pageInfo: { endCursor: string | null, hasNextPage: boolean } } };
+export type RuntimesQuery = { runtimes: { totalCount: number, sequence: number, nodes: Array<{ id: string, runtimeId: string, name: string | null, type: RuntimeType, status: RuntimeStatus, statusReason: string, statusSince: string, lastHeartbeatAt: string | null, registeredAt: string, version: string | null, restartable: boolean, secretKeyId: string | null, environment: { handle: string, displayName: string, critical: boolean }, project: { handle: string, displayName: string }, integration: { handle: string, displayName: string }, warnings: Array<{ code: string, message: string, fix: string }>, node: { hostname: string | null }, changes: { state: ChangeState, reason: string }, channel: { connected: boolean, since: string | null } | null }>, pageInfo: { endCursor: string | null, hasNextPage: boolean } } };
 
 export type HeartbeatsQueryVariables = Exact<{
   filter?: RuntimeFilter | null | undefined;
+  sort?: RuntimeSort | null | undefined;
   first?: number | null | undefined;
   after?: string | null | undefined;
 }>;
 
 
-export type HeartbeatsQuery = { runtimes: { nodes: Array<{ id: string, lastHeartbeatAt: string | null, channel: { connected: boolean, since: string | null } | null }>, pageInfo: { endCursor: string | null, hasNextPage: boolean } } };
+export type HeartbeatsQuery = { runtimes: { totalCount: number, nodes: Array<{ id: string, lastHeartbeatAt: string | null, channel: { connected: boolean, since: string | null } | null }>, pageInfo: { endCursor: string | null, hasNextPage: boolean } } };
 
 export type RuntimePageQueryVariables = Exact<{
   id: string;
@@ -352,7 +374,7 @@ export type RuntimePageQueryVariables = Exact<{
 }>;
 
 
-export type RuntimePageQuery = { runtime: { registeredAt: string, heartbeatIntervalSeconds: number | null, offlineAfterSeconds: number, address: string | null, serviceCount: number, listenerCount: number, restartable: boolean, permissions: Array<Permission>, capabilities: Array<string>, id: string, runtimeId: string, name: string | null, type: RuntimeType, status: RuntimeStatus, statusReason: string, statusSince: string, lastHeartbeatAt: string | null, version: string | null, secretKeyId: string | null, changes: { state: ChangeState, reason: string, openCommands: number, failedCommands: number }, movedTo: { id: string, runtimeId: string, name: string | null, type: RuntimeType, status: RuntimeStatus, environment: { handle: string, displayName: string, critical: boolean }, project: { handle: string, displayName: string }, integration: { handle: string, displayName: string } } | null, automation: { organization: string, package: string, version: string } | null, node: { hostname: string | null, processId: number | null, platformName: string | null, platformVersion: string | null, platformHome: string | null, osName: string | null, osVersion: string | null, osArch: string | null, startedAt: string | null }, services: { totalCount: number, nodes: Array<{ name: string, package: string, basePath: string, state: ArtifactState, listeners: Array<string>, resourceCount: number, resources: Array<{ methods: Array<string>, path: string, source: string | null }> }>, pageInfo: { endCursor: string | null, hasNextPage: boolean } }, listeners: { totalCount: number, nodes: Array<{ name: string, package: string, protocol: string | null, host: string | null, port: number | null, state: ArtifactState, stateReason: string | null }>, pageInfo: { endCursor: string | null, hasNextPage: boolean } }, logLevels: { totalCount: number, nodes: Array<{ logger: string, level: string }>, pageInfo: { endCursor: string | null, hasNextPage: boolean } }, logHandlers: Array<{ logger: string, handler: string, level: string }>, consumers: { totalCount: number, nodes: Array<{ name: string, package: string, protocol: string | null, source: string | null, group: string | null, handler: string | null, state: ArtifactState, stateReason: string | null }> }, schedules: { totalCount: number, nodes: Array<{ name: string, package: string, trigger: string | null, handler: string | null, state: ArtifactState, stateReason: string | null }> }, environment: { handle: string, displayName: string, critical: boolean }, project: { handle: string, displayName: string }, integration: { handle: string, displayName: string }, warnings: Array<{ code: string, message: string, fix: string }>, channel: { connected: boolean, since: string | null } | null } | null };
+export type RuntimePageQuery = { runtime: { heartbeatIntervalSeconds: number | null, offlineAfterSeconds: number, address: string | null, serviceCount: number, listenerCount: number, permissions: Array<Permission>, capabilities: Array<string>, id: string, runtimeId: string, name: string | null, type: RuntimeType, status: RuntimeStatus, statusReason: string, statusSince: string, lastHeartbeatAt: string | null, registeredAt: string, version: string | null, restartable: boolean, secretKeyId: string | null, changes: { state: ChangeState, reason: string, openCommands: number, failedCommands: number }, movedTo: { id: string, runtimeId: string, name: string | null, type: RuntimeType, status: RuntimeStatus, environment: { handle: string, displayName: string, critical: boolean }, project: { handle: string, displayName: string }, integration: { handle: string, displayName: string } } | null, automation: { organization: string, package: string, version: string } | null, node: { hostname: string | null, processId: number | null, platformName: string | null, platformVersion: string | null, platformHome: string | null, osName: string | null, osVersion: string | null, osArch: string | null, startedAt: string | null }, services: { totalCount: number, nodes: Array<{ name: string, package: string, basePath: string, state: ArtifactState, listeners: Array<string>, resourceCount: number, resources: Array<{ methods: Array<string>, path: string, source: string | null }> }>, pageInfo: { endCursor: string | null, hasNextPage: boolean } }, listeners: { totalCount: number, nodes: Array<{ name: string, package: string, protocol: string | null, host: string | null, port: number | null, state: ArtifactState, stateReason: string | null }>, pageInfo: { endCursor: string | null, hasNextPage: boolean } }, logLevels: { totalCount: number, nodes: Array<{ logger: string, level: string }>, pageInfo: { endCursor: string | null, hasNextPage: boolean } }, logHandlers: Array<{ logger: string, handler: string, level: string }>, consumers: { totalCount: number, nodes: Array<{ name: string, package: string, protocol: string | null, source: string | null, group: string | null, handler: string | null, state: ArtifactState, stateReason: string | null }> }, schedules: { totalCount: number, nodes: Array<{ name: string, package: string, trigger: string | null, handler: string | null, state: ArtifactState, stateReason: string | null }> }, environment: { handle: string, displayName: string, critical: boolean }, project: { handle: string, displayName: string }, integration: { handle: string, displayName: string }, warnings: Array<{ code: string, message: string, fix: string }>, channel: { connected: boolean, since: string | null } | null } | null };
 
 export type ConsumerFactsFragment = { name: string, package: string, protocol: string | null, source: string | null, group: string | null, handler: string | null, state: ArtifactState, stateReason: string | null };
 
@@ -381,7 +403,7 @@ export type RuntimeChangedSubscriptionVariables = Exact<{
 }>;
 
 
-export type RuntimeChangedSubscription = { runtimeChanged: { sequence: number, at: string, resync: boolean, kind: ChangeKind | null, runtimeKey: string | null, runtime: { id: string, runtimeId: string, name: string | null, type: RuntimeType, status: RuntimeStatus, statusReason: string, statusSince: string, lastHeartbeatAt: string | null, version: string | null, secretKeyId: string | null, environment: { handle: string, displayName: string, critical: boolean }, project: { handle: string, displayName: string }, integration: { handle: string, displayName: string }, warnings: Array<{ code: string, message: string, fix: string }>, node: { hostname: string | null }, changes: { state: ChangeState, reason: string }, channel: { connected: boolean, since: string | null } | null } | null, command: { id: string, action: CommandAction, kind: SteerableKind | null, name: string, package: string, aspect: Aspect | null, value: string | null, state: CommandState, reason: string, route: CommandRoute | null, author: string, attempts: number, queuedAt: string, deliveredAt: string | null, endedAt: string | null, nextAttemptAt: string | null, deadline: string | null, retryable: boolean, runtime: { id: string, runtimeId: string, name: string | null, type: RuntimeType, status: RuntimeStatus, environment: { handle: string, displayName: string, critical: boolean }, project: { handle: string, displayName: string }, integration: { handle: string, displayName: string } } } | null } };
+export type RuntimeChangedSubscription = { runtimeChanged: { sequence: number, at: string, resync: boolean, kind: ChangeKind | null, runtimeKey: string | null, runtime: { id: string, runtimeId: string, name: string | null, type: RuntimeType, status: RuntimeStatus, statusReason: string, statusSince: string, lastHeartbeatAt: string | null, registeredAt: string, version: string | null, restartable: boolean, secretKeyId: string | null, environment: { handle: string, displayName: string, critical: boolean }, project: { handle: string, displayName: string }, integration: { handle: string, displayName: string }, warnings: Array<{ code: string, message: string, fix: string }>, node: { hostname: string | null }, changes: { state: ChangeState, reason: string }, channel: { connected: boolean, since: string | null } | null } | null, command: { id: string, action: CommandAction, kind: SteerableKind | null, name: string, package: string, aspect: Aspect | null, value: string | null, state: CommandState, reason: string, route: CommandRoute | null, author: string, attempts: number, queuedAt: string, deliveredAt: string | null, endedAt: string | null, nextAttemptAt: string | null, deadline: string | null, retryable: boolean, runtime: { id: string, runtimeId: string, name: string | null, type: RuntimeType, status: RuntimeStatus, environment: { handle: string, displayName: string, critical: boolean }, project: { handle: string, displayName: string }, integration: { handle: string, displayName: string } } } | null } };
 
 export type HeartbeatQueryVariables = Exact<{
   id: string;
@@ -433,7 +455,7 @@ export type SecretQueryVariables = Exact<{
 }>;
 
 
-export type SecretQuery = { secret: { keyId: string, bound: boolean, createdAt: string, createdBy: string, boundAt: string | null, lastUsedAt: string | null, runtimeCount: number, state: SecretState, expiresAt: string | null, revokedFrom: string | null, revokedBy: string | null, rotates: string | null, rotatedBy: string | null, runtimes: { totalCount: number, nodes: Array<{ id: string, runtimeId: string, name: string | null, type: RuntimeType, status: RuntimeStatus, statusReason: string, statusSince: string, lastHeartbeatAt: string | null, version: string | null, secretKeyId: string | null, environment: { handle: string, displayName: string, critical: boolean }, project: { handle: string, displayName: string }, integration: { handle: string, displayName: string }, warnings: Array<{ code: string, message: string, fix: string }>, node: { hostname: string | null }, changes: { state: ChangeState, reason: string }, channel: { connected: boolean, since: string | null } | null }> }, environment: { handle: string, displayName: string, critical: boolean }, project: { handle: string, displayName: string } | null, integration: { handle: string, displayName: string } | null } | null };
+export type SecretQuery = { secret: { keyId: string, bound: boolean, createdAt: string, createdBy: string, boundAt: string | null, lastUsedAt: string | null, runtimeCount: number, state: SecretState, expiresAt: string | null, revokedFrom: string | null, revokedBy: string | null, rotates: string | null, rotatedBy: string | null, runtimes: { totalCount: number, nodes: Array<{ id: string, runtimeId: string, name: string | null, type: RuntimeType, status: RuntimeStatus, statusReason: string, statusSince: string, lastHeartbeatAt: string | null, registeredAt: string, version: string | null, restartable: boolean, secretKeyId: string | null, environment: { handle: string, displayName: string, critical: boolean }, project: { handle: string, displayName: string }, integration: { handle: string, displayName: string }, warnings: Array<{ code: string, message: string, fix: string }>, node: { hostname: string | null }, changes: { state: ChangeState, reason: string }, channel: { connected: boolean, since: string | null } | null }> }, environment: { handle: string, displayName: string, critical: boolean }, project: { handle: string, displayName: string } | null, integration: { handle: string, displayName: string } | null } | null };
 
 export type SecretOnceFragment = { keyId: string, secret: string, configToml: string, environment: { handle: string, displayName: string, critical: boolean } };
 
@@ -709,7 +731,9 @@ export const RuntimeRowFragmentDoc = new TypedDocumentString(`
   statusReason
   statusSince
   lastHeartbeatAt
+  registeredAt
   version
+  restartable
   secretKeyId
   environment {
     ...EnvironmentName
@@ -1182,8 +1206,8 @@ export const IntegrationRowFragmentDoc = new TypedDocumentString(`
   unknown
 }`, {"fragmentName":"IntegrationRow"}) as unknown as TypedDocumentString<IntegrationRowFragment, unknown>;
 export const RuntimesDocument = new TypedDocumentString(`
-    query Runtimes($filter: RuntimeFilter, $first: Int, $after: String) {
-  runtimes(filter: $filter, first: $first, after: $after) {
+    query Runtimes($filter: RuntimeFilter, $sort: RuntimeSort, $first: Int, $after: String) {
+  runtimes(filter: $filter, sort: $sort, first: $first, after: $after) {
     nodes {
       ...RuntimeRow
     }
@@ -1203,7 +1227,9 @@ export const RuntimesDocument = new TypedDocumentString(`
   statusReason
   statusSince
   lastHeartbeatAt
+  registeredAt
   version
+  restartable
   secretKeyId
   environment {
     ...EnvironmentName
@@ -1243,11 +1269,12 @@ fragment EnvironmentName on EnvironmentRef {
   critical
 }`) as unknown as TypedDocumentString<RuntimesQuery, RuntimesQueryVariables>;
 export const HeartbeatsDocument = new TypedDocumentString(`
-    query Heartbeats($filter: RuntimeFilter, $first: Int, $after: String) {
-  runtimes(filter: $filter, first: $first, after: $after) {
+    query Heartbeats($filter: RuntimeFilter, $sort: RuntimeSort, $first: Int, $after: String) {
+  runtimes(filter: $filter, sort: $sort, first: $first, after: $after) {
     nodes {
       ...Beat
     }
+    totalCount
     pageInfo {
       ...Page
     }
@@ -1269,13 +1296,11 @@ export const RuntimePageDocument = new TypedDocumentString(`
     query RuntimePage($id: ID!, $first: Int!) {
   runtime(id: $id) {
     ...RuntimeRow
-    registeredAt
     heartbeatIntervalSeconds
     offlineAfterSeconds
     address
     serviceCount
     listenerCount
-    restartable
     permissions
     capabilities
     changes {
@@ -1359,7 +1384,9 @@ export const RuntimePageDocument = new TypedDocumentString(`
   statusReason
   statusSince
   lastHeartbeatAt
+  registeredAt
   version
+  restartable
   secretKeyId
   environment {
     ...EnvironmentName
@@ -1511,7 +1538,9 @@ export const RuntimeChangedDocument = new TypedDocumentString(`
   statusReason
   statusSince
   lastHeartbeatAt
+  registeredAt
   version
+  restartable
   secretKeyId
   environment {
     ...EnvironmentName
@@ -1783,7 +1812,9 @@ export const SecretDocument = new TypedDocumentString(`
   statusReason
   statusSince
   lastHeartbeatAt
+  registeredAt
   version
+  restartable
   secretKeyId
   environment {
     ...EnvironmentName

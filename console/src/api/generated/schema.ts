@@ -1560,12 +1560,22 @@ export type Question =
   /** The definition of an artifact (MI). */
   | 'SOURCE'
   /** Names and sizes of its log files (MI). */
-  | 'LOG_FILES';
+  | 'LOG_FILES'
+  /** The text of a log file, whose name is `name` (MI). Needs OBSERVABILITY_MGT_VIEW_LOGS, as does seeing the answer. */
+  | 'LOG_FILE'
+  /** What a folder of the registry holds: `name` is its path, `registry` unless given (MI). */
+  | 'REGISTRY'
+  /** The text of a resource of the registry, whose path is `name` (MI). */
+  | 'REGISTRY_FILE'
+  /** The properties of a resource of the registry, whose path is `name` (MI). */
+  | 'REGISTRY_PROPERTIES'
+  /** The users of its own store (MI). Needs INTEGRATION_MGT_EDIT, as does seeing the answer. */
+  | 'USERS';
 
 export type AskRuntimeInput = {
   runtime: Scalars['ID']['input'];
   question: Question;
-  /** For SOURCE: which artifact. For LOGGERS: a text that names must hold. */
+  /** For SOURCE: which artifact. For LOGGERS and LOG_FILES: a text that names must hold. For LOG_FILE: its name. For the registry: a path. */
   kind?: InputMaybe<ArtifactKind>;
   name?: InputMaybe<Scalars['String']['input']>;
 };
@@ -1605,6 +1615,11 @@ export type CommandAction =
   | 'LIST_LOGGERS'
   | 'READ_SOURCE'
   | 'LIST_LOG_FILES'
+  | 'READ_LOG_FILE'
+  | 'LIST_REGISTRY'
+  | 'READ_REGISTRY_FILE'
+  | 'REGISTRY_PROPERTIES'
+  | 'LIST_USERS'
   | 'WORKFLOW'
   /** A harmless read that finds out whether an MI runtime executes tunnelled commands. */
   | 'PROBE';

@@ -11,7 +11,9 @@ import { asProblem } from '@/api/problem'
 import { graphql } from '@/api/request'
 import { users as words } from '@/strings/access'
 import { Button } from '@/ui/button'
+import { CopyCli } from '@/ui/copy'
 import { notify } from '@/ui/notices'
+import { cli } from '@/util/cli'
 import { lazily } from '@/util/lazily'
 import { to } from '@/util/paths'
 import { useBlocked } from '@/util/permissions'
@@ -25,6 +27,8 @@ const ConfirmDialog = lazily(async () => (await import('@/ui/confirm')).ConfirmD
 const EditUser = lazily(async () => (await import('./user-forms')).EditUser)
 
 type Asked = 'edit' | 'disable' | 'reset' | 'remove'
+
+const VERBS = { disable: 'disable', reset: 'reset-password', remove: 'delete' } as const
 
 /** What can be done about one user; what cannot says why. */
 export function UserActions({ user, isSelf }: { user: UserFacts; isSelf: boolean }) {
@@ -120,7 +124,9 @@ export function UserActions({ user, isSelf }: { user: UserFacts; isSelf: boolean
           problem={confirmed.problem}
           onConfirm={() => void confirmed.run(asked)}
           onClose={() => setAsked(undefined)}
-        />
+        >
+          <CopyCli command={cli.changeUser(VERBS[asked], username)} />
+        </ConfirmDialog>
       )}
       {password && (
         <ShownSecret

@@ -13,8 +13,10 @@ import { graphql } from '@/api/request'
 import { changing as words } from '@/strings/changing'
 import { Button } from '@/ui/button'
 import { ConfirmDialog } from '@/ui/confirm'
+import { CopyCli } from '@/ui/copy'
 import { notify } from '@/ui/notices'
 import { CouldNotLoad, Skeleton } from '@/ui/states'
+import { cli } from '@/util/cli'
 import { to } from '@/util/paths'
 import { useAction } from '@/util/use-action'
 import { hanging } from './counts'
@@ -69,6 +71,7 @@ export function RemoveDialog({ target, onClose }: { target: Target; onClose: () 
       ) : (
         <Hanging facts={query.data} />
       )}
+      {facts && <CopyCli command={cli.deletePlace(target.kind, target.handle, target.project, cascade)} />}
     </ConfirmDialog>
   )
 }

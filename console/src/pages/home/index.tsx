@@ -32,7 +32,11 @@ export function HomePage() {
               name={words.counts.runtimes}
               link={<Link {...to.runtimes()}>{organization.data.runtimes.total}</Link>}
             >
-              <Counts counts={organization.data.runtimes} empty={runtimes.noRuntimes} />
+              <Counts
+                counts={organization.data.runtimes}
+                empty={runtimes.noRuntimes}
+                link={(status) => to.runtimes(undefined, status)}
+              />
             </Figure>
             <Figure
               name={words.counts.projects}
@@ -99,7 +103,11 @@ function Environments() {
                     </span>
                   </td>
                   <td>
-                    <Counts counts={counts} empty={projects.noRuntimes} />
+                    <Counts
+                      counts={counts}
+                      empty={projects.noRuntimes}
+                      link={(status) => to.runtimes(handle, status)}
+                    />
                   </td>
                 </tr>
               ))}

@@ -2,7 +2,8 @@ import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { CircleCheck } from 'lucide-react'
 import type { CountsFragment, RuntimeRowFragment } from '@/api/generated/operations'
-import { notWellQuery, refusalsQuery } from '@/api/queries'
+import { notWellQuery, refusalsQuery, type Within } from '@/api/queries'
+import { alerts as alertWords } from '@/strings/alerts'
 import { refusals as refusalWords, runtimes } from '@/strings/runtimes'
 import { home as words } from '@/strings/tenancy'
 import { Age } from '@/ui/age'
@@ -12,81 +13,85 @@ import { Card } from '@/ui/page'
 import { Said } from '@/ui/said'
 import { CouldNotLoad, Empty, Skeleton } from '@/ui/states'
 import { CriticalBadge, Status, WarningMark } from '@/ui/status'
+import { lazily } from '@/util/lazily'
 import { to } from '@/util/paths'
 import { useBlocked } from '@/util/permissions'
 import { runtimeLabel } from '@/util/runtime-label'
 import { Why } from '../runtimes/why'
+import { FiringAlerts, useFiring } from './firing-alerts'
+import { stepsOf } from './steps'
+import { NextSteps, TroubleRow } from './trouble'
 
-/** What and since when, which one and where, and why; one below the other on narrow screens. */
-const troubleClass =
-  'grid items-center gap-x-4 gap-y-0.5 px-3.5 py-1.5 lg:grid-cols-[148px_minmax(0,320px)_minmax(0,1fr)]'
+const StoreTrouble = lazily(async () => (await import('./store-trouble')).StoreTrouble)
 
-/** Offline and unknown runtimes with their reason, those in critical environments first, then warnings and refusals. */
-export function NotWell({ counts }: { counts: CountsFragment }) {
-  const query = useQuery(notWellQuery)
-  const mayRefusals = !useBlocked()('ENVIRONMENT_MGT_MANAGE_NONPROD')
+/** So many are told of one by one; the filtered list has all of them. */
+const SHOWN = 20
+
+type NotWellProps = { counts: CountsFragment; within?: Within }
+
+/**
+ * What is not well, each with its cause and its next step: alerts that fire, silent runtimes (those in critical environments first),
+ * changes that stalled, warnings, refused heartbeats, trouble of the telemetry store.
+ */
+export function NotWell({ counts, within = {} }: NotWellProps) {
+  const query = useQuery(notWellQuery(within))
+  const everywhere = within.project === undefined
+  const blocked = useBlocked()
+  const mayRefusals = everywhere && !blocked('ENVIRONMENT_MGT_MANAGE_NONPROD')
+  const mayTelemetry = !blocked('OBSERVABILITY_MGT_VIEW_LOGS', 'OBSERVABILITY_MGT_VIEW_INSIGHTS')
   const refusals = useQuery({ ...refusalsQuery, enabled: mayRefusals })
-  const refused = refusals.data?.reduce((sum, refusal) => sum + refusal.count, 0) ?? 0
+  const refused = mayRefusals ? (refusals.data?.reduce((sum, refusal) => sum + refusal.count, 0) ?? 0) : 0
   const rows = query.data?.rows ?? []
+  const firing = useFiring(within, rows)
+  const grave = firing.alerts.filter(({ severity }) => severity !== 'INFO')
+  const slight = firing.alerts.filter(({ severity }) => severity === 'INFO')
+  const nothing = rows.length === 0 && firing.alerts.length === 0 && refused === 0
+  const listed = within.project ? to.projectRuntimes(within.project) : to.runtimes()
   return (
     <Card
       title={words.notWell}
       label={words.notWell}
       actions={
-        <Link {...to.runtimes()} className={buttonClass('plain', true)}>
+        <Link {...listed} className={buttonClass('plain', true)}>
           {words.seeAll}
         </Link>
       }
     >
-      {query.isPending ? (
+      {everywhere && mayTelemetry && <StoreTrouble />}
+      {query.isPending || firing.query.isLoading ? (
         <Skeleton label={words.notWellWhat} />
       ) : query.isError && !query.data ? (
         <CouldNotLoad what={words.notWellWhat} error={query.error} onRetry={() => void query.refetch()} />
-      ) : counts.total === 0 && refused === 0 ? (
-        <Empty
-          title={words.nothingYet}
-          action={
-            <Link {...to.addRuntime()} className={buttonClass('solid')}>
-              {runtimes.add}
-            </Link>
-          }
-        >
-          {words.nothingYetText}
-        </Empty>
-      ) : rows.length === 0 && refused === 0 && !refusals.isError ? (
-        <div className="flex gap-2.5 px-3.5 py-3">
-          <CircleCheck size={16} className="mt-0.5 text-ok" aria-hidden />
-          <div>
-            <p className="font-medium">{words.allWell(counts.total)}</p>
-            <p className="text-muted">{words.allWellText}</p>
-          </div>
-        </div>
+      ) : counts.total === 0 && nothing ? (
+        <NothingYet />
+      ) : nothing && !refusals.isError && !firing.query.isError ? (
+        <AllWell total={counts.total} />
       ) : (
         <ul className="divide-y divide-line">
-          {rows.map((row) => (
+          <FiringAlerts within={within} alerts={grave} />
+          {rows.slice(0, SHOWN).map((row) => (
             <Trouble key={row.id} row={row} />
           ))}
-          {refused > 0 && (
-            <li className={troubleClass}>
-              <span className="whitespace-nowrap">
-                <WarningMark text={words.refusals}>
-                  <span className="font-medium">{words.refused}</span>
-                </WarningMark>
-              </span>
-              <span>
-                <Link {...to.refusals()} data-row className="link">
-                  {words.refusals}
-                </Link>
-              </span>
-              <span className="min-w-0 text-muted">
-                {runtimes.refused(refused)}. <Said text={refusals.data?.[0]?.message} />
-              </span>
+          {rows.length > SHOWN && (
+            <li className="px-3.5 py-1.5">
+              <Link {...listed} className="link nums">
+                {words.rest(Math.max(rows.length, query.data?.silent ?? 0) - SHOWN)}
+              </Link>
             </li>
           )}
+          <FiringAlerts within={within} alerts={slight} />
+          {refused > 0 && <Refused count={refused} message={refusals.data?.[0]?.message} />}
         </ul>
       )}
       {refusals.isError && !refusals.data && (
         <CouldNotLoad what={refusalWords.what} error={refusals.error} onRetry={() => void refusals.refetch()} />
+      )}
+      {firing.query.isError && !firing.query.data && (
+        <CouldNotLoad
+          what={alertWords.firingWhat}
+          error={firing.query.error}
+          onRetry={() => void firing.query.refetch()}
+        />
       )}
       {query.data?.more && (
         <p className="border-t border-line px-3.5 py-2 text-muted">{words.partial(query.data.seen)}</p>
@@ -95,21 +100,73 @@ export function NotWell({ counts }: { counts: CountsFragment }) {
   )
 }
 
+function NothingYet() {
+  return (
+    <Empty
+      title={words.nothingYet}
+      action={
+        <Link {...to.addRuntime()} className={buttonClass('solid')}>
+          {runtimes.add}
+        </Link>
+      }
+    >
+      {words.nothingYetText}
+    </Empty>
+  )
+}
+
+function AllWell({ total }: { total: number }) {
+  return (
+    <div className="flex gap-2.5 px-3.5 py-3">
+      <CircleCheck size={16} className="mt-0.5 text-ok" aria-hidden />
+      <div>
+        <p className="font-medium">{words.allWell(total)}</p>
+        <p className="text-muted">{words.allWellText}</p>
+      </div>
+    </div>
+  )
+}
+
+function Refused({ count, message }: { count: number; message: string | undefined }) {
+  return (
+    <TroubleRow
+      mark={
+        <WarningMark text={words.refusals}>
+          <span className="font-medium">{words.refused}</span>
+        </WarningMark>
+      }
+      name={
+        <Link {...to.refusals()} data-row className="link">
+          {words.refusals}
+        </Link>
+      }
+      steps={<NextSteps name={words.refusals} steps={[{ name: words.steps.refusals, link: to.refusals() }]} />}
+    >
+      {runtimes.refused(count)}. <Said text={message} />
+    </TroubleRow>
+  )
+}
+
 function Trouble({ row }: { row: RuntimeRowFragment }) {
   const { project, integration, environment } = row
+  const noLogs = useBlocked()('OBSERVABILITY_MGT_VIEW_LOGS')
   return (
-    <li className={troubleClass}>
-      <span className="flex items-center gap-2 whitespace-nowrap">
-        {row.status === 'RUNNING' && row.warnings[0] && <WarningMark text={row.warnings[0].message} />}
-        <Status status={row.status} />
-        <StalledMark changes={row.changes} />
-        <Age at={row.statusSince} className="text-faint" />
-      </span>
-      <span className="min-w-0">
+    <TroubleRow
+      mark={
+        <>
+          {row.status === 'RUNNING' && row.warnings[0] && <WarningMark text={row.warnings[0].message} />}
+          <Status status={row.status} />
+          <StalledMark changes={row.changes} />
+          <Age at={row.statusSince} className="text-faint" />
+        </>
+      }
+      name={
         <Link {...to.runtime(row.id)} data-row className="mono link block truncate">
           {runtimeLabel(row)}
         </Link>
-        <span className="flex flex-wrap items-center gap-x-1 text-[12px] text-muted">
+      }
+      place={
+        <>
           <Link {...to.project(project.handle)} className="link text-muted">
             {project.displayName}
           </Link>
@@ -122,11 +179,11 @@ function Trouble({ row }: { row: RuntimeRowFragment }) {
             {environment.displayName}
           </Link>
           {environment.critical && <CriticalBadge />}
-        </span>
-      </span>
-      <span className="min-w-0 text-muted">
-        <Why runtime={row} />
-      </span>
-    </li>
+        </>
+      }
+      steps={<NextSteps name={runtimeLabel(row)} steps={stepsOf(row).filter((step) => !(step.logs && noLogs))} />}
+    >
+      <Why runtime={row} />
+    </TroubleRow>
   )
 }

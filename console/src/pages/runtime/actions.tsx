@@ -68,9 +68,17 @@ export function Actions({ runtime, onAsk }: ActionsProps) {
         </Button>
       )}
       {runtime.type === 'MI' && (
-        <Button blocked={askBlocked} onClick={() => onAsk({ question: 'LOG_FILES' })}>
-          {words.actions.files}
-        </Button>
+        <>
+          <Button blocked={askBlocked} onClick={() => onAsk({ question: 'LOG_FILES' })}>
+            {words.actions.files}
+          </Button>
+          <Button blocked={askBlocked} onClick={() => onAsk({ question: 'REGISTRY' })}>
+            {words.actions.registry}
+          </Button>
+          <Button blocked={mayNotEdit ?? askBlocked} onClick={() => onAsk({ question: 'USERS' })}>
+            {words.actions.users}
+          </Button>
+        </>
       )}
       {runtime.type === 'PY' && (
         <Button blocked={mayNotRestart} onClick={() => setOpen('restart')}>
@@ -110,15 +118,34 @@ function Restart({ runtime, onClose }: { runtime: RuntimeFacts; onClose: () => v
   )
 }
 
-type AskedProps = { runtime: RuntimeFacts; question: Question; onClose: () => void }
+type AskedProps = {
+  runtime: RuntimeFacts
+  question: Question
+  path: string | undefined
+  onPath: (path: string | undefined) => void
+  onClose: () => void
+}
 
-export function Asking({ runtime, question, onClose }: AskedProps) {
+export function Asking({ runtime, question, path, onPath, onClose }: AskedProps) {
   const label = runtimeLabel(runtime)
   const { actions } = words
-  const [title, about] = {
+  const titles: Partial<Record<Question['question'], [string, string]>> = {
     LOGGERS: [actions.loggersTitle(label), actions.loggersAbout],
     LOG_FILES: [actions.filesTitle(label), actions.filesAbout],
+    REGISTRY: [actions.registryTitle(label), actions.registryAbout],
+    USERS: [actions.usersTitle(label), actions.usersAbout],
     SOURCE: [actions.sourceTitle(question.name ?? ''), actions.sourceAbout],
-  }[question.question] as [string, string]
-  return <Ask title={title} about={about} input={{ ...question, runtime: runtime.id }} onClose={onClose} />
+  }
+  const [title, about] = titles[question.question] ?? [label, '']
+  return (
+    <Ask
+      title={title}
+      about={about}
+      input={{ ...question, runtime: runtime.id }}
+      path={path}
+      filesBlocked={mayNot(runtime.permissions, 'OBSERVABILITY_MGT_VIEW_LOGS')}
+      onPath={onPath}
+      onClose={onClose}
+    />
+  )
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { filesIn, loggersIn, readAnswer, sourceIn } from './answers'
+import { filesIn, loggersIn, propertiesIn, readAnswer, registryIn, sourceIn, usersIn } from './answers'
 
 test('loggers of a Python runtime come with what is effective, what the program set, and handlers', () => {
   const answer = readAnswer(
@@ -38,4 +38,23 @@ test('a definition is its configuration, or all that was answered', () => {
   expect(sourceIn('<api/>')).toBe('<api/>')
   expect(sourceIn({ name: 'A' })).toBe('{\n  "name": "A"\n}')
   expect(sourceIn(undefined)).toBe('')
+})
+
+test('users by their names', () => {
+  expect(usersIn({ count: 2, list: [{ userId: 'admin' }, { username: 'ada' }, {}] })).toEqual(['admin', 'ada'])
+  expect(usersIn('nobody')).toEqual([])
+})
+
+test('of a folder of the registry folders come first, and an entry without a name is none', () => {
+  const list = [{ name: 'b.xml', mediaType: 'text/xml' }, { name: 'a.xml' }, { name: 'z', mediaType: 'directory' }, {}]
+  expect(registryIn({ count: 4, list })).toEqual([
+    { name: 'z', mediaType: 'directory', isFolder: true },
+    { name: 'a.xml', mediaType: '', isFolder: false },
+    { name: 'b.xml', mediaType: 'text/xml', isFolder: false },
+  ])
+})
+
+test('of what has no properties Micro Integrator answers a sentence: that is none', () => {
+  expect(propertiesIn({ list: [{ name: 'owner', value: 'edi' }] })).toEqual([['owner', 'edi']])
+  expect(propertiesIn({ list: ['No properties'] })).toEqual([])
 })

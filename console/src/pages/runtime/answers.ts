@@ -63,3 +63,27 @@ export function sourceIn(answer: unknown): string {
   if (isMembers(answer) && typeof answer.configuration === 'string') return answer.configuration
   return answer === undefined ? '' : JSON.stringify(answer, null, 2)
 }
+
+export function usersIn(answer: unknown): string[] {
+  return rows(answer, 'list', 'users').flatMap((row) => text(row.userId) ?? text(row.username) ?? [])
+}
+
+export type RegistryEntry = { name: string; mediaType: string; isFolder: boolean }
+
+/** What a folder holds, folders first. */
+export function registryIn(answer: unknown): RegistryEntry[] {
+  const entries = rows(answer, 'list').flatMap((row) => {
+    const name = text(row.name)
+    const mediaType = text(row.mediaType) ?? ''
+    return name === undefined ? [] : [{ name, mediaType, isFolder: mediaType === 'directory' }]
+  })
+  return entries.sort((a, b) => Number(b.isFolder) - Number(a.isFolder) || (a.name < b.name ? -1 : 1))
+}
+
+/** Properties by name; of something that has none Micro Integrator answers a sentence. */
+export function propertiesIn(answer: unknown): [string, string][] {
+  return rows(answer, 'list', 'properties').flatMap((row) => {
+    const name = text(row.name)
+    return name === undefined ? [] : [[name, text(row.value) ?? ''] as [string, string]]
+  })
+}

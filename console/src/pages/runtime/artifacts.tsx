@@ -11,7 +11,8 @@ import { Card } from '@/ui/page'
 import { SearchBox } from '@/ui/search-box'
 import { CouldNotLoad, Empty, Skeleton } from '@/ui/states'
 import { State } from '@/ui/status'
-import { ARTIFACT_KINDS, type RuntimeSearch } from '@/util/search'
+import { ARTIFACT_KINDS, type RuntimeSearch, STEERABLE_KINDS } from '@/util/search'
+import { FactValue } from './fact-value'
 import { SteerLink } from './hosted'
 import type { RuntimeFacts } from './index'
 
@@ -79,7 +80,7 @@ export function Artifacts({ runtime, search, onSearch, askBlocked, onSource }: A
             <ArtifactRow
               key={`${artifact.kind} ${artifact.package} ${artifact.name}`}
               artifact={artifact}
-              unheard={runtime.status !== 'RUNNING'}
+              runtime={runtime}
               askBlocked={askBlocked}
               onSource={() => onSource(artifact.kind, artifact.name)}
             />
@@ -99,13 +100,15 @@ export function Artifacts({ runtime, search, onSearch, askBlocked, onSource }: A
 
 type ArtifactRowProps = {
   artifact: ArtifactFactsFragment
-  unheard: boolean
+  runtime: RuntimeFacts
   askBlocked: string | undefined
   onSource: () => void
 }
 
-function ArtifactRow({ artifact, unheard, askBlocked, onSource }: ArtifactRowProps) {
+function ArtifactRow({ artifact, runtime, askBlocked, onSource }: ArtifactRowProps) {
   const { kind, name, package: from, state, tracing, statistics, facts } = artifact
+  const unheard = runtime.status !== 'RUNNING'
+  const steerable = STEERABLE_KINDS.find((each) => each === kind)
   return (
     <li className="grid items-start gap-x-3 px-3.5 py-1.5 sm:grid-cols-[148px_minmax(0,1fr)_auto]">
       <span className="text-muted">{kindNames[kind][0]}</span>
@@ -126,16 +129,21 @@ function ArtifactRow({ artifact, unheard, askBlocked, onSource }: ArtifactRowPro
               {facts.map((fact) => (
                 <div key={fact.name} className="contents">
                   <dt>{fact.name}</dt>
-                  <dd className="mono text-ink [overflow-wrap:anywhere]">{fact.value}</dd>
+                  <dd className="min-w-0 text-ink">
+                    <FactValue name={`${name}: ${fact.name}`} value={fact.value} />
+                  </dd>
                 </div>
               ))}
             </dl>
           </details>
         )}
       </div>
-      <Button small look="quiet" aria-label={words.sourceOf(name)} blocked={askBlocked} onClick={onSource}>
-        {words.source}
-      </Button>
+      <span className="flex items-center gap-1">
+        <Button small look="quiet" aria-label={words.sourceOf(name)} blocked={askBlocked} onClick={onSource}>
+          {words.source}
+        </Button>
+        {steerable && <SteerLink runtime={runtime} kind={steerable} name={name} what={name} />}
+      </span>
     </li>
   )
 }

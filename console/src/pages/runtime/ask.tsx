@@ -1,113 +1,91 @@
-import { useQuery, useQueryClient } from '@tanstack/react-query'
-import { LoaderCircle } from 'lucide-react'
-import { type ReactNode, useEffect, useEffectEvent, useState } from 'react'
-import { AskRuntimeDocument, type AskRuntimeInput, type CommandQuery } from '@/api/generated/operations'
-import { commandQuery } from '@/api/queries'
-import { graphql } from '@/api/request'
+import { useState } from 'react'
+import type { AskRuntimeInput } from '@/api/generated/operations'
 import { strings } from '@/strings/common'
 import { runtime } from '@/strings/runtimes'
-import { Button } from '@/ui/button'
-import { CommandMark } from '@/ui/command'
 import { CodeBlock } from '@/ui/copy'
 import { Panel } from '@/ui/dialog'
 import { TableBox } from '@/ui/page'
-import { ProblemText } from '@/ui/problem-text'
-import { Said } from '@/ui/said'
 import { SearchBox } from '@/ui/search-box'
-import { CouldNotLoad, Empty } from '@/ui/states'
-import { useAction } from '@/util/use-action'
-import { filesIn, loggersIn, readAnswer, sourceIn } from './answers'
+import { Empty } from '@/ui/states'
+import { loggersIn, sourceIn, usersIn } from './answers'
+import { LogFiles } from './log-files'
+import { Question } from './question'
+import { Registry } from './registry'
 
 const words = runtime.answer
 
-type AskProps = { title: string; about: string; input: AskRuntimeInput; onClose: () => void }
+type AskProps = {
+  title: string
+  about: string
+  input: AskRuntimeInput
+  /** The folder, resource or file that is looked at. */
+  path: string | undefined
+  /** Why its log files may be listed and not read, or undefined. */
+  filesBlocked: string | undefined
+  onPath: (path: string | undefined) => void
+  onClose: () => void
+}
 
-/** Asks a runtime something that heartbeats do not carry, and shows how the question stands until it is answered. */
-export function Ask({ title, about, input, onClose }: AskProps) {
-  const client = useQueryClient()
-  const [search, setSearch] = useState('')
-  const [asked, setAsked] = useState<string>()
-  const { run, pending, problem } = useAction(async () => {
-    const question = input.question === 'LOGGERS' ? { ...input, name: search || null } : input
-    const { askRuntime } = await graphql(AskRuntimeDocument, { input: question })
-    client.setQueryData(commandQuery(askRuntime.id).queryKey, askRuntime)
-    void client.invalidateQueries({ queryKey: ['commands'] })
-    setAsked(askRuntime.id)
-  })
-  const begin = useEffectEvent(() => void run())
-  // biome-ignore lint/correctness/useExhaustiveDependencies: asked anew with each search, and once when it opens
-  useEffect(() => begin(), [search])
+/** A panel that asks a runtime something, and shows the answer as what it is. */
+export function Ask({ title, about, input, path, filesBlocked, onPath, onClose }: AskProps) {
   return (
     <Panel open onOpenChange={(open) => !open && onClose()} title={title} about={about}>
       <div className="space-y-3 px-5 py-3">
-        <div className="flex flex-wrap items-center gap-2">
-          {input.question === 'LOGGERS' && (
-            <SearchBox label={runtime.actions.loggersSearch} value={search} onSearch={setSearch} />
-          )}
-          <Button onClick={() => !pending && void run()} aria-busy={pending}>
-            {words.ask}
-          </Button>
-        </div>
-        <ProblemText problem={problem} except={[]} />
-        {asked && <Answer id={asked} question={input.question} name={input.name ?? ''} />}
-        {!asked && pending && <Waiting>{words.waiting}</Waiting>}
+        {input.question === 'LOGGERS' && <Loggers input={input} />}
+        {input.question === 'LOG_FILES' && (
+          <LogFiles runtime={input.runtime} file={path} blocked={filesBlocked} onFile={onPath} />
+        )}
+        {input.question === 'REGISTRY' && <Registry runtime={input.runtime} path={path} onPath={onPath} />}
+        {input.question === 'USERS' && (
+          <Question input={input}>{(answer) => <Users users={usersIn(answer)} />}</Question>
+        )}
+        {input.question === 'SOURCE' && (
+          <Question input={input}>{(answer) => <Source source={sourceIn(answer)} name={input.name ?? ''} />}</Question>
+        )}
       </div>
     </Panel>
   )
 }
 
-function Waiting({ children }: { children: ReactNode }) {
-  return (
-    <p role="status" className="flex flex-wrap items-center gap-2 text-muted">
-      <LoaderCircle size={14} className="animate-spin" aria-hidden />
-      {children}
-    </p>
-  )
-}
-
-type AnswerProps = { id: string; question: AskRuntimeInput['question']; name: string }
-
-function Answer({ id, question, name }: AnswerProps) {
-  const query = useQuery(commandQuery(id))
-  const command = query.data
-  if (command === null) return <Empty title={words.gone}>{words.goneText}</Empty>
-  if (command === undefined) {
-    return query.isError ? (
-      <CouldNotLoad what={words.what} error={query.error} onRetry={() => void query.refetch()} />
-    ) : (
-      <Waiting>{words.waiting}</Waiting>
-    )
-  }
-  if (command.state === 'QUEUED' || command.state === 'DELIVERED') {
-    return (
-      <Waiting>
-        <CommandMark state={command.state} />
-        <Said text={command.reason} />
-      </Waiting>
-    )
-  }
-  if (command.state !== 'CONFIRMED') {
-    return (
-      <p role="alert" className="rounded-md bg-bad-soft px-2.5 py-2">
-        <CommandMark state={command.state} /> <Said text={command.reason} />
-      </p>
-    )
-  }
-  return <Answered command={command} question={question} name={name} />
-}
-
-type AnsweredProps = { command: NonNullable<CommandQuery['command']>; question: AnswerProps['question']; name: string }
-
-function Answered({ command: { result }, question, name }: AnsweredProps) {
-  if (result === null) return <Empty title={words.gone}>{words.goneText}</Empty>
-  const answer = readAnswer(result)
-  if (question === 'LOGGERS') return <Loggers answer={answer} />
-  if (question === 'LOG_FILES') return <Files answer={answer} />
-  const source = sourceIn(answer)
+function Source({ source, name }: { source: string; name: string }) {
   return source ? <CodeBlock code={source} label={name} /> : <Empty title={words.none} />
 }
 
-function Loggers({ answer }: { answer: unknown }) {
+function Users({ users }: { users: string[] }) {
+  if (users.length === 0) return <Empty title={words.noUsers} />
+  return (
+    <TableBox label={words.user}>
+      <table className="grid-table">
+        <thead>
+          <tr>
+            <th scope="col">{words.user}</th>
+          </tr>
+        </thead>
+        <tbody>
+          {users.map((user) => (
+            <tr key={user}>
+              <td className="mono">{user}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </TableBox>
+  )
+}
+
+function Loggers({ input }: { input: AskRuntimeInput }) {
+  const [search, setSearch] = useState('')
+  return (
+    <Question
+      input={{ ...input, name: search || null }}
+      beside={<SearchBox label={runtime.actions.loggersSearch} value={search} onSearch={setSearch} />}
+    >
+      {(answer) => <LoggerTable answer={answer} />}
+    </Question>
+  )
+}
+
+function LoggerTable({ answer }: { answer: unknown }) {
   const { loggers, total } = loggersIn(answer)
   if (loggers.length === 0) return <Empty title={words.noLoggers} />
   const detailed = loggers.some((each) => each.effective !== undefined)
@@ -139,32 +117,5 @@ function Loggers({ answer }: { answer: unknown }) {
         </table>
       </TableBox>
     </section>
-  )
-}
-
-function Files({ answer }: { answer: unknown }) {
-  const files = filesIn(answer)
-  if (files.length === 0) return <Empty title={words.noFiles} />
-  return (
-    <TableBox label={runtime.actions.files}>
-      <table className="grid-table">
-        <thead>
-          <tr>
-            <th scope="col">{words.file}</th>
-            <th scope="col" className="text-right">
-              {words.size}
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {files.map((each) => (
-            <tr key={each.name}>
-              <td className="mono">{each.name}</td>
-              <td className="text-right">{each.size}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </TableBox>
   )
 }

@@ -7,13 +7,14 @@ import { kindNames, valueName, commands as words } from '@/strings/steering'
 import { Age } from '@/ui/age'
 import { Button } from '@/ui/button'
 import { CommandMark } from '@/ui/command'
-import { CopyGraphql } from '@/ui/copy'
+import { CopyCli, CopyGraphql } from '@/ui/copy'
 import { More } from '@/ui/more'
 import { notify } from '@/ui/notices'
 import { Card } from '@/ui/page'
 import { ProblemText } from '@/ui/problem-text'
 import { Said } from '@/ui/said'
 import { CouldNotLoad, Empty, Skeleton } from '@/ui/states'
+import { cli } from '@/util/cli'
 import { useBlocked } from '@/util/permissions'
 import { runtimeLabel } from '@/util/runtime-label'
 import { useUntil } from '@/util/ticker'
@@ -88,15 +89,18 @@ function Entry({ command }: { command: Row }) {
           {words.by(author)}, <Age at={command.queuedAt} ago />
         </span>
         {(state === 'FAILED' || state === 'EXPIRED') && command.retryable && (
-          <Button
-            small
-            aria-label={words.tryAgainLabel(words.actions[action], runtimeLabel(command.runtime))}
-            blocked={blocked}
-            aria-busy={pending}
-            onClick={() => !pending && void run()}
-          >
-            {words.tryAgain}
-          </Button>
+          <>
+            <CopyCli command={cli.retryCommand(command)} />
+            <Button
+              small
+              aria-label={words.tryAgainLabel(words.actions[action], runtimeLabel(command.runtime))}
+              blocked={blocked}
+              aria-busy={pending}
+              onClick={() => !pending && void run()}
+            >
+              {words.tryAgain}
+            </Button>
+          </>
         )}
       </div>
       <p className={state === 'FAILED' ? 'text-ink' : 'text-muted'}>

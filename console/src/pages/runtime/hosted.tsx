@@ -102,12 +102,18 @@ function HostedRow<Row extends Hosted>({ row, columns, unheard }: HostedRowProps
   )
 }
 
-type SteerLinkProps = { runtime: RuntimeFacts; kind?: SteeringSearch['kind']; what: string }
+type SteerLinkProps = {
+  runtime: RuntimeFacts
+  kind?: SteeringSearch['kind']
+  /** One artifact, where the link is of a row. */
+  name?: string
+  what: string
+}
 
-export function SteerLink({ runtime: { project, integration, environment }, kind, what }: SteerLinkProps) {
+export function SteerLink({ runtime: { project, integration, environment }, kind, name, what }: SteerLinkProps) {
   return (
     <Link
-      {...to.steering(project.handle, integration.handle, { environment: environment.handle, kind })}
+      {...to.steering(project.handle, integration.handle, { environment: environment.handle, kind, search: name })}
       aria-label={changes.steerLabel(what)}
       className={buttonClass('plain', true)}
     >

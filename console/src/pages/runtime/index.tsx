@@ -21,12 +21,13 @@ import { Tabs } from '@/ui/tabs'
 import { PATH, to } from '@/util/paths'
 import { mayNot } from '@/util/permissions'
 import { runtimeLabel } from '@/util/runtime-label'
-import type { RuntimeSearch } from '@/util/search'
+import { ASKS, type RuntimeSearch } from '@/util/search'
 import { useSearchState } from '@/util/use-search-state'
 import { Actions, Asking, askBlockedFor, type Question } from './actions'
 import { Artifacts } from './artifacts'
 import { Commands } from './commands'
 import { Identity, Process } from './facts'
+import { LatestEvents, LatestLines, Traffic } from './lately'
 import { Consumers, Listeners, Schedules } from './listeners'
 import { LogLevels } from './log-levels'
 import { Services } from './services'
@@ -39,7 +40,7 @@ export function RuntimePage() {
   const search = useSearch({ from: `/shell${PATH.runtime}` })
   const change = useSearchState<RuntimeSearch>()
   const [first, setFirst] = useState(PAGE_SIZE)
-  const [question, setQuestion] = useState<Question>()
+  const [source, setSource] = useState<Question>()
   const query = useQuery({ ...runtimeQuery(runtimeId, first), placeholderData: keepPreviousData })
   if (query.isPending) return <Skeleton label={words.what} rows={12} />
   if (query.data === null) return <Missing what={words.kind} />
@@ -47,6 +48,9 @@ export function RuntimePage() {
     return <CouldNotLoad what={words.what} error={query.error} onRetry={() => void query.refetch()} />
   }
   const runtime = query.data
+  const question = source ?? askedFor(runtime, search.ask)
+  const setQuestion = (next: Question) =>
+    next.question === 'SOURCE' ? setSource(next) : change({ ask: askOf(next), path: undefined })
   const more = { onMore: () => setFirst(first + 4 * PAGE_SIZE), loading: query.isFetching }
   return (
     <>
@@ -93,6 +97,7 @@ export function RuntimePage() {
       <div className="grid items-start gap-x-4 xl:grid-cols-[minmax(0,1fr)_412px]">
         <div className="min-w-0 items-start gap-x-4 min-[1800px]:grid min-[1800px]:grid-cols-2">
           <div className="min-w-0">
+            {runtime.status !== 'RUNNING' && <LatestLines runtime={runtime} />}
             {runtime.type === 'MI' ? (
               <MicroIntegrator runtime={runtime} search={search} onAsk={setQuestion} />
             ) : (
@@ -116,17 +121,37 @@ export function RuntimePage() {
                 {...more}
               />
             )}
+            {runtime.status === 'RUNNING' && <LatestLines runtime={runtime} />}
             <Commands runtimeId={runtime.id} />
           </div>
         </div>
         <div className="min-w-0">
+          <Traffic runtime={runtime} />
           <Process runtime={runtime} />
           <Identity runtime={runtime} />
+          <LatestEvents runtime={runtime} />
         </div>
       </div>
-      {question && <Asking runtime={runtime} question={question} onClose={() => setQuestion(undefined)} />}
+      {question && (
+        <Asking
+          runtime={runtime}
+          question={question}
+          path={search.path}
+          onPath={(path) => change({ path })}
+          onClose={() => (source ? setSource(undefined) : change({ ask: undefined, path: undefined }))}
+        />
+      )}
     </>
   )
+}
+
+const askOf = ({ question }: Question) => ASKS.find((each) => each === question)
+
+/** What a link asks of the runtime, where that may be asked of it now. */
+function askedFor(runtime: RuntimeFacts, ask: RuntimeSearch['ask']): Question | undefined {
+  const mayNotEdit = ask === 'USERS' ? mayNot(runtime.permissions, 'INTEGRATION_MGT_EDIT') : undefined
+  const isKnown = ask === 'LOGGERS' ? runtime.type !== 'BI' : runtime.type === 'MI'
+  return ask && isKnown && !mayNotEdit && !askBlockedFor(runtime) ? { question: ask } : undefined
 }
 
 type MicroIntegratorProps = { runtime: RuntimeFacts; search: RuntimeSearch; onAsk: (question: Question) => void }

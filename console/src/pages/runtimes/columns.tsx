@@ -5,7 +5,7 @@ import { typeNames } from '@/strings/common'
 import { runtimes as words } from '@/strings/runtimes'
 import { Age } from '@/ui/age'
 import { ChannelSign, StalledMark } from '@/ui/change'
-import { Status, WarningMark } from '@/ui/status'
+import { CriticalBadge, Status, WarningMark } from '@/ui/status'
 import { to } from '@/util/paths'
 import { ROOM } from '@/util/room'
 import { runtimeLabel } from '@/util/runtime-label'
@@ -29,7 +29,7 @@ export const columns: Column[] = [
   {
     key: 'status',
     title: words.columns.status,
-    className: 'w-[104px] sm:w-[164px]',
+    className: 'w-[104px] sm:w-[160px]',
     cell: ({ status, statusSince, changes }) => (
       <span className="inline-flex items-center gap-2">
         <Status status={status} />
@@ -43,7 +43,7 @@ export const columns: Column[] = [
   {
     key: 'name',
     title: words.columns.name,
-    className: 'min-[1180px]:w-[172px] min-[1440px]:w-[190px] min-[1680px]:w-[240px]',
+    className: 'min-[1180px]:w-[166px] min-[1440px]:w-[182px] min-[1680px]:w-[240px]',
     cell: (runtime) => (
       <span className="flex items-center gap-1.5">
         <Link
@@ -61,7 +61,7 @@ export const columns: Column[] = [
   {
     key: 'integration',
     title: words.columns.integration,
-    className: 'w-[34%] min-[1180px]:w-[210px] min-[1680px]:w-[280px]',
+    className: 'w-[34%] min-[1180px]:w-[196px] min-[1680px]:w-[280px]',
     from: ROOM.small,
     cell: ({ project, integration }) => (
       <span data-tip={`${project.displayName} / ${integration.displayName}`} className="flex items-center gap-1">
@@ -76,9 +76,21 @@ export const columns: Column[] = [
     ),
   },
   {
+    key: 'environment',
+    title: words.columns.environment,
+    className: 'w-[22%] min-[1180px]:w-[150px]',
+    from: ROOM.small,
+    cell: ({ environment }) => (
+      <span className="flex items-center gap-1.5">
+        <span className="truncate">{environment.displayName}</span>
+        {environment.critical && <CriticalBadge />}
+      </span>
+    ),
+  },
+  {
     key: 'heartbeat',
     title: words.columns.heartbeat,
-    className: 'w-[116px] text-right',
+    className: 'w-[108px] text-right',
     cell: ({ lastHeartbeatAt, channel }) => (
       <span className="inline-flex items-center gap-1.5">
         <ChannelSign connected={channel?.connected ?? false} />

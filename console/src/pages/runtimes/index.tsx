@@ -1,6 +1,7 @@
 import { useQuery } from '@tanstack/react-query'
 import { Link, useSearch } from '@tanstack/react-router'
 import { useCallback, useState } from 'react'
+import type { EnvironmentRowFragment, RuntimeFilter } from '@/api/generated/operations'
 import { environmentsQuery, integrationQuery, projectQuery } from '@/api/queries'
 import { useScope } from '@/shell/scope'
 import { statusNames, typeNames } from '@/strings/common'
@@ -18,10 +19,12 @@ import { cli } from '@/util/cli'
 import { lazily } from '@/util/lazily'
 import { to } from '@/util/paths'
 import { useBlocked } from '@/util/permissions'
-import { type RuntimesSearch, STATUSES, TYPES } from '@/util/search'
+import { RUNTIME_GROUPS, RUNTIME_SORTS, type RuntimesSearch, STATUSES, TYPES } from '@/util/search'
 import { useSearchState } from '@/util/use-search-state'
-import { EnvironmentCard } from './environment-card'
+import { EnvironmentGroup, IntegrationGroups, OneGroup } from './groups'
 import { RefusalsNotice } from './refusals-notice'
+import { useBulkRun } from './use-bulk'
+import { type Selection, useSelection } from './use-selection'
 
 export function OrganizationRuntimesPage() {
   return <RuntimesPage title={words.title} />
@@ -42,6 +45,7 @@ export function IntegrationRuntimesPage() {
 }
 
 const AddRuntime = lazily(async () => (await import('./add-runtime')).AddRuntime)
+const SelectionBar = lazily(async () => (await import('./selection-bar')).SelectionBar)
 const RefusalsPanel = lazily(async () => (await import('./refusals-panel')).RefusalsPanel)
 
 /** Each environment reads its own list: that many at a time. */
@@ -49,7 +53,7 @@ const CARDS = 20
 
 type RuntimesPageProps = { title: string; scope?: { project?: string; integration?: string } }
 
-/** Runtimes of a scope, one card for each environment; which one, and what is open, stands in the address. */
+/** Runtimes of a scope in groups; what is looked for, how they are grouped and what is open stands in the address. */
 function RuntimesPage({ title, scope = {} }: RuntimesPageProps) {
   const search: RuntimesSearch = useSearch({ strict: false })
   const environments = useQuery(environmentsQuery)
@@ -57,10 +61,12 @@ function RuntimesPage({ title, scope = {} }: RuntimesPageProps) {
   const blocked = mayNot('ENVIRONMENT_MGT_MANAGE_NONPROD')
   const change = useSearchState<RuntimesSearch>()
   const onSearch = useCallback((text: string) => change({ search: text || undefined }, true), [change])
-  const [cards, setCards] = useState(CARDS)
   const all = environments.data?.nodes ?? []
   const shown = search.environment ? all.filter((each) => each.handle === search.environment) : all
   const { project, integration } = scope
+  const selection = useSelection()
+  const run = useBulkRun()
+  const group = integration && search.group === 'integration' ? undefined : search.group
   const narrow = {
     ...(search.status ? { statuses: [search.status] } : {}),
     ...(search.type ? { type: search.type } : {}),
@@ -100,6 +106,23 @@ function RuntimesPage({ title, scope = {} }: RuntimesPageProps) {
               onChange={(environment) => change({ environment }, true)}
               choices={all.map(({ handle, displayName }) => [handle, displayName])}
             />
+            <Choose
+              label={words.groupBy}
+              all={words.groups.environment}
+              value={group}
+              onChange={(next) => change({ group: next }, true)}
+              choices={RUNTIME_GROUPS.filter((each) => each === 'none' || !integration).map((each) => [
+                each,
+                words.groups[each],
+              ])}
+            />
+            <Choose
+              label={words.order}
+              all={words.orders.NAME}
+              value={search.sort}
+              onChange={(sort) => change({ sort }, true)}
+              choices={RUNTIME_SORTS.map((each) => [each, words.orders[each]])}
+            />
             <Button look="solid" blocked={addBlocked} onClick={() => change({ add: search.environment ?? '' })}>
               {words.add}
             </Button>
@@ -132,29 +155,59 @@ function RuntimesPage({ title, scope = {} }: RuntimesPageProps) {
           action={<Button onClick={() => change({ environment: undefined })}>{words.showAll}</Button>}
         />
       ) : (
-        shown
-          .slice(0, cards)
-          .map((environment) => (
-            <EnvironmentCard
-              key={environment.handle}
-              environment={environment}
-              scope={scope}
-              narrow={narrow}
-              onClear={() => change({ status: undefined, type: undefined, search: undefined })}
-              onAdd={() => change({ add: environment.handle })}
-            />
-          ))
+        <Groups group={group} shown={shown} search={search} scope={scope} narrow={narrow} selection={selection} />
       )}
-      {shown.length > cards && <More shown={cards} total={shown.length} onMore={() => setCards(cards + CARDS)} />}
       {search.add !== undefined && !addBlocked && (
         <AddRuntime environment={search.add} target={target} onClose={() => change({ add: undefined })} />
       )}
+      {(selection.rows.size > 0 || run) && <SelectionBar selection={selection} run={run} />}
       {!blocked && (
         <RefusalsPanel
           open={search.refusals === true}
           onOpenChange={(open) => change({ refusals: open || undefined })}
         />
       )}
+    </>
+  )
+}
+
+type GroupsProps = {
+  group: RuntimesSearch['group']
+  /** The environments that the page is about. */
+  shown: EnvironmentRowFragment[]
+  search: RuntimesSearch
+  scope: NonNullable<RuntimesPageProps['scope']>
+  narrow: Pick<RuntimeFilter, 'statuses' | 'type' | 'search'>
+  selection: Selection
+}
+
+function Groups({ group, shown, search, scope, narrow, selection }: GroupsProps) {
+  const change = useSearchState<RuntimesSearch>()
+  const [cards, setCards] = useState(CARDS)
+  const shared = {
+    selection,
+    search,
+    scope,
+    sort: search.sort ?? 'NAME',
+    narrowed: Object.keys(narrow).length > 0,
+    onClear: () => change({ status: undefined, type: undefined, search: undefined }),
+  } as const
+  const inEnvironment = { ...narrow, ...(search.environment ? { environment: search.environment } : {}) }
+  if (group === 'none') return <OneGroup {...shared} narrow={inEnvironment} alone />
+  if (group === 'integration') return <IntegrationGroups {...shared} narrow={inEnvironment} />
+  return (
+    <>
+      {shown.slice(0, cards).map((environment) => (
+        <EnvironmentGroup
+          {...shared}
+          key={environment.handle}
+          environment={environment}
+          narrow={narrow}
+          alone={shown.length === 1}
+          onAdd={() => change({ add: environment.handle })}
+        />
+      ))}
+      {shown.length > cards && <More shown={cards} total={shown.length} onMore={() => setCards(cards + CARDS)} />}
     </>
   )
 }

@@ -3,16 +3,11 @@ import { steering as words } from '@/strings/steering'
 import { Field, inputClass, Select } from '@/ui/field'
 import { Said } from '@/ui/said'
 import { lazily } from '@/util/lazily'
+import { LEVELS } from '@/util/levels'
 import { useAction } from '@/util/use-action'
 import { useSituation, useSteer } from './use-steering'
 
 const ConfirmDialog = lazily(async () => (await import('@/ui/confirm')).ConfirmDialog)
-
-const LEVELS = {
-  PY: ['DEBUG', 'INFO', 'WARN', 'ERROR', 'FATAL'],
-  BI: ['DEBUG', 'INFO', 'WARN', 'ERROR'],
-  MI: ['TRACE', 'DEBUG', 'INFO', 'WARN', 'ERROR', 'FATAL', 'OFF'],
-} as const
 
 type OtherLoggerProps = { type: keyof typeof LEVELS; onClose: (logger?: string) => void }
 

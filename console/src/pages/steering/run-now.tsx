@@ -3,7 +3,9 @@ import { useState } from 'react'
 import type { SteerableFactsFragment } from '@/api/generated/operations'
 import { steering as words } from '@/strings/steering'
 import { Button } from '@/ui/button'
+import { CopyCli } from '@/ui/copy'
 import { Field, Select } from '@/ui/field'
+import { cli } from '@/util/cli'
 import { lazily } from '@/util/lazily'
 import { runtimeLabel } from '@/util/runtime-label'
 import { useAction } from '@/util/use-action'
@@ -71,6 +73,15 @@ export function RunNow({ artifact }: { artifact: SteerableFactsFragment }) {
               </Select>
             )}
           </Field>
+          {runtime && (
+            <CopyCli
+              command={cli.trigger(
+                { kind, name, package: from },
+                runtime.id,
+                environment.critical ? environment.handle : null,
+              )}
+            />
+          )}
         </ConfirmDialog>
       )}
     </>

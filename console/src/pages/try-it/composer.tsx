@@ -26,8 +26,8 @@ type ComposerProps = {
 export function Composer(props: ComposerProps) {
   const { operation, draft, origin, blocked, isSending, onChange, onSend, onStop } = props
   const missing = missingOf(operation, draft)
-  const reason =
-    blocked ?? (missing.length > 0 ? words.missing(missing.map(({ name }) => `\`${name}\``).join(', ')) : undefined)
+  const unfilled = missing.length > 0 ? words.missing(missing.map(({ name }) => `\`${name}\``).join(', ')) : undefined
+  const reason = blocked ?? unfilled
   const target = targetOf(operation, draft)
   return (
     <Card
@@ -59,9 +59,9 @@ export function Composer(props: ComposerProps) {
             {draft.method} {target}
           </code>
         </p>
-        {reason && (
+        {unfilled && (
           <p className="mb-2 text-muted">
-            <Said text={reason} />
+            <Said text={unfilled} />
           </p>
         )}
         <div className="flex gap-2">

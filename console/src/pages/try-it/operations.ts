@@ -206,7 +206,7 @@ function fromService({ name, basePath, listeners: own, resources }: Service, lis
     resource.methods.flatMap((told) => {
       const method = told === 'ANY' || told === 'DEFAULT' ? 'GET' : told
       if (rank(method) < 0) return []
-      const path = join(basePath, resource.path)
+      const path = resource.path === '/' && basePath !== '/' ? basePath : join(basePath, resource.path)
       return [
         {
           key: `${method} ${path}`,

@@ -59,12 +59,27 @@ class CommandAction(StrEnum):
     LIST_LOGGERS = "list-loggers"
     READ_SOURCE = "read-source"
     LIST_LOG_FILES = "list-log-files"
+    READ_LOG_FILE = "read-log-file"
+    LIST_REGISTRY = "list-registry"
+    READ_REGISTRY_FILE = "read-registry-file"
+    REGISTRY_PROPERTIES = "registry-properties"
+    LIST_USERS = "list-users"
     WORKFLOW = "workflow"
     PROBE = "probe"
 
 
 READS: Final = frozenset(
-    {CommandAction.LIST_LOGGERS, CommandAction.READ_SOURCE, CommandAction.LIST_LOG_FILES, CommandAction.PROBE}
+    {
+        CommandAction.LIST_LOGGERS,
+        CommandAction.READ_SOURCE,
+        CommandAction.LIST_LOG_FILES,
+        CommandAction.READ_LOG_FILE,
+        CommandAction.LIST_REGISTRY,
+        CommandAction.READ_REGISTRY_FILE,
+        CommandAction.REGISTRY_PROPERTIES,
+        CommandAction.LIST_USERS,
+        CommandAction.PROBE,
+    }
 )
 """Asking twice does no harm: they are offered again when no answer comes. All other actions that serve no wish are tried once."""
 WIRE_ACTIONS: Final[Mapping[CommandAction, str]] = {

@@ -37,6 +37,8 @@ def read_answer(reply: Reply, call: ManagementCall) -> Any:  # Any: whatever JSO
         raise _failure(reply, call)
     if not reply.body.strip():
         return None
+    if call.is_text:
+        return _text(reply)
     try:
         body = _decode(reply.body)
     except (ValueError, RecursionError):
@@ -53,6 +55,25 @@ def read_answer(reply: Reply, call: ManagementCall) -> Any:  # Any: whatever JSO
             status=reply.status,
         )
     return body
+
+
+def _text(reply: Reply) -> str:
+    """Give a text as it came; bytes that are no UTF-8 are replaced.
+
+    Raises: ManagementFailure where it is not the text that was asked for but a reason why not
+    """
+    if reply.body.startswith(b'{"Error"'):
+        try:
+            members = _members(_decode(reply.body))
+        except (ValueError, RecursionError):
+            members = {}
+        if set(members) == {"Error"}:
+            raise ManagementFailure(
+                Failure.REFUSED,
+                f"{reply.place} did not do it: {_words(reply.body) or 'no reason given'}",
+                status=reply.status,
+            )
+    return reply.body.decode("utf-8", "replace")
 
 
 def _failure(reply: Reply, call: ManagementCall) -> ManagementFailure:

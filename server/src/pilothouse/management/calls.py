@@ -19,7 +19,10 @@ NAME_CHARS_MAX: Final = 1_000
 PATH_CHARS_MAX: Final = 16_384
 LEVELS: Final = frozenset({"OFF", "TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"})
 TEMPLATE_TYPES: Final = frozenset({"endpoint", "sequence"})
+REGISTRY_ROOT: Final = "registry"
 
+_FILE_NAME: Final = re.compile(r"(?!\.\.?$)[^/\\:\x00-\x1f\x7f]+")
+"""One file's name: no folder, no drive, nothing that leads elsewhere."""
 _PATH: Final = re.compile(r"/management(?:/[A-Za-z0-9_-]+)+(?:\?[A-Za-z0-9_.~%=&-]*)?", re.ASCII)
 """Segments without dots and escapes: a path that matches stays where it is, whoever normalises it."""
 
@@ -34,6 +37,8 @@ class ManagementCall(msgspec.Struct, frozen=True, kw_only=True):
     path: str
     """Under `/management/`, with the query, percent-encoded."""
     body: dict[str, str] | None = None
+    is_text: bool = False
+    """True where it is answered with a text as it is, not with JSON."""
 
     def __post_init__(self) -> None:
         """Refuse what would leave the management API."""
@@ -160,6 +165,54 @@ def list_log_files(search: str = "") -> ManagementCall:
     return ManagementCall(method="GET", path="/management/logs" + _search(search))
 
 
+def read_log_file(name: str) -> ManagementCall:
+    """Read a log file, all of it: the management API knows no part of one.
+
+    Shape: answered with its text
+    Raises: InvalidInput
+    """
+    if not _FILE_NAME.fullmatch(_checked(name, "name")):
+        raise InvalidInput("That is not the name of a log file.", field="name", fix="Take one that it lists.")
+    return ManagementCall(method="GET", path=f"/management/logs?file={_quoted(name, 'name')}", is_text=True)
+
+
+def list_registry(path: str = "") -> ManagementCall:
+    """List what a folder of the registry holds, the root unless named.
+
+    Shape: answered with `{"count", "list": [{"name", "mediaType", "properties": [{"name", "value"}]}]}`
+    Raises: InvalidInput
+    """
+    return ManagementCall(method="GET", path="/management/registry-resources" + _registry_path(path or REGISTRY_ROOT))
+
+
+def read_registry_file(path: str) -> ManagementCall:
+    """Read a text of the registry.
+
+    Shape: answered with the text
+    Raises: InvalidInput
+    """
+    return ManagementCall(
+        method="GET", path="/management/registry-resources/content" + _registry_path(path), is_text=True
+    )
+
+
+def registry_properties(path: str) -> ManagementCall:
+    """List the properties of something in the registry.
+
+    Shape: answered with `{"count", "list": [{"name", "value"}]}`, or with a sentence where it has none
+    Raises: InvalidInput
+    """
+    return ManagementCall(method="GET", path="/management/registry-resources/properties" + _registry_path(path))
+
+
+def list_users() -> ManagementCall:
+    """List the users of its own store.
+
+    Shape: answered with `{"count", "list": [{"userId"}]}`
+    """
+    return ManagementCall(method="GET", path="/management/users")
+
+
 def read_source(kind: str, name: str, template_type: str | None = None) -> ManagementCall:
     """Read what an artifact is made of; templates need their type, `endpoint` or `sequence`.
 
@@ -189,6 +242,15 @@ def _change(kind: str, name: str, member: str, value: str) -> ManagementCall:
     if kind == "template":
         body["type"] = "sequence"
     return ManagementCall(method="POST", path=f"/management/{_COLLECTIONS[kind].path}", body=body)
+
+
+def _registry_path(path: str) -> str:
+    segments = _checked(path, "name").split("/")
+    if segments[0] != REGISTRY_ROOT or not all(_FILE_NAME.fullmatch(each) for each in segments):
+        raise InvalidInput(
+            "That is not a path of the registry.", field="name", fix="It begins with `registry`, as `registry/config`."
+        )
+    return f"?path={_quoted(path, 'name')}"
 
 
 def _search(text: str) -> str:

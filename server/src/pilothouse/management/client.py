@@ -207,7 +207,7 @@ def _headers(door: _Door, call: ManagementCall, token: str) -> dict[str, str]:
     headers = {
         "Host": name if door.port == PORT_DEFAULT else f"{name}:{door.port}",
         "Authorization": f"Bearer {token}",
-        "Accept": "application/json",
+        "Accept": "*/*" if call.is_text else "application/json",
         "Accept-Encoding": "identity",
     }
     if call.body is not None:

@@ -15,7 +15,7 @@ class _Asked(msgspec.Struct):
     """Of a template: `endpoint` or `sequence`."""
 
 
-def call_for(command: Command) -> ManagementCall:  # noqa: C901, PLR0911 - one case an action
+def call_for(command: Command) -> ManagementCall:  # noqa: C901, PLR0911, PLR0912 - one case an action
     """Tell the call that carries out a command.
 
     Raises: CallNotSupported, InvalidInput
@@ -38,6 +38,16 @@ def call_for(command: Command) -> ManagementCall:  # noqa: C901, PLR0911 - one c
             return calls.list_loggers(_asked(command).name or "")
         case CommandAction.LIST_LOG_FILES:
             return calls.list_log_files(_asked(command).name or "")
+        case CommandAction.READ_LOG_FILE:
+            return calls.read_log_file(_asked(command).name or "")
+        case CommandAction.LIST_REGISTRY:
+            return calls.list_registry(_asked(command).name or "")
+        case CommandAction.READ_REGISTRY_FILE:
+            return calls.read_registry_file(_asked(command).name or "")
+        case CommandAction.REGISTRY_PROPERTIES:
+            return calls.registry_properties(_asked(command).name or "")
+        case CommandAction.LIST_USERS:
+            return calls.list_users()
         case CommandAction.READ_SOURCE:
             asked = _asked(command)
             return calls.read_source(asked.kind or "", asked.name or "", asked.type)

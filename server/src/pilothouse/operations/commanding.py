@@ -96,13 +96,28 @@ class Question(StrEnum):
     LOGGERS = "loggers"
     SOURCE = "source"
     LOG_FILES = "log-files"
+    LOG_FILE = "log-file"
+    REGISTRY = "registry"
+    REGISTRY_FILE = "registry-file"
+    REGISTRY_PROPERTIES = "registry-properties"
+    USERS = "users"
 
 
 _ASKS: Final = {
     Question.LOGGERS: CommandAction.LIST_LOGGERS,
     Question.SOURCE: CommandAction.READ_SOURCE,
     Question.LOG_FILES: CommandAction.LIST_LOG_FILES,
+    Question.LOG_FILE: CommandAction.READ_LOG_FILE,
+    Question.REGISTRY: CommandAction.LIST_REGISTRY,
+    Question.REGISTRY_FILE: CommandAction.READ_REGISTRY_FILE,
+    Question.REGISTRY_PROPERTIES: CommandAction.REGISTRY_PROPERTIES,
+    Question.USERS: CommandAction.LIST_USERS,
 }
+ANSWER_NEEDS: Final = {
+    CommandAction.READ_LOG_FILE: Permission.OBSERVABILITY_MGT_VIEW_LOGS,
+    CommandAction.LIST_USERS: Permission.INTEGRATION_MGT_EDIT,
+}
+"""What asking this, and seeing the answer that somebody else got, needs besides seeing the integration."""
 
 
 class Removed(msgspec.Struct, frozen=True, kw_only=True):
@@ -188,6 +203,8 @@ def ask(
     """
     runtime = _find(tx, subject, id, Permission.INTEGRATION_MGT_VIEW, None, is_running, is_change=False)
     action = _ASKS[question]
+    if action in ANSWER_NEEDS:
+        require(subject, ANSWER_NEEDS[action], at=place_of(runtime))
     if runtime.runtime_type is not RuntimeType.MI and question is not Question.LOGGERS:
         raise CapabilityMissing(
             f"Runtimes of type {runtime.runtime_type.value} do not answer that.", fix="Only Micro Integrator does."

@@ -5,6 +5,7 @@ from typing import Any
 
 from ariadne import MutationType, ObjectType, QueryType
 
+from pilothouse.access.grants import sees
 from pilothouse.access.permissions import Permission
 from pilothouse.api.graphql import views
 from pilothouse.api.graphql.queries import scope_of
@@ -16,6 +17,7 @@ from pilothouse.domain.steering import SteerableKind
 from pilothouse.management.translate import call_for
 from pilothouse.operations import commanding, secrets
 from pilothouse.operations.commanding import Question
+from pilothouse.operations.seeing import place_of
 from pilothouse.operations.steering import Where
 from pilothouse.storage import command_rows
 from pilothouse.storage.command_rows import CommandScope
@@ -182,7 +184,10 @@ async def delete_runtime(_: Any, info: Info, id: str, revoke_secret: bool | None
 
 @command.field("result")
 async def result_of(row: Row, info: Info) -> str | None:
-    """Show what the runtime answered."""
+    """Show what the runtime answered, to whom may ask the same."""
+    needed, runtime = commanding.ANSWER_NEEDS.get(row["action"]), row["runtime"]
+    if needed is not None and (runtime is None or not sees(info.context.subject, needed, place_of(runtime.row))):
+        return None
     found = await info.context.results.get(row["id"])
     return None if found is None else found.decode("utf-8", "replace")
 
