@@ -61,13 +61,12 @@ export function Banner() {
     return () => globalThis.removeEventListener('online', retryNow)
   }, [])
   return (
-    <section
-      aria-label={words.label}
-      aria-live="polite"
-      className="pointer-events-none fixed inset-x-0 bottom-4 z-40 flex justify-center px-3"
-    >
+    <div aria-live="polite" className="pointer-events-none fixed inset-x-0 bottom-4 z-40 flex justify-center px-3">
       {shown && (
-        <div className="pointer-events-auto flex max-w-[720px] flex-wrap items-center gap-x-3 gap-y-1.5 rounded-lg border border-line bg-raised px-3.5 py-2 shadow-raised">
+        <section
+          aria-label={words.label}
+          className="pointer-events-auto flex max-w-[720px] flex-wrap items-center gap-x-3 gap-y-1.5 rounded-lg border border-line bg-raised px-3.5 py-2 shadow-raised"
+        >
           <WifiOff size={15} className="shrink-0 text-bad" aria-hidden />
           <p className="min-w-0 flex-1 basis-72">
             <strong className="font-semibold">
@@ -78,8 +77,8 @@ export function Banner() {
           <Button small onClick={retryNow}>
             {words.now}
           </Button>
-        </div>
+        </section>
       )}
-    </section>
+    </div>
   )
 }
