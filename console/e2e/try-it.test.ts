@@ -45,13 +45,15 @@ stories('Try-It', (story) => {
 
   story(
     'who cannot be reached is told with cause and next step; who waits too long stops',
-    async ({ page }) => {
+    async ({ page, complaints }) => {
       await page.goto(`${ORDERS}?port=8091`)
       const request = page.getByRole('region', { name: 'Request' })
       const answer = page.getByRole('region', { name: 'Answer', exact: true })
       await request.getByRole('button', { name: 'Send' }).click()
       await answer.getByText('TRY_IT_UNREACHABLE').waitFor()
       await answer.getByText('Check that the listener is bound').waitFor()
+    // The browser itself tells of the status, which is the point here.
+    expect(complaints.splice(0)).toEqual([expect.stringContaining('502')])
       await page.getByLabel('Port', { exact: true }).selectOption('8080')
       await request.getByLabel('Path', { exact: true }).fill('/slow')
       await request.getByRole('button', { name: 'Send' }).click()

@@ -99,16 +99,20 @@ def _component(package: Distribution) -> Component:
 
 def _licence(package: Distribution) -> str:
     """Name a licence: by its expression, else in the author's short words, else by the classifiers."""
-    told = package.metadata.get("License-Expression") or package.metadata.get("License") or ""
+    told = _told(package, "License-Expression") or _told(package, "License")
     if told and "\n" not in told and len(told) <= _LONGEST and told.upper() != "UNKNOWN":
-        return str(told)
+        return told
     named = [str(one) for one in package.metadata.get_all("Classifier") or () if str(one).startswith("License ::")]
     return ", ".join(one.rpartition(" :: ")[2] for one in named) or _UNKNOWN
 
 
+def _told(package: Distribution, name: str) -> str:
+    return next((str(one) for one in package.metadata.get_all(name) or ()), "")
+
+
 def _url(package: Distribution) -> str | None:
     addresses = [str(one).partition(", ") for one in package.metadata.get_all("Project-URL") or ()]
-    home = str(package.metadata.get("Home-page") or "")
+    home = _told(package, "Home-page")
     found = next((url for label, _, url in addresses if re.match(r"(?i)home|source|repository|code|github", label)), "")
     url = home or found or (addresses[0][2] if addresses else "")
     return url if url.startswith("https://") else None

@@ -45,6 +45,8 @@ LIST_SIZES: Mapping[str, int] = {
     "Telemetry.parts": 15,
     "Telemetry.drops": 10,
     "LogTail.lines": 20,
+    "TryIt.definitions": 5,
+    "TryIt.doors": 5,
     "Query.kept": 20,
     "Query.settings": 100,
     "Installation.components": 60,
