@@ -1,6 +1,9 @@
 import { expect } from 'vitest'
 import { stories } from './story'
 
+/** Each question takes the runtime of the demo two seconds; a story with several of them takes its time. */
+const QUESTIONS = { timeoutMs: 90_000 }
+
 stories('One runtime', (story) => {
   story('STALLED stands beside RUNNING in the list and on the page, with its reason', async ({ page }) => {
     await page.goto('/runtimes?environment=prod')
@@ -53,41 +56,49 @@ stories('One runtime', (story) => {
     await page.getByRole('switch', { name: 'Inbound endpoint EdiFiles: Tracing' }).waitFor()
   })
 
-  story('a log file of a Micro Integrator is read, narrowed, and linked to', async ({ page }) => {
-    await page.goto('/runtimes/rt-edi-inbound-dev-1')
-    await page.getByRole('button', { name: 'Log files' }).click()
-    const panel = page.getByRole('dialog', { name: 'Log files of edi-inbound-dev-1' })
-    await panel.getByRole('button', { name: 'Read wso2carbon.log' }).click()
-    await panel.getByText('5 lines').waitFor()
-    await panel.getByLabel('Only lines that hold').fill('partner')
-    await panel.getByText('1 of 5 lines').waitFor()
-    await panel.getByText('The partner 4012345000009 is not known').waitFor()
-    const download = page.waitForEvent('download')
-    await panel.getByRole('button', { name: 'Download' }).click()
-    expect((await download).suggestedFilename()).toBe('wso2carbon.log')
-    await page.goto(page.url())
-    await panel.getByText('5 lines').waitFor()
-    await panel.getByRole('button', { name: 'All log files' }).click()
-    await panel.getByRole('cell', { name: 'http_access.log', exact: true }).waitFor()
-  })
+  story(
+    'a log file of a Micro Integrator is read, narrowed, and linked to',
+    async ({ page }) => {
+      await page.goto('/runtimes/rt-edi-inbound-dev-1')
+      await page.getByRole('button', { name: 'Log files' }).click()
+      const panel = page.getByRole('dialog', { name: 'Log files of edi-inbound-dev-1' })
+      await panel.getByRole('button', { name: 'Read wso2carbon.log' }).click()
+      await panel.getByText('5 lines').waitFor()
+      await panel.getByLabel('Only lines that hold').fill('partner')
+      await panel.getByText('1 of 5 lines').waitFor()
+      await panel.getByText('The partner 4012345000009 is not known').waitFor()
+      const download = page.waitForEvent('download')
+      await panel.getByRole('button', { name: 'Download' }).click()
+      expect((await download).suggestedFilename()).toBe('wso2carbon.log')
+      await page.goto(page.url())
+      await panel.getByText('5 lines').waitFor()
+      await panel.getByRole('button', { name: 'All log files' }).click()
+      await panel.getByRole('cell', { name: 'http_access.log', exact: true }).waitFor()
+    },
+    QUESTIONS,
+  )
 
-  story('the registry of a Micro Integrator is walked through, and its users are named', async ({ page }) => {
-    await page.goto('/runtimes/rt-edi-inbound-dev-1')
-    await page.getByRole('button', { name: 'Registry' }).click()
-    const panel = page.getByRole('dialog', { name: 'Registry of edi-inbound-dev-1' })
-    await panel.getByRole('button', { name: 'config', exact: true }).click()
-    await panel.getByRole('button', { name: 'partners.json' }).click()
-    await panel.getByText('Nordwind').waitFor()
-    await panel.getByRole('region', { name: 'Properties' }).getByText('2026-10-02').waitFor()
-    expect(new URL(page.url()).searchParams.get('path')).toBe('registry/config/partners.json')
-    await panel.getByRole('navigation', { name: 'Path' }).getByRole('button', { name: 'registry' }).click()
-    await panel.getByRole('button', { name: 'governance' }).click()
-    await panel.getByText('The folder is empty.').waitFor()
-    await page.keyboard.press('Escape')
-    await panel.waitFor({ state: 'detached' })
-    await page.getByRole('button', { name: 'Users' }).click()
-    await page.getByRole('dialog').getByRole('cell', { name: 'edi-operator' }).waitFor()
-  })
+  story(
+    'the registry of a Micro Integrator is walked through, and its users are named',
+    async ({ page }) => {
+      await page.goto('/runtimes/rt-edi-inbound-dev-1')
+      await page.getByRole('button', { name: 'Registry' }).click()
+      const panel = page.getByRole('dialog', { name: 'Registry of edi-inbound-dev-1' })
+      await panel.getByRole('button', { name: 'config', exact: true }).click()
+      await panel.getByRole('button', { name: 'partners.json' }).click()
+      await panel.getByText('Nordwind').waitFor()
+      await panel.getByRole('region', { name: 'Properties' }).getByText('2026-10-02').waitFor()
+      expect(new URL(page.url()).searchParams.get('path')).toBe('registry/config/partners.json')
+      await panel.getByRole('navigation', { name: 'Path' }).getByRole('button', { name: 'registry' }).click()
+      await panel.getByRole('button', { name: 'governance' }).click()
+      await panel.getByText('The folder is empty.').waitFor()
+      await page.keyboard.press('Escape')
+      await panel.waitFor({ state: 'detached' })
+      await page.getByRole('button', { name: 'Users' }).click()
+      await page.getByRole('dialog').getByRole('cell', { name: 'edi-operator' }).waitFor()
+    },
+    QUESTIONS,
+  )
 
   story('what it said, answered and went through lately is there at one look', async ({ page }) => {
     await page.goto('/runtimes/rt-order-create-dev-1')

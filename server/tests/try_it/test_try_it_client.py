@@ -232,7 +232,10 @@ async def test_a_name_is_resolved_once_and_its_address_is_what_is_called() -> No
         asked.append(host)
         return ["127.0.0.1"] if len(asked) == 1 else ["169.254.169.254"]
 
-    async with service(saying(OK)) as there, client(resolve=rebinding, allowed=AllowList.parse("orders.example.com")) as ours:
+    async with (
+        service(saying(OK)) as there,
+        client(resolve=rebinding, allowed=AllowList.parse("orders.example.com")) as ours,
+    ):
         told = await ours.send("ann", target(there.port, host="orders.example.com"), Asked(method="GET", path="/"))
     assert told.body == "ok"
     assert asked == ["orders.example.com"]
