@@ -58,7 +58,7 @@ async def measure(
 def measure_losses(
     rule: Rule, losses: Callable[[], Sequence[Loss]], now: Instant, *, told_by_others: Sequence[Alert] = ()
 ) -> Found:
-    """Tell whose telemetry was lost lately, as far as it was sent to this process.
+    """Tell whose telemetry was lost lately.
 
     told_by_others: what is open of the rule where other processes may have lost the same; what was measured lately is left to them
     """

@@ -33,7 +33,7 @@ def describe() -> dict[str, Any]:  # Any: an OpenAPI document
         "info": {
             "title": "Pilothouse",
             "version": "1",
-            "description": "Sign-in, health, figures and downloads. Everything else is GraphQL, at /graphql.",
+            "description": "Sign-in, health, figures, downloads and trying out services. Everything else is GraphQL, at /graphql.",
             "license": {"name": "Apache-2.0"},
         },
         "paths": paths,
