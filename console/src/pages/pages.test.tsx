@@ -4,7 +4,7 @@ import { createMemoryHistory, RouterProvider } from '@tanstack/react-router'
 import { cleanup, configure, fireEvent, render, screen, waitFor, within } from '@testing-library/react'
 import { HttpResponse, http } from 'msw'
 import { setupServer } from 'msw/node'
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, expect, onTestFinished, test, vi } from 'vitest'
 import { makeRouter, setRouter } from '@/routes'
 import { API, to } from '@/util/paths'
 import { Db } from '../../mock/db'
@@ -171,6 +171,21 @@ test('a page of environments is followed by the next one', async () => {
 })
 
 test('while runtimes of an integration are read it is not said that there are none', async () => {
+  // Nothing is laid out here, so nothing would ever come near.
+  vi.stubGlobal(
+    'IntersectionObserver',
+    class {
+      told: (seen: { isIntersecting: boolean }[]) => void
+      constructor(told: (seen: { isIntersecting: boolean }[]) => void) {
+        this.told = told
+      }
+      observe() {
+        this.told([{ isIntersecting: true }])
+      }
+      disconnect() {}
+    },
+  )
+  onTestFinished(() => void vi.unstubAllGlobals())
   let answer = () => {}
   const held = new Promise<void>((resolve) => {
     answer = resolve

@@ -299,10 +299,13 @@ class FakeMi:
             return self._logging(request, body)
         if request.path.startswith("/management/registry-resources"):
             return self._registry(request)
-        if name in {"logs", "users"}:
-            return (
-                self._logs(request) if name == "logs" else _listed([{"userId": each} for each in self.state["users"]])
-            )
+        if name == "logs":
+            return self._logs(request)
+        if name == "users":
+            return _listed([{"userId": each} for each in self.state["users"]])
+        return self._artifacts(name, request, body)
+
+    def _artifacts(self, name: str, request: web.Request, body: Any) -> web.Response:
         if name not in _QUERIES:
             return web.json_response({"Error": "No such resource"}, status=404)
         if request.method == "GET":

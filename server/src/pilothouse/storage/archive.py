@@ -134,7 +134,7 @@ def write(connection: Connection, to: BinaryIO, header: Header) -> Trailer:
             packed.write(frame)
 
         put(header)
-        for one in kept_tables():
+        for one in archived_tables():
             counts[str(one.name)] = 0
             for piece in _pieces(connection, one):
                 counts[str(one.name)] += len(piece.rows)
@@ -214,7 +214,7 @@ def _table_of(piece: Piece, number: str | None) -> Table:
     return Table(piece.table, MetaData(), *columns)
 
 
-def kept_tables() -> Sequence[Table]:
+def archived_tables() -> Sequence[Table]:
     """The tables of an archive, those that are pointed to before those that point."""
     return [one for one in metadata.sorted_tables if one.name not in LEFT_OUT]
 
