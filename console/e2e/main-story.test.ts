@@ -39,7 +39,7 @@ stories('The main story', (story) => {
 
       await page.getByRole('heading', { name: 'What is not well' }).waitFor()
       await skip(page)
-      await reach(page, page.getByRole('link', { name: 'order-status-prod-3' }))
+      await reach(page, page.getByRole('link', { name: 'order-status-prod-3', exact: true }).first())
       await page.keyboard.press('Enter')
       await page.getByRole('heading', { level: 1, name: 'order-status-prod-3' }).waitFor()
 

@@ -161,7 +161,7 @@ stories('As a viewer', (story) => {
     async ({ page }) => {
       page.setDefaultTimeout(PATIENCE_MS)
       await page.goto('/')
-      await page.getByRole('link', { name: 'order-status-prod-3' }).click()
+      await page.getByRole('link', { name: 'order-status-prod-3', exact: true }).first().click()
       await page.getByRole('heading', { level: 1, name: 'order-status-prod-3' }).waitFor()
       await page.goto(steering)
       const toggle = entry(page, 'http').getByRole('switch', { name: 'Listener http: State' })
