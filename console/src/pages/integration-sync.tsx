@@ -27,7 +27,8 @@ export function InSync({ place }: { place: Place }) {
   // Its line is kept free, so that nothing below it jumps.
   if (forms === undefined || !facts) return <div className="mt-1.5 h-[21px]" />
   return (
-    <section aria-label={words.sync} className="mt-1.5">
+    // biome-ignore lint/a11y/useSemanticElements: one for each environment: as landmarks they could not be told apart
+    <div role="group" aria-label={words.sync} className="mt-1.5">
       <p className="flex flex-wrap gap-x-5 gap-y-0.5">
         <Link
           {...to.integrationArtifacts(project, integration, { environment, ...(forms > 0 && { differing: true }) })}
@@ -54,7 +55,7 @@ export function InSync({ place }: { place: Place }) {
           )}
         </ul>
       )}
-    </section>
+    </div>
   )
 }
 

@@ -60,8 +60,8 @@ function Plane({ installed }: { installed: Installed }) {
           [facts.up, <Age key="up" at={startedAt} />],
           [
             facts.urls,
-            <span key="url" className="inline-flex items-center gap-1">
-              <code>{controlPlane.runtimeUrl}</code>
+            <span key="url" className="inline-flex max-w-full items-center gap-1">
+              <code className="min-w-0 break-all">{controlPlane.runtimeUrl}</code>
               <CopyIconButton text={controlPlane.runtimeUrl} label={strings.copyWhat(facts.urls)} />
             </span>,
           ],

@@ -14,7 +14,7 @@ export function Licences({ components }: { components: InstallationQuery['instal
     <section aria-label={words.licences}>
       <h2 className="mb-1 text-[15px] font-semibold">{words.licences}</h2>
       <p className="mb-3 max-w-prose text-muted">{words.licencesLead}</p>
-      <div className="grid items-start gap-x-4 lg:grid-cols-2">
+      <div className="grid grid-cols-1 items-start gap-x-4 lg:grid-cols-2">
         <Packages title={words.components} packages={components} />
         {query.data ? (
           <Packages title={words.consolePackages} packages={query.data} />
