@@ -22,8 +22,8 @@ let db: Db
 const server = setupServer()
 
 // Pages and dialogs are loaded when they are first shown: on a busy machine that takes a while.
-vi.setConfig({ testTimeout: 20_000 })
-configure({ asyncUtilTimeout: 5_000 })
+vi.setConfig({ testTimeout: 60_000 })
+configure({ asyncUtilTimeout: 15_000 })
 
 beforeAll(() => server.listen({ onUnhandledRequest: 'error' }))
 beforeEach(() => {
