@@ -12,8 +12,6 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 from stage import TREE, Program
 
-from conftest import REQUIRE_ALL
-
 pytestmark = [
     pytest.mark.needs_browser,
     pytest.mark.xdist_group("browser"),
@@ -24,6 +22,7 @@ pytestmark = [
 expect.set_options(timeout=20_000)
 PAGE = TREE / "docs" / "tutorial" / "five-minutes.md"
 PORT = "8290"
+REQUIRE_ALL = os.environ.get("PILOTHOUSE_REQUIRE_ALL") == "1"
 
 
 class Section:

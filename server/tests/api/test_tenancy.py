@@ -232,7 +232,7 @@ async def test_every_place_tells_what_the_caller_may_do_there(admin, staff) -> N
         assert seen["integrations"]["nodes"] == [{"handle": "one", "permissions": held}]
         assert [node["permissions"] for node in seen["environments"]["nodes"]] == [[], []]
     everything = (await admin.ask(query))["organization"]["permissions"]
-    assert len(everything) == 21
+    assert len(everything) == 22
 
 
 IDS = st.sampled_from(["a", "b", None])

@@ -12,11 +12,11 @@ import httpx
 import pytest
 from pilothouse.app.control_plane import ControlPlane
 
-from conftest import Person, Runtime
-
 sys.path.insert(0, str(Path(__file__).parent))
 
 from staff import Staff
+
+from server.tests.conftest import Person, Runtime
 
 pytestmark = pytest.mark.anyio
 TRY_IT = """query ($id: ID!) { runtime(id: $id) { tryIt {

@@ -149,3 +149,9 @@ def test_a_command_that_serves_a_wish_has_a_deadline_in_the_tunnel_from_its_deli
     record = json.loads(str(told["payload"]))
     assert instant_of(record["deadline"]) == T + 120
     assert record["identity"] == {"userId": "ana", "roles": []}
+
+
+def test_an_escape_within_another_one_is_no_json_however_often_it_is_read() -> None:
+    for inner in ("\\u\\u0000000", "\\u00\\u000000"):
+        with pytest.raises(InvalidResult):
+            decode_result(f'{{"runtimeId": "r", "commandId": "a{inner}b", "status": "COMPLETED"}}'.encode())

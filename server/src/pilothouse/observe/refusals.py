@@ -111,7 +111,7 @@ class RefusalBook:
                 newer = entry if entry.at >= known.at else known
                 entry = msgspec.structs.replace(newer, count=entry.count + known.count)  # noqa: PLW2901 - it is one with it
             together[_key(entry)] = entry
-        shown = sorted(together.values(), key=lambda entry: -entry.at)[:REFUSALS_MAX]
+        shown = sorted(together.values(), key=lambda entry: entry.at)[: -REFUSALS_MAX - 1 : -1]
         return list(islice(filter(is_shown, shown), count))
 
     def tell(self) -> bytes:

@@ -17,6 +17,8 @@ MENDED_BYTES_MAX: Final = 1024 * 1024
 """Numbers beyond every range are mended in documents up to this size; a larger one that holds such a number is refused."""
 
 _ESCAPED_BACKSLASH: Final = "\\\\"
+_ESCAPE_CUT: Final = re.compile(r"\\u[0-9A-Fa-f]{0,3}\\u0000")
+"""Another escape that is not at its end when that of NUL begins."""
 _ESCAPED_NUL: Final = "\\u0000"
 _HIGH: Final = r"\\u[dD][89abAB][0-9a-fA-F]{2}"
 _LOW: Final = r"\\u[dD][c-fC-F][0-9a-fA-F]{2}"
@@ -32,7 +34,10 @@ def read_body(body: bytes) -> str:
     if _ESCAPED_NUL not in text:
         return text
     # Between escaped backslashes every other backslash begins an escape: what looks like one there is one.
-    return _ESCAPED_BACKSLASH.join([part.replace(_ESCAPED_NUL, "") for part in text.split(_ESCAPED_BACKSLASH)])
+    parts = text.split(_ESCAPED_BACKSLASH)
+    if any(_ESCAPE_CUT.search(part) for part in parts):
+        return text  # that is no JSON, and must not become some
+    return _ESCAPED_BACKSLASH.join([part.replace(_ESCAPED_NUL, "") for part in parts])
 
 
 def replace_lone_surrogates(text: str) -> str:

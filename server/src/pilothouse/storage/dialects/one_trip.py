@@ -34,7 +34,13 @@ class OneTripConnection(pg8000.legacy.Connection):
 
     def __init__(self, *arguments: Any, **named: Any) -> None:  # Any: the driver's
         self._later: list[str] = []
-        super().__init__(*arguments, **named)
+        try:
+            super().__init__(*arguments, **named)
+        except (KeyError, struct.error) as error:  # the driver looks up whatever octets come
+            for each in (self._sock, self._usock):
+                if each is not None:
+                    each.close()
+            raise pg8000.legacy.InterfaceError("what answers does not speak as PostgreSQL does") from error
 
     def cursor(self) -> "OneTripCursor":
         """Make what carries out statements."""
