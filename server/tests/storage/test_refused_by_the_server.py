@@ -275,11 +275,9 @@ def test_who_calls_mariadb_mysql_gets_the_same() -> None:
 @pytest.mark.xdist_group("mariadb")
 def test_a_server_of_another_kind_is_no_database_of_this_one() -> None:
     url = running("mariadb").blank().url.replace("mariadb://", "postgresql://")
-    for command in (
-        upgrade_now,
-        status_now,
-    ):  # in their words it may be told that the connection was reset, or what came before
-        with pytest.raises(StorageUnavailable, match="does not answer|cannot be reached") as failure:
+    # What each is told may be that the connection was reset, or what came before.
+    for command in (upgrade_now, status_now):
+        with pytest.raises(StorageUnavailable, match=r"does not answer|cannot be reached") as failure:
             command(Database(url=url))
         assert failure.value.fix
         del failure
