@@ -145,7 +145,7 @@ stories('Runtimes', (story) => {
   story('what a runtime hosts stands by path, then by method', async ({ page }) => {
     await page.goto('/runtimes/rt-order-create-prod-1')
     const orders = page.getByRole('region', { name: 'Orders' })
-    await orders.getByText('/orders/changes').waitFor()
+    await orders.getByText('/changes', { exact: true }).waitFor()
     const rows = await orders.locator('tbody tr').evaluateAll((all) => all.map((row) => row.children[0]?.textContent))
     expect(rows).toEqual(['GET', 'POST', 'WEBSOCKET', 'DELETE', 'GET', 'PATCHPUT', 'GET'])
   })
