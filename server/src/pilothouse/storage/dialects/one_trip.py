@@ -9,6 +9,7 @@ it fails, the statement behind it does. A statement's text is brought to the ser
 # The driver tells no types of itself:
 # pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
 
+import contextlib
 import functools
 import struct
 from collections.abc import Iterator, Sequence
@@ -37,10 +38,23 @@ class OneTripConnection(pg8000.legacy.Connection):
         try:
             super().__init__(*arguments, **named)
         except (KeyError, struct.error) as error:  # the driver looks up whatever octets come
-            for each in (self._sock, self._usock):
-                if each is not None:
-                    each.close()
+            self._let_go(self._sock, self._usock)
             raise pg8000.legacy.InterfaceError("what answers does not speak as PostgreSQL does") from error
+
+    def close(self) -> None:
+        """Take leave of the server; where it is gone the driver would leave the socket to the collector."""
+        held = self._sock, self._usock
+        try:
+            super().close()
+        finally:
+            self._let_go(*held)
+
+    @staticmethod
+    def _let_go(*held: Any) -> None:  # Any: the driver's, or nothing
+        for each in held:
+            if each is not None:
+                with contextlib.suppress(OSError, ValueError):
+                    each.close()
 
     def cursor(self) -> "OneTripCursor":
         """Make what carries out statements."""
