@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import gc
 import os
 import secrets
 import shutil
@@ -10,6 +11,7 @@ import socket
 import subprocess
 import tempfile
 import time
+import warnings
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any
@@ -139,13 +141,16 @@ class Server(ABC):
             if (code := self.process.poll()) is not None:
                 self.process = None
                 return f"ended with {code} before it answered:"
-            try:
-                self.begin()
-            except Exception as error:  # noqa: BLE001 - whatever the driver says while the server is not there yet
-                refused = str(error)
-                time.sleep(0.1)
-            else:
-                return None
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ResourceWarning)
+                try:
+                    self.begin()
+                except Exception as error:  # noqa: BLE001 - whatever the driver says while the server is not there yet
+                    refused = str(error)
+                else:
+                    return None
+                gc.collect()  # pg8000 leaves sockets that were refused to the collector
+            time.sleep(0.1)
         self.kill()
         return f"did not answer within {READY_S:g} s, but: {refused}"
 
