@@ -38,6 +38,7 @@ T0_S = 497_222 * HOUR_S
 BY = [(), (Dimension.INTEGRATION,), (Dimension.SERVICE, Dimension.RUNTIME), (Dimension.RESOURCE,)]
 STEPS_S = [None, 60, 300, 900, HOUR_S]
 ALL = Scope.within(EVERYTHING)
+LONGEST = "a" * 40
 
 
 def origin(integration: str, runtime: str = "r") -> Origin:
@@ -225,6 +226,31 @@ async def test_words_and_traces_are_found_in_files_of_the_layout_before_and_afte
         store = await EmbeddedStore.open(small(tmp_path))
     await store.close()
     assert len(list((tmp_path / "logs" / "prod").glob("*.duckdb"))) == 2
+
+
+async def test_a_phrase_is_found_by_the_words_within_it_whatever_stands_between_them(tmp_path):
+    dice = random.Random(13)  # noqa: S311
+    words = ["connect", "connecting", "order-77", "x_y-z", "größer", "Übersicht", "abc", LONGEST]
+    between = [" ", "  ", "\t", "\n", ", ", "=", "/", "é", "…", "—", "\u00a0", "'"]
+    said = sorted({"".join(dice.choice(words) + dice.choice(between) for _ in range(5)) for _ in range(2_500)})
+    phrases = []
+    for _ in range(40):
+        message = dice.choice(said)
+        begin = dice.randrange(len(message))
+        phrases.append(message[begin : begin + dice.randrange(8, 30)])
+    phrases += [f" {LONGEST} ", " nowhere-to-be-found ", " connect order-77 nowhere "]
+    expected = {phrase: sum(phrase in message for message in said) for phrase in phrases}
+    store = await EmbeddedStore.open(small(tmp_path))
+    await store.append_logs(
+        [LogBatch(origin("orders"), [LogRecord(at_ns=n, message=one) for n, one in enumerate(said)])]
+    )
+    for _ in range(2):  # from memory, and from a file
+        assert {one: await store.count_logs(ALL, LogFilter(phrase=one)) for one in phrases} == expected
+        page = await store.logs(LogQuestion(scope=ALL, filter=LogFilter(phrase=phrases[0]), limit=500))
+        assert [line.record.message for line in page.lines] == [one for one in said if phrases[0] in one][-500:][::-1]
+        await store.close()
+        store = await EmbeddedStore.open(small(tmp_path))
+    await store.close()
 
 
 def test_words_are_found_while_they_are_fresh_when_they_are_sorted_in_and_in_a_file_that_is_finished(

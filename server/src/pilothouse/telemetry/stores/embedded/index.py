@@ -34,6 +34,8 @@ BLOCK_BITS: Final = 11
 """The index says in which block of 2,048 numbers a token is."""
 TOKEN: Final = "[A-Za-z0-9_-]{6,}"  # noqa: S105 - a word of a text
 """What the index holds of a message."""
+NO_TOKEN: Final = "[^A-Za-z0-9_-]"  # noqa: S105 - what is between words
+"""What ends such a word."""
 TOKEN_OCTETS_MIN: Final = 6
 _ID_OCTETS: Final = 16
 

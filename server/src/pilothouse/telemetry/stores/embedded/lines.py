@@ -23,7 +23,7 @@ from pilothouse.telemetry.questions import (
 from pilothouse.telemetry.statuses import LINE_KEYS, Answered
 from pilothouse.telemetry.stores.embedded.asking import Asking, Conditions, Source, sources
 from pilothouse.telemetry.stores.embedded.frames import LevelCounts, Sort
-from pilothouse.telemetry.stores.embedded.index import BLOCK_BITS, TOKEN, blocks_sql, hash_of
+from pilothouse.telemetry.stores.embedded.index import BLOCK_BITS, NO_TOKEN, TOKEN, blocks_sql, hash_of
 from pilothouse.telemetry.stores.embedded.shelf import Shelf
 from pilothouse.telemetry.stores.embedded.sorts import Label
 
@@ -32,7 +32,11 @@ _LEVEL = "((severity - 1) // 4) * 4 + 1"
 _WINDOW_NS_MIN = 60 * NS_A_SECOND
 _WINDOWS, _WIDER = 64, 4
 _RANGES_MAX = 32
+_WORDS_MAX = 4
+"""Of a phrase, looked up in the index: each costs a look, and a few say where it can be."""
 _WORD = re.compile(TOKEN + r"\Z")
+_WHOLE_WORD = re.compile(f"(?<={NO_TOKEN}){TOKEN}(?={NO_TOKEN})")
+"""A word of a phrase that ends within it, and so is a word of every message that has the phrase."""
 _NO_ID = "00"
 """An id that no line has."""
 _decode = msgspec.json.Decoder(Attributes).decode
@@ -106,7 +110,14 @@ def hashes_of(filter_: LogFilter) -> list[frozenset[int]]:
             as_word = {hash_of(word.encode())} if word == filter_.token else set[int]()
             id_ = _hex(word)
             hashes.append(frozenset(as_word if as_word and id_ == _NO_ID else as_word | {hash_of(bytes.fromhex(id_))}))
+    if not filter_.ignore_case:
+        hashes += [frozenset({hash_of(word.encode())}) for word in _whole_words(filter_.phrase)]
     return hashes
+
+
+def _whole_words(phrase: str) -> list[str]:
+    """List the longest of the words that every message with a phrase has: they are in the fewest."""
+    return sorted(_WHOLE_WORD.findall(phrase), key=len, reverse=True)[:_WORDS_MAX]
 
 
 def indexed(asking: Asking, source: Source, filter_: LogFilter) -> Conditions | None:
