@@ -18,7 +18,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -47,6 +47,14 @@ from replica import ADMINISTRATOR, Replica  # noqa: E402 - found from here on
 WALK_EVERY_S: Final = 20.0
 _CUT: Final = "connection lost"
 """A Ballerina program of the original's bridge gives up when the connection of its first heartbeat breaks: no answer helps it."""
+_OFFLINE: Final = (
+    "SELECT events.at, runtimes.runtime_id FROM events JOIN runtimes ON runtimes.key = events.runtime_key"
+    " WHERE events.kind = 'runtime.offline'"
+)
+_KNOWN_ELSEWHERE_S: Final = 3.0
+"""So soon every replica knows what one heard: a flush, a look, and what machines are late by."""
+_REMEMBERED: Final = 50
+"""Of each runtime's beats: those of 25 minutes."""
 _PAGE: Final = 500
 _WALK = """query ($first: Int, $after: String) { runtimes(first: $first, after: $after) {
   nodes { runtimeId status } pageInfo { endCursor hasNextPage } } }"""
@@ -103,6 +111,10 @@ class Ledger(Driver):
         """The hash of the last full heartbeat that was acknowledged, by runtime."""
         self.fulls = 0
         self.ended_at = 0.0
+        self.heard: dict[str, deque[tuple[float, float]]] = {}
+        """When the last beats that were acknowledged were sent and answered, by runtime. Unit: seconds of the wall's clock."""
+        self.unanswered: dict[str, deque[tuple[float, str]]] = {}
+        """When the last requests without an answer ended, and why."""
         self._unheard: dict[str, set[str]] = {}
         """Hashes of full heartbeats that were sent since, and are stored or not."""
         self._handed: dict[str, str] = {}
@@ -118,9 +130,21 @@ class Ledger(Driver):
             self._unheard.setdefault(member.runtime.runtime_id, set()).add(send.hash)
         super()._send(member, send, line)
 
+    def silence_s(self, runtime_id: str, at: float) -> float:
+        """Tell for how long nothing of a runtime was acknowledged before a moment; of what was sent, when that was."""
+        return at - max((sent for sent, answered in self.heard.get(runtime_id, ()) if answered <= at), default=0.0)
+
+    def _failed(self, member: Member, send: Send, cause: str) -> None:
+        self.unanswered.setdefault(member.runtime.runtime_id, deque(maxlen=_REMEMBERED)).append((time.time(), cause))
+        super()._failed(member, send, cause)
+
     def _answered(self, member: Member, send: Send, sent_at: float, status: int, content: bytes) -> None:
         if 200 <= status < 300:
             runtime_id = member.runtime.runtime_id
+            if send.is_beat and read_loosely(content).get("acknowledged") is True:
+                now = time.time()
+                times = (now - (time.monotonic() - sent_at), now)
+                self.heard.setdefault(runtime_id, deque(maxlen=_REMEMBERED)).append(times)
             if send.path is RESULT_PATH:
                 self._results.add(json.loads(send.members)["commandId"])
             else:
@@ -200,7 +224,8 @@ async def _walks(api: Api, driver: Driver, verdicts: Verdicts) -> None:
                 continue
             for row in page["nodes"]:
                 seen[row["runtimeId"]] = row
-                verdicts.judge_row(driver.lives[row["runtimeId"]], row["status"], began, time.monotonic())
+                heard_by = began - _KNOWN_ELSEWHERE_S
+                verdicts.judge_row(driver.lives[row["runtimeId"]], row["status"], heard_by, time.monotonic())
             after = page["pageInfo"]["endCursor"]
             if not page["pageInfo"]["hasNextPage"]:
                 break
@@ -248,7 +273,7 @@ def _column(connection: Connection, query: str) -> list[Any]:
     return [tuple(row) for row in connection.execute(text(query))]
 
 
-def _look(connection: Connection, driver: Ledger) -> dict[str, Any]:
+def _look(connection: Connection, driver: Ledger, offline_after_s: float) -> dict[str, Any]:
     """Hold the database against what was acknowledged."""
     stored = dict(_column(connection, "SELECT runtime_id, runtime_hash FROM runtimes WHERE retired_at IS NULL"))
     lost = [each for each in driver.acknowledged if stored.get(each) not in driver.may_be(each)]
@@ -258,12 +283,19 @@ def _look(connection: Connection, driver: Ledger) -> dict[str, Any]:
     ended = _column(connection, "SELECT count(*) FROM commands WHERE ended_at IS NOT NULL")[0][0]
     numbers = _column(connection, "SELECT count(*), count(DISTINCT sequence) FROM events")[0]
     verdict = auditing.verify(connection)
-    offline = _column(connection, "SELECT at, detail FROM events WHERE kind = 'runtime.offline'")
-    called = [detail for at, detail in offline if at / 1000 < driver.ended_at]
-    for detail in called[:5]:
-        print(f"called OFFLINE: {detail}", file=sys.stderr)
+    offline = _column(connection, _OFFLINE)
+    called = [
+        (runtime_id, at / 1000, driver.silence_s(runtime_id, at / 1000))
+        for at, runtime_id in offline
+        if at / 1000 < driver.ended_at
+    ]
+    wrongly = [one for one in called if one[2] < offline_after_s]
+    for runtime_id, at, silence_s in (wrongly or called)[:5]:
+        failed = [f"{at - then:.0f} s before: {cause}" for then, cause in driver.unanswered.get(runtime_id, ())]
+        print(f"called OFFLINE {silence_s:.1f} s after its last beat: {runtime_id} {failed}", file=sys.stderr)
     return {
-        "called OFFLINE": len(called),
+        "called OFFLINE within the allowed silence": len(wrongly),
+        "called OFFLINE since nobody answered it for so long": len(called) - len(wrongly),
         "acknowledged full heartbeats that are lost": len(lost),
         "wishes with two commands": len(_column(connection, f"{twice} GROUP BY runtime_key, wish_number HAVING count(*) > 1")),
         "events that happened twice": len(_column(connection, f"{events} GROUP BY kind, runtime_key HAVING count(*) > 1"))
@@ -333,7 +365,7 @@ def main() -> int:
                 told = runner.run(_rage(plan, proxies, replicas, wanted.kill_every))
         engine = open_readers(database)
         with engine.connect() as connection:
-            held = _look(connection, told["driver"])
+            held = _look(connection, told["driver"], wanted.offline_after)
         engine.dispose()
     story = _story(wanted, told, held)
     print(json.dumps(story, indent=2))
