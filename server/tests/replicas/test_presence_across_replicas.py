@@ -69,6 +69,24 @@ async def test_a_replica_that_has_not_looked_since_asks_the_database_instead_of_
 
 
 @POSTGRESQL
+async def test_who_came_to_another_replica_just_now_is_unknown_and_not_offline(trio: Group) -> None:
+    here, there, _ = trio.planes
+    await trio.catch_up()
+    assert (await trio.runtime(here).full())[0] == 200
+    asked = (
+        "{ runtimes { nodes { status statusReason } } offline: runtimes(filter: {statuses: [OFFLINE]}) { totalCount } }"
+    )
+    async with trio.admin(there) as person:
+        told = await person.ask(asked)
+        assert told["runtimes"]["nodes"][0]["status"] == "UNKNOWN"
+        assert "another replica" in told["runtimes"]["nodes"][0]["statusReason"]
+        assert told["offline"]["totalCount"] == 0
+        await trio.catch_up()
+        told = await person.ask(asked)
+        assert told["runtimes"]["nodes"][0]["status"] == "RUNNING"
+
+
+@POSTGRESQL
 async def test_a_full_report_that_another_replica_took_is_not_stored_again(trio: Group) -> None:
     runtime = trio.runtime(trio.planes[0])
     assert (await runtime.full())[0] == 200

@@ -63,7 +63,10 @@ class _View(msgspec.Struct, frozen=True, kw_only=True):
     changed: list[SharedRow]
     heard: list[Heard]
     again: list[SharedRow]
+    looked_at: Instant
+    """When it began: what is seen is at least as new."""
     theirs: Instant
+    """The database's clock, asked between `before` and `after` by this machine's."""
     before: Instant
     after: Instant
 
@@ -171,7 +174,7 @@ class Replicas:
         if living:  # they have listened all the while
             self._board.listening_since = min(row.started_at for row in living)
         self._see(view.rows, 0.0)
-        self._know(view.before + self.offset_s)
+        self._know(view.looked_at + self.offset_s)
         self._looked_s = self.ticks()
 
     async def look(self) -> None:
@@ -201,7 +204,7 @@ class Replicas:
             since_s = self.every_s if self._looked_s is None else min(now_s - self._looked_s, 2 * self.every_s)
             self._looked_s = now_s
             gone = self._see(view.rows, since_s)
-            self._know(view.before + self.offset_s)
+            self._know(view.looked_at + self.offset_s)
         for row in gone:
             await self._bury(row)
 
@@ -387,6 +390,7 @@ def _begin(connection: Connection, machine: Clock) -> _View:
         changed=presence.list_all_shared(connection),
         heard=[],
         again=[],
+        looked_at=before,
         theirs=theirs,
         before=before,
         after=after,
@@ -394,15 +398,19 @@ def _begin(connection: Connection, machine: Clock) -> _View:
 
 
 def _look(connection: Connection, after: int, me: str, again: list[int], machine: Clock) -> _View:
-    before = machine.now()  # before the first statement: what is seen is at least as new
+    looked_at = machine.now()
+    # Before the turn: who says that something is stored has its turn behind it, and what it stored is looked at below.
+    rows = replicas.list_all(connection)
+    before = machine.now()
     number, theirs, answered = *replicas.turn_and_clock(connection), machine.now()
     is_news = number > after
     return _View(
         number=number,
-        rows=replicas.list_all(connection),
+        rows=rows,
         changed=presence.list_changed(connection, after) if is_news else [],
         heard=presence.list_heard(connection, after, me) if is_news else [],
         again=presence.list_of(connection, again) if again else [],
+        looked_at=looked_at,
         theirs=theirs,
         before=before,
         after=answered,

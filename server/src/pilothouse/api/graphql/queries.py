@@ -287,10 +287,12 @@ def _listing(wanted: Row, sort: str | None) -> RuntimeListing:
 
 def _judge(request: GraphQLRequest) -> Callable[[int], Status]:
     board, now = request.services.board, request.now
+    # Those that were retired are not listed: another replica may know what this one does not yet.
+    stranger = Status.UNKNOWN if board.shared else Status.OFFLINE
 
     def judge(key: int) -> Status:
         entry = board.find_key(key)
-        return Status.OFFLINE if entry is None else board.judge(entry, now).status
+        return stranger if entry is None else board.judge(entry, now).status
 
     return judge
 

@@ -15,7 +15,7 @@ from pilothouse.domain.runtime import Notice, RuntimeRow
 from pilothouse.domain.secrets import SecretRow, expiry_notice
 from pilothouse.domain.tenancy import Environment, Integration, Project
 from pilothouse.observe.refusals import RefusalEntry
-from pilothouse.presence.board import Counts
+from pilothouse.presence.board import Board, Counts
 from pilothouse.storage.runtime_rows import Elsewhere
 
 RESOURCES_SHOWN_MAX = 1_000
@@ -85,21 +85,28 @@ def service(artifact: Service) -> Row:
     }
 
 
+def _verdict_without_beats(row: RuntimeRow, board: Board) -> Verdict:
+    """Say how a runtime fares that is not on the board."""
+    if row.retired_at is None and board.shared:
+        return Verdict(
+            status=Status.UNKNOWN,
+            reason="It came to another replica of the control plane; what that one heard is known here within seconds.",
+            since=row.registered_at,
+        )
+    return Verdict(
+        status=Status.OFFLINE,
+        reason="It was retired: a successor of the same name took its place.",
+        since=row.retired_at or row.registered_at,
+    )
+
+
 class RuntimeView:
     """A runtime with its verdict of this moment."""
 
     def __init__(self, request: GraphQLRequest, row: RuntimeRow, elsewhere: Sequence[Elsewhere] = ()) -> None:
         board = request.services.board
         entry = board.find_key(row.key)
-        verdict = (
-            Verdict(
-                status=Status.OFFLINE,
-                reason="It was retired: a successor of the same name took its place.",
-                since=row.retired_at or row.registered_at,
-            )
-            if entry is None
-            else board.judge(entry, request.now)
-        )
+        verdict = _verdict_without_beats(row, board) if entry is None else board.judge(entry, request.now)
         self.row = row
         self.id = row.id
         self.runtime_id = row.runtime_id
