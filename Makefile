@@ -140,5 +140,5 @@ $(STAMPS)/console: $(STAMPS)/server console/package.json console/package-lock.js
 	@touch $@
 
 console/dist/index.html: $(STAMPS)/console $(CONSOLE_SOURCES)
-	$(NPM) run build
+	$(NPM) run --silent build -- --logLevel warn
 	@touch $@
