@@ -12,6 +12,7 @@ from pilothouse.base.errors import Conflict, StorageFull, StorageUnavailable, Un
 from pilothouse.base.place import Database
 from pilothouse.domain.events import Event, EventKind, NewEvent
 from pilothouse.storage import events, unit
+from pilothouse.storage.alone import writing
 from pilothouse.storage.engine import open_readers, open_writer
 from pilothouse.storage.migrate import upgrade
 from pilothouse.storage.unit import NotUnique, Store, Transaction
@@ -78,6 +79,28 @@ async def test_operations_that_wait_together_are_committed_together(store: Store
     await asyncio.gather(*(store.write(adding(f"n{number:03}")) for number in range(100)))
     assert len(await names(store)) == 100
     assert commits < 50
+
+
+async def test_what_comes_while_the_writer_waits_for_its_turn_is_committed_with_it(
+    store: Store, database: Database
+) -> None:
+    commits = 0
+
+    @event.listens_for(store.writer_engine, "commit")
+    def count(_connection: object) -> None:
+        nonlocal commits
+        commits += 1
+
+    with writing(database):  # as another process does
+        writes = [asyncio.create_task(store.write(adding("n000")))]
+        while store.writing_s < 0.2:
+            await asyncio.sleep(0.02)
+        writes += [asyncio.create_task(store.write(adding(f"n{number:03}"))) for number in range(1, 50)]
+        await asyncio.sleep(0.1)
+        assert not any(write.done() for write in writes)
+    assert len(await asyncio.gather(*writes)) == 50
+    assert len(await names(store)) == 50
+    assert commits == 1
 
 
 async def test_one_that_is_refused_takes_nothing_with_it_and_leaves_nothing(store: Store) -> None:

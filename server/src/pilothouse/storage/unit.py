@@ -103,6 +103,10 @@ class _Job(msgspec.Struct, eq=False):
             return False
         return True
 
+    def is_wanted(self) -> bool:
+        """Begin it, unless nobody waits for it any more."""
+        return not self.done.cancelled() and self.take()
+
 
 class Store:
     """The database of one control plane."""
@@ -125,6 +129,8 @@ class Store:
         self.turn_within_s: float = database.timeout_s
         """Unit: seconds. So long an operation waits until the writer begins it; then nothing of it was or will be done."""
         self._began_s: float | None = None
+        self._is_over = False
+        """Whether what is queued from now on is not written any more: set by the writer, when it came to the end."""
         self._readers = ThreadPoolExecutor(database.pool, thread_name_prefix="pilothouse-read")
         self._thread = threading.Thread(target=self._write_loop, name="pilothouse-write", daemon=True)
         self._thread.start()
@@ -230,28 +236,26 @@ class Store:
                 is_second = True
 
     def _write_loop(self) -> None:
-        while (first := self._jobs.get()) is not None:
-            waited, last = self._drain(first)
-            jobs = [job for job in waited if not job.done.cancelled() and job.take()]
+        while not self._is_over and (first := self._jobs.get()) is not None:
+            jobs = [first] if first.is_wanted() else []
+            self._add_waiting(jobs)
             if jobs:
                 self._began_s = time.monotonic()
                 outcomes, happened = self._commit(jobs)
                 self._began_s = None
                 jobs[0].loop.call_soon_threadsafe(self._settle, jobs, outcomes, happened)
-            if last:
-                return
 
-    def _drain(self, first: _Job) -> tuple[list[_Job], bool]:
-        jobs = [first]
+    def _add_waiting(self, jobs: list[_Job]) -> None:
+        """Add what waits to a batch, as far as there is room."""
         with contextlib.suppress(queue.Empty):
-            while len(jobs) < BATCH_MAX:
+            while len(jobs) < BATCH_MAX and not self._is_over:
                 job = self._jobs.get_nowait()
                 if job is None:
-                    return jobs, True
-                jobs.append(job)
-        return jobs, False
+                    self._is_over = True
+                elif job.is_wanted():
+                    jobs.append(job)
 
-    def _commit(self, jobs: Sequence[_Job]) -> tuple[list[Any], list[Event]]:
+    def _commit(self, jobs: list[_Job]) -> tuple[list[Any], list[Event]]:
         attempt, trouble, began_s = 0, Trouble.OURS, time.monotonic()
         while True:
             attempt += 1
@@ -281,11 +285,12 @@ class Store:
             return attempt < ATTEMPTS_MAX
         return trouble is Trouble.GONE and attempt == 1 and not is_committing
 
-    def _run_all(self, jobs: Sequence[_Job], committing: list[bool]) -> tuple[list[Any], list[Event]]:
-        """Run all operations in one transaction, and commit it."""
+    def _run_all(self, jobs: list[_Job], committing: list[bool]) -> tuple[list[Any], list[Event]]:
+        """Run all operations in one transaction, and commit it; those too that came while it waited for its turn."""
         happened: list[Event] = []
         with self._writer_engine.connect() as connection, connection.begin() as whole:
             self._kind.take_turn(connection)
+            self._add_waiting(jobs)
             if len(jobs) > 1:
                 outcomes = [self._run(connection, job, happened, apart) for job in jobs]
             else:
