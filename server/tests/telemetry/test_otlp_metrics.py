@@ -141,6 +141,44 @@ def test_running_totals_become_what_was_added():
     assert restarted[0].kind is MetricKind.COUNTER
 
 
+BOUNDS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0]
+
+
+def durations_so_far(counts: list[int], at_s: float, **more: Any) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "timeUnixNano": str(NOW_NS + int(at_s * NS_A_SECOND)),
+        "startTimeUnixNano": str(NOW_NS - 60 * NS_A_SECOND),
+        "count": str(sum(counts)),
+        "sum": sum(counts) * 0.5,
+        "bucketCounts": [str(count) for count in counts],
+        "explicitBounds": BOUNDS,
+    }
+    return duration(temporality=CUMULATIVE, **(told | more))
+
+
+def test_one_request_more_is_one_request_whatever_bucket_it_falls_into():
+    differences, counts = Differences(), [0] * (len(BOUNDS) + 1)
+    assert [point.values.count for point in read(body(durations_so_far(counts, -50)), differences)] == []
+    for turn in range(60):
+        counts[turn % len(counts)] += 1
+        (point,) = read(body(durations_so_far(counts, turn / 10 - 40)), differences)
+        assert (point.values.count, sum(point.values.buckets.values()), point.values.sum) == (1, 1, 0.5)
+
+
+def test_a_total_with_other_bounds_is_another_one():
+    differences, counts = Differences(), [9] * (len(BOUNDS) + 1)
+    read(body(durations_so_far(counts, -50)), differences)
+    other = {"explicitBounds": [1.0], "bucketCounts": ["7", "3"], "count": "10", "sum": 5.0}
+    assert [point.values.count for point in read(body(durations_so_far(counts, -40, **other)), differences)] == [10]
+    other = {"explicitBounds": [1.0], "bucketCounts": ["7", "5"], "count": "12", "sum": 6.0}
+    assert [point.values.count for point in read(body(durations_so_far(counts, -30, **other)), differences)] == [2]
+
+
+def test_a_histogram_of_one_bucket_knows_its_count_alone():
+    (point,) = read(body(duration(explicitBounds=[], bucketCounts=["4"])))
+    assert (point.values.count, point.values.zeros, point.values.buckets) == (4, 4, {})
+
+
 def test_what_was_not_stored_is_counted_again():
     differences = Differences()
     reader = MetricReader(NOW_NS, differences, "s")
