@@ -4,9 +4,25 @@ from typing import Any
 
 import msgspec
 import pytest
-from google.protobuf.json_format import ParseDict
+from google.protobuf.json_format import MessageToDict, ParseDict
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.metrics.v1.metrics_pb2 import (
+    Exemplar,
+    ExponentialHistogramDataPoint,
+    Gauge,
+    HistogramDataPoint,
+    Metric,
+    NumberDataPoint,
+    Sum,
+    Summary,
+    SummaryDataPoint,
+)
+from opentelemetry.proto.metrics.v1.metrics_pb2 import ExponentialHistogram as Scaled
+from opentelemetry.proto.metrics.v1.metrics_pb2 import Histogram as Bounded
+from otlp_values import ATTRIBUTES
 from pilothouse.telemetry.histogram import PERCENTILE_ERROR
 from pilothouse.telemetry.model import NS_A_SECOND, MetricKind, MetricPoint, SpanKind, SpanRecord
 from pilothouse.telemetry.otlp import metrics_json, metrics_protobuf, spans_protobuf
@@ -177,6 +193,77 @@ def test_a_total_with_other_bounds_is_another_one():
 def test_a_histogram_of_one_bucket_knows_its_count_alone():
     (point,) = read(body(duration(explicitBounds=[], bucketCounts=["4"])))
     assert (point.values.count, point.values.zeros, point.values.buckets) == (4, 4, {})
+
+
+TIMES = st.integers(NOW_NS - 10**11, NOW_NS)
+FRACTIONS = st.floats(-1e9, 1e9)
+COMMON = {"attributes": ATTRIBUTES, "start_time_unix_nano": TIMES, "time_unix_nano": TIMES}
+NUMBERS = st.one_of(
+    st.builds(NumberDataPoint, **COMMON, as_int=st.integers(-(2**63), 2**63 - 1)),
+    st.builds(NumberDataPoint, **COMMON, as_double=FRACTIONS, flags=st.integers(0, 2**32 - 1)),
+)
+LEVELS = {"sum": FRACTIONS, "min": st.none() | FRACTIONS, "max": st.none() | FRACTIONS}
+BOUNDED = st.lists(FRACTIONS, max_size=70, unique=True).flatmap(
+    lambda bounds: st.builds(
+        HistogramDataPoint,
+        **COMMON,
+        **LEVELS,
+        count=st.integers(0, 2**64 - 1),
+        explicit_bounds=st.just(sorted(bounds)),
+        bucket_counts=st.just([]) | st.lists(st.integers(0, 2**40), min_size=len(bounds) + 1, max_size=len(bounds) + 1),
+        exemplars=st.lists(st.builds(Exemplar, as_int=st.just(1), filtered_attributes=ATTRIBUTES), max_size=1),
+    )
+)
+BUCKETS = st.builds(
+    ExponentialHistogramDataPoint.Buckets,
+    offset=st.integers(-2_000, 2_000),
+    bucket_counts=st.lists(st.integers(0, 2**40), max_size=9),
+)
+SCALED = st.builds(
+    ExponentialHistogramDataPoint,
+    **COMMON,
+    **LEVELS,
+    scale=st.integers(-10, 20),
+    zero_count=st.integers(0, 9),
+    positive=BUCKETS,
+    negative=BUCKETS,
+)
+TEMPORALITIES = st.integers(0, 2)
+METRICS = st.one_of(
+    st.builds(Metric, gauge=st.builds(Gauge, data_points=st.lists(NUMBERS, max_size=3))),
+    st.builds(
+        Metric,
+        name=st.sampled_from(["http.server.duration", "n"]),
+        sum=st.builds(
+            Sum,
+            data_points=st.lists(NUMBERS, max_size=3),
+            aggregation_temporality=TEMPORALITIES,
+            is_monotonic=st.booleans(),
+        ),
+    ),
+    st.builds(
+        Metric,
+        unit=st.sampled_from(["", "ms"]),
+        histogram=st.builds(Bounded, data_points=st.lists(BOUNDED, max_size=3), aggregation_temporality=TEMPORALITIES),
+    ),
+    st.builds(
+        Metric,
+        exponential_histogram=st.builds(
+            Scaled, data_points=st.lists(SCALED, max_size=3), aggregation_temporality=TEMPORALITIES
+        ),
+    ),
+    st.builds(Metric, summary=st.builds(Summary, data_points=st.lists(st.builds(SummaryDataPoint), max_size=2))),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(METRICS, max_size=4), ATTRIBUTES)
+def test_both_spellings_say_the_same(metrics, resource):
+    request = ExportMetricsServiceRequest()
+    of_resource = request.resource_metrics.add()
+    of_resource.resource.attributes.extend(resource)
+    of_resource.scope_metrics.add().metrics.extend(metrics)
+    read(MessageToDict(request))
 
 
 def test_what_was_not_stored_is_counted_again():
