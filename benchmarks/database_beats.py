@@ -5,10 +5,7 @@ use. Ours is the whole way: HTTP, the token's signature, the document, and the f
 which runs meanwhile. Both are counted in CPU of this side and of the database's server together, so that a ratio is one per core.
 """
 
-import json
-import re
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -16,15 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
-from delta_heartbeats import write_script
 from pilothouse.base.place import Database
 from pilothouse.storage.engine import kind_of
 from real_databases import Running
+from wrk_load import answered, serving, write_script
 
 CONNECTIONS = 10
 """As many as the original's pool has."""
 SETTLE_S = 5.5
-_HERE = Path(__file__).parent
 
 
 @dataclass(slots=True)
@@ -106,30 +102,18 @@ def ours(run: Running, runtimes: int, seconds: int, connections: int = 64, settl
 
     settle_s: so long it is looked on afterwards, until the last of them is flushed
     """
-    server = subprocess.Popen(
-        [sys.executable, str(_HERE / "delta_server.py"), "edge", "--runtimes", str(runtimes), "--database", run.fresh().url],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    assert server.stdin
-    assert server.stdout
-    try:
-        ready = json.loads(server.stdout.readline())
-        with tempfile.TemporaryDirectory() as folder:
-            script = write_script(Path(folder), Path(ready["runtimes"]))
-            process = psutil.Process(server.pid)
-            load = ["wrk", "-t1", f"-c{connections}", "--latency", "-s", str(script)]
-            url = f"http://127.0.0.1:{ready['port']}"
-            subprocess.run([*load, "-d1s", url], check=True, capture_output=True)
-            side_s, server_s = sum(process.cpu_times()[:2]), run.cpu_s()
-            told = subprocess.run([*load, f"-d{seconds}s", url], check=True, capture_output=True, text=True).stdout
-            time.sleep(settle_s)
-            side_s, server_s = sum(process.cpu_times()[:2]) - side_s, run.cpu_s() - server_s
-    finally:
-        server.stdin.close()
-        server.wait(60)
-        server.stdout.close()
-    assert "Non-2xx" not in told, told
-    count = int(re.search(r"(\d+) requests in", told)[1])
+    arguments = ("edge", "--runtimes", str(runtimes), "--database", run.fresh().url)
+    with serving(*arguments, ends_s=60.0) as (server_id, ready), tempfile.TemporaryDirectory() as folder:
+        script = write_script(Path(folder), Path(ready["runtimes"]))
+        process = psutil.Process(server_id)
+        load = ["wrk", "-t1", f"-c{connections}", "--latency", "-s", str(script)]
+        url = f"http://127.0.0.1:{ready['port']}"
+        subprocess.run([*load, "-d1s", url], check=True, capture_output=True)
+        side_s, server_s = sum(process.cpu_times()[:2]), run.cpu_s()
+        told = subprocess.run([*load, f"-d{seconds}s", url], check=True, capture_output=True, text=True).stdout
+        time.sleep(settle_s)
+        side_s, server_s = sum(process.cpu_times()[:2]) - side_s, run.cpu_s() - server_s
+    count = answered(told)
     return Cost(count / seconds, side_s / count * 1e6, server_s / count * 1e6)
 
 

@@ -4,7 +4,6 @@ Method: server on one core, wrk on another (one thread, 64 kept-alive connection
 beforehand. Bare and real runs alternate; the medians are compared. CPU per request is the server process's own.
 """
 
-import json
 import os
 import re
 import shutil
@@ -15,67 +14,33 @@ import tempfile
 from pathlib import Path
 
 import psutil
-from requests_of_runtimes import delta_body
+from wrk_load import answered, serving, write_script
 
 SECONDS = 4
 ROUNDS = 3
 CONNECTIONS = 64
 SERVER_CORE, LOAD_CORE = 0, 1
-_HERE = Path(__file__).parent
-_LUA = """
-local requests, at = {}, 0
-init = function()
-  for line in io.lines("%(requests)s") do
-    local authorization, body = line:match("^(.-)\\t(.*)$")
-    requests[#requests + 1] = wrk.format("POST", "%(path)s",
-      {["Authorization"] = authorization, ["Content-Type"] = "application/json", ["Content-Length"] = #body}, body)
-  end
-end
-request = function() at = at %% #requests + 1; return requests[at] end
-"""
 
 
 def measure(mode: str, *, tls: bool) -> dict[str, float]:
     """Run one server under load once; gives requests a second, CPU µs a request, and latencies in ms."""
-    server = subprocess.Popen(
-        [sys.executable, str(_HERE / "delta_server.py"), mode, "--core", str(SERVER_CORE), *(["--tls"] if tls else [])],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    assert server.stdin
-    assert server.stdout
-    try:
-        ready = json.loads(server.stdout.readline())
-        with tempfile.TemporaryDirectory() as folder:
-            script = write_script(Path(folder), Path(ready["runtimes"]))
-            process = psutil.Process(server.pid)
-            url = f"{'https' if tls else 'http'}://127.0.0.1:{ready['port']}"
-            load = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}s", "--latency", "-s", str(script), url]
-            subprocess.run([*load[:3], "-d1s", *load[4:]], check=True, capture_output=True, preexec_fn=_pin)
-            before = sum(process.cpu_times()[:2])
-            told = subprocess.run(load, check=True, capture_output=True, text=True, preexec_fn=_pin).stdout
-            cpu_s = sum(process.cpu_times()[:2]) - before
-    finally:
-        server.stdin.close()
-        server.wait(30)
-    assert "Non-2xx" not in told, told
-    count = int(re.search(r"(\d+) requests in", told)[1])
+    arguments = (mode, "--core", str(SERVER_CORE), *(["--tls"] if tls else []))
+    with serving(*arguments) as (server_id, ready), tempfile.TemporaryDirectory() as folder:
+        script = write_script(Path(folder), Path(ready["runtimes"]))
+        process = psutil.Process(server_id)
+        url = f"{'https' if tls else 'http'}://127.0.0.1:{ready['port']}"
+        load = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}s", "--latency", "-s", str(script), url]
+        subprocess.run([*load[:3], "-d1s", *load[4:]], check=True, capture_output=True, preexec_fn=_pin)
+        before = sum(process.cpu_times()[:2])
+        told = subprocess.run(load, check=True, capture_output=True, text=True, preexec_fn=_pin).stdout
+        cpu_s = sum(process.cpu_times()[:2]) - before
+    count = answered(told)
     return {
         "per_s": float(re.search(r"Requests/sec: +([\d.]+)", told)[1]),
         "cpu_us": cpu_s / count * 1e6,
         "p50_ms": _milliseconds(re.search(r"50% +(\S+)", told)[1]),
         "p99_ms": _milliseconds(re.search(r"99% +(\S+)", told)[1]),
     }
-
-
-def write_script(folder: Path, runtimes: Path) -> Path:
-    """Write what wrk sends: a delta heartbeat of each runtime in turn."""
-    requests = folder / "requests"
-    requests.write_text(
-        "".join(f"{token}\t{delta_body(runtime_id)}\n" for runtime_id, token in json.loads(runtimes.read_text()))
-    )
-    script = folder / "load.lua"
-    script.write_text(_LUA % {"requests": requests, "path": "/icp/deltaHeartbeat"})
-    return script
 
 
 def _pin() -> None:

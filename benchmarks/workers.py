@@ -9,19 +9,18 @@ import argparse
 import asyncio
 import json
 import os
-import re
 import subprocess
 import tempfile
 import time
 from pathlib import Path
 
 import psutil
-from delta_heartbeats import write_script
 from fleet.plane import Api, Plane, own_plane
 from fleet.wires import Target
 from load import Load
 from real_databases import Running, installed, running
 from requests_of_runtimes import full_request, sign
+from wrk_load import answered, write_script
 
 RUNTIMES = 500
 
@@ -47,8 +46,7 @@ def measure(run: Running, workers: int, seconds: int, base_us: float | None) -> 
             [*wrk, f"-d{seconds}s", plane.runtime_url], check=True, capture_output=True, text=True
         ).stdout
         side_s, server_s = _cpu_s(plane) - side_s, run.cpu_s() - server_s
-    assert "Non-2xx" not in said, said
-    count = int(re.search(r"(\d+) requests in", said)[1])
+    count = answered(said)
     side_us, server_us = side_s / count * 1e6, server_s / count * 1e6
     print(
         f"| {workers} | {count / seconds:,.0f} | {side_us:.1f} | {server_us:.1f} | "

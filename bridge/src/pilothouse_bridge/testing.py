@@ -15,23 +15,21 @@ It takes logs, metrics and traces:
     assert line.attributes["sku"] == "rope"
 """
 
-import base64
-import hashlib
-import hmac
 import json
 import ssl
 import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Literal, Self, TypeVar, cast, final
 
 from pilothouse_bridge import _fake_telemetry
+from pilothouse_bridge._fake_received import ReceivedBeat, ReceivedResult
 from pilothouse_bridge._fake_server import FakeAnswer, FakeChannel, FakeServer
 from pilothouse_bridge._fake_telemetry import ReceivedLog, ReceivedPoint, ReceivedSpan
+from pilothouse_bridge._fake_token import verified
 from pilothouse_bridge._order import CHANNEL_PATH, RESULT_PATH, Command, signature
 
 __all__ = [
@@ -47,76 +45,6 @@ __all__ = [
 
 DEFAULT_SECRET: Final = "0badcafe.this-key-is-for-tests-and-opens-nothing-else"  # noqa: S105 - it opens nothing
 _T = TypeVar("_T")
-
-
-@dataclass(frozen=True, slots=True)
-class ReceivedBeat:
-    """A heartbeat as it arrived; ``at_s`` is ``time.monotonic()``."""
-
-    path: str
-    body: dict[str, Any]  # JSON: tests look into it as they like
-    claims: dict[str, Any]  # JSON, as above
-    key_id: str
-    at_s: float
-
-    @property
-    def is_full(self) -> bool:
-        """Whether it tells everything."""
-        return self.path == "/icp/heartbeat"
-
-    @property
-    def services(self) -> dict[str, dict[str, Any]]:
-        """Services by name, as they stand on the wire."""
-        return {service["name"]: service for service in self.body.get("artifacts", {}).get("services", [])}
-
-    @property
-    def listeners(self) -> dict[str, dict[str, Any]]:
-        """Listeners by name, as they stand on the wire."""
-        return {listener["name"]: listener for listener in self.body.get("artifacts", {}).get("listeners", [])}
-
-    @property
-    def consumers(self) -> dict[str, dict[str, Any]]:
-        """Consumers by name, as they stand on the wire."""
-        return {consumer["name"]: consumer for consumer in self.body.get("artifacts", {}).get("consumers", [])}
-
-    @property
-    def schedules(self) -> dict[str, dict[str, Any]]:
-        """Schedules by name, as they stand on the wire."""
-        return {schedule["name"]: schedule for schedule in self.body.get("artifacts", {}).get("schedules", [])}
-
-
-@dataclass(frozen=True, slots=True)
-class ReceivedResult:
-    """What came of a command, as it arrived; ``at_s`` is ``time.monotonic()``."""
-
-    message: dict[str, Any]  # JSON: tests look into it as they like
-    key_id: str
-    at_s: float
-
-    @property
-    def command_id(self) -> str:
-        """Of which command."""
-        return str(self.message["commandId"])
-
-    @property
-    def succeeded(self) -> bool:
-        """Whether it was carried out."""
-        return self.message["status"] == "COMPLETED"
-
-    @property
-    def body(self) -> dict[str, Any]:
-        """Outcome or failure, as it stands on the wire."""
-        return cast("dict[str, Any]", self.message["body"])
-
-    @property
-    def outcome(self) -> str | None:
-        """``started``, ``stopped``, ``gated`` and so on; None for a failure."""
-        return self.body.get("outcome")
-
-    @property
-    def code(self) -> str | None:
-        """The code of a failure; None for a success."""
-        return self.body.get("code")
 
 
 Answering = Callable[[ReceivedBeat], FakeAnswer | None]
@@ -359,7 +287,7 @@ class FakePilothouse:
     def receive(self, path: str, authorization: str, body: bytes, encoding: str = "") -> FakeAnswer:
         """Judge one request."""
         try:
-            key_id, claims = self._verified(authorization)
+            key_id, claims = verified(authorization, self.secret, self._claims_wanted)
         except ValueError as error:
             return FakeAnswer.refusal(401, "TOKEN_REFUSED", str(error), "check the secret")
         if path in _fake_telemetry.PATHS:
@@ -389,7 +317,7 @@ class FakePilothouse:
         if not self._has_channel or runtime_id == path:
             return FakeAnswer(404, {"code": "NOT_FOUND", "message": "There is nothing here."})
         try:
-            self._verified(authorization)
+            verified(authorization, self.secret, self._claims_wanted)
         except ValueError as error:
             return FakeAnswer.refusal(401, "TOKEN_REFUSED", str(error), "check the secret")
         with self._arrived:
@@ -413,7 +341,7 @@ class FakePilothouse:
     def receive_goodbye(self, path: str, authorization: str) -> FakeAnswer:
         """Judge one goodbye."""
         try:
-            self._verified(authorization)
+            verified(authorization, self.secret, self._claims_wanted)
         except ValueError as error:
             return FakeAnswer.refusal(401, "TOKEN_REFUSED", str(error), "check the secret")
         with self._arrived:
@@ -462,23 +390,3 @@ class FakePilothouse:
         wants_full = self._known.get(runtime_id) != runtime_hash
         commands = [command for command in self._pending.values() if command["runtimeId"] == runtime_id]
         return FakeAnswer(200, {"acknowledged": True, "fullHeartbeatRequired": wants_full, "commands": commands})
-
-    def _verified(self, authorization: str) -> tuple[str, dict[str, Any]]:
-        scheme, _, token = authorization.partition(" ")
-        parts = token.split(".")
-        if scheme != "Bearer" or len(parts) != 3:  # noqa: PLR2004 - header, claims, signature
-            raise ValueError("Missing or malformed Authorization header")
-        header, claims = (cast("dict[str, Any]", json.loads(_unbase64(part))) for part in parts[:2])
-        key_id, _, material = self.secret.partition(".")
-        if header.get("alg") != "HS256" or header.get("kid") != key_id:
-            raise ValueError(f"Unknown key ID '{header.get('kid')}'")
-        signature = hmac.new(material.encode(), f"{parts[0]}.{parts[1]}".encode("ascii"), hashlib.sha256).digest()
-        if not hmac.compare_digest(signature, _unbase64(parts[2])) or claims.get("exp", 0) <= time.time():
-            raise ValueError("Invalid or expired token")
-        if any(claims.get(name) != wanted for name, wanted in self._claims_wanted.items()):
-            raise ValueError("The token is for someone else")
-        return key_id, claims
-
-
-def _unbase64(text: str) -> bytes:
-    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))

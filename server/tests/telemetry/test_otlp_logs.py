@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord as Told
+from otlp_values import KEYS, VALUES
 from pilothouse.telemetry.model import LogRecord
 from pilothouse.telemetry.otlp.errors import OtlpUnreadable
 from pilothouse.telemetry.otlp.logs import LogReader
@@ -20,34 +21,6 @@ from pilothouse.telemetry.otlp.naming import RUNTIME_IDS
 from pilothouse.telemetry.otlp.usual import BODY_MAX
 
 NOW_NS = 1_790_000_000_000_000_000
-PLAIN = st.one_of(
-    st.text(max_size=200).map(lambda value: AnyValue(string_value=value)),
-    st.booleans().map(lambda value: AnyValue(bool_value=value)),
-    st.integers(-(2**63), 2**63 - 1).map(lambda value: AnyValue(int_value=value)),
-    st.floats(allow_nan=False, allow_infinity=False).map(lambda value: AnyValue(double_value=value)),
-)
-KEYS = st.text(min_size=1, max_size=20).filter(lambda key: key not in RUNTIME_IDS)
-
-
-def listed(values: list[AnyValue]) -> AnyValue:
-    value = AnyValue()
-    value.array_value.values.extend(values)
-    return value
-
-
-def mapped(values: dict[str, AnyValue]) -> AnyValue:
-    value = AnyValue()
-    value.kvlist_value.values.extend(KeyValue(key=key, value=one) for key, one in values.items())
-    return value
-
-
-VALUES = st.recursive(
-    PLAIN,
-    lambda inner: st.one_of(
-        st.lists(inner, max_size=3).map(listed), st.dictionaries(KEYS, inner, max_size=3).map(mapped)
-    ),
-    max_leaves=5,
-)
 RECORDS = st.builds(
     lambda attributes, **members: Told(
         attributes=[KeyValue(key=key, value=value) for key, value in attributes.items()], **members

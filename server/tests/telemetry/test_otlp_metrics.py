@@ -4,9 +4,25 @@ from typing import Any
 
 import msgspec
 import pytest
-from google.protobuf.json_format import ParseDict
+from google.protobuf.json_format import MessageToDict, ParseDict
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.metrics.v1.metrics_pb2 import (
+    Exemplar,
+    ExponentialHistogramDataPoint,
+    Gauge,
+    HistogramDataPoint,
+    Metric,
+    NumberDataPoint,
+    Sum,
+    Summary,
+    SummaryDataPoint,
+)
+from opentelemetry.proto.metrics.v1.metrics_pb2 import ExponentialHistogram as Scaled
+from opentelemetry.proto.metrics.v1.metrics_pb2 import Histogram as Bounded
+from otlp_values import ATTRIBUTES
 from pilothouse.telemetry.histogram import PERCENTILE_ERROR
 from pilothouse.telemetry.model import NS_A_SECOND, MetricKind, MetricPoint, SpanKind, SpanRecord
 from pilothouse.telemetry.otlp import metrics_json, metrics_protobuf, spans_protobuf
@@ -139,6 +155,115 @@ def test_running_totals_become_what_was_added():
     restarted = read(body(total(3, 0, start_s=-10)), differences)
     assert [point.values.sum for point in restarted] == [3.0]
     assert restarted[0].kind is MetricKind.COUNTER
+
+
+BOUNDS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0]
+
+
+def durations_so_far(counts: list[int], at_s: float, **more: Any) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "timeUnixNano": str(NOW_NS + int(at_s * NS_A_SECOND)),
+        "startTimeUnixNano": str(NOW_NS - 60 * NS_A_SECOND),
+        "count": str(sum(counts)),
+        "sum": sum(counts) * 0.5,
+        "bucketCounts": [str(count) for count in counts],
+        "explicitBounds": BOUNDS,
+    }
+    return duration(temporality=CUMULATIVE, **(told | more))
+
+
+def test_one_request_more_is_one_request_whatever_bucket_it_falls_into():
+    differences, counts = Differences(), [0] * (len(BOUNDS) + 1)
+    assert [point.values.count for point in read(body(durations_so_far(counts, -50)), differences)] == []
+    for turn in range(60):
+        counts[turn % len(counts)] += 1
+        (point,) = read(body(durations_so_far(counts, turn / 10 - 40)), differences)
+        assert (point.values.count, sum(point.values.buckets.values()), point.values.sum) == (1, 1, 0.5)
+
+
+def test_a_total_with_other_bounds_is_another_one():
+    differences, counts = Differences(), [9] * (len(BOUNDS) + 1)
+    read(body(durations_so_far(counts, -50)), differences)
+    other = {"explicitBounds": [1.0], "bucketCounts": ["7", "3"], "count": "10", "sum": 5.0}
+    assert [point.values.count for point in read(body(durations_so_far(counts, -40, **other)), differences)] == [10]
+    other = {"explicitBounds": [1.0], "bucketCounts": ["7", "5"], "count": "12", "sum": 6.0}
+    assert [point.values.count for point in read(body(durations_so_far(counts, -30, **other)), differences)] == [2]
+
+
+def test_a_histogram_of_one_bucket_knows_its_count_alone():
+    (point,) = read(body(duration(explicitBounds=[], bucketCounts=["4"])))
+    assert (point.values.count, point.values.zeros, point.values.buckets) == (4, 4, {})
+
+
+TIMES = st.integers(NOW_NS - 10**11, NOW_NS)
+FRACTIONS = st.floats(-1e9, 1e9)
+COMMON = {"attributes": ATTRIBUTES, "start_time_unix_nano": TIMES, "time_unix_nano": TIMES}
+NUMBERS = st.one_of(
+    st.builds(NumberDataPoint, **COMMON, as_int=st.integers(-(2**63), 2**63 - 1)),
+    st.builds(NumberDataPoint, **COMMON, as_double=FRACTIONS, flags=st.integers(0, 2**32 - 1)),
+)
+LEVELS = {"sum": FRACTIONS, "min": st.none() | FRACTIONS, "max": st.none() | FRACTIONS}
+BOUNDED = st.lists(FRACTIONS, max_size=70, unique=True).flatmap(
+    lambda bounds: st.builds(
+        HistogramDataPoint,
+        **COMMON,
+        **LEVELS,
+        count=st.integers(0, 2**64 - 1),
+        explicit_bounds=st.just(sorted(bounds)),
+        bucket_counts=st.just([]) | st.lists(st.integers(0, 2**40), min_size=len(bounds) + 1, max_size=len(bounds) + 1),
+        exemplars=st.lists(st.builds(Exemplar, as_int=st.just(1), filtered_attributes=ATTRIBUTES), max_size=1),
+    )
+)
+BUCKETS = st.builds(
+    ExponentialHistogramDataPoint.Buckets,
+    offset=st.integers(-2_000, 2_000),
+    bucket_counts=st.lists(st.integers(0, 2**40), max_size=9),
+)
+SCALED = st.builds(
+    ExponentialHistogramDataPoint,
+    **COMMON,
+    **LEVELS,
+    scale=st.integers(-10, 20),
+    zero_count=st.integers(0, 9),
+    positive=BUCKETS,
+    negative=BUCKETS,
+)
+TEMPORALITIES = st.integers(0, 2)
+METRICS = st.one_of(
+    st.builds(Metric, gauge=st.builds(Gauge, data_points=st.lists(NUMBERS, max_size=3))),
+    st.builds(
+        Metric,
+        name=st.sampled_from(["http.server.duration", "n"]),
+        sum=st.builds(
+            Sum,
+            data_points=st.lists(NUMBERS, max_size=3),
+            aggregation_temporality=TEMPORALITIES,
+            is_monotonic=st.booleans(),
+        ),
+    ),
+    st.builds(
+        Metric,
+        unit=st.sampled_from(["", "ms"]),
+        histogram=st.builds(Bounded, data_points=st.lists(BOUNDED, max_size=3), aggregation_temporality=TEMPORALITIES),
+    ),
+    st.builds(
+        Metric,
+        exponential_histogram=st.builds(
+            Scaled, data_points=st.lists(SCALED, max_size=3), aggregation_temporality=TEMPORALITIES
+        ),
+    ),
+    st.builds(Metric, summary=st.builds(Summary, data_points=st.lists(st.builds(SummaryDataPoint), max_size=2))),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(METRICS, max_size=4), ATTRIBUTES)
+def test_both_spellings_say_the_same(metrics, resource):
+    request = ExportMetricsServiceRequest()
+    of_resource = request.resource_metrics.add()
+    of_resource.resource.attributes.extend(resource)
+    of_resource.scope_metrics.add().metrics.extend(metrics)
+    read(MessageToDict(request))
 
 
 def test_what_was_not_stored_is_counted_again():

@@ -134,10 +134,19 @@ def faces_of(address: Address) -> tuple[Address, ...]:
 
 
 def never_called(address: Address) -> str:
-    """Say what an address is that nobody may make the control plane call; empty for all others."""
-    if address in _METADATA:
-        return "a cloud's metadata service"
-    return next((meaning for network, meaning in _NEVER if address in network), "")
+    """Say what an address, or one within it, is that nobody may make the control plane call; empty for all others."""
+    for face in faces_of(address):
+        if face in _METADATA:
+            return "a cloud's metadata service"
+        for network, meaning in _NEVER:
+            if face in network:
+                return meaning
+    return ""
+
+
+def is_loopback(address: Address) -> bool:
+    """True if an address, or one within it, is this machine's own."""
+    return any(face.is_loopback for face in faces_of(address))
 
 
 def shown(text: str) -> str:

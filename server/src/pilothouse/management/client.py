@@ -8,13 +8,14 @@ import aiohttp
 import msgspec
 from yarl import URL
 
+from pilothouse.base.callees import tls_context
 from pilothouse.base.clock import Clock
 from pilothouse.management.answers import Reply, read_answer
 from pilothouse.management.calls import ManagementCall
 from pilothouse.management.failures import Failure, ManagementFailure
 from pilothouse.management.names import Names, Resolve
 from pilothouse.management.policy import PORT_DEFAULT, Address, permit, read_address, read_host, read_port
-from pilothouse.management.rules import ManagementRules, tls_context
+from pilothouse.management.rules import ManagementRules
 from pilothouse.management.session import Attempt, open_session
 from pilothouse.management.slots import Slots
 from pilothouse.management.tokens import Signing, mint

@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 from yarl import URL
 
-from pilothouse.base.hosts import Address, AllowList, faces_of, never_called, read_host_name, shown
+from pilothouse.base.hosts import Address, AllowList, faces_of, is_loopback, never_called, read_host_name, shown
 from pilothouse.notify.errors import NotDelivered
 
 ADDRESSES_MAX: Final = 4
@@ -78,19 +78,18 @@ def bracketed(address: Address) -> str:
 
 def _objection(host: str | Address, address: Address, allowed: AllowList) -> str:
     """Say in one sentence why an address may not be called; empty if it may."""
-    faces = faces_of(address)
-    never = next((meaning for face in faces if (meaning := never_called(face))), "")
+    never = never_called(address)
     if never:
         return f"{_named(host, address)} is {never}: it is never called."
     if allowed.covers(address) or (isinstance(host, str) and allowed.names(host)):
         return ""
-    if any(face.is_loopback for face in faces):
+    if is_loopback(address):
         return (
             f"{_named(host, address)} is the control plane's own machine, and PILOTHOUSE_NOTIFY_ALLOW does not list it."
         )
     if isinstance(host, str) and allowed.matches(host):
         return ""
-    if not all(face.is_global for face in faces):
+    if not all(face.is_global for face in faces_of(address)):
         return f"{_named(host, address)} is no public address, and PILOTHOUSE_NOTIFY_ALLOW does not list it."
     return ""
 

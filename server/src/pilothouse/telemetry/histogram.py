@@ -8,7 +8,7 @@ Source: ADR 0019; OpenTelemetry, Metrics Data Model, "Exponential Histogram".
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import reduce
+from functools import lru_cache, reduce
 
 import msgspec
 
@@ -143,35 +143,68 @@ def of_exponential(scale: int, zeros: int, offset: int, counts: Sequence[int], *
     return Histogram(count=zeros + sum(counts), sum=total, zeros=zeros, buckets=buckets)
 
 
-def of_bounds(bounds: Sequence[float], counts: Sequence[int], *, total: float) -> Histogram:
-    """Bring a histogram of explicit bounds to our layout: what lay between two bounds is spread evenly, in ratio.
+def of_bounds(told: Histogram, bounds: tuple[float, ...], total: Histogram) -> Histogram:
+    """Bring a histogram whose buckets are numbered by their bounds to our layout: each is spread evenly, in ratio.
 
-    Its percentiles cannot be better than its bounds. Units: `counts` has one more than `bounds`, as in OTLP.
+    `total` is the running total that it was added to, itself included: pieces of a total lie as all of it at once would.
+    Its percentiles cannot be better than its bounds. Shape: there is one bucket more than there are bounds, as in OTLP.
     """
     buckets: dict[int, int] = {}
     zeros = 0
-    for position, count in enumerate(counts):
-        if not count:
-            continue
+    places = (_known_places if len(bounds) <= BOUNDS_KNOWN_MAX else _places)(bounds)
+    for position, count in told.buckets.items():
+        indices = places[position]
+        if indices is None:
+            zeros += count
+        else:
+            _spread(buckets, indices, count, total.buckets[position] - count)
+    return Histogram(
+        count=told.count, sum=told.sum, low=told.low, high=told.high, zeros=told.zeros + zeros, buckets=buckets
+    )
+
+
+def _places(bounds: tuple[float, ...]) -> tuple[range | None, ...]:
+    """Say over which of our buckets each bucket of theirs is spread; None for what was zero or less."""
+    places: list[range | None] = []
+    for position in range(len(bounds) + 1):
         low = bounds[position - 1] if position else 0.0
         high = bounds[position] if position < len(bounds) else low
         if high <= 0:
-            zeros += count
-        elif low <= 0 or position == len(bounds):
-            _add(buckets, index_of(high), count)
-        else:
-            last = index_of(high)
-            _spread(buckets, range(min(index_of(low) + 1, last), last + 1), count)
-    return Histogram(count=sum(counts), sum=total, zeros=zeros, buckets=buckets)
+            places.append(None)
+            continue
+        last = index_of(high)
+        first = last if low <= 0 or position == len(bounds) else min(index_of(low) + 1, last)
+        places.append(range(first, last + 1))
+    return tuple(places)
 
 
-def _spread(buckets: dict[int, int], indices: range, count: int) -> None:
-    before = 0
-    for position, index in enumerate(indices):
-        until = count * (position + 1) // len(indices)
-        if until > before:
-            _add(buckets, index, until - before)
-        before = until
+BOUNDS_KNOWN_MAX = 64
+_known_places = lru_cache(256)(_places)
+"""Bounds come again with every point: those of 256 kinds of histograms are known, the one unheard of for longest is forgotten."""
+
+
+def _spread(buckets: dict[int, int], indices: range, count: int, before: int = 0) -> None:
+    """Spread a count evenly, so that no bucket gets smaller where `before` grows: it must not look as if begun anew."""
+    size = len(indices)
+    each, rest = divmod(count, size)
+    if each:
+        for index in indices:
+            _add(buckets, index, each)
+    if rest:
+        order = _order(size)
+        for one in range(before, before + rest):
+            _add(buckets, indices[order[one % size]], 1)
+
+
+@lru_cache(128)
+def _order(size: int) -> tuple[int, ...]:
+    """Say in which order places are filled, so that what fills some of them lies evenly: the middle, the quarters, and so on.
+
+    Source: J. G. van der Corput, "Verteilungsfunktionen" (the sequence in base 2)
+    """
+    bits = size.bit_length() + 1
+    turned = (int(f"{number:0{bits}b}"[::-1], 2) for number in range(1, 1 << bits))
+    return tuple(dict.fromkeys((one * size) >> bits for one in turned))
 
 
 def _add(buckets: dict[int, int], index: int, count: int) -> None:

@@ -14,6 +14,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.client_middlewares import ClientHandlerType
 from yarl import URL
 
+from pilothouse.base.callees import tls_context
 from pilothouse.base.hosts import Address, read_address
 from pilothouse.management.names import Names, Resolve
 from pilothouse.try_it.answers import Answer, Cut, shown_body, shown_headers
@@ -29,7 +30,7 @@ from pilothouse.try_it.failures import (
 )
 from pilothouse.try_it.policy import Target, host_of, permit
 from pilothouse.try_it.quota import Quota
-from pilothouse.try_it.rules import TryItRules, tls_context
+from pilothouse.try_it.rules import TryItRules
 
 ADDRESSES_MAX: Final = 4
 """Of one host; more are not tried."""

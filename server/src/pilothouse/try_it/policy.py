@@ -2,8 +2,7 @@
 
 Host and port come from a runtime's heartbeat, and whoever holds a secret can send one: neither is to be trusted with the
 control plane's place in the network. A runtime is called where its heartbeats come from, or where the operator's list allows
-it. Loopback needs heartbeats from loopback, or stands in the list by its network or very name; link-local, unspecified,
-multicast and metadata addresses are refused whatever the list says; and nobody is led to the control plane's own ports.
+it, as `base/callees.py` tells; and nobody is led to the control plane's own ports.
 """
 
 from collections.abc import Iterable
@@ -11,7 +10,8 @@ from typing import Final
 
 import msgspec
 
-from pilothouse.base.hosts import Address, AllowList, faces_of, never_called, read_address, read_host_name, shown
+from pilothouse.base.callees import objection_to
+from pilothouse.base.hosts import Address, AllowList, is_loopback, read_address, read_host_name, shown
 from pilothouse.try_it.failures import ALLOW_VARIABLE, AddressRefused, Unreachable
 
 _LOCALHOST: Final = "localhost"
@@ -67,8 +67,8 @@ def permit(
     chosen: list[Address] = []
     objection = ""
     for address in resolved:
-        reason = _objection(host, address, source, allowed)
-        if not reason and target.port in own_ports and _is_loopback(address):
+        reason = objection_to(host, address, source, allowed)
+        if not reason and target.port in own_ports and is_loopback(address):
             reason = f"Port {target.port} of this machine is the control plane's own."
         if not reason:
             chosen.append(address)
@@ -80,30 +80,7 @@ def permit(
     return tuple(sorted(dict.fromkeys(chosen), key=lambda address: address != source))
 
 
-def _objection(host: str | Address, address: Address, source: Address | None, allowed: AllowList) -> str:
-    """Say in one sentence why an address may not be called; empty if it may."""
-    subject = f"`{shown(host)}` ({address})" if isinstance(host, str) else f"The address {address}"
-    never = next((meaning for face in faces_of(address) if (meaning := never_called(face))), "")
-    if never:
-        return f"{subject} is {never}: it is never called."
-    listed = allowed.covers(address) or (isinstance(host, str) and allowed.names(host))
-    if _is_loopback(address):
-        if listed or (source is not None and source.is_loopback):
-            return ""
-        return f"{subject} is the control plane's own machine, and the runtime's heartbeats come from elsewhere."
-    if address == source or listed or (isinstance(host, str) and allowed.matches(host)):
-        return ""
-    where = (
-        f"the runtime's heartbeats come from {source}" if source else "it is not known where its heartbeats come from"
-    )
-    return f"{subject} is not in the list of allowed hosts, and {where}."
-
-
 def _is_own_machine(host: str | Address) -> bool:
     if isinstance(host, str):
         return host == _LOCALHOST or host.endswith(f".{_LOCALHOST}")
-    return _is_loopback(host)
-
-
-def _is_loopback(address: Address) -> bool:
-    return any(face.is_loopback for face in faces_of(address))
+    return is_loopback(host)

@@ -76,9 +76,36 @@ def test_a_coarser_one_keeps_its_count(scale, offset, counts):
 @given(st.lists(st.floats(0.001, 1e4), min_size=1, max_size=12, unique=True).map(sorted), st.data())
 def test_explicit_bounds_keep_their_count_and_stay_between_them(bounds, data):
     counts = data.draw(st.lists(st.integers(0, 50), min_size=len(bounds) + 1, max_size=len(bounds) + 1))
-    brought = of_bounds(bounds, counts, total=0.0)
+    told = Histogram(count=sum(counts), buckets=dict(enumerate(counts)))
+    brought = of_bounds(told, tuple(bounds), told)
     assert sum(brought.buckets.values()) + brought.zeros == sum(counts) == brought.count
     assert all(BASE**index <= bounds[-1] * (1 + 1e-9) for index in brought.buckets)
+
+
+@given(
+    st.integers(min_value=-4, max_value=SCALE - 1),
+    st.lists(st.tuples(st.integers(0, 99), st.integers(0, 9)), max_size=9),
+)
+def test_a_coarser_total_that_grows_does_not_look_as_if_it_began_anew(scale, counts):
+    before, after = ([sum(each[:told]) for each in counts] for told in (1, 2))
+    earlier, later = (of_exponential(scale, 0, -4, each, total=0) for each in (before, after))
+    added = later.since(earlier)
+    assert added is not None
+    assert sum(added.buckets.values()) == added.count == sum(after) - sum(before)
+
+
+@given(
+    st.lists(st.floats(0.001, 1e4), min_size=1, max_size=12, unique=True).map(sorted).map(tuple),
+    st.lists(st.dictionaries(st.integers(0, 12), st.integers(1, 40), max_size=6), max_size=5),
+)
+def test_pieces_of_a_total_lie_where_all_of_it_would_lie_at_once(bounds, pieces):
+    total, lain = Histogram(), []
+    for piece in pieces:
+        kept = {position: count for position, count in piece.items() if position <= len(bounds)}
+        added = Histogram(count=sum(kept.values()), buckets=kept)
+        total = total.merge(added)
+        lain.append(of_bounds(added, bounds, total))
+    assert merged(lain).buckets == of_bounds(total, bounds, total).buckets
 
 
 def test_nothing_has_no_percentile_and_zeros_have_zero():

@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import pairwise
 from typing import Final
 
 import msgspec
 
-from pilothouse.telemetry.histogram import INDEX_MAX, INDEX_MIN, SCALE, Histogram, of_bounds, of_exponential
+from pilothouse.telemetry.histogram import BOUNDS_KNOWN_MAX, INDEX_MAX, INDEX_MIN, SCALE, Histogram, of_exponential
 from pilothouse.telemetry.otlp.effort import BUCKETS_MAX
 from pilothouse.telemetry.otlp.errors import OtlpUnreadable
 
@@ -24,8 +25,8 @@ def amount(number: float) -> Histogram:
     return Histogram(count=min(max(0, int(number)), COUNT_MAX), sum=float(number))
 
 
-def explicit(bounds: Sequence[float], counts: Sequence[int], count: int, total: float) -> Histogram:
-    """Read a histogram of bounds; one without any knows count and sum alone.
+def explicit(bounds: tuple[float, ...], counts: Sequence[int], count: int, total: float) -> Histogram:
+    """Read a histogram of bounds, its buckets numbered by them; one without any knows count and sum alone.
 
     Raises: OtlpUnreadable
     """
@@ -34,9 +35,25 @@ def explicit(bounds: Sequence[float], counts: Sequence[int], count: int, total: 
     _no_more_buckets(len(counts))
     if len(counts) != len(bounds) + 1:
         raise OtlpUnreadable("a histogram has another number of buckets than of bounds")
+    buckets = {position: min(each, COUNT_MAX) for position, each in enumerate(counts) if each > 0}
+    return Histogram(count=sum(buckets.values()), sum=_finite(total), buckets=buckets)
+
+
+def growing(bounds: tuple[float, ...]) -> tuple[float, ...]:
+    """Return bounds as they were told; the same ones are one tuple, since every series has them.
+
+    Raises: OtlpUnreadable
+    """
+    return (_known_to_grow if len(bounds) <= BOUNDS_KNOWN_MAX else _checked)(bounds)
+
+
+def _checked(bounds: tuple[float, ...]) -> tuple[float, ...]:
     if not all(low < high for low, high in pairwise(bounds)) or not all(map(math.isfinite, bounds)):
         raise OtlpUnreadable("the bounds of a histogram do not grow")
-    return of_bounds(bounds, [_count(each) for each in counts], total=_finite(total))
+    return bounds
+
+
+_known_to_grow = lru_cache(256)(_checked)
 
 
 def exponential(scale: int, zeros: int, offset: int, counts: Sequence[int], *, total: float) -> Histogram:

@@ -24,6 +24,7 @@ from pilothouse.telemetry.limits import (
 from pilothouse.telemetry.model import NS_A_SECOND, Attributes, AttributeValue, LogRecord
 from pilothouse.telemetry.otlp.effort import PIECE_OCTETS, Pace, Parts
 from pilothouse.telemetry.otlp.errors import OtlpUnreadable
+from pilothouse.telemetry.otlp.known import KNOWN, KNOWN_MAX, learn
 from pilothouse.telemetry.otlp.naming import RUNTIME_IDS, runtime_id_of, severity_of, who
 from pilothouse.telemetry.otlp.usual import BODY_MAX, Groups, find, pattern, side_by_side
 from pilothouse.telemetry.otlp.values import as_text
@@ -33,8 +34,8 @@ from pilothouse.telemetry.otlp.wire import (
     attributes_of,
     early_ends,
     fields,
-    key_value,
     resource_and_scopes,
+    skip,
     text,
     varint,
 )
@@ -43,9 +44,6 @@ from pilothouse.telemetry.side_by_side import Lines
 
 SLICE_RECORDS: Final = 200
 """Records between two breaks in which others may work, about a millisecond."""
-KNOWN_MAX: Final = 20_000
-"""Attributes that are known by their octets, about 400 octets each; when it is full it is emptied."""
-_KNOWN_OCTETS_MAX: Final = 128
 _TOGETHER_OCTETS_MAX: Final = 256
 _NAMES_MAX: Final = 4_000
 """Resources and scopes that are known by their octets."""
@@ -63,8 +61,6 @@ _json: Final = msgspec.json.Encoder().encode
 
 _Resource = tuple[str | None, Attributes]
 """The runtime that it names, and what of it is written on its lines."""
-_Pair = tuple[str, AttributeValue]
-_known: dict[bytes, _Pair] = {}
 
 
 class _Together:
@@ -172,7 +168,7 @@ class LogReader:
     def _some_lines(self, raw: bytes, at: int, end: int, logger: str, resource: _Resource) -> tuple[int, int]:
         """Read some lines of a scope; tell where they end and how many they are."""
         if raw[at] != _LINE:
-            return _skip(raw, at, end), 1
+            return skip(raw, at, end), 1
         found, until = find(raw, at, end) if self._usual else ([], at)
         if found:
             self._hold(raw, found, at, until, logger, resource)
@@ -242,12 +238,12 @@ class LogReader:
     def _learn(self, known: dict[bytes, bytes], octets: bytes, common: Attributes) -> bytes | None:
         """Write attributes as JSON; None for those that say something of their line."""
         attributes = common.copy()
-        at, known_one = 0, _known
+        at, known_one = 0, KNOWN
         while at < len(octets):
             size, begin = varint(octets, at + 1)
             at = begin + size
             one = octets[begin:at]
-            key, value = known_one.get(one) or self._attribute(one)
+            key, value = known_one.get(one) or learn(one, None, self._limits)
             attributes[key] = value
         if _ICP in attributes or _ICP_PLAIN in attributes or len(attributes) > self._limits.attributes_max:
             return None
@@ -262,7 +258,7 @@ class LogReader:
         at_ns = said_ns = severity = 0
         message = trace_id = span_id = said = ""
         attributes = common.copy() if common else {}
-        known = _known
+        known = KNOWN
         parts = Parts() if end - at > _LONG_OCTETS else None
         while at < end:
             if parts is not None:
@@ -278,7 +274,7 @@ class LogReader:
                 octets = raw[at:until]
                 pair = known.get(octets)
                 if pair is None:
-                    pair = self._attribute(octets, parts)
+                    pair = learn(octets, parts, self._limits)
                 attributes[pair[0]] = pair[1]
                 at = until
             elif tag == 0x09:  # noqa: PLR2004 - time_unix_nano
@@ -310,7 +306,7 @@ class LogReader:
                     attributes["event.name"] = text(raw[at:until])[: self._limits.key_characters_max]
                 at = until
             else:
-                at = _skip(raw, at - 1, end)
+                at = skip(raw, at - 1, end)
         if at > end:
             raise OtlpUnreadable("a field is longer than what it is in")
         if not 1 <= severity <= 24:  # noqa: PLR2004 - OTLP's range
@@ -361,16 +357,6 @@ class LogReader:
             _json(attributes) if attributes else b"",
         )
 
-    def _attribute(self, octets: bytes, parts: Parts | None = None) -> _Pair:
-        key, value = key_value(octets, 0, len(octets), parts or Parts())
-        value = tidy_value(value, self._limits, self._limits.depth_max)
-        pair = key[: self._limits.key_characters_max], value
-        if len(octets) <= _KNOWN_OCTETS_MAX and not isinstance(value, list | dict):
-            if len(_known) >= KNOWN_MAX:
-                _known.clear()
-            _known[octets] = pair
-        return pair
-
     def _body(self, raw: bytes, at: int, until: int, end: int, parts: Parts | None) -> str:
         if until > end:
             raise OtlpUnreadable("a field is longer than what it is in")
@@ -384,11 +370,6 @@ class LogReader:
 
 _NO_TRACE: Final = "0" * 32
 _NO_SPAN: Final = "0" * 16
-
-
-def _skip(raw: bytes, at: int, end: int) -> int:
-    """Step over a field that is not known, or is not written as it should be."""
-    return next(fields(raw, at, end))[3]
 
 
 def _resource_logs(raw: bytes, at: int, end: int) -> tuple[_Resource, list[tuple[int, int]]]:

@@ -6,7 +6,7 @@ Source: OpenTelemetry, "Semantic Conventions for HTTP Metrics", "Metrics Data Mo
 from collections.abc import Hashable, Sequence
 from typing import Final
 
-from pilothouse.telemetry.histogram import Histogram, index_of, middle_of, of_values
+from pilothouse.telemetry.histogram import Histogram, index_of, middle_of, of_bounds, of_values
 from pilothouse.telemetry.limits import DEFAULT_LIMITS, text_of
 from pilothouse.telemetry.model import NS_A_SECOND, Attributes, MetricKind, MetricPoint
 from pilothouse.telemetry.otlp.naming import runtime_id_of, service_of
@@ -63,11 +63,13 @@ class MetricReader:
             return
         values = point.values
         if metric.cumulative and kind is not MetricKind.GAUGE:
-            series = (self._sender, self._resource_key, metric.name, _key(point.attributes))
+            series = (self._sender, self._resource_key, metric.name, _key(point.attributes), point.bounds)
             added = self._differences.added(series, point.start_ns, point.at_ns, values, self._steps.append)
             if added is None or (added.sum < 0 and kind is MetricKind.COUNTER):
                 return
             values = added
+        if point.bounds is not None:
+            values = of_bounds(values, point.bounds, point.values)
         if kind is MetricKind.COUNTER:
             if not values.sum:
                 return

@@ -7,7 +7,7 @@ import msgspec
 
 from pilothouse.telemetry.histogram import Histogram, of_values
 from pilothouse.telemetry.limits import tidy_attributes
-from pilothouse.telemetry.otlp.distributions import amount, between, explicit, exponential
+from pilothouse.telemetry.otlp.distributions import amount, between, explicit, exponential, growing
 from pilothouse.telemetry.otlp.effort import Pace
 from pilothouse.telemetry.otlp.json_text import decode
 from pilothouse.telemetry.otlp.metrics import SLICE_POINTS, MetricReader
@@ -42,11 +42,15 @@ class _Bounded(_Stamped, frozen=True, rename="camel", gc=False):
     explicit_bounds: list[float | str] = []
 
     @property
+    def bounds(self) -> tuple[float, ...] | None:
+        """What its buckets are numbered by, where it has any."""
+        return growing(tuple(map(float, self.explicit_bounds))) if self.bucket_counts else None
+
+    @property
     def values(self) -> Histogram:
         """Its distribution."""
-        bounds = [float(bound) for bound in self.explicit_bounds]
         counts = [int(count) for count in self.bucket_counts]
-        return between(explicit(bounds, counts, int(self.count), float(self.sum)), self.min, self.max)
+        return between(explicit(self.bounds or (), counts, int(self.count), float(self.sum)), self.min, self.max)
 
 
 class _Buckets(msgspec.Struct, frozen=True, rename="camel", gc=False):
@@ -180,4 +184,5 @@ def _point(told: _Stamped, values: Histogram) -> Point:
         start_ns=int(told.start_time_unix_nano),
         attributes=tidy_attributes(plain(told.attributes), {}),
         values=values,
+        bounds=told.bounds if isinstance(told, _Bounded) else None,
     )

@@ -8,11 +8,12 @@ from collections.abc import Callable, Generator
 from typing import Final, TypeAlias
 
 from pilothouse.telemetry.histogram import Histogram, of_values
-from pilothouse.telemetry.limits import tidy_attributes
-from pilothouse.telemetry.model import AttributeValue
-from pilothouse.telemetry.otlp.distributions import amount, between, explicit, exponential
+from pilothouse.telemetry.limits import DEFAULT_LIMITS, tidy_attributes
+from pilothouse.telemetry.model import Attributes
+from pilothouse.telemetry.otlp.distributions import amount, between, explicit, exponential, growing
 from pilothouse.telemetry.otlp.effort import BUCKETS_MAX, Pace, Parts
 from pilothouse.telemetry.otlp.errors import OtlpUnreadable
+from pilothouse.telemetry.otlp.known import KNOWN, learn
 from pilothouse.telemetry.otlp.metrics import SLICE_POINTS, MetricReader
 from pilothouse.telemetry.otlp.points import Metric, Point, Shape
 from pilothouse.telemetry.otlp.wire import (
@@ -24,7 +25,6 @@ from pilothouse.telemetry.otlp.wire import (
     early_ends,
     fields,
     fixed,
-    key_value,
     resource_and_scopes,
     signed,
     text,
@@ -35,6 +35,14 @@ _CUMULATIVE: Final = 2
 _SUMMARY: Final = 11
 _SHAPES: Final = {5: Shape.GAUGE, 7: Shape.SUM, 9: Shape.HISTOGRAM, 10: Shape.HISTOGRAM}
 _EXPONENTIAL: Final = 10
+_ATTRIBUTES: Final = {5: 0x3A, 7: 0x3A, 9: 0x4A, 10: 0x0A}
+"""The tag of a point's attributes, by the number of its metric's field."""
+_FIRST: Final = 0x09
+"""The tag of a field 1 of eight octets; below it none has a number."""
+_SINGLE_BUCKETS: Final = {0x31, 0x39}
+_OCTET: Final = 0x80
+_LONG_OCTETS: Final = 4096
+"""The fields of a point that is longer are counted: it may be thousands of values."""
 _OCTETS: Final = 8
 _LOOKED_AT: Final = 1_000
 """Fields that are stepped over in about a millisecond."""
@@ -50,7 +58,7 @@ class _Told:
         self.raw = raw
         self.numbers: dict[int, int] = {}
         """By the number of the field; of one of eight octets where they are."""
-        self.attributes: dict[str, AttributeValue] = {}
+        self.attributes: Attributes = {}
         self.bounds: list[float] = []
         self.counts: list[int] = []
         self.negative = 0
@@ -143,29 +151,47 @@ def _in_common(raw: bytes, place: _Place) -> Generator[None, None, tuple[bool, b
     return cumulative, monotonic
 
 
-def _point(raw: bytes, at: int, end: int, number: int) -> Point:
+def _point(  # noqa: C901 - one loop over the fields: a call each would cost as much as all of it
+    raw: bytes, at: int, end: int, number: int
+) -> Point:
     of_numbers = number in {5, 7}
-    attributes = 7 if of_numbers else 1 if number == _EXPONENTIAL else 9
+    attributes = _ATTRIBUTES[number]
     told = _Told(raw)
-    parts = Parts()
-    for field, kind, begin, until in fields(raw, at, end):
-        parts.take()
-        if kind == FIXED64:
-            told.numbers[field] = begin
-            if number == 9 and field in {6, 7}:  # noqa: PLR2004 - buckets that are not packed
-                _bucket(told, field, raw[begin:until])
-        elif kind == VARINT:
-            told.numbers[field] = begin
-        elif kind == LENGTH and field == attributes:
-            key, value = key_value(raw, begin, until, parts)
-            told.attributes[key] = value
-        elif kind == LENGTH and not of_numbers:
-            _read_buckets(told, raw, (begin, until), number, field)
+    own, numbers, known = told.attributes, told.numbers, KNOWN
+    parts = Parts() if end - at > _LONG_OCTETS else None
+    while at < end:
+        if parts is not None:
+            parts.take()
+        tag = raw[at]
+        if tag == attributes:
+            size, begin = raw[at + 1], at + 2
+            if size >= _OCTET:
+                size, begin = varint(raw, at + 1)
+            at = begin + size
+            octets = raw[begin:at]
+            pair = known.get(octets)
+            if pair is None:
+                pair = learn(octets, parts)
+            own[pair[0]] = pair[1]
+        elif tag & 7 == FIXED64 and _FIRST <= tag < _OCTET:
+            numbers[tag >> 3] = at + 1
+            at += 9
+            if number == 9 and tag in _SINGLE_BUCKETS:  # noqa: PLR2004 - buckets that are not packed
+                _bucket(told, tag >> 3, raw[at - 8 : at])
+        else:
+            field, kind, begin, at = next(fields(raw, at, end))
+            if kind in {VARINT, FIXED64}:
+                numbers[field] = begin
+            elif kind == LENGTH and not of_numbers:
+                _read_buckets(told, raw, (begin, at), number, field)
+    if at > end:
+        raise OtlpUnreadable("a field is longer than what it is in")
     return Point(
         at_ns=told.whole(3),
         start_ns=told.whole(2),
-        attributes=tidy_attributes(told.attributes, {}),
+        attributes=own if len(own) <= DEFAULT_LIMITS.attributes_max else tidy_attributes(own, {}),
         values=_VALUES[number](told),
+        bounds=growing(tuple(told.bounds)) if told.counts and number == 9 else None,  # noqa: PLR2004 - a histogram of bounds
     )
 
 
@@ -238,7 +264,7 @@ def _sum(told: _Told) -> Histogram:
 
 
 def _explicit(told: _Told) -> Histogram:
-    values = explicit(told.bounds, told.counts, told.whole(4), told.fraction(5) or 0.0)
+    values = explicit(tuple(told.bounds), told.counts, told.whole(4), told.fraction(5) or 0.0)
     return between(values, told.fraction(11), told.fraction(12))
 
 

@@ -36,3 +36,5 @@ class Point(msgspec.Struct, frozen=True, kw_only=True):
     attributes: Attributes
     values: Histogram
     """In the metric's own unit. Of a gauge one measurement; of a sum its amount as `sum`."""
+    bounds: tuple[float, ...] | None = None
+    """Of a histogram whose buckets are numbered by the bounds that were told."""

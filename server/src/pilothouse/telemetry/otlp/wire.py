@@ -19,6 +19,8 @@ VARINT, FIXED64, LENGTH, FIXED32 = 0, 1, 2, 5
 _DOUBLE: Final = struct.Struct("<d")
 _FIXED: Final = struct.Struct("<Q")
 _SHORT: Final = 127
+_HIGH: Final = 0x80
+"""The bit that the last octet of a number lacks."""
 _STRING: Final = b"\x0a"
 _TEXT_VALUE: Final = b"\x12\x0a"
 """The tags of a value, and of the text in it; between them is a length."""
@@ -32,6 +34,8 @@ def varint(raw: bytes, at: int) -> tuple[int, int]:
 
     Raises: OtlpUnreadable
     """
+    if at < len(raw) and raw[at] < _HIGH:  # as nearly all are
+        return raw[at], at + 1
     value = 0
     for count in range(_VARINT_OCTETS_MAX):
         if at >= len(raw):
@@ -39,7 +43,7 @@ def varint(raw: bytes, at: int) -> tuple[int, int]:
         octet = raw[at]
         at += 1
         value |= (octet & 0x7F) << (7 * count)
-        if octet < 0x80:  # noqa: PLR2004 - the last octet has no high bit
+        if octet < _HIGH:
             return value & _ALL, at
     raise OtlpUnreadable("a number does not end")
 
@@ -50,7 +54,11 @@ def fields(raw: bytes, at: int, end: int) -> Iterator[tuple[int, int, int, int]]
     Raises: OtlpUnreadable
     """
     while at < end:
-        tag, at = varint(raw, at)
+        tag = raw[at]
+        if tag < _HIGH:
+            at += 1
+        else:
+            tag, at = varint(raw, at)
         kind = tag & 7
         if kind == LENGTH:
             length, at = varint(raw, at)
@@ -66,6 +74,14 @@ def fields(raw: bytes, at: int, end: int) -> Iterator[tuple[int, int, int, int]]
         if at > end or not tag >> 3:
             raise OtlpUnreadable("a field is longer than what it is in")
         yield tag >> 3, kind, begin, at
+
+
+def skip(raw: bytes, at: int, end: int) -> int:
+    """Step over a field that is not known, or is not written as it should be.
+
+    Raises: OtlpUnreadable
+    """
+    return next(fields(raw, at, end))[3]
 
 
 @contextmanager
