@@ -25,6 +25,7 @@ from pilothouse.app.lock import HomeInUse, lock_home, note_served
 from pilothouse.app.restoring import RestoreCutOff, fresh_of, is_cut_off
 from pilothouse.base.clock import FakeClock
 from pilothouse.base.errors import CannotStart, Conflict, NotFound
+from pilothouse.cli.audit import verify_chain
 from pilothouse.config import Settings
 from pilothouse.operations.auditing import verify
 from pilothouse.storage import archive
@@ -208,6 +209,8 @@ def test_the_file_that_was_left_behind_by_a_move_to_a_server_is_not_taken_for_th
     with pytest.raises(Conflict):
         back_up(settings, tmp_path / "stale")
     assert not (tmp_path / "stale").exists()
+    with pytest.raises(Conflict):
+        verify_chain(home=settings.home)
 
     restore(settings, tmp_path / "backup", replace=True)  # the way back: from now on the file is the living one
     back_up(settings, tmp_path / "good")

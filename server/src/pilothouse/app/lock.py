@@ -67,8 +67,8 @@ def require_embedded(home: Path) -> None:
         os.close(descriptor)
     if server:
         raise Conflict(
-            f"The control plane of {home} keeps everything in {server}: the file in its home is what was before.",
-            fix=f"Name that database in PILOTHOUSE_DATABASE_URL. If the old file is meant, remove {path} first.",
+            f"The control plane of {home} keeps everything in {server}, and no longer in its home.",
+            fix=f"Name that database in PILOTHOUSE_DATABASE_URL. If the file from before is meant, remove {path} first.",
         )
 
 
