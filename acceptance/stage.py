@@ -1,5 +1,6 @@
 """What the stories are told with: programs, control planes, waiting."""
 
+import contextlib
 import os
 import re
 import shutil
@@ -9,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -123,3 +124,11 @@ def ask(console: httpx.Client, query: str, **variables: Any) -> dict[str, Any]:
     answer = console.post("/graphql", json={"query": query, "variables": variables}).json()
     assert "errors" not in answer, answer["errors"]
     return answer["data"]
+
+
+@contextlib.contextmanager
+def console_of(plane: ControlPlane) -> Iterator[httpx.Client]:
+    """The administrator, signed in."""
+    with httpx.Client(base_url=plane.console_url, verify=trusted(plane), trust_env=False, timeout=30) as console:
+        assert console.post("/auth/sign-in", json={"username": "admin", "password": PASSWORD}).status_code == 200
+        yield console

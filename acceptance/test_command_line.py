@@ -1,22 +1,19 @@
 """The command line against what really runs: a program that is seen, steered, restarted and removed from a terminal."""
 
 import contextlib
-import datetime as dt
 import json
 import os
 import signal
 import socket
-import ssl
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
 import pytest
 from stage import PASSWORD, ControlPlane, Program, serve, until
 from steps import configure
+from terminal import Terminal, signed_in
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
@@ -56,40 +53,6 @@ SUPERVISED = 'while :; do "$0" program.py; test $? = 75 || exit; done'
 
 
 @dataclass
-class Told:
-    """What a command printed, and the status that it ended with."""
-
-    status: int
-    out: str
-    err: str
-
-    def json(self):
-        assert self.status == 0, self
-        return json.loads(self.out)
-
-
-@dataclass
-class Terminal:
-    """Where commands are typed: by somebody who signed in with an API token."""
-
-    environment: dict[str, str]
-    cwd: Path
-
-    def __call__(self, *words: str, text: str = "") -> Told:
-        done = subprocess.run(
-            [sys.executable, "-m", "pilothouse", *words],
-            cwd=self.cwd, env=self.environment, input=text, capture_output=True, text=True, timeout=120, check=False,
-        )  # fmt: skip
-        assert "Traceback" not in done.stderr, done.stderr
-        return Told(done.returncode, done.stdout, done.stderr)
-
-    def begin(self, start: Callable[..., Program], *words: str, **environment: str) -> Program:
-        """Begin a command that goes on."""
-        kept = {name: self.environment[name] for name in ("XDG_CONFIG_HOME", "NO_COLOR")}
-        return start([sys.executable, "-m", "pilothouse", *words], cwd=self.cwd, **kept, **environment)
-
-
-@dataclass
 class Orders:
     """The program under its supervisor."""
 
@@ -120,27 +83,6 @@ def plane(start: Callable[..., Program], tmp_path_factory: pytest.TempPathFactor
 @pytest.fixture(scope="module")
 def terminal(plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Terminal:
     return signed_in(plane, tmp_path_factory.mktemp("terminal"))
-
-
-def signed_in(plane: ControlPlane, folder: Path) -> Terminal:
-    """Open a terminal and sign in with an API token that was made at the console."""
-    document = """
-        mutation ($ends: DateTime!) { createApiToken(input: {name: "terminal", expiresAt: $ends}) { token } }
-    """
-    ca = plane.home / "tls" / "certificate.pem"
-    trusted = ssl.create_default_context(cafile=str(ca))
-    with httpx.Client(base_url=plane.console_url, verify=trusted, trust_env=False) as console:
-        assert console.post("/auth/sign-in", json={"username": "admin", "password": PASSWORD}).status_code == 200
-        ends = (dt.datetime.now(dt.UTC) + dt.timedelta(days=1)).isoformat()
-        answer = console.post("/graphql", json={"query": document, "variables": {"ends": ends}}).json()
-    token = answer["data"]["createApiToken"]["token"]
-
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PILOTHOUSE_")}
-    typed = Terminal({**kept, "XDG_CONFIG_HOME": str(folder), "NO_COLOR": "1", "PYTHONUNBUFFERED": "1"}, folder)
-    done = typed("login", plane.console_url, "--token", "--ca-file", str(ca), "--name", "here", text=f"{token}\n")
-    assert done.status == 0, done
-    assert token not in done.out + done.err
-    return typed
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ stories('Try-It', (story) => {
       await request.getByRole('button', { name: 'Add a header' }).click()
       await request.getByLabel('Name of header 1').fill('X-Tenant')
       await request.getByLabel('Value of header 1').fill('acme')
+      await request.getByRole('button', { name: 'Copy as CLI' }).waitFor()
       await request.getByRole('button', { name: 'Send' }).click()
       const answer = page.getByRole('region', { name: 'Answer', exact: true })
       await answer.getByText('201 Created').waitFor()

@@ -21,10 +21,11 @@ from hypothesis import strategies as st
 from pilothouse.app.backup import WrongKey, back_up, restore, write_archive
 from pilothouse.app.control_plane import open_control_plane
 from pilothouse.app.database import require_database
-from pilothouse.app.lock import HomeInUse, lock_home
+from pilothouse.app.lock import HomeInUse, lock_home, note_served
 from pilothouse.app.restoring import RestoreCutOff, fresh_of, is_cut_off
 from pilothouse.base.clock import FakeClock
 from pilothouse.base.errors import CannotStart, Conflict, NotFound
+from pilothouse.cli.audit import verify_chain
 from pilothouse.config import Settings
 from pilothouse.operations.auditing import verify
 from pilothouse.storage import archive
@@ -193,6 +194,28 @@ def test_beside_a_running_control_plane_nothing_is_restored(settings, tmp_path, 
     os.close(held)
 
 
+def test_the_file_that_was_left_behind_by_a_move_to_a_server_is_not_taken_for_the_living_one(
+    settings, tmp_path, whole
+) -> None:
+    (tmp_path / "backup").write_bytes(whole)
+    server = "postgresql://pilothouse@db.example.com/pilothouse"
+    held = lock_home(settings.home)
+    note_served(held, server)
+    with pytest.raises(Conflict, match=server) as refused:
+        back_up(settings, tmp_path / "stale")
+    assert "PILOTHOUSE_DATABASE_URL" in refused.value.fix
+    os.close(held)  # it is stopped
+    os.close(lock_home(settings.home))  # another command holds the home: it is remembered
+    with pytest.raises(Conflict):
+        back_up(settings, tmp_path / "stale")
+    assert not (tmp_path / "stale").exists()
+    with pytest.raises(Conflict):
+        verify_chain(home=settings.home)
+
+    restore(settings, tmp_path / "backup", replace=True)  # the way back: from now on the file is the living one
+    back_up(settings, tmp_path / "good")
+
+
 async def test_the_key_is_asked_for_and_may_be_given_up_knowingly(plane, admin, settings, tmp_path) -> None:
     await admin.secret()
     file, other = tmp_path / "backup", another_home(tmp_path, settings.home)
@@ -269,7 +292,7 @@ def test_a_pipe_moves_a_home(settings, tmp_path) -> None:
         )  # fmt: skip
         said = giving.stderr.read().decode() if giving.stderr else ""
     assert (giving.returncode, taken.returncode) == (0, 0), (said, taken.stderr)
-    assert "Backed up: 0 projects, 0 integrations, 2 environments" in said
+    assert f"Backed up sqlite:///{settings.database_path}: 0 projects, 0 integrations, 2 environments" in said
     assert "Start the control plane: runtimes report again by themselves." in taken.stderr
     assert all_rows(other.home) == all_rows(settings.home)
 

@@ -13,8 +13,8 @@ from order_service.orders import Order, OrderStatus, OrderStore
 class NewOrder(BaseModel):
     """What a customer sends."""
 
-    customer: str = Field(min_length=1, max_length=100)
-    sku: str = Field(min_length=1, max_length=50)
+    customer: str = Field(min_length=1, max_length=100, examples=["Ann"])
+    sku: str = Field(min_length=1, max_length=50, examples=["rope"])
     quantity: int = Field(ge=1, le=1000)
 
 

@@ -1,10 +1,11 @@
 """`pilothouse audit verify`, at a database on the disk."""
 
+import socket
 import sqlite3
 from pathlib import Path
 
 import pytest
-from pilothouse.base.errors import InvalidInput, NotFound
+from pilothouse.base.errors import InvalidInput, NotFound, StorageUnavailable
 from pilothouse.cli.audit import app
 from pilothouse.operations.auditing import AuditBroken
 from typer.testing import CliRunner
@@ -39,9 +40,19 @@ async def test_it_fails_when_a_record_was_changed(plane, settings) -> None:
 
 
 def test_it_says_where_there_is_no_database_and_makes_none(tmp_path: Path) -> None:
-    with pytest.raises(NotFound, match="There is no database"):
+    with pytest.raises(NotFound, match="There is no control plane in"):
         verify(tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_it_says_why_a_database_on_a_server_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as taken:  # nobody listens at it
+        taken.bind(("127.0.0.1", 0))
+        url = f"postgresql://pilothouse:hidden@127.0.0.1:{taken.getsockname()[1]}/pilothouse"
+        monkeypatch.setenv("PILOTHOUSE_DATABASE_URL", url)
+        with pytest.raises(StorageUnavailable, match="The database server cannot be reached") as refused:
+            verify(tmp_path)
+    assert "hidden" not in refused.value.message + refused.value.fix
 
 
 def test_it_says_what_a_note_looks_like(tmp_path: Path) -> None:

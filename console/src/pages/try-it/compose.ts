@@ -74,9 +74,39 @@ export function headersOf(operation: Operation | undefined, draft: Draft): Heade
 /** The same request from a terminal, straight to the service. */
 export function curlOf(origin: string, operation: Operation | undefined, draft: Draft): string {
   const method = draft.method === 'GET' ? [] : draft.method === 'HEAD' ? ['--head'] : ['-X', draft.method]
-  const headers = headersOf(operation, draft).flatMap(({ name, value }) => ['-H', quoted(`${name}: ${value}`)])
-  const body = takesBody(draft.method) && draft.body ? ['--data-raw', quoted(draft.body)] : []
-  return ['curl', ...method, quoted(origin + targetOf(operation, draft)), ...headers, ...body].join(' ')
+  const body = bodyOf(draft)
+  return [
+    'curl',
+    ...method,
+    word(origin + targetOf(operation, draft)),
+    ...headerWords(operation, draft),
+    ...(body ? ['--data-raw', word(body)] : []),
+  ].join(' ')
 }
 
-const quoted = (value: string) => (/^[\w./:@=-]+$/.test(value) ? word(value) : `'${value.replaceAll("'", `'\\''`)}'`)
+export type Asked = { id: string; port: number; environment: { handle: string; critical: boolean } }
+
+/** The same request through the control plane, from a terminal that reaches this. */
+export function cliOf(asked: Asked, operation: Operation | undefined, draft: Draft): string {
+  const body = bodyOf(draft)
+  // What the command line would read as a file is handed over by a pipe.
+  const isPiped = body === '-' || body.startsWith('@')
+  const confirm = takesBody(draft.method) && asked.environment.critical ? ['--confirm', asked.environment.handle] : []
+  return [
+    ...(isPiped ? ['printf', '%s', word(body), '|'] : []),
+    'pilothouse',
+    'try',
+    word(asked.id),
+    draft.method,
+    word(targetOf(operation, draft)),
+    '--port',
+    String(asked.port),
+    ...headerWords(operation, draft),
+    ...(body ? ['--data', isPiped ? '-' : word(body)] : []),
+    ...confirm,
+  ].join(' ')
+}
+
+const bodyOf = (draft: Draft) => (takesBody(draft.method) ? draft.body : '')
+const headerWords = (operation: Operation | undefined, draft: Draft) =>
+  headersOf(operation, draft).flatMap(({ name, value }) => ['-H', word(`${name}: ${value}`)])

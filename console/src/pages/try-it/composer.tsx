@@ -3,18 +3,20 @@ import type { Header } from '@/api/try-it'
 import { tryIt as words } from '@/strings/try-it'
 import { Button } from '@/ui/button'
 import { Choose } from '@/ui/choose'
-import { CopyButton } from '@/ui/copy'
+import { CopyButton, CopyCli } from '@/ui/copy'
 import { Field, inputClass } from '@/ui/field'
 import { Card } from '@/ui/page'
 import { Said } from '@/ui/said'
 import { TextField } from '@/ui/text-field'
-import { curlOf, type Draft, fieldOf, missingOf, takesBody, targetOf } from './compose'
+import { type Asked, cliOf, curlOf, type Draft, fieldOf, missingOf, takesBody, targetOf } from './compose'
 import { METHODS, type Operation } from './operations'
 
 type ComposerProps = {
   operation: Operation | undefined
   draft: Draft
   origin: string
+  /** Whom it is sent to; nobody where the runtime has no port. */
+  asked: Asked | undefined
   blocked: string | undefined
   isSending: boolean
   onChange: (draft: Draft) => void
@@ -24,7 +26,7 @@ type ComposerProps = {
 
 /** The request, field by field. */
 export function Composer(props: ComposerProps) {
-  const { operation, draft, origin, blocked, isSending, onChange, onSend, onStop } = props
+  const { operation, draft, origin, asked, blocked, isSending, onChange, onSend, onStop } = props
   const missing = missingOf(operation, draft)
   const unfilled = missing.length > 0 ? words.missing(missing.map(({ name }) => `\`${name}\``).join(', ')) : undefined
   const reason = blocked ?? unfilled
@@ -34,7 +36,12 @@ export function Composer(props: ComposerProps) {
       title={operation?.summary || words.request}
       label={words.request}
       beside={operation && <span className="text-[12px] text-muted">{words.from(operation.source)}</span>}
-      actions={<CopyButton look="quiet" text={curlOf(origin, operation, draft)} label={words.curl} />}
+      actions={
+        <>
+          {asked && <CopyCli command={cliOf(asked, operation, draft)} />}
+          <CopyButton look="quiet" text={curlOf(origin, operation, draft)} label={words.curl} />
+        </>
+      }
     >
       <form
         className="px-3.5 py-3"

@@ -4,6 +4,8 @@ export type Members = { [name: string]: Json }
 
 const DEPTH_MAX = 8
 const HOPS_MAX = 20
+/** That one answer is made from: what refers to itself in many ways would have no end. */
+const SCHEMAS_MAX = 1_000
 
 export function members(value: Json | undefined): Members {
   return value !== null && typeof value === 'object' && !Array.isArray(value) ? value : {}
@@ -35,19 +37,33 @@ export function resolved(document: Members, value: Json | undefined): Members {
   return {}
 }
 
+/** How many schemas may still be read for one answer. */
+type Rest = { schemas: number }
+const ends = (depth: number, rest: Rest) => {
+  rest.schemas -= 1
+  return depth > DEPTH_MAX || rest.schemas < 0
+}
+
 /** What kind of value a schema asks for, in a few words. */
-export function kindOf(document: Members, value: Json | undefined, depth = 0): string {
+export function kindOf(
+  document: Members,
+  value: Json | undefined,
+  depth = 0,
+  rest: Rest = { schemas: SCHEMAS_MAX },
+): string {
   const schema = resolved(document, value)
-  if (depth > DEPTH_MAX) return '…'
+  if (ends(depth, rest)) return '…'
   const choices = items(schema.enum)
   if (choices.length > 0) return choices.map((each) => JSON.stringify(each)).join(' | ')
   for (const word of ['oneOf', 'anyOf', 'allOf'] as const) {
     const parts = items(schema[word])
     if (parts.length > 0)
-      return [...new Set(parts.map((part) => kindOf(document, part, depth + 1)))].join(word === 'allOf' ? ' & ' : ' | ')
+      return [...new Set(parts.map((part) => kindOf(document, part, depth + 1, rest)))].join(
+        word === 'allOf' ? ' & ' : ' | ',
+      )
   }
   const named = Array.isArray(schema.type) ? schema.type.map(text).join(' | ') : text(schema.type)
-  if (named === 'array') return `${kindOf(document, schema.items, depth + 1)}[]`
+  if (named === 'array') return `${kindOf(document, schema.items, depth + 1, rest)}[]`
   const format = text(schema.format)
   return format ? `${named} (${format})` : named || (schema.properties ? 'object' : 'any')
 }
@@ -68,8 +84,14 @@ const BY_FORMAT: Record<string, string> = {
 }
 
 /** An example that fits a schema: the one that it gives, or the least that it asks for. */
-export function exampleOf(document: Members, value: Json | undefined, depth = 0): Json {
+export function exampleOf(
+  document: Members,
+  value: Json | undefined,
+  depth = 0,
+  rest: Rest = { schemas: SCHEMAS_MAX },
+): Json {
   const schema = resolved(document, value)
+  if (ends(depth, rest)) return null
   if (schema.example !== undefined) return schema.example
   const given = items(schema.examples)
   if (given[0] !== undefined) return given[0]
@@ -77,20 +99,19 @@ export function exampleOf(document: Members, value: Json | undefined, depth = 0)
   if (schema.const !== undefined) return schema.const
   const choices = items(schema.enum)
   if (choices[0] !== undefined) return choices[0]
-  if (depth > DEPTH_MAX) return null
   const all = items(schema.allOf)
   if (all.length > 0) {
-    const parts = all.map((part) => exampleOf(document, part, depth + 1))
+    const parts = all.map((part) => exampleOf(document, part, depth + 1, rest))
     if (parts.length === 1 && !schema.properties) return parts[0] ?? null
-    return Object.assign({}, ...parts.map(members), objectOf(document, schema, depth)) as Members
+    return Object.assign({}, ...parts.map(members), objectOf(document, schema, depth, rest)) as Members
   }
   const either = [...items(schema.oneOf), ...items(schema.anyOf)]
   const first = either.find((part) => text(resolved(document, part).type) !== 'null')
-  if (first !== undefined) return exampleOf(document, first, depth + 1)
-  return plain(document, schema, depth)
+  if (first !== undefined) return exampleOf(document, first, depth + 1, rest)
+  return plain(document, schema, depth, rest)
 }
 
-function plain(document: Members, schema: Members, depth: number): Json {
+function plain(document: Members, schema: Members, depth: number, rest: Rest): Json {
   const types = Array.isArray(schema.type) ? schema.type.map(text) : [text(schema.type)]
   const type = types.find((each) => each !== 'null') ?? ''
   switch (type) {
@@ -106,17 +127,17 @@ function plain(document: Members, schema: Members, depth: number): Json {
     case 'null':
       return null
     case 'array':
-      return schema.items === undefined ? [] : [exampleOf(document, schema.items, depth + 1)]
+      return schema.items === undefined ? [] : [exampleOf(document, schema.items, depth + 1, rest)]
     default:
-      return type === 'object' || schema.properties ? objectOf(document, schema, depth) : null
+      return type === 'object' || schema.properties ? objectOf(document, schema, depth, rest) : null
   }
 }
 
-function objectOf(document: Members, schema: Members, depth: number): Members {
+function objectOf(document: Members, schema: Members, depth: number, rest: Rest): Members {
   const made: Members = {}
   for (const [name, property] of Object.entries(members(schema.properties))) {
     if (resolved(document, property).readOnly === true) continue
-    made[name] = exampleOf(document, property, depth + 1)
+    made[name] = exampleOf(document, property, depth + 1, rest)
   }
   return made
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { curlOf, draftOf, emptyDraft, headersOf, missingOf, targetOf } from './compose'
+import { cliOf, curlOf, draftOf, emptyDraft, headersOf, missingOf, targetOf } from './compose'
 import { operationsOf, unreadable } from './operations'
 import { exampleOf, kindOf, type Members } from './schema'
 import { pretty, size } from './shown'
@@ -100,6 +100,18 @@ test('an example is made from a schema: formats, choices, references, and an end
   )
 })
 
+test('what refers to itself in many ways is cut off and never holds the page up', () => {
+  const part = { $ref: '#/many' }
+  const many = {
+    properties: Object.fromEntries(Array.from({ length: 40 }, (_, number) => [`p${number}`, part])),
+    anyOf: [{ type: 'null' }],
+  }
+  const either = { oneOf: Array.from({ length: 40 }, () => ({ $ref: '#/either' })) }
+  const odd: Members = { many, either }
+  expect(JSON.stringify(exampleOf(odd, part)).length).toBeLessThan(100_000)
+  expect(kindOf(odd, { $ref: '#/either' })).toBe('…')
+})
+
 test('nothing that a definition may hold breaks the page', () => {
   for (const odd of [
     '',
@@ -154,6 +166,19 @@ test('the line for a terminal survives quotes', () => {
   const draft = { ...emptyDraft, method: 'POST', path: '/a', bodyType: 'text/plain', body: "it's" }
   expect(curlOf('http://10.0.0.7:8080', undefined, draft)).toBe(
     "curl -X POST http://10.0.0.7:8080/a -H 'Content-Type: text/plain' --data-raw 'it'\\''s'",
+  )
+})
+
+test('the line for the command line says whom, where and by which confirmation', () => {
+  const asked = { id: 'r1', port: 8080, environment: { handle: 'prod', critical: true } }
+  const draft = { ...emptyDraft, method: 'POST', path: '/a?x=1', bodyType: 'text/plain', body: "it's" }
+  expect(cliOf(asked, undefined, draft)).toBe(
+    "pilothouse try r1 POST '/a?x=1' --port 8080 -H 'Content-Type: text/plain' --data 'it'\\''s' --confirm prod",
+  )
+  expect(cliOf(asked, undefined, { ...draft, method: 'GET' })).toBe("pilothouse try r1 GET '/a?x=1' --port 8080")
+  const open = { ...asked, environment: { handle: 'dev', critical: false } }
+  expect(cliOf(open, undefined, { ...draft, bodyType: '', body: '@home' })).toBe(
+    "printf %s @home | pilothouse try r1 POST '/a?x=1' --port 8080 --data -",
   )
 })
 

@@ -113,6 +113,7 @@ export function Workbench({ runtime, operations, note }: WorkbenchProps) {
             operation={operation}
             draft={draft}
             origin={origin}
+            asked={door && { id: runtime.id, port: door.port, environment: runtime.environment }}
             blocked={blocked?.message}
             isSending={isSending}
             onChange={setDraft}

@@ -12,7 +12,7 @@ import msgspec
 
 from pilothouse import __version__
 from pilothouse.app.database import bring_up_to_date, require_database
-from pilothouse.app.lock import lock_home
+from pilothouse.app.lock import lock_home, note_served
 from pilothouse.app.people import local_subject
 from pilothouse.app.restoring import fresh_of, is_cut_off, put_in_place, remove_fresh, settle
 from pilothouse.base.clock import Clock, SystemClock
@@ -133,6 +133,7 @@ def restore(
     try:
         if settings.database.is_embedded:
             replaced, chain = _restore_file(settings, given, replace=replace, without_key=without_key, now=now)
+            note_served(held, "")
         else:
             chain = _restore_served(settings, given, replace=replace, without_key=without_key, now=now)
     finally:

@@ -2,7 +2,7 @@
 
 import os
 
-from pilothouse.app.lock import lock_home
+from pilothouse.app.lock import lock_home, require_embedded
 from pilothouse.app.restoring import is_cut_off, settle
 from pilothouse.base.errors import NotFound
 from pilothouse.base.ids import new_id
@@ -88,11 +88,14 @@ def bring_up_to_date(database: Database, to: str = "head") -> None:
 def require_database(settings: Settings) -> None:
     """Check that there is a control plane whose database may be worked on from here.
 
-    Raises: NotFound, CannotStart, HomeInUse while a restore is under way, RestoreCutOff, StorageUnavailable
+    Raises: NotFound, Conflict if the living one is on a server, CannotStart, HomeInUse while a restore is under way,
+        RestoreCutOff, StorageUnavailable
     """
     if not settings.database.is_embedded:
         bring_up_to_date(settings.database)
         return
+    if not settings.database_url:
+        require_embedded(settings.home)
     if is_cut_off(settings.database_path):
         held = lock_home(settings.home)
         try:

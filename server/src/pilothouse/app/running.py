@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 import msgspec
 
 from pilothouse.app.control_plane import ControlPlane, open_control_plane
-from pilothouse.app.lock import lock_home
+from pilothouse.app.lock import lock_home, note_served
 from pilothouse.app.people import ensure_administrator
 from pilothouse.app.ports import CONSOLE, RUNTIMES, SETTINGS, Serving, console_host, serving, tls_files
 from pilothouse.app.restoring import settle
@@ -48,7 +48,7 @@ async def run(
 
     Raises: CannotStart
     """
-    lock_home(settings.home)
+    note_served(lock_home(settings.home), "" if settings.database.is_embedded else settings.database.shown)
     if settings.database.is_embedded:
         settle(settings.database_path)
     await serve(settings, tls_files(settings), when_ready, before_stop)

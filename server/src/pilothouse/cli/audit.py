@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pilothouse.base.errors import InvalidInput, NotFound
+from pilothouse.base.errors import InvalidInput
 from pilothouse.config import load
 from pilothouse.domain.audit import Link
 
@@ -35,19 +35,15 @@ def verify_chain(
     home: Annotated[Path | None, typer.Option("--home", help="Directory of database, certificate and key.")] = None,
 ) -> None:
     """Walk along the chain of all audit records. Works while the control plane runs, and changes nothing."""
+    from pilothouse.app.database import require_database
     from pilothouse.operations.auditing import verify
-    from pilothouse.storage.engine import open_readers
+    from pilothouse.storage.alone import reading
 
     pinned = None if expect is None else _read(expect)
     settings = load(home=None if home is None else home.expanduser().absolute())
-    if settings.database.is_embedded and not settings.database_path.is_file():
-        raise NotFound(f"There is no database at {settings.database_path}.", fix="Name the home directory with --home.")
-    engine = open_readers(settings.database)
-    try:
-        with engine.connect() as connection:
-            verdict = verify(connection, pinned)
-    finally:
-        engine.dispose()
+    require_database(settings)
+    with reading(settings.database.patient) as connection:
+        verdict = verify(connection, pinned)
     _tell(verdict)
 
 

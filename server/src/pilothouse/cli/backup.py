@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from pilothouse.base.errors import InvalidInput
+from pilothouse.cli.waiting import counted
 from pilothouse.config import load
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def backup(
         sys.stdout.buffer.flush()
     else:
         made = back_up(settings, to.expanduser().absolute())
-    _say(f"Backed up: {_words(made)}.")
+    _say(f"Backed up {settings.database.shown}: {_words(made)}.")
     _say(f"Its secrets are sealed under the key {made.key_number}: {settings.secret_key_path}, to be kept elsewhere.")
 
 
@@ -74,8 +75,8 @@ def restore(
 
 def _words(made: "Backup") -> str:
     named = ("projects", "integrations", "environments", "runtimes", "secrets", "users", "events", "audit_records")
-    counts = ", ".join(f"{made.rows.get(name, 0)} {name.replace('_', ' ')}" for name in named)
-    return f"{counts}; {sum(made.rows.values())} rows in all"
+    counts = ", ".join(counted(made.rows.get(name, 0), name.removesuffix("s").replace("_", " ")) for name in named)
+    return f"{counts}; {counted(sum(made.rows.values()), 'row')} in all"
 
 
 def _say(sentence: str) -> None:

@@ -36,14 +36,14 @@ def greet(started: Serving, example: Example | None, *, is_first_hour: bool) -> 
     if example is not None:
         _line(console, "Example", f"order-service, configured by {example.folder / 'Config.toml'}")
     if started.console_url.startswith("https") and started.certificate_is_ours:
-        _about_the_certificate(console, started, home)
+        _about_the_certificate(console, started, home, "up" if is_first_hour else "serve")
     if is_first_hour:
         console.print()
         _line(console, "Stop", f"Ctrl-C; everything is kept in {home}")
     console.print()
 
 
-def _about_the_certificate(console: Console, started: Serving, home: Path) -> None:
+def _about_the_certificate(console: Console, started: Serving, home: Path, verb: str) -> None:
     console.print()
     console.print(Text("The certificate is self-signed: your browser will warn once.", style="bold"))
     console.print("  Chrome, Edge: Advanced → Proceed to localhost.  Firefox: Advanced → Accept the Risk and Continue.")
@@ -51,7 +51,7 @@ def _about_the_certificate(console: Console, started: Serving, home: Path) -> No
     console.print(Text(f"  {started.fingerprint}", style="dim"))
     console.print(Text(f"  No warning at all:  {_command('tls trust', home)}   (this machine trusts the certificate)"))
     console.print(
-        Text(f"             or:      {_command('up --http-loopback', home)}   (plain HTTP, this machine only)")
+        Text(f"             or:      {_command(f'{verb} --http-loopback', home)}   (plain HTTP, this machine only)")
     )
 
 

@@ -30,6 +30,7 @@ from pilothouse.cli import (
     tenancy,
     tls,
     traces,
+    try_it,
     up,
 )
 from pilothouse.cli.output import clean, console_for
@@ -77,6 +78,7 @@ app.add_typer(steering.log_level, name="log-level", rich_help_panel=FLEET)
 app.command("trigger", rich_help_panel=FLEET)(steering.trigger)
 app.add_typer(steering.commands, name="commands", rich_help_panel=FLEET)
 app.command("watch", rich_help_panel=FLEET)(runtimes.watch)
+app.command("try", rich_help_panel=FLEET)(try_it.try_out)
 
 app.add_typer(log_download.app, name="logs", rich_help_panel=TELEMETRY)
 app.add_typer(metrics.app, name="metrics", rich_help_panel=TELEMETRY)

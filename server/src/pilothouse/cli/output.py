@@ -88,7 +88,9 @@ class Output:
         """Whether sentences are welcome on the standard output."""
         return self.form is Form.TABLE and not self.quiet
 
-    def items(self, rows: Iterable[Json], columns: Sequence[Column], name: str = "id") -> None:
+    def items(
+        self, rows: Iterable[Json], columns: Sequence[Column], name: str | Callable[[Json], object] = "id"
+    ) -> None:
         """Write a list; quiet writes what names each, one a line."""
         found = list(rows)
         if self.quiet:

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from pilothouse.cli.output import Column
-from pilothouse.cli.places import ConfirmOption, InProject, ProjectOption, SearchOption, filled
+from pilothouse.cli.places import ConfirmOption, InProject, ProjectOption, SearchOption, confirmation_of, filled
 from pilothouse.cli.remote import Session, confirmed_name, remote
 from pilothouse.client import documents as ask
 
@@ -30,7 +30,13 @@ _INTEGRATION: tuple[Column, ...] = (
     ("type", "runtimeType"),
     *_COUNTS,
 )
-_ENVIRONMENT: tuple[Column, ...] = (("handle", "handle"), ("name", "displayName"), ("critical", "critical"), *_COUNTS)
+_ENVIRONMENT: tuple[Column, ...] = (
+    ("handle", "handle"),
+    ("name", "displayName"),
+    ("critical", "critical"),
+    ("try-it", "tryIt"),
+    *_COUNTS,
+)
 
 HandleArgument = Annotated[str, typer.Argument(help="Its handle.")]
 NameArgument = Annotated[str, typer.Argument(help="What people read.")]
@@ -190,6 +196,22 @@ def update_environment(
     wanted = filled(displayName=name, critical=critical) or {}
     made = session.client.ask(ask.UPDATE_ENVIRONMENT, handle=handle, input=wanted)["updateEnvironment"]
     session.out.done(made, f"Environment {handle} is changed.", "handle")
+
+
+@environments.command("try-it")
+@remote
+def set_try_it(
+    session: Session,
+    handle: HandleArgument,
+    allow: Annotated[bool, typer.Option("--allow/--forbid", help="Whether services may be tried out there.")],
+    confirm: ConfirmOption = None,
+) -> None:
+    """Say whether services may be tried out in an environment; unless said, they may where it is not critical."""
+    if allow:
+        confirmation_of(session, handle, confirm)
+    made = session.client.ask(ask.SET_TRY_IT, environment=handle, allowed=allow)["setTryIt"]
+    told = "may be tried out" if made["tryIt"] else "are not tried out"
+    session.out.done(made, f"Services {told} in {handle}.", "handle")
 
 
 @environments.command("delete")

@@ -35,7 +35,7 @@ _RUNTIME = (
     "environment { handle critical } project { handle } integration { handle } changes { state reason }"
 )
 _ARTIFACT = "kind name package state tracing statistics facts { name value }"
-_ENVIRONMENT = f"handle displayName critical createdAt {_COUNTS}"
+_ENVIRONMENT = f"handle displayName critical tryIt createdAt {_COUNTS}"
 _PROJECT = f"handle displayName description createdAt createdBy integrationCount {_COUNTS}"
 _INTEGRATION = f"handle displayName description runtimeType project {{ handle }} createdAt createdBy {_COUNTS}"
 _DELETION = (
@@ -106,6 +106,14 @@ LOG_LEVELS: Final = _query(
     f"inSync }} }} {_PAGE} }}",
     below="search: String, first: Int, after: String",
 )
+TRY_IT: Final = _query(
+    "runtime",
+    "id: ID!",
+    "id environment { handle critical } tryIt { blocked { code message fix } doors { listener scheme port open } "
+    "definitions { fileName definition } } services(first: 200) { nodes { name basePath listeners resources "
+    "{ methods path } } } listeners(first: 200) { nodes { name port } }",
+)
+SET_TRY_IT: Final = _mutation("setTryIt", "environment: String!, allowed: Boolean!", _ENVIRONMENT)
 RUNTIME_CHANGED: Final = _subscription(
     "runtimeChanged",
     "filter: RuntimeFilter, after: Int",

@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector,
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from pilothouse.app.lock import lock_home
+from pilothouse.app.lock import lock_home, note_served
 from pilothouse.app.ports import CONSOLE, RUNTIMES, SETTINGS, Serving, console_host, serving, tls_files
 from pilothouse.app.workers.seat import Patience, Seat, listening_of
 from pilothouse.app.workers.store import TelemetryOfTheMachine
@@ -222,7 +222,7 @@ async def run_workers(
     Raises: OneProcessOnly, HomeInUse, CannotStart, and whatever kept a worker from starting
     """
     require_shareable(settings)
-    lock_home(settings.home)
+    note_served(lock_home(settings.home), settings.database.shown)
     certificate = tls_files(settings)
     listening = _open_ports(settings)
     parent = Parent(settings, certificate, listening, patience or Patience())
