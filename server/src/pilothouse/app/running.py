@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 import msgspec
 
 from pilothouse.app.control_plane import ControlPlane, open_control_plane
-from pilothouse.app.lock import lock_home, note_served
+from pilothouse.app.lock import lock_home, note_served, require_embedded
 from pilothouse.app.people import ensure_administrator
 from pilothouse.app.ports import CONSOLE, RUNTIMES, SETTINGS, Serving, console_host, serving, tls_files
 from pilothouse.app.restoring import settle
@@ -46,8 +46,10 @@ async def run(
 ) -> None:
     """Start, serve until a signal asks to stop, stop.
 
-    Raises: CannotStart
+    Raises: CannotStart, and Conflict when the database of this home is on a server that is not named
     """
+    if settings.database.is_embedded and not settings.database_url:
+        require_embedded(settings.home)
     note_served(lock_home(settings.home), "" if settings.database.is_embedded else settings.database.shown)
     if settings.database.is_embedded:
         settle(settings.database_path)
