@@ -34,7 +34,7 @@ from pilothouse.operations.sign_in import create_first_administrator
 from pilothouse.protocol.exchange import Inbound, Outbound
 from pilothouse.storage import migrate
 from pilothouse.storage.dialects.sqlite import Sqlite
-from sqlalchemy import Dialect, Engine, event
+from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.util import LRUCache
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -137,12 +137,16 @@ def quick_databases() -> Iterator[None]:
     def quick(kind: Sqlite, database: Database, *, read_only: bool, size: int) -> Engine:
         opened = engine(kind, database, read_only=read_only, size=size)
         event.listen(opened, "connect", lambda connection, _: connection.execute("PRAGMA synchronous = OFF"))
-        # What was compiled is found again by its dialect, and each engine makes itself one.
-        opened.dialect = dialects.setdefault("sqlite", opened.dialect)
+        opened.dialect = dialect
         opened.update_execution_options(compiled_cache=compiled)
         return opened
 
-    engine, dialects, compiled = Sqlite.engine, dict[str, Dialect](), LRUCache(2_000)
+    # What was compiled is found again by its dialect, which each engine would make itself: this one has met its database.
+    any_engine = create_engine("sqlite://")
+    with any_engine.connect() as connection:
+        dialect = connection.dialect
+    any_engine.dispose()
+    engine, compiled = Sqlite.engine, LRUCache(2_000)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Sqlite, "engine", quick)
         yield
