@@ -9,6 +9,9 @@ NPM    := PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix console
 CONSOLE_SOURCES := $(shell find console/src console/public console/scripts -type f 2>/dev/null) \
                    console/index.html console/vite.config.ts console/tsconfig.json contracts/schema.graphql
 
+# Hundreds of processes are started by the tests: each reads what the first one compiled.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help up demo pictures test test-all test-python test-databases test-console conformance check fmt gen bench bench-fleet fuzz docs wheels pins clean
 .DEFAULT_GOAL := help
 

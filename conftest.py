@@ -5,7 +5,12 @@ from hypothesis import HealthCheck, settings
 
 # Tests assert behaviour, not time; speed lives in benchmarks/.
 settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("house")
+settings.register_profile("quick", settings.get_profile("house"), max_examples=40)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Where slow tests are left out, a property that names no number of examples is content with fewer of them."""
+    settings.load_profile("quick" if "not slow" in (config.getoption("markexpr") or "") else "house")
 
 
 @pytest.hookimpl(trylast=True)

@@ -8,7 +8,30 @@ const CANDIDATES = [process.env.CHROMIUM, '/usr/bin/chromium', '/usr/bin/chromiu
 const BUILD = process.env.CONSOLE_BUILD
   ? pathToFileURL(`${process.env.CONSOLE_BUILD}/`)
   : new URL('../dist-mock/', import.meta.url)
+/**
+ * Chromium makes two pages of its own for the address bar beside every page of ours: they cost as much as a story, and nobody
+ * sees an address bar. The first names are what Playwright turns off, since only the last list of a command line counts.
+ */
+const UNWANTED = [
+  'AimEnabled',
+  'AvoidCorsURLLoaderRestartOnRedirect',
+  'AvoidUnnecessaryBeforeUnloadCheckSync',
+  'DestroyProfileOnBrowserClose',
+  'HttpsFirstBalancedModeAutoEnable',
+  'HttpsUpgrades',
+  'LensOverlay',
+  'MediaRouter',
+  'NetworkTimeServiceQuerying',
+  'OptimizationHints',
+  'PaintHolding',
+  'PreconnectToSearch',
+  'ThirdPartyStoragePartitioning',
+  'WebUIOmniboxAimPopup',
+  'WebUIOmniboxFullPopup',
+  'WebUIOmniboxPopup',
+]
 const FLAGS = [
+  `--disable-features=${UNWANTED.join(',')}`,
   '--no-sandbox',
   '--disable-gpu',
   '--disable-quic',

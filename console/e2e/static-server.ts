@@ -13,7 +13,10 @@ const TYPES: Record<string, string> = {
   '.woff2': 'font/woff2',
 }
 
-/** Serves a build as the control plane does: an address without a dot is the console's own route. */
+/**
+ * Serves a build as the control plane does: an address without a dot is the console's own route, and what has a digest in its
+ * name is kept by the browser.
+ */
 export async function serve(folder: URL): Promise<{ origin: string; close: () => void }> {
   const server: Server = createServer(async (request, response) => {
     const { pathname } = new URL(request.url ?? '/', 'http://localhost')
@@ -22,6 +25,10 @@ export async function serve(folder: URL): Promise<{ origin: string; close: () =>
       const body = await readFile(new URL(file, folder))
       response.setHeader('Content-Type', TYPES[extname(file)] ?? 'application/octet-stream')
       response.setHeader('Content-Security-Policy', POLICY)
+      response.setHeader(
+        'Cache-Control',
+        file.startsWith('assets/') ? 'public, max-age=31536000, immutable' : 'no-cache',
+      )
       response.end(body)
     } catch {
       response.statusCode = 404

@@ -9,7 +9,7 @@ import os
 import shutil
 import ssl
 import sys
-from collections.abc import AsyncIterator, Awaitable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
@@ -18,10 +18,13 @@ from typing import Any
 import httpx
 import pytest
 from argon2 import PasswordHasher
+from graphql import DocumentNode, GraphQLError, GraphQLSchema
 from pilothouse.api import application
+from pilothouse.api.graphql import preparing
 from pilothouse.app import control_plane
 from pilothouse.app.control_plane import ControlPlane, open_control_plane
 from pilothouse.base.clock import FakeClock
+from pilothouse.base.place import Database
 from pilothouse.config import Settings
 from pilothouse.identity.passwords import Passwords
 from pilothouse.management import client as management_client
@@ -29,6 +32,10 @@ from pilothouse.management.rules import ManagementRules
 from pilothouse.notify import postman
 from pilothouse.operations.sign_in import create_first_administrator
 from pilothouse.protocol.exchange import Inbound, Outbound
+from pilothouse.storage import migrate
+from pilothouse.storage.dialects.sqlite import Sqlite
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.util import LRUCache
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -82,7 +89,8 @@ def clock() -> FakeClock:
 def made_once() -> Iterator[None]:
     """What each control plane makes anew though it is always the same, and what most of its start would be spent on.
 
-    These are the console's compressed files, the description of the API, and the authorities that the system trusts.
+    These are the console's compressed files, the description of the API, the authorities that the system trusts, the list of
+    migrations, and what is wrong with the queries that many tests ask.
     """
 
     @cache
@@ -93,7 +101,17 @@ def made_once() -> Iterator[None]:
     def trusted_for_notices() -> ssl.SSLContext:
         return trusted(None)
 
-    tls_context, trusted = management_client.tls_context, postman.trusted
+    def validate_once(
+        schema: GraphQLSchema, document: DocumentNode, rules: Sequence[Any], max_errors: int
+    ) -> list[GraphQLError]:
+        assert document.loc is not None
+        key = (id(schema), tuple(rules), document.loc.source.body, max_errors)
+        if key not in found:
+            found[key] = schema, validate(schema, document, rules, max_errors=max_errors)
+        return found[key][1]
+
+    tls_context, trusted, validate = management_client.tls_context, postman.trusted, preparing.validate
+    found: dict[Any, tuple[GraphQLSchema, list[GraphQLError]]] = {}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(control_plane, "Console", cache(control_plane.Console))
         patch.setattr(application, "describe", cache(application.describe))
@@ -103,6 +121,34 @@ def made_once() -> Iterator[None]:
             lambda rules: tls_context(rules) if rules.ca_file or rules.insecure else trusted_for_management(),
         )
         patch.setattr(postman, "trusted", lambda file: trusted(file) if file else trusted_for_notices())
+        patch.setattr(migrate, "_scripts", cache(migrate._scripts))
+        patch.setattr(preparing, "validate", validate_once)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_databases() -> Iterator[None]:
+    """The embedded databases of this process share what was compiled for them, and are not synced to the disk.
+
+    As with the servers of `database_servers.py`, a test that ends a process finds what was handed to the system: no test ends
+    the machine.
+    """
+
+    def quick(kind: Sqlite, database: Database, *, read_only: bool, size: int) -> Engine:
+        opened = engine(kind, database, read_only=read_only, size=size)
+        event.listen(opened, "connect", lambda connection, _: connection.execute("PRAGMA synchronous = OFF"))
+        opened.dialect = dialect
+        opened.update_execution_options(compiled_cache=compiled)
+        return opened
+
+    # What was compiled is found again by its dialect, which each engine would make itself: this one has met its database.
+    any_engine = create_engine("sqlite://")
+    with any_engine.connect() as connection:
+        dialect = connection.dialect
+    any_engine.dispose()
+    engine, compiled = Sqlite.engine, LRUCache(2_000)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Sqlite, "engine", quick)
         yield
 
 

@@ -19,6 +19,7 @@ from sqlalchemy import Engine
 
 __all__ = [
     "ESCAPED",
+    "ONE_OF_SERVED",
     "PASSWORD",
     "SERVED",
     "SERVERS",
@@ -161,6 +162,11 @@ SERVED = [
     pytest.param("mysql", marks=[pytest.mark.xdist_group("mysql"), pytest.mark.slow]),
 ]
 """For tests that are run on each: each starts once for all tests of a run."""
+ONE_OF_SERVED = [
+    SERVED[0],
+    *(pytest.param(kind, marks=[pytest.mark.xdist_group(kind), pytest.mark.slow]) for kind in ("mariadb", "mysql")),
+]
+"""For what hardly depends on the kind and takes processes of ours: `make test` is content with one server."""
 _running: dict[str, Server] = {}
 
 

@@ -150,7 +150,7 @@ def test_what_is_no_json_object_in_utf_8_is_refused_without_a_crash(body: bytes)
     assert refusal_of(body) == ("HEARTBEAT_MALFORMED", None)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
     body=st.binary(max_size=60)
     | st.text(max_size=60).map(str.encode)
@@ -164,7 +164,7 @@ def test_rubbish_is_refused_and_nothing_else_happens(body: bytes) -> None:
 # ---------------------------------------------------------------- full: what is not refused
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(members=st.dictionaries(st.sampled_from([m for m in OPTIONAL if m != "heartbeatVersion"]), json_values))
 def test_no_optional_member_can_make_a_heartbeat_fail(members: dict[str, Any]) -> None:
     heartbeat = full(**members)
@@ -192,7 +192,7 @@ odd_entries = st.dictionaries(st.sampled_from(KEYS), odd_values, max_size=6)
 odd_arrays = st.lists(odd_entries | odd_values, max_size=3) | odd_entries | odd_values
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(artifacts=st.dictionaries(st.sampled_from((*ARRAYS, "main", "x")), odd_arrays, max_size=3))
 def test_no_artifact_can_make_a_heartbeat_fail_and_all_that_is_read_can_be_stored(artifacts: dict[str, Any]) -> None:
     heartbeat = full(artifacts=artifacts)

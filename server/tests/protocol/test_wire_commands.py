@@ -128,7 +128,7 @@ def test_what_is_no_result_is_refused_with_a_fix(changes: dict[str, Any]) -> Non
 
 
 @given(st.binary(max_size=200) | st.recursive(st.none() | st.text(), st.lists).map(lambda x: json.dumps(x).encode()))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_rubbish_is_refused_and_never_more_than_that(raw: bytes) -> None:
     with pytest.raises(InvalidResult):
         decode_result(raw)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from database_servers import running
+from database_servers import ONE_OF_SERVED, running
 from pilothouse.app.backup import WrongKey, back_up, restore, write_archive
 from pilothouse.app.control_plane import open_control_plane
 from pilothouse.app.database import upgrade_now
@@ -227,9 +227,10 @@ def run(first_start: Path) -> Callable[..., subprocess.CompletedProcess[bytes]]:
     return start
 
 
-def test_three_commands_move_it(first_start, tmp_path, server, run) -> None:
+@pytest.mark.parametrize("kind", ONE_OF_SERVED)
+def test_three_commands_move_it(first_start, tmp_path, kind, run) -> None:
     home = Path(shutil.copytree(first_start, tmp_path / "home"))
-    old, new = embedded(home / "pilothouse.db").url, server.blank().url
+    old, new = embedded(home / "pilothouse.db").url, running(kind).blank().url
     exported = run(home, old, "db", "export")
     assert exported.returncode == 0, exported.stderr
     assert run(home, new, "db", "upgrade").returncode == 0

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from database_servers import ESCAPED, PASSWORD, SERVED, MariaDbServer, Server, free_port, running
+from database_servers import ESCAPED, ONE_OF_SERVED, PASSWORD, MariaDbServer, Server, free_port, running
 from pilothouse.app.database import status_now, upgrade_now
 from pilothouse.base.errors import CannotStart, PilothouseError, StorageRefused, StorageUnavailable
 from pilothouse.base.place import Database
@@ -284,7 +284,7 @@ def test_a_server_of_another_kind_is_no_database_of_this_one() -> None:
     gc.collect()
 
 
-@pytest.mark.parametrize("kind", SERVED)
+@pytest.mark.parametrize("kind", ONE_OF_SERVED)
 def test_the_command_ends_with_the_status_of_an_unavailable_database(kind: str, tmp_path: Path) -> None:
     url = running(kind).blank().url.replace(ESCAPED, "an-other-word")
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PILOTHOUSE_")}

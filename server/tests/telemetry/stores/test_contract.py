@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from itertools import product
 
 import msgspec
 import pytest
@@ -99,39 +100,38 @@ async def test_paging_neither_skips_nor_repeats_at_equal_times_while_more_arrive
     assert seen == expected
 
 
-@pytest.mark.parametrize(
-    ("wanted", "expected"),
-    [
-        ({"levels": (Level.WARN,)}, ["careful"]),
-        ({"levels": (Level.WARN, Level.FATAL)}, ["careful", "the end"]),
-        ({"phrase": "order ord-77aa"}, ["took order ord-77aab now"]),
-        ({"phrase": "ORDER"}, []),
-        ({"phrase": "TOOK Order", "ignore_case": True}, ["took order ord-77aab now"]),
-        ({"phrase": "100%_[x"}, ["is 100%_[x] done"]),
-        ({"phrase": "_[X] D", "ignore_case": True}, ["is 100%_[x] done"]),
-        ({"phrase": "%"}, ["is 100%_[x] done"]),
-        ({"phrase": "ar"}, ["careful"]),
-        ({"phrase": "aref"}, ["careful"]),
-        ({"phrase": "took  order"}, []),
-        ({"phrase": "took now"}, []),
-        ({"phrase": "order took"}, []),
-        ({"token": "ord-77aab"}, ["took order ord-77aab now"]),
-        ({"token": "ord-77aa"}, []),
-        ({"token": TRACE}, ["with trace", f"says {TRACE}."]),
-        ({"token": TRACE.upper()}, ["with trace"]),
-        ({"trace_id": TRACE}, ["with trace"]),
-        ({"trace_id": "nonsense"}, []),
-        ({"regex": r"ord-[0-9a-f]{5}\b"}, ["took order ord-77aab now"]),
-        ({"regex": "^(careful|the end)$"}, ["careful", "the end"]),
-        ({"logger": "a.B"}, ["careful"]),
-        ({"attributes": (("http.route", "/x/{id}"),)}, ["with trace"]),
-        ({"attributes": (("n", "7"), ("http.route", "/x/{id}"))}, ["with trace"]),
-        ({"attributes": (("a/b~c", "true"),)}, ["is 100%_[x] done"]),
-        ({"attributes": (("n", "8"),)}, []),
-        ({"phrase": "order", "levels": (Level.WARN,)}, []),
-    ],
-)
-async def test_a_filter_keeps_what_it_names(store, wanted, expected):
+FILTERS = [
+    ({"levels": (Level.WARN,)}, ["careful"]),
+    ({"levels": (Level.WARN, Level.FATAL)}, ["careful", "the end"]),
+    ({"phrase": "order ord-77aa"}, ["took order ord-77aab now"]),
+    ({"phrase": "ORDER"}, []),
+    ({"phrase": "TOOK Order", "ignore_case": True}, ["took order ord-77aab now"]),
+    ({"phrase": "100%_[x"}, ["is 100%_[x] done"]),
+    ({"phrase": "_[X] D", "ignore_case": True}, ["is 100%_[x] done"]),
+    ({"phrase": "%"}, ["is 100%_[x] done"]),
+    ({"phrase": "ar"}, ["careful"]),
+    ({"phrase": "aref"}, ["careful"]),
+    ({"phrase": "took  order"}, []),
+    ({"phrase": "took now"}, []),
+    ({"phrase": "order took"}, []),
+    ({"token": "ord-77aab"}, ["took order ord-77aab now"]),
+    ({"token": "ord-77aa"}, []),
+    ({"token": TRACE}, ["with trace", f"says {TRACE}."]),
+    ({"token": TRACE.upper()}, ["with trace"]),
+    ({"trace_id": TRACE}, ["with trace"]),
+    ({"trace_id": "nonsense"}, []),
+    ({"regex": r"ord-[0-9a-f]{5}\b"}, ["took order ord-77aab now"]),
+    ({"regex": "^(careful|the end)$"}, ["careful", "the end"]),
+    ({"logger": "a.B"}, ["careful"]),
+    ({"attributes": (("http.route", "/x/{id}"),)}, ["with trace"]),
+    ({"attributes": (("n", "7"), ("http.route", "/x/{id}"))}, ["with trace"]),
+    ({"attributes": (("a/b~c", "true"),)}, ["is 100%_[x] done"]),
+    ({"attributes": (("n", "8"),)}, []),
+    ({"phrase": "order", "levels": (Level.WARN,)}, []),
+]
+
+
+async def test_a_filter_keeps_what_it_names(store):
     await store.append_logs([
         LogBatch(ORDERS, [
             line(1, "careful", severity=14, logger="a.B"),
@@ -142,8 +142,9 @@ async def test_a_filter_keeps_what_it_names(store, wanted, expected):
             line(6, f"says {TRACE}."),
         ])
     ])  # fmt: skip
-    assert await messages(store, **wanted) == expected
-    assert await store.count_logs(ALL, LogFilter(**wanted)) == len(expected)
+    for wanted, expected in FILTERS:
+        assert (await messages(store, **wanted), wanted) == (expected, wanted)
+        assert (await store.count_logs(ALL, LogFilter(**wanted)), wanted) == (len(expected), wanted)
 
 
 LONG = "ab" * 200
@@ -157,42 +158,43 @@ SAID = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("phrase", "ignore_case", "expected"),
-    [
-        ("failed to connect", False, [0, 1]),
-        ("FAILED TO CONNECT", True, [0, 1]),
-        ("FAILED TO CONNECT", False, []),
-        ("ed to con", False, [0, 1]),
-        ("d to connect:", False, [0]),
-        (": no", False, [0, 1]),
-        ("(10.0.0.1) said <nginx>", False, [0]),
-        ('NGINX> \\O/ "X', True, [0]),
-        (" ", False, [0, 1, 2, 3, 4, 5]),
-        ("öß", False, [2]),
-        ("GRÖSSE", True, []),
-        ("RöSSe", True, []),
-        ("gröSSe", True, []),
-        ("rÖßE 12,5 M² ÜBER", True, [2]),
-        ("line\n  sec", False, [3]),
-        ("bab", False, [4]),
-        (LONG, False, [4]),
-        (f"token={LONG[:100]}", False, [4]),
-        (f"{LONG[-20:]}; aba", False, [4]),
-        ("===>", False, [5]),
-        (" ---=", False, [5]),
-    ],
-)
-async def test_a_phrase_is_found_wherever_it_stands_and_counted(store, phrase, ignore_case, expected):
+PHRASES = [
+    ("failed to connect", False, [0, 1]),
+    ("FAILED TO CONNECT", True, [0, 1]),
+    ("FAILED TO CONNECT", False, []),
+    ("ed to con", False, [0, 1]),
+    ("d to connect:", False, [0]),
+    (": no", False, [0, 1]),
+    ("(10.0.0.1) said <nginx>", False, [0]),
+    ('NGINX> \\O/ "X', True, [0]),
+    (" ", False, [0, 1, 2, 3, 4, 5]),
+    ("öß", False, [2]),
+    ("GRÖSSE", True, []),
+    ("RöSSe", True, []),
+    ("gröSSe", True, []),
+    ("rÖßE 12,5 M² ÜBER", True, [2]),
+    ("line\n  sec", False, [3]),
+    ("bab", False, [4]),
+    (LONG, False, [4]),
+    (f"token={LONG[:100]}", False, [4]),
+    (f"{LONG[-20:]}; aba", False, [4]),
+    ("===>", False, [5]),
+    (" ---=", False, [5]),
+]
+
+
+async def test_a_phrase_is_found_wherever_it_stands_and_counted(store):
     await store.append_logs([LogBatch(ORDERS, [line(at, message) for at, message in enumerate(SAID)])])
-    assert await messages(store, phrase=phrase, ignore_case=ignore_case) == [SAID[at] for at in expected]
-    wanted = LogFilter(phrase=phrase, ignore_case=ignore_case)
-    assert await store.count_logs(ALL, wanted) == len(expected)
     hour = msgspec.structs.replace(ALL, from_ns=T0, to_ns=T0 + HOUR_NS)
-    levels = await store.levels(hour, wanted, 3_600)
-    assert sum(number for step in levels.values() for number in step.values()) == len(expected)
-    arrived = await store.arrivals(ArrivalQuestion(scope=ALL, filter=wanted, after=-1))
-    assert [one.record.message for one in arrived.lines] == [SAID[at] for at in expected]
+    for phrase, ignore_case, places in PHRASES:
+        expected = [SAID[at] for at in places]
+        assert (await messages(store, phrase=phrase, ignore_case=ignore_case), phrase) == (expected, phrase)
+        wanted = LogFilter(phrase=phrase, ignore_case=ignore_case)
+        assert (await store.count_logs(ALL, wanted), phrase) == (len(expected), phrase)
+        levels = await store.levels(hour, wanted, 3_600)
+        assert (sum(number for step in levels.values() for number in step.values()), phrase) == (len(expected), phrase)
+        arrived = await store.arrivals(ArrivalQuestion(scope=ALL, filter=wanted, after=-1))
+        assert ([one.record.message for one in arrived.lines], phrase) == (expected, phrase)
 
 
 async def test_a_word_is_found_however_long_it_is(store):
@@ -209,41 +211,41 @@ async def test_a_phrase_that_begins_and_ends_like_thousands_of_words_is_counted_
     assert len(await messages(store, phrase="7 id0100")) == 1
 
 
-@pytest.mark.parametrize(
-    ("asked", "expected"),
-    [
-        ({}, ["bills", "lost", "orders", "orders dev"]),
-        ({"project_ids": ("shop",)}, ["orders", "orders dev"]),
-        ({"integration_ids": ("bills", "nothing")}, ["bills"]),
-        ({"environment_ids": ("prod",)}, ["bills", "orders"]),
-        ({"environment_ids": ("prod",), "project_ids": ("shop",)}, ["orders"]),
-        ({"runtime_ids": ("r-2",)}, ["orders dev"]),
-        ({"unclaimed": True}, ["lost"]),
-        ({"unclaimed": False}, ["bills", "orders", "orders dev"]),
-        ({"from_ns": T0 + 2, "to_ns": T0 + 4}, ["bills", "orders dev"]),
-        ({"environment_ids": ("../..",)}, []),
-    ],
-)
-async def test_a_scope_keeps_what_it_names(store, asked, expected):
-    await four(store)
-    assert sorted(await messages(store, Scope.within(EVERYTHING, **asked))) == expected
+SCOPES = [
+    ({}, ["bills", "lost", "orders", "orders dev"]),
+    ({"project_ids": ("shop",)}, ["orders", "orders dev"]),
+    ({"integration_ids": ("bills", "nothing")}, ["bills"]),
+    ({"environment_ids": ("prod",)}, ["bills", "orders"]),
+    ({"environment_ids": ("prod",), "project_ids": ("shop",)}, ["orders"]),
+    ({"runtime_ids": ("r-2",)}, ["orders dev"]),
+    ({"unclaimed": True}, ["lost"]),
+    ({"unclaimed": False}, ["bills", "orders", "orders dev"]),
+    ({"from_ns": T0 + 2, "to_ns": T0 + 4}, ["bills", "orders dev"]),
+    ({"environment_ids": ("../..",)}, []),
+]
 
 
-@pytest.mark.parametrize(
-    ("reach", "expected"),
-    [
-        (NOTHING, []),
-        (Reach([Place(project_id="shop")]), ["orders", "orders dev"]),
-        (Reach([Place(project_id="shop", integration_id="orders", environment_id="dev")]), ["orders dev"]),
-        (Reach([Place(environment_id="prod")]), ["bills", "orders"]),
-        (Reach([Place(project_id="money"), Place(environment_id="dev")]), ["bills", "orders dev"]),
-    ],
-)
-async def test_nobody_sees_beyond_their_reach_and_unclaimed_lines_only_who_sees_everything(store, reach, expected):
+async def test_a_scope_keeps_what_it_names(store):
     await four(store)
-    assert sorted(await messages(store, Scope.within(reach))) == expected
-    assert await store.count_logs(Scope.within(reach), LogFilter()) == len(expected)
-    assert await messages(store, Scope.within(reach), token="nothere") == []
+    for asked, expected in SCOPES:
+        assert (sorted(await messages(store, Scope.within(EVERYTHING, **asked))), asked) == (expected, asked)
+
+
+REACHES = [
+    (NOTHING, []),
+    (Reach([Place(project_id="shop")]), ["orders", "orders dev"]),
+    (Reach([Place(project_id="shop", integration_id="orders", environment_id="dev")]), ["orders dev"]),
+    (Reach([Place(environment_id="prod")]), ["bills", "orders"]),
+    (Reach([Place(project_id="money"), Place(environment_id="dev")]), ["bills", "orders dev"]),
+]
+
+
+async def test_nobody_sees_beyond_their_reach_and_unclaimed_lines_only_who_sees_everything(store):
+    await four(store)
+    for reach, expected in REACHES:
+        assert sorted(await messages(store, Scope.within(reach))) == expected
+        assert await store.count_logs(Scope.within(reach), LogFilter()) == len(expected)
+        assert await messages(store, Scope.within(reach), token="nothere") == []
 
 
 async def four(store) -> None:
@@ -298,24 +300,24 @@ async def test_an_export_gives_everything_in_pieces(store):
     assert [one.record.message for piece in pieces for one in piece] == [f"m{at}" for at in range(25)]
 
 
-@pytest.mark.parametrize("regex", ["(a+", "a{1000}{1000}", "x" * 1_001])
-async def test_a_wrong_regular_expression_is_the_askers_fault(store, regex):
-    with pytest.raises(InvalidInput) as refused:
-        await store.logs(LogQuestion(scope=ALL, filter=LogFilter(regex=regex)))
-    assert refused.value.field == "regex"
+async def test_a_wrong_regular_expression_is_the_askers_fault(store):
+    for regex in ("(a+", "a{1000}{1000}", "x" * 1_001):
+        with pytest.raises(InvalidInput) as refused:
+            await store.logs(LogQuestion(scope=ALL, filter=LogFilter(regex=regex)))
+        assert refused.value.field == "regex", regex
 
 
-@pytest.mark.parametrize("regex", ["(a+)+$", "(a|aa)+$", "(.*a){20}", "((a*)*)*b"])
-async def test_a_regular_expression_that_explodes_elsewhere_does_not(store, regex):
+async def test_a_regular_expression_that_explodes_elsewhere_does_not(store):
     await store.append_logs([LogBatch(ORDERS, [line(1, "a" * 5_000 + "!")])])
-    async with asyncio.timeout(5):
-        await store.count_logs(ALL, LogFilter(regex=regex))
+    for regex in ("(a+)+$", "(a|aa)+$", "(.*a){20}", "((a*)*)*b"):
+        async with asyncio.timeout(5):
+            await store.count_logs(ALL, LogFilter(regex=regex))
 
 
-@pytest.mark.parametrize("limit", [0, -1, 10_001])
-async def test_an_answer_has_a_size(store, limit):
-    with pytest.raises(InvalidInput):
-        await store.logs(LogQuestion(scope=ALL, limit=limit))
+async def test_an_answer_has_a_size(store):
+    for limit in (0, -1, 10_001):
+        with pytest.raises(InvalidInput):
+            await store.logs(LogQuestion(scope=ALL, limit=limit))
 
 
 async def test_what_is_too_old_goes_and_the_rest_stays(store):
@@ -375,30 +377,30 @@ async def test_a_step_without_points_is_unknown_and_not_zero(store):
     assert await store.metrics(MetricQuestion(scope=spread(1), name="unheard", step_s=60)) == []
 
 
-@pytest.mark.parametrize(
-    "by",
-    [(), (Dimension.RESOURCE,), (Dimension.RUNTIME,), (Dimension.STATUS,), (Dimension.SERVICE, Dimension.ENVIRONMENT)],
-)
-@pytest.mark.parametrize("step_s", [None, 1800, 3600])
-async def test_whole_hours_and_their_edges_add_up_whatever_is_asked(store, by, step_s):
+BY = [(), (Dimension.RESOURCE,), (Dimension.RUNTIME,), (Dimension.STATUS,), (Dimension.SERVICE, Dimension.ENVIRONMENT)]
+
+
+async def test_whole_hours_and_their_edges_add_up_whatever_is_asked(store):
     points = [
         point(at_s, 0.1, resource=f"r{at_s % 2}", status=str(200 + at_s % 3), failed=at_s % 5 == 0)
         for at_s in range(60, 4 * 3600, 1_111)
     ]
     await store.append_metrics([MetricBatch(ORDERS, points), MetricBatch(ORDERS_DEV, points)])
     scope = Scope.within(EVERYTHING, from_ns=T0 + 1800 * NS_A_SECOND, to_ns=T0 + 3 * HOUR_NS + 600 * NS_A_SECOND)
-    rows = await store.metrics(MetricQuestion(scope=scope, name="duration", by=by, step_s=step_s))
     inside = [one for one in points if 1800 < (one.at_ns - T0) / NS_A_SECOND <= 3 * 3600 + 600]
-    found = [figures for row in rows for figures in row.steps.values()]
-    assert sum(one.count for one in found) == 2 * len(inside)
-    assert sum(one.failed.count for one in found) == 2 * sum(one.failed for one in inside)
-    assert all(sum(one.all.buckets.values()) == one.count for one in found)
+    for asked in product(BY, (None, 1800, 3600)):
+        by, step_s = asked
+        rows = await store.metrics(MetricQuestion(scope=scope, name="duration", by=by, step_s=step_s))
+        found = [figures for row in rows for figures in row.steps.values()]
+        assert (sum(one.count for one in found), asked) == (2 * len(inside), asked)
+        assert (sum(one.failed.count for one in found), asked) == (2 * sum(one.failed for one in inside), asked)
+        assert all(sum(one.all.buckets.values()) == one.count for one in found), asked
 
 
-@pytest.mark.parametrize("step_s", [0, 59, 90])
-async def test_steps_are_whole_minutes(store, step_s):
-    with pytest.raises(InvalidInput):
-        await store.metrics(MetricQuestion(scope=spread(1), name="duration", step_s=step_s))
+async def test_steps_are_whole_minutes(store):
+    for step_s in (0, 59, 90):
+        with pytest.raises(InvalidInput):
+            await store.metrics(MetricQuestion(scope=spread(1), name="duration", step_s=step_s))
 
 
 async def test_a_question_without_steps_may_be_about_a_year(store):
