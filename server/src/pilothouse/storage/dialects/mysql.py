@@ -160,6 +160,8 @@ class MySql:
             )
         try:
             yield
+            # The number of the last migration is not committed by itself: who has the lock next must see it.
+            connection.exec_driver_sql("COMMIT")
         finally:
             connection.exec_driver_sql("SELECT release_lock(%s)", (name,))
 
