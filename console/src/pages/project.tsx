@@ -104,14 +104,14 @@ export function ProjectPage() {
         title={name}
         note={
           known.data && (
-            <>
+            <span className="flex flex-wrap items-center gap-x-4">
               <Counts
                 counts={known.data.runtimes}
                 empty={projects.noRuntimes}
                 link={(status) => to.projectRuntimes(project, { status })}
               />
               <ProjectTally project={project} />
-            </>
+            </span>
           )
         }
         actions={

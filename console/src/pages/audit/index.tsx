@@ -69,7 +69,7 @@ const columns: ListColumn<AuditRow>[] = [
   {
     key: 'target',
     title: words.columns.target,
-    className: 'hidden sm:table-cell whitespace-normal!',
+    className: 'hidden sm:table-cell min-w-48 whitespace-normal!',
     cell: ({ target }) => <code className="[overflow-wrap:anywhere]">{target}</code>,
   },
   { key: 'outcome', title: words.columns.outcome, cell: ({ outcome }) => <OutcomeMark outcome={outcome} /> },

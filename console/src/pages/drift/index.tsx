@@ -38,7 +38,7 @@ const columns: ListColumn<Row>[] = [
     key: 'integration',
     title: words.columns.integration,
     cell: ({ project, integration }) => (
-      <span className="flex flex-wrap items-center gap-x-1">
+      <span className="inline-flex items-center gap-x-1">
         <Link {...to.project(project.handle)} className="link text-muted">
           {project.displayName}
         </Link>
