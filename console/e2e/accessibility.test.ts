@@ -1,15 +1,12 @@
-import axe from 'axe-core'
 import type { Page } from 'playwright-core'
 import { expect } from 'vitest'
+import { bring, COLOURS, complain, sideways } from './look'
 import { stories } from './story'
 
 type Stop = [name: string, address: string, ready: string, prepare?: (page: Page) => Promise<void>]
 
+/** What a page becomes when something is done there or goes wrong; each page as it opens is looked at in `everywhere.test.ts`. */
 const STOPS: Stop[] = [
-  ['overview', '/', 'What is not well'],
-  ['runtimes', '/runtimes', 'crm-bridge-dev-1'],
-  ['about', '/about', 'Packages of the console'],
-  ['settings', '/settings', 'PILOTHOUSE_HOME'],
   ['logs with columns', '/logs?columns=["order.id","logger"]', 'Order 4711'],
   ['refusals', '/runtimes?refusals=true', 'Synchronise the clock'],
   ['add runtime', '/runtimes?add=dev', 'Generate Secret'],
@@ -22,7 +19,6 @@ const STOPS: Stop[] = [
       await page.getByText('shown once').waitFor()
     },
   ],
-  ['steering', '/projects/order-service/integrations/order-create/steering?environment=prod', 'nightly-report'],
   ['steering half done', '/projects/order-service/integrations/order-status/steering?environment=prod', 'Earlier'],
   ['wishes in trouble', '/projects/order-service/integrations/order-status/steering?environment=dev', 'Orphan.'],
   [
@@ -71,16 +67,10 @@ const STOPS: Stop[] = [
   ['Micro Integrator', '/runtimes/rt-edi-inbound-prod-1', 'RetryTemplate'],
   ['runtime', '/runtimes/rt-stock-level-prod-2', 'DUPLICATE_NAME'],
   ['silent runtime', '/runtimes/rt-dunning-dev-1', 'As last reported'],
-  ['projects', '/projects', 'Customer 360'],
   ['create project', '/projects?create=true', 'Display name'],
-  ['project', '/projects/billing', 'Invoice Sync'],
   ['create integration', '/projects/billing?create=true', 'Runtime type'],
   ['empty project', '/projects/sandbox', 'Sandbox has no integration yet'],
   ['integration', '/projects/billing/integrations/dunning', 'Runtimes by environment'],
-  ['runtimes of an integration', '/projects/billing/integrations/dunning/runtimes', 'dunning-dev-1'],
-  ['secrets of an integration', '/projects/billing/integrations/dunning/secrets', 'Revoke'],
-  ['environments', '/environments', 'Staging'],
-  ['secrets', '/secrets', 'Revoke'],
   [
     'one secret',
     '/secrets',
@@ -119,31 +109,18 @@ const STOPS: Stop[] = [
       await page.getByLabel('The old one goes on for').waitFor()
     },
   ],
-  ['users', '/access/users', 'Grace Lee'],
   ['create user', '/access/users?create=true', 'Has no password and never signs in'],
-  ['user', '/access/users/u-emil', 'What they may do'],
-  ['groups', '/access/groups', 'Order Team'],
-  ['group', '/access/groups/g-orders', 'Dora Meyer'],
-  ['roles', '/access/roles', 'Night shift'],
-  ['role', '/access/roles/r-dev', 'integration_mgt:edit'],
   ['new role', '/access/roles?create=true&copy=r-viewer', 'as a copy of Viewer'],
-  ['single sign-on', '/access/sso', 'platform-admins'],
-  ['who may', '/access/who-may?project=billing', 'Emil Novak'],
   ['may one', '/access/who-may?project=billing&user=u-dora', 'Dora Meyer may not'],
-  ['audit', '/audit', 'user:mallory'],
   ['audit record', '/audit?record=61', 'What changed'],
-  ['events', '/events', 'runtime.registered'],
   ['logs', '/logs?level=ERROR', 'the card has expired'],
   [
     'live logs of an integration',
     '/projects/order-service/integrations/order-create/logs?live=true',
     'Order 4711 accepted',
   ],
-  ['traces', '/traces', 'sync invoices'],
   ['no traces', '/traces?from=2020-01-01T00:00:00Z&to=2020-01-01T01:00:00Z', 'No trace arrived'],
   ['traces of an integration', '/projects/billing/integrations/invoice-sync/traces?failed=true', 'Nothing matches'],
-  ['service map', '/traces/map', 'postgresql db.internal'],
-  ['a trace with gaps', '/traces/cafe0000cafe0000cafe0000cafe0000', '17 spans left out'],
   [
     'a failed span of a trace',
     '/traces?failed=true&operation=POST',
@@ -157,7 +134,6 @@ const STOPS: Stop[] = [
   ],
   ['a long trace', '/traces/feedfacefeedfacefeedfacefeedface', 'import line 1'],
   ['no such trace', '/traces/00', 'No span of this trace'],
-  ['alerts', '/alerts', 'above 5 %'],
   ['one alert', '/alerts?alert=al-1&from=2100-01-01T00:00', 'the mailbox is full'],
   [
     'an alert to silence',
@@ -168,7 +144,6 @@ const STOPS: Stop[] = [
       await page.getByText(/^Nobody is told of what Orders fail finds/).waitFor()
     },
   ],
-  ['alert rules', '/alerts/rules', 'Cannot be judged'],
   ['one alert rule', '/alerts/rules?rule=ru-traffic', 'What it says'],
   [
     'an alert rule to edit',
@@ -191,7 +166,6 @@ const STOPS: Stop[] = [
     },
   ],
   ['create channel', '/alerts/channels?create=true', 'Left empty one is made'],
-  ['silences', '/alerts/silences?ended=true', 'Load test'],
   ['metrics', '/insights?table=errors', 'Failed of all'],
   [
     'metrics of environments beside each other, with a moment that is looked at',
@@ -205,9 +179,6 @@ const STOPS: Stop[] = [
   ],
   ['processes', '/insights?view=processes&project=billing', 'GC pause, most'],
   ['metrics of what counts nothing', '/projects/billing/integrations/dunning/metrics', 'OTEL_EXPORTER_OTLP_ENDPOINT'],
-  ['profile', '/profile', 'nightly report'],
-  ['device', '/device?userCode=BCDF-GHJK', 'on build-7'],
-  ['artifacts', '/projects/order-service/integrations/order-status/artifacts?environment=prod', 'Hosted by'],
   ['edit project', '/projects/billing?edit=billing', 'The handle billing stays'],
   ['not found', '/nowhere', 'There is no page at this address'],
   [
@@ -230,55 +201,20 @@ const STRONG = [
   ['alerts', '/alerts', 'Alerts'],
 ] as const
 
-const WIDE = { width: 1440, height: 900 }
 const NARROW = { width: 360, height: 740 }
-
-/** What axe finds; opening movements and changes of colour are over before anything is measured. */
-async function violations(page: Page): Promise<string[]> {
-  await page.waitForTimeout(40)
-  const { violations: found } = await page.evaluate(() => window.axe.run({ resultTypes: ['violations'] }))
-  return found.flatMap((rule) => rule.nodes.map((node) => `${rule.id}: ${node.target} ${node.failureSummary}`))
-}
-
 /** Text that WCAG's level AAA finds too weak. */
-async function weak(page: Page): Promise<string[]> {
-  await page.waitForTimeout(40)
-  const { violations: found } = await page.evaluate(() =>
-    window.axe.run({
-      runOnly: { type: 'rule', values: ['color-contrast-enhanced'] },
-      rules: { 'color-contrast-enhanced': { enabled: true } },
-      resultTypes: ['violations'],
-    }),
-  )
-  return found.flatMap((rule) => rule.nodes.map((node) => `${node.target} ${node.failureSummary}`))
-}
-
-async function tooWide(page: Page): Promise<string[]> {
-  await page.setViewportSize(NARROW)
-  const found = await page.evaluate(() => {
-    const { scrollWidth, clientWidth } = document.documentElement
-    return scrollWidth > clientWidth ? [`${scrollWidth} px in ${clientWidth}`] : []
-  })
-  await page.setViewportSize(WIDE)
-  return found
-}
+const WEAK = ['color-contrast-enhanced']
 
 async function look(page: Page, [, address, ready, prepare]: Stop): Promise<void> {
   await page.emulateMedia({ colorScheme: 'light', reducedMotion: 'reduce' })
   await page.goto(address)
   await page.getByText(ready).first().waitFor()
   await prepare?.(page)
-  await page.evaluate(axe.source)
-  const light = await violations(page)
+  await bring(page)
+  const light = await complain(page)
   await page.emulateMedia({ colorScheme: 'dark', reducedMotion: 'reduce' })
-  const dark = await violations(page)
-  expect({ light, dark, narrow: await tooWide(page) }).toEqual({ light: [], dark: [], narrow: [] })
-}
-
-declare global {
-  interface Window {
-    axe: typeof axe
-  }
+  const dark = await complain(page, COLOURS)
+  expect({ light, dark, narrow: await sideways(page, [NARROW]) }).toEqual({ light: [], dark: [], narrow: [] })
 }
 
 stories('For everyone', (story) => {
@@ -295,10 +231,10 @@ stories('For everyone', (story) => {
       await page.goto('/sign-in')
       await page.getByRole('button', { name: 'Sign in' }).click()
       await page.getByText('Enter your username.').waitFor()
-      await page.evaluate(axe.source)
-      const light = await violations(page)
+      await bring(page)
+      const light = await complain(page)
       await page.emulateMedia({ colorScheme: 'dark', reducedMotion: 'reduce' })
-      expect([...light, ...(await violations(page)), ...(await tooWide(page))]).toEqual([])
+      expect([...light, ...(await complain(page, COLOURS)), ...(await sideways(page, [NARROW]))]).toEqual([])
       complaints.splice(0)
     },
     { signedIn: false },
@@ -313,10 +249,10 @@ stories('For everyone', (story) => {
       await page.evaluate(() => {
         document.documentElement.dataset.theme = 'contrast'
       })
-      await page.evaluate(axe.source)
-      const light = await weak(page)
+      await bring(page)
+      const light = await complain(page, WEAK)
       await page.emulateMedia({ colorScheme: 'dark', reducedMotion: 'reduce' })
-      expect({ light, dark: await weak(page) }).toEqual({ light: [], dark: [] })
+      expect({ light, dark: await complain(page, WEAK) }).toEqual({ light: [], dark: [] })
     })
   }
 

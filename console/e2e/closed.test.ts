@@ -113,6 +113,37 @@ stories('What is not open', (story) => {
   )
 
   story(
+    'as a viewer: secrets, people and the audit tell whose permission opens them, and ask nothing that is refused',
+    async ({ page }) => {
+      await page.clock.install()
+      for (const [address, what, permission] of [
+        ['/secrets', 'Secrets', 'environment_mgt:manage_nonprod'],
+        [`${HOME}/secrets`, 'Secrets', 'environment_mgt:manage_nonprod'],
+        ['/access/users', 'Users', 'user_mgt:update_users'],
+        ['/access/groups', 'Groups', 'user_mgt:update_group_roles'],
+        ['/access/roles', 'Roles', 'user_mgt:update_group_roles'],
+        ['/access/sso', 'Mappings of single sign-on', 'user_mgt:update_group_roles'],
+        ['/audit', 'Audit records', 'audit_mgt:view'],
+      ] as const)
+        await isClosed(page, address, what, permission, 'vera')
+    },
+    { as: 'vera', timeoutMs: 90_000 },
+  )
+
+  story(
+    'a project that one may not see is not told apart from none, and it is said what one would need and of whom',
+    async ({ page }) => {
+      for (const address of ['/projects/billing', '/projects/nowhere']) {
+        await page.goto(address)
+        await page.getByRole('heading', { level: 1, name: 'There is no such project' }).waitFor()
+        await page.getByText(/dora does not hold project_mgt:view in it: a Super Admin/).waitFor()
+      }
+      expect(await refused(page)).toEqual([])
+    },
+    { as: 'dora' },
+  )
+
+  story(
     'without sight of integrations the pages of alerts tell whom to ask, and ask nothing that is refused',
     async ({ page }) => {
       const needed = 'integration_mgt:view'

@@ -4,18 +4,27 @@ import { stories } from './story'
 
 const focused = (page: Page) => page.evaluate(() => document.activeElement?.textContent?.trim())
 
+/** Opens the palette and types into it. */
+async function inPalette(page: Page, text: string): Promise<void> {
+  await page.keyboard.press('Control+k')
+  await page.getByRole('combobox').waitFor()
+  await page.keyboard.type(text)
+}
+
+async function atHome(page: Page): Promise<void> {
+  await page.goto('/')
+  await page.getByRole('heading', { name: 'What is not well' }).waitFor()
+}
+
 stories('Keyboard only', (story) => {
   story('skip link, palette, rows, search, sheet, switcher: all without a pointer', async ({ page }) => {
-    await page.goto('/')
-    await page.getByRole('heading', { name: 'What is not well' }).waitFor()
+    await atHome(page)
     await page.keyboard.press('Tab')
     expect(await focused(page)).toBe('Skip to content')
     await page.keyboard.press('Enter')
     expect(await page.evaluate(() => document.activeElement?.id)).toBe('content')
 
-    await page.keyboard.press('Control+k')
-    await page.getByRole('combobox').waitFor()
-    await page.keyboard.type('project')
+    await inPalette(page, 'project')
     await page.getByRole('option', { name: 'Projects', exact: true }).waitFor()
     await page.keyboard.press('Enter')
     await page.getByRole('heading', { level: 1, name: 'Projects' }).waitFor()
@@ -144,8 +153,7 @@ stories('Keyboard only', (story) => {
   story(
     'the menus of the header take the focus, are left by Escape, and a second press closes them',
     async ({ page }) => {
-      await page.goto('/')
-      await page.getByRole('heading', { name: 'What is not well' }).waitFor()
+      await atHome(page)
       const button = page.getByRole('button', { name: 'Your account' })
       const menu = page.getByRole('dialog', { name: 'Your account' })
       const holds = () => menu.evaluate((box) => box.contains(document.activeElement))
@@ -230,11 +238,8 @@ stories('Keyboard only', (story) => {
   })
 
   story('a request is followed without a pointer: the list, the waterfall, a span, and back', async ({ page }) => {
-    await page.goto('/')
-    await page.getByRole('heading', { name: 'What is not well' }).waitFor()
-    await page.keyboard.press('Control+k')
-    await page.getByRole('combobox').waitFor()
-    await page.keyboard.type('traces')
+    await atHome(page)
+    await inPalette(page, 'traces')
     await page.getByRole('option', { name: 'Traces', exact: true }).waitFor()
     await page.keyboard.press('Enter')
     await page.getByRole('link', { name: 'POST /orders' }).first().waitFor()
@@ -270,9 +275,7 @@ stories('Keyboard only', (story) => {
     await page.keyboard.press('Enter')
     await page.getByRole('heading', { level: 1, name: 'Billing' }).waitFor()
 
-    await page.keyboard.press('Control+k')
-    await page.getByRole('combobox').waitFor()
-    await page.keyboard.type('crm-bridge-dev-1')
+    await inPalette(page, 'crm-bridge-dev-1')
     await page
       .getByRole('group', { name: 'Runtimes' })
       .getByRole('option', { name: /crm-bridge-dev-1/ })
@@ -284,11 +287,8 @@ stories('Keyboard only', (story) => {
   story(
     'the palette restarts a runtime through the confirmation of its page',
     async ({ page }) => {
-      await page.goto('/')
-      await page.getByRole('heading', { name: 'What is not well' }).waitFor()
-      await page.keyboard.press('Control+k')
-      await page.getByRole('combobox').waitFor()
-      await page.keyboard.type('restart order-create-dev')
+      await atHome(page)
+      await inPalette(page, 'restart order-create-dev')
       await page.getByRole('option', { name: /^Restart order-create-dev-1/ }).waitFor()
       await page.keyboard.press('Enter')
       const dialog = page.getByRole('dialog', { name: /order-create-dev-1/ })
@@ -296,9 +296,7 @@ stories('Keyboard only', (story) => {
       await page.keyboard.press('Escape')
       await dialog.waitFor({ state: 'detached' })
       expect(new URL(page.url()).searchParams.has('act')).toBe(false)
-      await page.keyboard.press('Control+k')
-      await page.getByRole('combobox').waitFor()
-      await page.keyboard.type('logs of order-create-dev')
+      await inPalette(page, 'logs of order-create-dev')
       await page.getByRole('option', { name: /^Logs of order-create-dev-1/ }).waitFor()
       await page.keyboard.press('Enter')
       await page.getByRole('heading', { level: 1, name: /^Logs of/ }).waitFor()
@@ -310,11 +308,8 @@ stories('Keyboard only', (story) => {
   story(
     'what the palette cannot do says why',
     async ({ page }) => {
-      await page.goto('/')
-      await page.getByRole('heading', { name: 'What is not well' }).waitFor()
-      await page.keyboard.press('Control+k')
-      await page.getByRole('combobox').waitFor()
-      await page.keyboard.type('restart order-create-dev')
+      await atHome(page)
+      await inPalette(page, 'restart order-create-dev')
       const option = page.getByRole('option', { name: /^Restart order-create-dev-1/ })
       await option.getByText('integration_mgt:edit').waitFor()
       expect(await option.getAttribute('aria-disabled')).toBe('true')

@@ -28,6 +28,35 @@ stories('The overview', (story) => {
     expect(await page.getByRole('link', { name: 'order-create-dev-1' }).count()).toBe(0)
   })
 
+  story(
+    'a count of what is not as wanted opens just those places, and each says where it is told',
+    async ({ page }) => {
+      await page.goto('/')
+      await page.getByRole('link', { name: /with failed artifacts$/ }).click()
+      await page.getByRole('heading', { level: 1, name: 'Drift' }).waitFor()
+      await expect.poll(() => new URL(page.url()).search).toBe('?trouble=FAILED')
+      const list = page.getByRole('group', { name: 'what is not as wanted' })
+      await list.getByRole('link', { name: 'Invoice Sync', exact: true }).waitFor()
+      const all = await list.getByRole('row').count()
+      await page.getByRole('combobox', { name: 'Project' }).selectOption('billing')
+      await expect.poll(() => new URL(page.url()).searchParams.get('project')).toBe('billing')
+      await expect.poll(() => list.getByRole('row').count()).toBeLessThanOrEqual(all)
+      await list
+        .getByRole('link', { name: /failed: Invoice Sync/ })
+        .first()
+        .click()
+      await page.getByRole('checkbox', { name: 'Only what failed' }).and(page.locator(':checked')).waitFor()
+      await page.getByRole('table').getByRole('cell', { name: 'Consumer' }).first().waitFor()
+      await page.goto('/drift?trouble=UNREACHED')
+      await list
+        .getByRole('link', { name: /^\d+ changes?: / })
+        .first()
+        .click()
+      await page.getByRole('heading', { level: 1, name: /^Steer/ }).waitFor()
+      expect(new URL(page.url()).searchParams.get('differing')).toBe('true')
+    },
+  )
+
   story('a project tells what is not well in it, and nothing of the others', async ({ page }) => {
     await page.goto('/projects/order-service')
     const card = page.getByRole('region', { name: 'What is not well' })

@@ -45,6 +45,20 @@ stories('Steering', (story) => {
     },
   )
 
+  story('what a switch does without a question is copied as a command line beside it', async ({ page }) => {
+    await page.goto(steering('order-service', 'order-create', 'dev'))
+    await live(page)
+    const http = entry(page, 'http')
+    const copy = http.getByRole('button', { name: 'Copy as CLI: Stop: http' })
+    await copy.focus()
+    await expect.poll(() => copy.evaluate((each) => getComputedStyle(each.parentElement ?? each).opacity)).toBe('1')
+    await page.keyboard.press('Enter')
+    await http.getByRole('button', { name: 'Copied' }).waitFor()
+    expect(await page.evaluate(() => navigator.clipboard.readText())).toMatch(
+      /^pilothouse listeners stop http --project order-service --integration order-create --environment dev/,
+    )
+  })
+
   story('a command that fails says why, and is tried again from its place', async ({ page }) => {
     await page.goto(steering('billing', 'invoice-sync', 'dev'))
     await live(page)

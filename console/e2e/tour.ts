@@ -48,6 +48,13 @@ export const TOUR: Record<PageName, Stop> = {
     ready: 'What is not well',
     held: true,
   },
+  drift: {
+    title: 'Drift',
+    answers:
+      'Which integrations are not as wanted: copies that differ, artifacts that failed, changes not carried out.',
+    address: '/drift',
+    ready: 'Not carried out',
+  },
   runtimes: {
     title: 'Runtimes',
     answers: 'Every runtime by environment, live, with its status, the reason and since when.',

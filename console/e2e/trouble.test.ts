@@ -213,7 +213,15 @@ stories('As a stranger', (story) => {
     'every address says the same: nothing is open yet, and whom to ask; no name of anything is given away',
     async ({ page }) => {
       page.setDefaultTimeout(PATIENCE_MS)
-      for (const address of ['/', '/logs', steering, '/runtimes/rt-dunning-dev-1', '/access/users']) {
+      for (const address of [
+        '/',
+        '/drift',
+        '/logs',
+        steering,
+        '/runtimes/rt-dunning-dev-1',
+        '/access/users',
+        '/audit',
+      ]) {
         await page.goto(address)
         await page.getByRole('heading', { name: 'Nothing is open to you yet' }).waitFor()
         expect(await page.getByText(/Order Service|dunning|Ada Byron/).count(), address).toBe(0)

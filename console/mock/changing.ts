@@ -1,6 +1,7 @@
 import type * as api from '../src/api/generated/schema'
 import { matches } from './access'
 import { connection, type Db, type PageArguments, type RuntimeRecord, verdict } from './db'
+import { isFailed } from './drift'
 import { allArtifacts } from './observe'
 import { refs, type Scope } from './people'
 import { refuse } from './refuse'
@@ -136,6 +137,7 @@ export function changingRoot(db: Db) {
         kind?: api.ArtifactKind | null
         search?: string | null
         onlyDiffering?: boolean | null
+        onlyFailed?: boolean | null
       },
     ) => {
       const place = refs(db, a)
@@ -143,7 +145,10 @@ export function changingRoot(db: Db) {
       const all = merge(db.runtimes.filter((each) => covers(a, ofRuntime(each))))
       const wanted = all.filter(
         (each) =>
-          (!a.kind || each.kind === a.kind) && matches(a.search, each.name) && (!a.onlyDiffering || !each.inSync),
+          (!a.kind || each.kind === a.kind) &&
+          matches(a.search, each.name) &&
+          (!a.onlyDiffering || !each.inSync) &&
+          (!a.onlyFailed || each.failed),
       )
       return { ...connection(wanted, a), differing: all.filter((each) => !each.inSync).length }
     },
@@ -178,6 +183,7 @@ function merge(runtimes: RuntimeRecord[]) {
       hostedBy: hosts.map(ref),
       missingOn: missingOn.map(ref),
       inSync: ordered.length === 1 && missingOn.length === 0,
+      failed: [...forms.keys()].some(isFailed),
       variants: ordered.map(([form, each]) => {
         const fields = Object.entries(JSON.parse(form) as Record<string, unknown>)
         const differences = Object.fromEntries(fields.filter(([name, value]) => most[name] !== value))

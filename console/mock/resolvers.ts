@@ -15,6 +15,7 @@ import {
   verdict,
   viewRuntime,
 } from './db'
+import { driftRoot } from './drift'
 import { installationRoot } from './installation'
 import { metricsRoot } from './metrics'
 import { refuse } from './refuse'
@@ -190,6 +191,7 @@ export function makeRoot(db: Db) {
     ...tryItRoot(db),
     ...metricsRoot(db),
     ...changingRoot(db),
+    ...driftRoot(db),
     ...alertsRoot(db),
     ...installationRoot(db),
     refusals: () => db.refusals,

@@ -99,6 +99,12 @@ const pages = [
   }),
   createRoute({
     ...page,
+    path: PATH.drift,
+    validateSearch: search.drift,
+    component: lazyRouteComponent(() => import('./pages/drift/index'), 'DriftPage'),
+  }),
+  createRoute({
+    ...page,
     path: PATH.runtimes,
     validateSearch: search.runtimes,
     component: lazyRouteComponent(() => import('./pages/runtimes/index'), 'OrganizationRuntimesPage'),

@@ -121,20 +121,33 @@ export const deletionQuery = (kind: doc.HandleKind, handle: string, project: str
     gcTime: 0,
   })
 
-export type MergedFilter = { kind: doc.ArtifactKind | null; search: string; onlyDiffering: boolean }
+export type MergedFilter = {
+  kind: doc.ArtifactKind | null
+  search: string
+  onlyDiffering: boolean
+  onlyFailed?: boolean
+}
 
 /** Every artifact of a place once; null when there is no such place. */
 export const mergedQuery = (
   place: { project: string; integration: string; environment: string },
-  { kind, search, onlyDiffering }: MergedFilter,
+  { kind, search, onlyDiffering, onlyFailed = false }: MergedFilter,
 ) =>
   infiniteQueryOptions({
-    queryKey: ['artifacts', 'merged', place, kind, search, onlyDiffering],
+    queryKey: ['artifacts', 'merged', place, kind, search, onlyDiffering, onlyFailed],
     queryFn: async ({ signal, pageParam }) => {
-      const variables = { ...place, kind, search: search || null, onlyDiffering, first: PAGE_SIZE, after: pageParam }
+      const narrow = { kind, search: search || null, onlyDiffering, onlyFailed }
+      const variables = { ...place, ...narrow, first: PAGE_SIZE, after: pageParam }
       const page = (await graphql(doc.MergedArtifactsDocument, variables, signal)).mergedArtifacts
       return page ?? { nodes: [], totalCount: 0, differing: 0, pageInfo: { endCursor: null, hasNextPage: false } }
     },
     initialPageParam: fromStart,
     getNextPageParam: nextCursor,
   })
+
+/** Places that are not as wanted, counted by what is wrong; read anew with the counts of the fleet. */
+export const notAsWantedQuery = (filter: doc.NotAsWantedFilter, first = PAGE_SIZE) =>
+  pages(
+    ['counts', 'not-as-wanted', filter, first],
+    async (after, signal) => (await graphql(doc.NotAsWantedDocument, { filter, first, after }, signal)).notAsWanted,
+  )

@@ -22,6 +22,7 @@ import { PATH, to } from '@/util/paths'
 import { mayNot } from '@/util/permissions'
 import { type ListSearch, TYPES } from '@/util/search'
 import { useSearchState } from '@/util/use-search-state'
+import { ProjectTally } from './drift/tally'
 import { NotWell } from './home/not-well'
 
 const CreateIntegration = lazily(async () => (await import('@/forms/create-integration')).CreateIntegration)
@@ -103,11 +104,14 @@ export function ProjectPage() {
         title={name}
         note={
           known.data && (
-            <Counts
-              counts={known.data.runtimes}
-              empty={projects.noRuntimes}
-              link={(status) => to.projectRuntimes(project, { status })}
-            />
+            <span className="flex flex-wrap items-center gap-x-4">
+              <Counts
+                counts={known.data.runtimes}
+                empty={projects.noRuntimes}
+                link={(status) => to.projectRuntimes(project, { status })}
+              />
+              <ProjectTally project={project} />
+            </span>
           )
         }
         actions={

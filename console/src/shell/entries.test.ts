@@ -37,7 +37,7 @@ describe('the pages of the navigation', () => {
   test('administration is not there for whom it is closed; telemetry is, and says why it leads nowhere', () => {
     const held: Permission[] = ['INTEGRATION_MGT_VIEW', 'PROJECT_MGT_VIEW', 'OBSERVABILITY_MGT_VIEW_LOGS']
     const listed = entriesOf(nowhere, held)
-    expect(listed.map(({ letter }) => letter).join('')).toBe('orpeltmbv')
+    expect(listed.map(({ letter }) => letter).join('')).toBe('orwpeltmbv')
     expect(listed.filter(({ blocked }) => blocked).map(({ name }) => name)).toEqual(['Traces', 'Metrics'])
     expect(everyEntry(nowhere, held).find(({ letter }) => letter === 'm')?.blocked).toContain(
       'observability_mgt:view_insights',

@@ -5,6 +5,7 @@ import {
   Boxes,
   ChartLine,
   FolderTree,
+  GitCompareArrows,
   KeyRound,
   Layers,
   LayoutDashboard,
@@ -83,6 +84,7 @@ function organizationEntries(held: readonly Permission[]): Listed[] {
   return [
     { name: nav.overview, letter: 'o', icon: LayoutDashboard, link: to.home(), exact: true },
     { name: nav.runtimes, letter: 'r', icon: Boxes, link: to.runtimes() },
+    { name: nav.drift, letter: 'w', icon: GitCompareArrows, link: to.drift(), ...INTEGRATIONS },
     { name: nav.projects, letter: 'p', icon: FolderTree, link: to.projects() },
     { name: nav.environments, letter: 'e', icon: Layers, link: to.environments() },
     { name: nav.secrets, letter: 's', icon: KeyRound, link: to.secrets(), ...SECRETS },

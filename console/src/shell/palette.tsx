@@ -68,6 +68,7 @@ function PaletteBody({ close, onSheet }: { close: () => void; onSheet: () => voi
   const pages = [
     page(shell.nav.overview, to.home()),
     page(shell.nav.runtimes, to.runtimes()),
+    ...(blocked('INTEGRATION_MGT_VIEW') ? [] : [page(shell.nav.drift, to.drift())]),
     page(shell.nav.projects, to.projects()),
     page(shell.nav.environments, to.environments()),
     ...(blocked('ENVIRONMENT_MGT_MANAGE_NONPROD', 'INTEGRATION_MGT_MANAGE')

@@ -42,6 +42,7 @@ export const merged = {
   kinds: 'Kinds',
   all: 'All',
   onlyDiffering: 'Only what differs',
+  onlyFailed: 'Only what failed',
   differing: (count: number) => (count === 1 ? '1 differs' : `${count} differ`),
   agree: 'All running runtimes agree.',
   columns: { kind: 'Kind', name: 'Artifact', state: 'State', hosted: 'Hosted by', agree: 'Over the runtimes' },

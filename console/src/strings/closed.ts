@@ -1,5 +1,7 @@
 /** Pages that are there and not open to the viewer: whose permission is missing, and whom to ask. */
 export const closed = {
+  /** What pages show whose title would begin no sentence. */
+  what: { audit: 'Audit records', sso: 'Mappings of single sign-on' },
   title: (what: string) => `${what} are not open to you`,
   titleIn: (what: string, place: string) => `${what} are not open to you in ${place}`,
   lead: (username: string, permission: string) =>

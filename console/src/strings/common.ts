@@ -32,6 +32,7 @@ export const strings = {
   copied: 'Copied',
   copyFailed: 'Copying was refused by the browser. Select the text and copy it by hand.',
   copyGraphql: 'Copy as GraphQL',
+  copyCliOf: (what: string) => `Copy as CLI: ${what}`,
   copyCli: 'Copy as CLI',
   showMore: 'Show more',
   shown: (shown: number, total: number) => `${shown} of ${total}`,

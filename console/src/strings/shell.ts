@@ -16,6 +16,7 @@ export const shell = {
   nav: {
     overview: 'Overview',
     runtimes: 'Runtimes',
+    drift: 'Drift',
     steering: 'Steering',
     projects: 'Projects',
     environments: 'Environments',
@@ -131,7 +132,9 @@ export const missing = {
   page: 'There is no page at this address',
   thing: (what: string) => `There is no such ${what}`,
   why: 'It may have been removed, its address may be mistyped, or you may not be allowed to see it.',
-  kinds: { project: 'project', integration: 'integration' },
+  ask: (username: string, permission: string) =>
+    `If it is there, \`${username}\` does not hold \`${permission}\` in it: a Super Admin (a member of the group Super Admins), or who administers that project, can map a role that contains it to one of your groups. Send them this address.`,
+  kinds: { project: 'project', integration: 'integration', runtime: 'runtime' },
   home: 'Overview',
   projects: 'Projects',
   runtimes: 'Runtimes',

@@ -15,7 +15,8 @@ import { Said } from './said'
 type PlaceHeld = { name: string; permissions: readonly Permission[] }
 
 type OpenToProps = {
-  permission: Permission
+  /** The one that is asked for; of several each opens the page, and the first is the one to ask for. */
+  permission: Permission | readonly [Permission, ...Permission[]]
   /** The page's title, and what it shows in a word or two that begin a sentence. */
   title: string
   what: string
@@ -27,12 +28,26 @@ type OpenToProps = {
 /** A page for those who hold a permission; who does not is told so, and nothing is asked that would be refused. */
 export function OpenTo({ permission, title, what, place, children }: OpenToProps) {
   const { viewer } = useSuspenseQuery(viewerQuery).data
-  const nowhere = mayNot(viewer.permissions, permission)
-  if (!nowhere && !(place && mayNot(place.permissions, permission))) return children
-  return <Closed permission={permission} title={title} what={what} place={nowhere ? undefined : place} />
+  const anyOf = typeof permission === 'string' ? ([permission] as const) : permission
+  const nowhere = mayNot(viewer.permissions, ...anyOf)
+  if (!nowhere && !(place && mayNot(place.permissions, ...anyOf))) return children
+  return <Closed permission={anyOf[0]} title={title} what={what} place={nowhere ? undefined : place} />
 }
 
-function Closed({ permission, title, what, place }: Omit<OpenToProps, 'children'>) {
+/** The same for a whole page, which is not begun where it is not open. */
+export function openTo(permission: OpenToProps['permission'], title: string, Page: () => ReactNode, what = title) {
+  return function Open() {
+    return (
+      <OpenTo permission={permission} title={title} what={what}>
+        <Page />
+      </OpenTo>
+    )
+  }
+}
+
+type ClosedProps = Omit<OpenToProps, 'children' | 'permission'> & { permission: Permission }
+
+function Closed({ permission, title, what, place }: ClosedProps) {
   const { viewer } = useSuspenseQuery(viewerQuery).data
   const client = useQueryClient()
   const { username } = viewer

@@ -96,6 +96,15 @@ export function CodeBlock({ code, label, prose, onCopied }: CodeBlockProps) {
   )
 }
 
+/** The same beside a control that needs no question: it is seen when its row is pointed at, or a key comes to it. */
+export function CopyCliIcon({ command, label }: { command: string; label: string }) {
+  return (
+    <span className="hidden items-center opacity-0 focus-within:opacity-100 group-hover/acts:opacity-100 sm:inline-flex">
+      <CopyIconButton text={command} label={strings.copyCliOf(label)} />
+    </span>
+  )
+}
+
 /** The same for a terminal. */
 export function CopyCli({ command }: { command: string }) {
   return (

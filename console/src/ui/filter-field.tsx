@@ -8,6 +8,9 @@ type FilterFieldProps = {
   type?: 'text' | 'datetime-local'
 }
 
+/** Unit: letters. A longer hint makes its field longer. */
+const SHORTEST = 16
+
 /** A filter that is typed: it counts when it is left or Enter is pressed. */
 export function FilterField({ label, value, onChange, placeholder, type = 'text' }: FilterFieldProps) {
   const [text, setText] = useState(value)
@@ -24,12 +27,13 @@ export function FilterField({ label, value, onChange, placeholder, type = 'text'
         type={type}
         value={text}
         placeholder={placeholder}
+        size={type === 'text' ? Math.max(SHORTEST, placeholder?.length ?? 0) : undefined}
         autoComplete="off"
         spellCheck={false}
         onChange={(event) => setText(event.target.value)}
         onBlur={settle}
         onKeyDown={(event) => event.key === 'Enter' && settle()}
-        className={`h-8 rounded-md border border-edge bg-surface px-2 text-ink ${type === 'text' ? 'mono w-40' : ''}`}
+        className={`h-8 rounded-md border border-edge bg-surface px-2 text-ink ${type === 'text' ? 'mono max-w-full' : ''}`}
       />
     </label>
   )

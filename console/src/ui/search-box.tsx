@@ -4,6 +4,9 @@ import { useEffect, useState } from 'react'
 /** Typing is answered at once in the box and, after a pause, in the address. */
 const PAUSE_MS = 200
 
+/** Unit: letters. What a longer one says needs more room. */
+const SHORT = 20
+
 type SearchBoxProps = { label: string; value: string; onSearch: (value: string) => void }
 
 export function SearchBox({ label, value, onSearch }: SearchBoxProps) {
@@ -32,7 +35,7 @@ export function SearchBox({ label, value, onSearch }: SearchBoxProps) {
         placeholder={label}
         value={text}
         onChange={(event) => setText(event.target.value)}
-        className="h-8 w-52 max-w-full rounded-md border border-edge bg-surface pl-7 pr-2"
+        className={`h-8 max-w-full rounded-md border border-edge bg-surface pl-7 pr-2 ${label.length > SHORT ? 'w-64' : 'w-52'}`}
       />
     </div>
   )

@@ -1,10 +1,14 @@
+import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { CloudOff, RotateCw, SearchX } from 'lucide-react'
 import type { ReactNode } from 'react'
+import type { Permission } from '@/api/generated/operations'
 import { asProblem } from '@/api/problem'
+import { viewerQuery } from '@/api/queries'
 import { strings } from '@/strings/common'
 import { missing } from '@/strings/shell'
 import { to } from '@/util/paths'
+import { wireName } from '@/util/permissions'
 import { useAnnounced } from './announcer'
 import { Button, buttonClass } from './button'
 import { Reference } from './reference'
@@ -68,6 +72,24 @@ export function Empty({ title, children, action }: { title: string; children?: R
 }
 
 /** What is not there, or may not be seen: a page with ways out. */
+/** What one needs to see a thing of this kind. */
+const NEEDED: Record<string, Permission> = {
+  [missing.kinds.project]: 'PROJECT_MGT_VIEW',
+  [missing.kinds.integration]: 'INTEGRATION_MGT_VIEW',
+  [missing.kinds.runtime]: 'INTEGRATION_MGT_VIEW',
+}
+
+/** Whom to ask for a thing that is there and not shown: what is not seen is not there, and is not told apart. */
+function Ask({ permission }: { permission: Permission }) {
+  const viewer = useQuery(viewerQuery).data?.viewer
+  if (!viewer) return null
+  return (
+    <p className="mt-2 text-muted">
+      <Said text={missing.ask(viewer.username, wireName(permission))} />
+    </p>
+  )
+}
+
 export function Missing({ what }: { what?: string }) {
   const heading = what ? missing.thing(what) : missing.page
   useAnnounced(heading)
@@ -77,6 +99,7 @@ export function Missing({ what }: { what?: string }) {
       <SearchX size={22} className="mb-3 text-faint" aria-hidden />
       <h1 className="text-[18px]">{heading}</h1>
       <p className="mt-1 text-muted">{missing.why}</p>
+      {what && NEEDED[what] && <Ask permission={NEEDED[what]} />}
       <div className="mt-4 flex flex-wrap gap-2">
         <Link {...to.home()} className={buttonClass('solid')}>
           {missing.home}

@@ -4,6 +4,7 @@ import type {
   AlertSilencesSearch,
   AlertsSearch,
   AuditSearch,
+  DriftSearch,
   EventsSearch,
   LogsSearch,
   MergedSearch,
@@ -45,6 +46,7 @@ export const PATH = {
   alertChannels: '/alerts/channels',
   alertSilences: '/alerts/silences',
   home: '/',
+  drift: '/drift',
   runtimes: '/runtimes',
   runtime: '/runtimes/$runtimeId',
   projects: '/projects',
@@ -128,6 +130,7 @@ export const to = {
   about: () => linkOptions({ to: PATH.about }),
   settings: (search: SettingsSearch = {}) => linkOptions({ to: PATH.settings, search }),
   audit: (search: AuditSearch = {}) => linkOptions({ to: PATH.audit, search }),
+  drift: (search: DriftSearch = {}) => linkOptions({ to: PATH.drift, search }),
   events: (search: EventsSearch = {}) => linkOptions({ to: PATH.events, search }),
   logs: (search: LogsSearch = {}) => linkOptions({ to: PATH.logs, search }),
   integrationLogs: (project: string, integration: string, search: LogsSearch = {}) =>

@@ -7,7 +7,7 @@ import type {
   Sort,
   SteerableKind,
 } from '@/api/generated/operations'
-import type { AuditOutcome, Permission, UserKind, UserState } from '@/api/generated/people'
+import type { AuditOutcome, Permission, Trouble, UserKind, UserState } from '@/api/generated/people'
 import type { Severity } from '@/api/generated/telemetry'
 
 /** What the pages keep in the address: read strictly, everything else is dropped. */
@@ -75,6 +75,7 @@ export const RUNTIME_GROUPS = ['integration', 'none'] as const
 export const RUNTIME_SORTS = ['NEWEST', 'OLDEST'] as const satisfies RuntimeSort[]
 export const USER_KINDS = ['PERSON', 'SERVICE'] as const satisfies UserKind[]
 export const USER_STATES = ['ACTIVE', 'MUST_CHANGE_PASSWORD', 'DISABLED'] as const satisfies UserState[]
+export const TROUBLES = ['DIFFERING', 'FAILED', 'UNREACHED'] as const satisfies Trouble[]
 export const OUTCOMES = ['DONE', 'REFUSED'] as const satisfies AuditOutcome[]
 export const SEVERITIES = ['TRACE', 'DEBUG', 'INFO', 'WARN', 'ERROR', 'FATAL'] as const satisfies Severity[]
 export const SPANS = ['15m', '1h', '6h', '1d', '7d', '30d'] as const
@@ -256,6 +257,12 @@ export type MergedSearch = {
   kind?: ArtifactKind | undefined
   search?: string | undefined
   differing?: true | undefined
+  failed?: true | undefined
+}
+export type DriftSearch = {
+  project?: string | undefined
+  environment?: string | undefined
+  trouble?: Trouble | undefined
 }
 /** What can be asked of a runtime and linked to. */
 export const ASKS = ['LOGGERS', 'LOG_FILES', 'REGISTRY', 'USERS'] as const satisfies Question[]
@@ -448,6 +455,12 @@ export const merged = (raw: Raw): MergedSearch => ({
   kind: oneOf(raw, 'kind', ARTIFACT_KINDS),
   search: filled(raw, 'search'),
   differing: flag(raw, 'differing'),
+  failed: flag(raw, 'failed'),
+})
+export const drift = (raw: Raw): DriftSearch => ({
+  project: filled(raw, 'project'),
+  environment: filled(raw, 'environment'),
+  trouble: oneOf(raw, 'trouble', TROUBLES),
 })
 export const runtime = (raw: Raw): RuntimeSearch => ({
   act: oneOf(raw, 'act', RUNTIME_ACTS),

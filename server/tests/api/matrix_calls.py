@@ -96,6 +96,7 @@ QUERIES = [
     Call("deletion", 'deletion(kind: ENVIRONMENT, handle: "dev") { message }', environment_changed(DEV, door=False)),
     Call("deletion", 'deletion(kind: ENVIRONMENT, handle: "prod") { message }', environment_changed(PROD, door=False)),
     Call("mergedArtifacts", f"mergedArtifacts({_TILL}) {{ totalCount }}", shown(TILL_DEV, I_VIEW)),
+    Call("notAsWanted", "notAsWanted { totalCount }", held(I_VIEW)),
     Call("events", "events { totalCount }", held(I_VIEW)),
     Call("permissions", "permissions { name }", anyone()),
     Call("users", "users { totalCount }", held(*_SEEN_PEOPLE)),

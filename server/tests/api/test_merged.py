@@ -72,6 +72,15 @@ async def test_filters_and_pages_of_merged_artifacts(admin, replicas, staff) -> 
         assert (found["totalCount"], found["differing"]) == (len(expected), 2)
 
 
+async def test_what_failed_on_any_running_runtime_can_be_listed_alone(admin, replicas, runtime) -> None:
+    ask = MERGED.replace("onlyDiffering: $d", "onlyDiffering: $d, onlyFailed: true")
+    assert (await admin.ask(ask, e="dev"))["mergedArtifacts"]["nodes"] == []
+    runtime.artifacts["listeners"][0]["state"], runtime.hash = "failed", "failed"
+    assert (await runtime.full())[0] == 200
+    found = (await admin.ask(ask, e="dev"))["mergedArtifacts"]
+    assert [(node["kind"], node["name"]) for node in found["nodes"]] == [("LISTENER", "listener_1")]
+
+
 async def test_silent_runtimes_do_not_count_against_agreement(admin, replicas, runtime, clock) -> None:
     clock.advance(200)
     await runtime.full()  # node-2 alone is heard

@@ -100,6 +100,7 @@ def test_numbers_and_octets_come_back_as_they_went(writer: Engine) -> None:
     octets, fraction, instant = bytes(range(256)) * 1024, 0.1 + 0.2, 1_790_000_000.123
     with writer.connect() as connection, connection.begin():
         row = {"digest": "d", "document": octets, "service_count": 1, "listener_count": 2, "stored_at": instant}
+        row |= {"likeness": None, "failed_count": None}
         connection.execute(insert(artifact_sets).values(row))
         assert dict(connection.execute(select(artifact_sets)).mappings().one()) == row
         cast_back = connection.execute(select(literal(fraction, Float))).scalar_one()

@@ -118,6 +118,21 @@ export type HandleKind =
   | 'INTEGRATION'
   | 'ENVIRONMENT';
 
+export type NotAsWantedFilter = {
+  project?: string | null | undefined;
+  environment?: string | null | undefined;
+  /** Only those with this trouble. */
+  trouble?: Trouble | null | undefined;
+};
+
+export type Trouble =
+  /** Running runtimes report other artifacts than each other, in another form or state. */
+  | 'DIFFERING'
+  /** Artifacts failed. */
+  | 'FAILED'
+  /** A desired state was not carried out: its command failed, or has waited for more than a minute. */
+  | 'UNREACHED';
+
 /** A part of the tree. What is left out is not limited: no project is the whole organization, no environment is all of them. */
 export type PlaceInput = {
   project?: string | null | undefined;
@@ -594,12 +609,22 @@ export type MergedArtifactsQueryVariables = Exact<{
   kind?: ArtifactKind | null | undefined;
   search?: string | null | undefined;
   onlyDiffering?: boolean | null | undefined;
+  onlyFailed?: boolean | null | undefined;
   first?: number | null | undefined;
   after?: string | null | undefined;
 }>;
 
 
 export type MergedArtifactsQuery = { mergedArtifacts: { totalCount: number, differing: number, nodes: Array<{ kind: ArtifactKind, name: string, package: string, state: ArtifactState, inSync: boolean, hostedBy: Array<{ id: string, runtimeId: string, name: string | null, type: RuntimeType, status: RuntimeStatus, environment: { handle: string, displayName: string, critical: boolean }, project: { handle: string, displayName: string }, integration: { handle: string, displayName: string } }>, missingOn: Array<{ id: string, runtimeId: string, name: string | null, type: RuntimeType, status: RuntimeStatus, environment: { handle: string, displayName: string, critical: boolean }, project: { handle: string, displayName: string }, integration: { handle: string, displayName: string } }>, variants: Array<{ differences: string, runtimes: Array<{ id: string, runtimeId: string, name: string | null, type: RuntimeType, status: RuntimeStatus, environment: { handle: string, displayName: string, critical: boolean }, project: { handle: string, displayName: string }, integration: { handle: string, displayName: string } }> }> }>, pageInfo: { endCursor: string | null, hasNextPage: boolean } } | null };
+
+export type NotAsWantedQueryVariables = Exact<{
+  filter?: NotAsWantedFilter | null | undefined;
+  first?: number | null | undefined;
+  after?: string | null | undefined;
+}>;
+
+
+export type NotAsWantedQuery = { notAsWanted: { totalCount: number, places: number, differing: number, failed: number, unreached: number, nodes: Array<{ running: number, forms: number, failed: number, unreached: number, project: { handle: string, displayName: string }, integration: { handle: string, displayName: string }, environment: { handle: string, displayName: string, critical: boolean } }>, pageInfo: { endCursor: string | null, hasNextPage: boolean } } };
 
 export type InstallationQueryVariables = Exact<{ [key: string]: never; }>;
 
@@ -1979,7 +2004,7 @@ export const DeleteEnvironmentDocument = new TypedDocumentString(`
   message
 }`) as unknown as TypedDocumentString<DeleteEnvironmentMutation, DeleteEnvironmentMutationVariables>;
 export const MergedArtifactsDocument = new TypedDocumentString(`
-    query MergedArtifacts($project: String!, $integration: String!, $environment: String!, $kind: ArtifactKind, $search: String, $onlyDiffering: Boolean, $first: Int, $after: String) {
+    query MergedArtifacts($project: String!, $integration: String!, $environment: String!, $kind: ArtifactKind, $search: String, $onlyDiffering: Boolean, $onlyFailed: Boolean, $first: Int, $after: String) {
   mergedArtifacts(
     project: $project
     integration: $integration
@@ -1987,6 +2012,7 @@ export const MergedArtifactsDocument = new TypedDocumentString(`
     kind: $kind
     search: $search
     onlyDiffering: $onlyDiffering
+    onlyFailed: $onlyFailed
     first: $first
     after: $after
   ) {
@@ -2043,6 +2069,45 @@ fragment RuntimeName on RuntimeRef {
     displayName
   }
 }`) as unknown as TypedDocumentString<MergedArtifactsQuery, MergedArtifactsQueryVariables>;
+export const NotAsWantedDocument = new TypedDocumentString(`
+    query NotAsWanted($filter: NotAsWantedFilter, $first: Int, $after: String) {
+  notAsWanted(filter: $filter, first: $first, after: $after) {
+    nodes {
+      project {
+        handle
+        displayName
+      }
+      integration {
+        handle
+        displayName
+      }
+      environment {
+        ...EnvironmentName
+      }
+      running
+      forms
+      failed
+      unreached
+    }
+    totalCount
+    places
+    differing
+    failed
+    unreached
+    pageInfo {
+      ...Page
+    }
+  }
+}
+    fragment Page on PageInfo {
+  endCursor
+  hasNextPage
+}
+fragment EnvironmentName on EnvironmentRef {
+  handle
+  displayName
+  critical
+}`) as unknown as TypedDocumentString<NotAsWantedQuery, NotAsWantedQueryVariables>;
 export const InstallationDocument = new TypedDocumentString(`
     query Installation {
   installation {

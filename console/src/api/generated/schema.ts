@@ -95,6 +95,11 @@ export type Query = {
    * versions, and where they disagree. Null when the integration or the environment does not exist.
    */
   mergedArtifacts: Maybe<MergedArtifactConnection>;
+  /**
+   * Places (an integration in an environment) that are not as wanted: their running runtimes differ, report failed artifacts, or
+   * do not do what is desired of them. Those in critical environments first, then by name.
+   */
+  notAsWanted: NotAsWantedConnection;
   /** What happened to the fleet, newest first. */
   events: EventConnection;
   /** Every permission that can be granted, with its meaning. */
@@ -270,6 +275,14 @@ export type QueryMergedArtifactsArgs = {
   kind?: InputMaybe<ArtifactKind>;
   search?: InputMaybe<Scalars['String']['input']>;
   onlyDiffering?: InputMaybe<Scalars['Boolean']['input']>;
+  onlyFailed?: InputMaybe<Scalars['Boolean']['input']>;
+  first?: InputMaybe<Scalars['Int']['input']>;
+  after?: InputMaybe<Scalars['String']['input']>;
+};
+
+
+export type QueryNotAsWantedArgs = {
+  filter?: InputMaybe<NotAsWantedFilter>;
   first?: InputMaybe<Scalars['Int']['input']>;
   after?: InputMaybe<Scalars['String']['input']>;
 };
@@ -2106,6 +2119,47 @@ export type MergedArtifactConnection = {
   totalCount: Scalars['Int']['output'];
   /** How many of all of them differ between running runtimes. */
   differing: Scalars['Int']['output'];
+};
+
+export type NotAsWantedConnection = {
+  nodes: Array<NotAsWanted>;
+  pageInfo: PageInfo;
+  totalCount: Scalars['Int']['output'];
+  /** Places with any of these troubles, whichever is asked for. The next three count those with each; one place may have several. */
+  places: Scalars['Int']['output'];
+  differing: Scalars['Int']['output'];
+  failed: Scalars['Int']['output'];
+  unreached: Scalars['Int']['output'];
+};
+
+export type NotAsWantedFilter = {
+  project?: InputMaybe<Scalars['String']['input']>;
+  environment?: InputMaybe<Scalars['String']['input']>;
+  /** Only those with this trouble. */
+  trouble?: InputMaybe<Trouble>;
+};
+
+export type Trouble =
+  /** Running runtimes report other artifacts than each other, in another form or state. */
+  | 'DIFFERING'
+  /** Artifacts failed. */
+  | 'FAILED'
+  /** A desired state was not carried out: its command failed, or has waited for more than a minute. */
+  | 'UNREACHED';
+
+/** One integration in one environment, in which something is not as wanted. */
+export type NotAsWanted = {
+  project: ProjectRef;
+  integration: IntegrationRef;
+  environment: EnvironmentRef;
+  /** Runtimes that run there. */
+  running: Scalars['Int']['output'];
+  /** In so many ways they report what should be the same; 1 when they agree. */
+  forms: Scalars['Int']['output'];
+  /** Failed artifacts, counted on each running runtime that reports them. */
+  failed: Scalars['Int']['output'];
+  /** Desired states that were not carried out. */
+  unreached: Scalars['Int']['output'];
 };
 
 /** A part of the tree. What is left out is not limited: no project is the whole organization, no environment is all of them. */

@@ -9,6 +9,7 @@ import { access, groups as words } from '@/strings/access'
 import { Age } from '@/ui/age'
 import { Badge } from '@/ui/badge'
 import { Button } from '@/ui/button'
+import { openTo } from '@/ui/closed'
 import { CopyGraphql } from '@/ui/copy'
 import { More } from '@/ui/more'
 import { notify } from '@/ui/notices'
@@ -31,7 +32,9 @@ const MapRole = lazily(async () => (await import('./map-role')).MapRole)
 export type GroupFacts = NonNullable<GroupQuery['group']>
 
 /** One group: who is in it, and which roles it has where. */
-export function GroupPage() {
+export const GroupPage = openTo(['USER_MGT_UPDATE_GROUP_ROLES', 'USER_MGT_UPDATE_USERS'], access.tabs.groups, Group)
+
+function Group() {
   const { groupId } = useParams({ from: `/shell${PATH.group}` })
   const { search = '' } = useSearch({ from: `/shell${PATH.group}` })
   const [first, setFirst] = useState(PAGE_SIZE)

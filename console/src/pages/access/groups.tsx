@@ -8,6 +8,7 @@ import { access, groups as words } from '@/strings/access'
 import { Age } from '@/ui/age'
 import { Badge } from '@/ui/badge'
 import { Button } from '@/ui/button'
+import { openTo } from '@/ui/closed'
 import { CopyGraphql } from '@/ui/copy'
 import { List, type ListColumn } from '@/ui/list'
 import { SearchBox } from '@/ui/search-box'
@@ -61,7 +62,9 @@ const columns: ListColumn<GroupRowFragment>[] = [
   },
 ]
 
-export function GroupsPage() {
+export const GroupsPage = openTo(['USER_MGT_UPDATE_GROUP_ROLES', 'USER_MGT_UPDATE_USERS'], access.tabs.groups, Groups)
+
+function Groups() {
   const { search = '', sort, create } = useSearch({ from: `/shell${PATH.groups}` })
   const change = useSearchState<ListSearch>()
   const onSearch = useCallback((text: string) => change({ search: text || undefined }, true), [change])

@@ -8,6 +8,7 @@ import { graphql } from '@/api/request'
 import { access, roles as words } from '@/strings/access'
 import { Badge } from '@/ui/badge'
 import { Button, buttonClass } from '@/ui/button'
+import { openTo } from '@/ui/closed'
 import { CopyGraphql } from '@/ui/copy'
 import { More } from '@/ui/more'
 import { notify } from '@/ui/notices'
@@ -29,7 +30,13 @@ const RoleForm = lazily(async () => (await import('./role-form')).RoleForm)
 type RoleFacts = NonNullable<RoleQuery['role']>
 
 /** One role: what it permits, and who has it where. */
-export function RolePage() {
+export const RolePage = openTo(
+  ['USER_MGT_UPDATE_GROUP_ROLES', 'USER_MGT_MANAGE_ROLES', 'USER_MGT_UPDATE_USERS'],
+  access.tabs.roles,
+  Role,
+)
+
+function Role() {
   const { roleId } = useParams({ from: `/shell${PATH.role}` })
   const [first, setFirst] = useState(LARGEST_PAGE)
   const query = useQuery(roleQuery(roleId, first))

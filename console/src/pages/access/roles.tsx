@@ -8,6 +8,7 @@ import { access, roles as words } from '@/strings/access'
 import { Age } from '@/ui/age'
 import { Badge } from '@/ui/badge'
 import { Button } from '@/ui/button'
+import { openTo } from '@/ui/closed'
 import { CopyGraphql } from '@/ui/copy'
 import { List, type ListColumn } from '@/ui/list'
 import { SearchBox } from '@/ui/search-box'
@@ -63,7 +64,13 @@ const columns: ListColumn<RoleRowFragment>[] = [
   },
 ]
 
-export function RolesPage() {
+export const RolesPage = openTo(
+  ['USER_MGT_UPDATE_GROUP_ROLES', 'USER_MGT_MANAGE_ROLES', 'USER_MGT_UPDATE_USERS'],
+  access.tabs.roles,
+  Roles,
+)
+
+function Roles() {
   const { search = '', sort, create, copy } = useSearch({ from: `/shell${PATH.roles}` })
   const change = useSearchState<RolesSearch>()
   const onSearch = useCallback((text: string) => change({ search: text || undefined }, true), [change])

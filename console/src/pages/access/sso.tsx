@@ -11,8 +11,10 @@ import { groupsQuery, ssoMappingsQuery } from '@/api/people-queries'
 import { LARGEST_PAGE, PAGE_SIZE } from '@/api/queries'
 import { graphql } from '@/api/request'
 import { access, sso as words } from '@/strings/access'
+import { closed } from '@/strings/closed'
 import { Age } from '@/ui/age'
 import { Button } from '@/ui/button'
+import { openTo } from '@/ui/closed'
 import { CopyGraphql } from '@/ui/copy'
 import { Field, Select } from '@/ui/field'
 import { List, type ListColumn } from '@/ui/list'
@@ -64,7 +66,9 @@ const columns: ListColumn<Row>[] = [
   },
 ]
 
-export function SsoPage() {
+export const SsoPage = openTo('USER_MGT_UPDATE_GROUP_ROLES', access.tabs.sso, Sso, closed.what.sso)
+
+function Sso() {
   const { create } = useSearch({ from: `/shell${PATH.sso}` })
   const change = useSearchState<ListSearch>()
   const query = useInfiniteQuery(ssoMappingsQuery)

@@ -4,10 +4,11 @@ import { useState } from 'react'
 import { UserDocument, type UserQuery } from '@/api/generated/people'
 import { userQuery } from '@/api/people-queries'
 import { viewerQuery } from '@/api/queries'
-import { users as words } from '@/strings/access'
+import { access, users as words } from '@/strings/access'
 import { Age } from '@/ui/age'
 import { Badge } from '@/ui/badge'
 import { Button } from '@/ui/button'
+import { openTo } from '@/ui/closed'
 import { CopyGraphql } from '@/ui/copy'
 import { Card, Facts } from '@/ui/page'
 import { CouldNotLoad, Missing, Skeleton } from '@/ui/states'
@@ -26,7 +27,9 @@ const EditUserGroups = lazily(async () => (await import('./user-forms')).EditUse
 export type UserFacts = NonNullable<UserQuery['user']>
 
 /** Everything about one user: their groups, and what comes of them. */
-export function UserPage() {
+export const UserPage = openTo(['USER_MGT_UPDATE_USERS', 'USER_MGT_MANAGE_GROUPS'], access.tabs.users, User)
+
+function User() {
   const { userId } = useParams({ from: `/shell${PATH.user}` })
   const query = useQuery(userQuery(userId))
   if (query.isPending) return <Skeleton label={words.one} rows={8} />

@@ -9,6 +9,7 @@ import { Age } from '@/ui/age'
 import { Badge } from '@/ui/badge'
 import { Button } from '@/ui/button'
 import { Choose } from '@/ui/choose'
+import { openTo } from '@/ui/closed'
 import { CopyGraphql } from '@/ui/copy'
 import { List, type ListColumn } from '@/ui/list'
 import { SearchBox } from '@/ui/search-box'
@@ -70,7 +71,9 @@ const columns: ListColumn<UserRowFragment>[] = [
   },
 ]
 
-export function UsersPage() {
+export const UsersPage = openTo(['USER_MGT_UPDATE_USERS', 'USER_MGT_MANAGE_GROUPS'], access.tabs.users, Users)
+
+function Users() {
   const { search = '', sort, kind, state, group, create } = useSearch({ from: `/shell${PATH.users}` })
   const change = useSearchState<UsersSearch>()
   const onSearch = useCallback((text: string) => change({ search: text || undefined }, true), [change])

@@ -9,6 +9,7 @@ import { access, users, whoMay as words } from '@/strings/access'
 import { Badge } from '@/ui/badge'
 import { Button } from '@/ui/button'
 import { Choose } from '@/ui/choose'
+import { openTo } from '@/ui/closed'
 import { CopyGraphql } from '@/ui/copy'
 import { List } from '@/ui/list'
 import { Card } from '@/ui/page'
@@ -27,7 +28,9 @@ const PickPerson = lazily(async () => (await import('./pick-person')).PickPerson
 const USUAL: Permission = 'INTEGRATION_MGT_EDIT'
 
 /** Everybody who may do something in a place, and through what; or one person: yes or no, and why. */
-export function WhoMayPage() {
+export const WhoMayPage = openTo(['USER_MGT_UPDATE_USERS', 'USER_MGT_UPDATE_GROUP_ROLES'], access.tabs.whoMay, WhoMay)
+
+function WhoMay() {
   const search = useSearch({ from: `/shell${PATH.whoMay}` })
   const change = useSearchState<WhoMaySearch>()
   const [picking, setPicking] = useState(false)

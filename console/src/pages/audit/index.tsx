@@ -6,10 +6,12 @@ import { AuditRecordsDocument, type AuditRecordsQuery } from '@/api/generated/pe
 import { auditQuery } from '@/api/people-queries'
 import { PAGE_SIZE } from '@/api/queries'
 import { audit as words } from '@/strings/audit'
+import { closed } from '@/strings/closed'
 import { strings } from '@/strings/common'
 import { Age } from '@/ui/age'
 import { Button, buttonClass } from '@/ui/button'
 import { Choose } from '@/ui/choose'
+import { openTo } from '@/ui/closed'
 import { CopyGraphql } from '@/ui/copy'
 import { FilterField } from '@/ui/filter-field'
 import { List, type ListColumn } from '@/ui/list'
@@ -22,7 +24,7 @@ import { type AuditSearch, OUTCOMES } from '@/util/search'
 import { useSearchState } from '@/util/use-search-state'
 import { PlacePicker } from '../access/place-picker'
 import { auditFilter, exportAddress, exportsMore } from './filter'
-import { Integrity } from './integrity'
+import { CheckIntegrity, Integrity, useIntegrity } from './integrity'
 
 const RecordPanel = lazily(async () => (await import('./record')).RecordPanel)
 
@@ -67,14 +69,14 @@ const columns: ListColumn<AuditRow>[] = [
   {
     key: 'target',
     title: words.columns.target,
-    className: 'hidden sm:table-cell',
+    className: 'hidden sm:table-cell min-w-48 whitespace-normal!',
     cell: ({ target }) => <code className="[overflow-wrap:anywhere]">{target}</code>,
   },
   { key: 'outcome', title: words.columns.outcome, cell: ({ outcome }) => <OutcomeMark outcome={outcome} /> },
   {
     key: 'detail',
     title: words.columns.detail,
-    className: 'hidden md:table-cell w-full text-muted',
+    className: 'hidden md:table-cell w-full min-w-48 whitespace-normal! text-muted',
     cell: ({ detail }) => detail,
   },
   {
@@ -98,11 +100,14 @@ const NOTHING: AuditSearch = {
 }
 
 /** Who did or tried what; every filter stands in the address. */
-export function AuditPage() {
+export const AuditPage = openTo('AUDIT_MGT_VIEW', words.title, Audit, closed.what.audit)
+
+function Audit() {
   const search = useSearch({ from: `/shell${PATH.audit}` })
   const change = useSearchState<AuditSearch>()
   const onSearch = useCallback((text: string) => change({ search: text || undefined }, true), [change])
   const filter = auditFilter(search)
+  const check = useIntegrity()
   const query = useInfiniteQuery({ ...auditQuery(filter), placeholderData: keepPreviousData })
   const { record, search: text = '', ...others } = search
   const filtered = Object.values(others).some((value) => value !== undefined)
@@ -113,6 +118,7 @@ export function AuditPage() {
         title={words.title}
         actions={
           <>
+            <CheckIntegrity check={check} />
             <CopyGraphql document={AuditRecordsDocument} variables={{ filter, first: PAGE_SIZE }} />
             <a
               href={exportAddress(filter)}
@@ -125,7 +131,7 @@ export function AuditPage() {
           </>
         }
       />
-      <Integrity onShow={(number) => change({ ...NOTHING, record: number })} />
+      <Integrity check={check} onShow={(number) => change({ ...NOTHING, record: number })} />
       <div className="mb-3 flex flex-wrap items-center gap-2">
         <SearchBox label={words.search} value={text} onSearch={onSearch} />
         <FilterField

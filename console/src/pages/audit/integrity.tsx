@@ -8,17 +8,31 @@ import { ProblemText } from '@/ui/problem-text'
 import { Said } from '@/ui/said'
 import { useAction } from '@/util/use-action'
 
-/** Goes through the chain of the records when it is asked to, and says what came of it. */
-export function Integrity({ onShow }: { onShow: (number: number) => void }) {
-  const [found, setFound] = useState<AuditCheckQuery['auditCheck']>()
-  const { run, pending, problem } = useAction(async () => {
+type Found = AuditCheckQuery['auditCheck']
+
+/** Goes through the chain of the records when it is asked to. */
+export function useIntegrity() {
+  const [found, setFound] = useState<Found>()
+  const action = useAction(async () => {
     setFound((await graphql(AuditCheckDocument, {})).auditCheck)
   })
+  return { found, ...action }
+}
+
+type Check = ReturnType<typeof useIntegrity>
+
+export function CheckIntegrity({ check: { pending, run } }: { check: Check }) {
   return (
-    <div className="mb-3 flex flex-wrap items-center gap-x-3 gap-y-1">
-      <Button small aria-busy={pending} onClick={() => !pending && void run()}>
-        {pending ? words.checking : words.check}
-      </Button>
+    <Button aria-busy={pending} onClick={() => !pending && void run()}>
+      {pending ? words.checking : words.check}
+    </Button>
+  )
+}
+
+/** What came of it; it takes no place before. */
+export function Integrity({ check: { found, problem }, onShow }: { check: Check; onShow: (number: number) => void }) {
+  return (
+    <div className={found || problem ? 'mb-3 flex flex-wrap items-center gap-x-3 gap-y-1' : ''}>
       <div role="status" className="flex flex-wrap items-center gap-x-2">
         {found && (
           <>

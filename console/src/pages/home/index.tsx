@@ -3,6 +3,7 @@ import { Link } from '@tanstack/react-router'
 import type { ReactNode } from 'react'
 import { environmentsQuery, organizationQuery } from '@/api/queries'
 import { strings } from '@/strings/common'
+import { drift as driftWords } from '@/strings/drift'
 import { runtimes } from '@/strings/runtimes'
 import { projects, home as words } from '@/strings/tenancy'
 import { buttonClass } from '@/ui/button'
@@ -11,6 +12,7 @@ import { CouldNotLoad, Skeleton } from '@/ui/states'
 import { Counts, CriticalBadge } from '@/ui/status'
 import { lazily } from '@/util/lazily'
 import { to } from '@/util/paths'
+import { TallyLine, useTally } from '../drift/tally'
 import { NotWell } from './not-well'
 
 const FiringLine = lazily(async () => (await import('../alerts/firing')).FiringLine)
@@ -46,12 +48,25 @@ export function HomePage() {
               name={words.counts.integrations}
               link={<Link {...to.projects()}>{organization.data.integrationCount}</Link>}
             />
+            <Wanted />
           </dl>
           <NotWell counts={organization.data.runtimes} />
         </>
       )}
       <Environments />
     </>
+  )
+}
+
+/** Where copies differ, artifacts failed or changes were not carried out; nothing until it is known. */
+function Wanted() {
+  const tally = useTally()
+  return (
+    tally && (
+      <Figure name={driftWords.figure} link={<Link {...to.drift()}>{tally.places}</Link>}>
+        <TallyLine tally={tally} />
+      </Figure>
+    )
   )
 }
 

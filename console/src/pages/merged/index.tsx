@@ -127,10 +127,10 @@ const columns: ListColumn<Row>[] = [
 
 type InEnvironmentProps = { place: { project: string; integration: string; environment: string }; search: MergedSearch }
 
-function InEnvironment({ place, search: { kind, search = '', differing } }: InEnvironmentProps) {
+function InEnvironment({ place, search: { kind, search = '', differing, failed } }: InEnvironmentProps) {
   const change = useSearchState<MergedSearch>()
   const onSearch = useCallback((text: string) => change({ search: text || undefined }, true), [change])
-  const filter = { kind: kind ?? null, search, onlyDiffering: differing ?? false }
+  const filter = { kind: kind ?? null, search, onlyDiffering: differing ?? false, onlyFailed: failed ?? false }
   const query = useInfiniteQuery({ ...mergedQuery(place, filter), placeholderData: keepPreviousData })
   const count = query.data?.pages[0]?.differing
   return (
@@ -153,6 +153,15 @@ function InEnvironment({ place, search: { kind, search = '', differing } }: InEn
           />
           {words.onlyDiffering}
         </label>
+        <label className="flex items-center gap-1.5">
+          <input
+            type="checkbox"
+            checked={failed ?? false}
+            onChange={(event) => change({ failed: event.target.checked || undefined }, true)}
+            className="accent-solid"
+          />
+          {words.onlyFailed}
+        </label>
         <span role="status" className="nums text-muted">
           {count === undefined ? '' : count > 0 ? words.differing(count) : words.agree}
         </span>
@@ -163,8 +172,8 @@ function InEnvironment({ place, search: { kind, search = '', differing } }: InEn
         columns={columns}
         rowKey={(row) => `${row.kind} ${row.package} ${row.name}`}
         search={search}
-        filtered={Boolean(kind || differing)}
-        onClearSearch={() => change({ search: undefined, kind: undefined, differing: undefined })}
+        filtered={Boolean(kind || differing || failed)}
+        onClearSearch={() => change({ search: undefined, kind: undefined, differing: undefined, failed: undefined })}
         empty={<Empty title={words.emptyTitle}>{words.emptyText}</Empty>}
       />
     </>

@@ -1,5 +1,5 @@
 import { keepPreviousData, useInfiniteQuery, useQuery } from '@tanstack/react-query'
-import { Link, useNavigate } from '@tanstack/react-router'
+import { Link, type LinkProps, useNavigate } from '@tanstack/react-router'
 import type { ReactNode } from 'react'
 import { metricTableQuery } from '@/api/metrics-queries'
 import { eventsQuery } from '@/api/people-queries'
@@ -45,37 +45,30 @@ export function LatestLines({ runtime }: { runtime: RuntimeFacts }) {
   const search = { runtime: runtimeId, environment: environment.handle, ...time }
   const title = time.to ? words.linesBefore : words.lines
   return (
-    <Card
+    <OpenCard
       title={title}
-      label={title}
-      actions={
-        <LinkButton small link={to.integrationLogs(project.handle, integration.handle, search)} blocked={blocked}>
-          {words.allLines}
-        </LinkButton>
-      }
+      blocked={blocked}
+      link={to.integrationLogs(project.handle, integration.handle, search)}
+      leadsTo={words.allLines}
     >
-      {blocked ? (
-        <p className="px-3.5 py-3 text-muted">{blocked}</p>
-      ) : (
-        <Loaded
-          what={words.linesWhat}
-          query={query}
-          isEmpty={lines.length === 0}
-          empty={words.noLines}
-          rows={LINES_SHOWN}
-        >
-          <ul className="overflow-x-auto">
-            {lines.map((line) => (
-              <LogLine
-                key={line.id}
-                line={line}
-                onTrace={(trace) => void navigate(to.integrationLogs(project.handle, integration.handle, { trace }))}
-              />
-            ))}
-          </ul>
-        </Loaded>
-      )}
-    </Card>
+      <Loaded
+        what={words.linesWhat}
+        query={query}
+        isEmpty={lines.length === 0}
+        empty={words.noLines}
+        rows={LINES_SHOWN}
+      >
+        <ul className="overflow-x-auto">
+          {lines.map((line) => (
+            <LogLine
+              key={line.id}
+              line={line}
+              onTrace={(trace) => void navigate(to.integrationLogs(project.handle, integration.handle, { trace }))}
+            />
+          ))}
+        </ul>
+      </Loaded>
+    </OpenCard>
   )
 }
 
@@ -94,37 +87,30 @@ export function Traffic({ runtime }: { runtime: RuntimeFacts }) {
   const search = { runtime: runtimeId, ...time }
   const title = time.to ? words.trafficBefore : words.traffic
   return (
-    <Card
+    <OpenCard
       title={title}
-      label={title}
-      actions={
-        <LinkButton small link={to.integrationMetrics(project.handle, integration.handle, search)} blocked={blocked}>
-          {words.charts}
-        </LinkButton>
-      }
+      blocked={blocked}
+      link={to.integrationMetrics(project.handle, integration.handle, search)}
+      leadsTo={words.charts}
     >
-      {blocked ? (
-        <p className="px-3.5 py-3 text-muted">{blocked}</p>
-      ) : (
-        <Loaded what={words.trafficWhat} query={query} isEmpty={!total?.all} empty={words.noTraffic} rows={3}>
-          <Facts
-            facts={[
-              [
-                words.requests,
-                <span key="requests">{`${formatCount(total?.all?.count)} (${format('rate', total?.all?.rate)})`}</span>,
-              ],
-              [
-                words.failed,
-                <span key="failed" className={total?.errorRate ? 'text-bad' : ''}>
-                  {`${formatCount(total?.failed?.count ?? 0)} (${format('share', total?.errorRate)})`}
-                </span>,
-              ],
-              [words.slowest, <span key="slowest">{format('time', share?.value)}</span>],
-            ]}
-          />
-        </Loaded>
-      )}
-    </Card>
+      <Loaded what={words.trafficWhat} query={query} isEmpty={!total?.all} empty={words.noTraffic} rows={3}>
+        <Facts
+          facts={[
+            [
+              words.requests,
+              <span key="requests">{`${formatCount(total?.all?.count)} (${format('rate', total?.all?.rate)})`}</span>,
+            ],
+            [
+              words.failed,
+              <span key="failed" className={total?.errorRate ? 'text-bad' : ''}>
+                {`${formatCount(total?.failed?.count ?? 0)} (${format('share', total?.errorRate)})`}
+              </span>,
+            ],
+            [words.slowest, <span key="slowest">{format('time', share?.value)}</span>],
+          ]}
+        />
+      </Loaded>
+    </OpenCard>
   )
 }
 
@@ -160,6 +146,32 @@ export function LatestEvents({ runtime }: { runtime: RuntimeFacts }) {
           ))}
         </ol>
       </Loaded>
+    </Card>
+  )
+}
+
+type OpenCardProps = {
+  title: string
+  /** Why its content is not open to who looks at it, or undefined. */
+  blocked: string | undefined
+  link: LinkProps
+  leadsTo: string
+  children: ReactNode
+}
+
+/** A part that a permission opens, with the way to all of it. */
+function OpenCard({ title, blocked, link, leadsTo, children }: OpenCardProps) {
+  return (
+    <Card
+      title={title}
+      label={title}
+      actions={
+        <LinkButton small link={link} blocked={blocked}>
+          {leadsTo}
+        </LinkButton>
+      }
+    >
+      {blocked ? <p className="px-3.5 py-3 text-muted">{blocked}</p> : children}
     </Card>
   )
 }

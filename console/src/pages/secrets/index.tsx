@@ -8,6 +8,7 @@ import { secrets as words } from '@/strings/secrets'
 import { missing } from '@/strings/shell'
 import { Age } from '@/ui/age'
 import { buttonClass } from '@/ui/button'
+import { openTo } from '@/ui/closed'
 import { CopyGraphql } from '@/ui/copy'
 import { Select } from '@/ui/field'
 import { List, type ListColumn } from '@/ui/list'
@@ -21,11 +22,15 @@ import { useSearchState } from '@/util/use-search-state'
 import { SecretActions } from './actions'
 import { SecretState } from './state'
 
+const SEES = ['ENVIRONMENT_MGT_MANAGE_NONPROD', 'INTEGRATION_MGT_MANAGE'] as const
+
 const RevokeSecret = lazily(async () => (await import('./revoke-secret')).RevokeSecret)
 const RotateSecret = lazily(async () => (await import('./rotate-secret')).RotateSecret)
 const SecretPanel = lazily(async () => (await import('./secret-panel')).SecretPanel)
 
-export function OrganizationSecretsPage() {
+export const OrganizationSecretsPage = openTo(SEES, words.title, OrganizationSecrets)
+
+function OrganizationSecrets() {
   return (
     <SecretsPage
       title={words.title}
@@ -39,7 +44,9 @@ export function OrganizationSecretsPage() {
   )
 }
 
-export function IntegrationSecretsPage() {
+export const IntegrationSecretsPage = openTo(SEES, words.title, IntegrationSecrets)
+
+function IntegrationSecrets() {
   const { project = '', integration = '' } = useScope()
   const query = useQuery(integrationQuery(project, integration))
   if (query.data === null) return <Missing what={missing.kinds.integration} />

@@ -2,7 +2,7 @@ import { useState } from 'react'
 import type { SteerableFactsFragment } from '@/api/generated/operations'
 import { kindNames, steering as words } from '@/strings/steering'
 import { Button } from '@/ui/button'
-import { CopyCli } from '@/ui/copy'
+import { CopyCli, CopyCliIcon } from '@/ui/copy'
 import { InlineConfirm } from '@/ui/inline-confirm'
 import { ProblemText } from '@/ui/problem-text'
 import { Switch } from '@/ui/switch'
@@ -47,12 +47,12 @@ export function AspectEntry({ artifact, facts, named }: AspectProps) {
     aspect === 'LEVEL' ? words.setLevel(value) : words.verbs[aspect][value === 'DISABLED' ? 'DISABLED' : 'ENABLED']
   return (
     <div
-      className={`grid items-start gap-x-4 gap-y-1 ${named ? 'md:grid-cols-[74px_calc(46%-90px)_minmax(0,1fr)]' : 'md:grid-cols-[46%_minmax(0,1fr)]'}`}
+      className={`group/acts grid items-start gap-x-4 gap-y-1 ${named ? 'md:grid-cols-[74px_calc(46%-90px)_minmax(0,1fr)]' : 'md:grid-cols-[46%_minmax(0,1fr)]'}`}
     >
       <span className={named ? 'text-muted' : 'sr-only'}>{words.aspects[aspect]}</span>
       <div className="flex flex-wrap items-start gap-x-2.5 gap-y-1">
         {aspect === 'LEVEL' ? (
-          <LevelControl artifact={artifact} facts={facts} pending={pending} onSet={ask} />
+          <LevelControl artifact={artifact} facts={facts} pending={pending} command={command} onSet={ask} />
         ) : (
           <StateControl
             label={words.switchLabel(kindNames[kind][0], name, words.aspects[aspect])}
@@ -62,6 +62,7 @@ export function AspectEntry({ artifact, facts, named }: AspectProps) {
             verb={verb}
             name={name}
             blocked={blocked}
+            command={command}
             onAsk={ask}
           />
         )}
@@ -117,36 +118,38 @@ type StateControlProps = {
   open: number
   verb: (value: string) => string
   blocked: string | undefined
+  command: (value: string) => string
   onAsk: (value: string) => void
 }
 
 /** A switch where all report the same; where they differ, both ways are offered. */
-function StateControl({ label, name, stands, desired, open, verb, blocked, onAsk }: StateControlProps) {
+function StateControl(props: StateControlProps) {
+  const { label, name, stands, desired, open, verb, blocked, command, onAsk } = props
   if (stands !== 'mixed') {
     const next = pressedFor(stands, desired, open)
     return (
-      <Switch
-        label={label}
-        on={stands === 'on'}
-        tip={words.doTo(verb(next), name)}
-        blocked={blocked}
-        busy={open > 0}
-        onPress={() => onAsk(next)}
-      />
+      <>
+        <Switch
+          label={label}
+          on={stands === 'on'}
+          tip={words.doTo(verb(next), name)}
+          blocked={blocked}
+          busy={open > 0}
+          onPress={() => onAsk(next)}
+        />
+        {!blocked && <CopyCliIcon command={command(next)} label={words.doTo(verb(next), name)} />}
+      </>
     )
   }
   return (
     <span className="inline-flex gap-1">
       {['ENABLED', 'DISABLED'].map((value) => (
-        <Button
-          key={value}
-          small
-          aria-label={words.doTo(verb(value), name)}
-          blocked={blocked}
-          onClick={() => onAsk(value)}
-        >
-          {verb(value)}
-        </Button>
+        <span key={value} className="inline-flex items-center">
+          <Button small aria-label={words.doTo(verb(value), name)} blocked={blocked} onClick={() => onAsk(value)}>
+            {verb(value)}
+          </Button>
+          {!blocked && <CopyCliIcon command={command(value)} label={words.doTo(verb(value), name)} />}
+        </span>
       ))}
     </span>
   )

@@ -3,8 +3,10 @@ import { commands as words } from '@/strings/steering'
 import { Age } from '@/ui/age'
 import { Button } from '@/ui/button'
 import { CommandMark } from '@/ui/command'
+import { CopyCliIcon } from '@/ui/copy'
 import { ProblemText } from '@/ui/problem-text'
 import { Said } from '@/ui/said'
+import { cli } from '@/util/cli'
 import { to } from '@/util/paths'
 import { runtimeLabel } from '@/util/runtime-label'
 import { useAction } from '@/util/use-action'
@@ -22,7 +24,7 @@ export function CommandLine({ command }: { command: Command }) {
   const label = runtimeLabel(runtime)
   return (
     <li>
-      <div className="flex flex-wrap items-center gap-x-2 gap-y-0.5">
+      <div className="group/acts flex flex-wrap items-center gap-x-2 gap-y-0.5">
         <CommandMark state={state} />
         {command.action === 'RESET_LOGGER_LEVEL' && <span>{words.actions.RESET_LOGGER_LEVEL}</span>}
         <span className="text-faint">
@@ -47,6 +49,12 @@ export function CommandLine({ command }: { command: Command }) {
           >
             {words.tryAgain}
           </Button>
+        )}
+        {(state === 'FAILED' || state === 'EXPIRED') && retryable && !blocked && (
+          <CopyCliIcon
+            command={cli.retryCommand(command)}
+            label={words.tryAgainLabel(words.actions[command.action], label)}
+          />
         )}
       </div>
       {problem && <ProblemText problem={problem} except={[]} />}

@@ -3,6 +3,7 @@ import type { SteerableFactsFragment } from '@/api/generated/operations'
 import { strings } from '@/strings/common'
 import { valueName, steering as words } from '@/strings/steering'
 import { Button } from '@/ui/button'
+import { CopyCliIcon } from '@/ui/copy'
 import { Select } from '@/ui/field'
 import { ProblemText } from '@/ui/problem-text'
 import { lazily } from '@/util/lazily'
@@ -16,11 +17,13 @@ type LevelProps = {
   artifact: SteerableFactsFragment
   facts: AspectFacts
   pending: boolean
+  /** The command line that asks for a level. */
+  command: (level: string) => string
   onSet: (level: string) => void
 }
 
 /** The select shows the level that is reported; choosing another one asks for it only when that is said. */
-export function LevelControl({ artifact: { name }, facts, pending, onSet }: LevelProps) {
+export function LevelControl({ artifact: { name }, facts, pending, command, onSet }: LevelProps) {
   const { blocked, runtimes } = useSituation()
   const observed = levelOf(facts.observed)
   const [chosen, setChosen] = useState<string>()
@@ -58,6 +61,7 @@ export function LevelControl({ artifact: { name }, facts, pending, onSet }: Leve
           >
             {words.setLevel(chosen)}
           </Button>
+          <CopyCliIcon command={command(chosen)} label={words.doTo(words.setLevel(chosen), name)} />
           <Button small look="quiet" onClick={() => setChosen(undefined)}>
             {strings.cancel}
           </Button>

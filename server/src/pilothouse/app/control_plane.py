@@ -39,7 +39,7 @@ from pilothouse.management.worker import ManagementWorker
 from pilothouse.observe.figures import Figures
 from pilothouse.observe.refusals import RefusalBook
 from pilothouse.observe.works import Works
-from pilothouse.operations import housekeeping, liveness, outcomes, steering
+from pilothouse.operations import housekeeping, likenesses, liveness, outcomes, steering
 from pilothouse.operations.bus import Bus
 from pilothouse.operations.chores import is_round_due
 from pilothouse.operations.following import Following
@@ -416,6 +416,8 @@ class ControlPlane:
         retention = housekeeping.Retention(audit_s=days * 86_400.0 if days else None)
         forgotten = await self.store.write(lambda tx: housekeeping.forget(tx, retention, now))
         await self.store.write(lambda tx: steering.note_absences(tx, now))
+        while await self.store.write(likenesses.sum_up):
+            pass  # a part at a time: heartbeats are written between two of them
         await self.store.write(self.replicas.tidy)
         if any(msgspec.structs.astuple(forgotten)):
             _log.info("housekeeping.forgot", **msgspec.structs.asdict(forgotten))

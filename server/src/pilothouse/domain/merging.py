@@ -22,7 +22,7 @@ from pilothouse.domain.steering import STEERABLE, fingerprint_of, label_of
 
 _OF_THE_RUNTIME: Final = frozenset({"name", "package", "size_messages", "url", "urls", "endpoints"})
 """What names the place, what measures, and the addresses at which each runtime is reached itself."""
-_STATES: Final[Mapping[object, ArtifactState]] = {
+STATES: Final[Mapping[object, ArtifactState]] = {
     **{state: state for state in ArtifactState},
     DeploymentState.ACTIVE: ArtifactState.ENABLED,
     DeploymentState.FAULTY: ArtifactState.FAILED,
@@ -70,6 +70,8 @@ class MergedArtifact(msgspec.Struct, frozen=True, kw_only=True):
     """Running runtimes that do not host it."""
     in_sync: bool
     """Whether every running runtime hosts it, in the same form."""
+    failed: bool
+    """Whether a running runtime reports that it failed."""
     variants: tuple[Variant, ...]
     """The most frequent one first."""
 
@@ -102,23 +104,23 @@ def merge(runtime_type: RuntimeType, hosts: Iterable[Host]) -> list[MergedArtifa
     if runtime_type is RuntimeType.BI:
         renames = _row_names(groups)
     rows: dict[_Place, _Row] = {}
-    counting = {kind: _counting(kind, runtime_type) for kind in KINDS}
+    counting = {kind: what_counts(kind, runtime_type) for kind in KINDS}
     for number, group in enumerate(groups):
         renamed = renames[number]
         listeners = {name: row for (kind, name, _), row in renamed.items() if kind == _LISTENER}
         for artifact in group.artifacts.artifacts:
-            kind, name, package = place = _place_of(artifact)
+            kind, name, package = place = place_of(artifact)
             if renamed:
                 place = (kind, renamed.get(place, name), package)
                 if isinstance(artifact, Service):
-                    artifact = _attached(artifact, listeners)  # noqa: PLW2901 - the same one, in names that all share
+                    artifact = attached(artifact, listeners)  # noqa: PLW2901 - the same one, in names that all share
             fields, read = counting[type(artifact)]
             row = rows.get(place)
             if row is None:
                 row = rows[place] = _Row(fields)
             row.forms[number].append(_encode(read(artifact)))
             if group.running:
-                row.states.add(_STATES.get(getattr(artifact, "state", None), ArtifactState.UNKNOWN))
+                row.states.add(STATES.get(getattr(artifact, "state", None), ArtifactState.UNKNOWN))
     running = [number for number, group in enumerate(groups) if group.running]
     return [_merged(place, rows[place], groups, running) for place in sorted(rows)]
 
@@ -135,12 +137,13 @@ def _grouped(hosts: Iterable[Host]) -> list[_Group]:
     return list(groups.values())
 
 
-def _place_of(artifact: Artifact) -> _Place:
+def place_of(artifact: Artifact) -> _Place:
+    """Tell where an artifact is merged: its kind, name and package."""
     return (_TAGS[type(artifact)], artifact.name, getattr(artifact, "package", ""))
 
 
 @cache
-def _counting(
+def what_counts(
     kind: type[Base], runtime_type: RuntimeType
 ) -> tuple[tuple[str, ...], Callable[[Base], Any]]:  # Any: values
     """Tell which fields make a form, and how to read them."""
@@ -174,6 +177,7 @@ def _merged(place: _Place, row: _Row, groups: Sequence[_Group], running: Sequenc
         hosted_by=_keys(groups[number] for number in row.forms),
         missing_on=tuple(sorted(key for number in missing for key in groups[number].running)),
         in_sync=not missing and in_running <= 1,
+        failed=ArtifactState.FAILED in row.states,
         variants=tuple(
             Variant(
                 form=form,
@@ -208,7 +212,7 @@ def _named(part: bytes, fields: tuple[str, ...]) -> dict[str, Any]:  # Any: JSON
     return dict(zip(fields, msgspec.json.decode(part, type=list[Any]), strict=True))
 
 
-def _attached(service: Service, row_names: Mapping[str, str]) -> Service:
+def attached(service: Service, row_names: Mapping[str, str]) -> Service:
     """Name a service's listeners as their rows are named."""
     named = tuple(sorted([row_names.get(name, name) for name in service.listeners]))
     return service if named == service.listeners else msgspec.structs.replace(service, listeners=named)
@@ -240,8 +244,8 @@ def _row_names(groups: Sequence[_Group]) -> list[dict[_Place, str]]:
     clusters: dict[tuple[str, ...], _Cluster] = {}
     for number, group in enumerate(groups):
         seen: Counter[tuple[str, ...]] = Counter()
-        for artifact, mark in _marks(group.artifacts):
-            kind, name, package = _place_of(artifact)
+        for artifact, mark in marks_of(group.artifacts):
+            kind, name, package = place_of(artifact)
             alike = (kind, package, mark)
             seen[alike] += 1
             key = (*alike, str(seen[alike]))  # a second one that is alike in the same runtime is told apart by its turn
@@ -262,7 +266,7 @@ def _row_names(groups: Sequence[_Group]) -> list[dict[_Place, str]]:
     return renamed
 
 
-def _marks(artifacts: ArtifactSet) -> Iterable[tuple[Artifact, str]]:
+def marks_of(artifacts: ArtifactSet) -> Iterable[tuple[Artifact, str]]:
     """List what is named by accident, with what tells it apart by what it is."""
     services = artifacts.services
     of_listener: defaultdict[str, list[Service]] = defaultdict(list)

@@ -10,6 +10,7 @@ from pilothouse.base.instants import Instant
 from pilothouse.domain.artifacts import artifact_set
 from pilothouse.domain.events import EventKind, NewEvent
 from pilothouse.domain.heartbeat import FullHeartbeat
+from pilothouse.domain.likeness import count_failed, likeness
 from pilothouse.domain.liveness import Status
 from pilothouse.domain.presence import PresenceRow
 from pilothouse.domain.runtime import (
@@ -105,6 +106,8 @@ def record_full(
             artifact_set.pack(prepared.document),
             services=prepared.services,
             listeners=prepared.listeners,
+            likeness=likeness(heartbeat.runtime_type, heartbeat.artifacts),
+            failed=count_failed(heartbeat.artifacts),
             now=now,
         )
     key = _save(tx, known, report, document, told, now)

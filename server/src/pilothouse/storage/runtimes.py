@@ -6,11 +6,12 @@ The statements are built once: building one takes SQLAlchemy longer than SQLite 
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from pilothouse.base.instants import Instant
 from pilothouse.domain.liveness import Status
 from pilothouse.domain.runtime import KnownRuntime, Report
+from pilothouse.domain.runtime_type import RuntimeType
 from pilothouse.storage import presence
 from pilothouse.storage.counter_tables import TURN
 from pilothouse.storage.statements import add_numbered, insert_unless_there
@@ -50,6 +51,11 @@ _ADD = insert(runtimes).values(
 _ADD_REPORT = insert(runtime_reports)
 _ADD_PRESENCE = insert(runtime_presence).values(change_number=TURN)
 _KEEP_ARTIFACTS = insert_unless_there(artifact_sets)
+_SUM_UP = (
+    update(artifact_sets)
+    .where(artifact_sets.c.digest == bindparam("of_digest"))
+    .values(likeness=bindparam("to_likeness"), failed_count=bindparam("to_failed"))
+)
 _CHANGE = (
     update(runtimes)
     .where(runtimes.c.key == bindparam("of_key"))
@@ -185,7 +191,15 @@ def note_return(connection: Connection, known: KnownRuntime, report: Report, now
 
 
 def keep_artifacts(
-    connection: Connection, digest: str, document: bytes, *, services: int, listeners: int, now: Instant
+    connection: Connection,
+    digest: str,
+    document: bytes,
+    *,
+    services: int,
+    listeners: int,
+    likeness: str,
+    failed: int,
+    now: Instant,
 ) -> None:
     """Store an artifact set unless it is there already."""
     connection.execute(
@@ -196,8 +210,33 @@ def keep_artifacts(
             "new_service_count": services,
             "new_listener_count": listeners,
             "new_stored_at": now,
+            "new_likeness": likeness,
+            "new_failed_count": failed,
         },
     )
+
+
+def list_unsummed_artifacts(connection: Connection, limit: int) -> list[tuple[str, bytes, RuntimeType]]:
+    """List artifact sets in use of which nobody has computed yet what replicas should share: digest, document, by what type."""
+    c = artifact_sets.c
+    used = (
+        select(runtimes.c.artifact_digest, func.min(runtimes.c.runtime_type).label("runtime_type"))
+        .join(artifact_sets, c.digest == runtimes.c.artifact_digest)
+        .where(c.likeness.is_(None))
+        .group_by(runtimes.c.artifact_digest)
+        .order_by(runtimes.c.artifact_digest)
+        .limit(limit)
+        .subquery("used")
+    )
+    statement = select(c.digest, c.document, used.c.runtime_type).join(used, used.c.artifact_digest == c.digest)
+    return [(row[0], row[1], RuntimeType(row[2])) for row in connection.execute(statement)]
+
+
+def sum_up_artifacts(connection: Connection, sums: Sequence[tuple[str, str, int]]) -> None:
+    """Store what replicas should share of sets: digest, sum, failed artifacts."""
+    if sums:
+        rows = [{"of_digest": digest, "to_likeness": each, "to_failed": failed} for digest, each, failed in sums]
+        connection.execute(_SUM_UP, rows)
 
 
 def list_bearing_name(connection: Connection, report: Report) -> list[int]:

@@ -111,6 +111,10 @@ artifact_sets = Table(
     Column("service_count", Integer, nullable=False),
     Column("listener_count", Integer, nullable=False),
     Column("stored_at", InstantMs, nullable=False),
+    # The sum of everything in which replicas should be alike; null where nobody has computed it yet.
+    Column("likeness", String(32)),
+    # Artifacts of it that failed; null as above.
+    Column("failed_count", Integer),
 )
 
 runtimes = Table(

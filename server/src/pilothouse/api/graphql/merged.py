@@ -66,12 +66,15 @@ async def list_merged(
     kind: str | None = None,
     search: str | None = None,
     only_differing: bool | None = None,
+    only_failed: bool | None = None,
     first: int | None = None,
     after: str | None = None,
 ) -> Row | None:
     """List the artifacts of one integration in one environment, by kind and name."""
     request, text = info.context, (check_search(search) or "").lower()
-    of = list_name("mergedArtifacts", project, integration, environment, kind, text, bool(only_differing))
+    of = list_name(
+        "mergedArtifacts", project, integration, environment, kind, text, bool(only_differing), bool(only_failed)
+    )
     page = page_request(of, first, after)
     # Read and merged in the reader's thread: what many runtimes report takes long enough to keep heartbeats waiting.
     found = await request.services.store.read(
@@ -85,6 +88,7 @@ async def list_merged(
         if (kind is None or artifact.kind == kind)
         and text in artifact.name.lower()
         and not (only_differing and artifact.in_sync)
+        and (artifact.failed or not only_failed)
     ]
     refs = _Refs(request, found.rows)
     shown = slice_of(of, wanted, page, lambda each: (each.kind, each.name, each.package))

@@ -24,6 +24,7 @@ from pilothouse.api.graphql import (
     mappings,
     merged,
     metrics,
+    not_as_wanted,
     roles,
     runtime_parts,
     secrets,
@@ -49,6 +50,7 @@ from pilothouse.domain.commands import CommandAction, CommandRoute, CommandState
 from pilothouse.domain.steering import Aspect, SteerableKind
 from pilothouse.operations.commanding import Question
 from pilothouse.operations.tenancy import HandleKind
+from pilothouse.storage.not_as_wanted import Trouble
 
 date_time = ScalarType("DateTime")
 
@@ -83,6 +85,7 @@ def load_schema(path: Path) -> GraphQLSchema:
         *tenancy.bindables,
         *events.bindables,
         *merged.bindables,
+        *not_as_wanted.bindables,
         *tokens.bindables,
         *ingest_tokens.bindables,
         *installation.bindables,
@@ -126,4 +129,5 @@ _NAMED_ALIKE: tuple[type[StrEnum], ...] = (
     CommandAction,
     CommandState,
     CommandRoute,
+    Trouble,
 )
