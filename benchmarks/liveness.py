@@ -14,7 +14,7 @@ from typing import Any
 from pilothouse.domain.liveness import LivenessRules, Status
 from pilothouse.domain.presence import PresenceRow
 from pilothouse.domain.runtime_type import RuntimeType
-from pilothouse.presence import Board, flushing
+from pilothouse.presence import Board, flushing, watching
 
 RUNTIMES = 100_000
 PASSES = 7
@@ -85,8 +85,8 @@ def main() -> None:
     print("| | ms | us a runtime | ratio |\n|---|---|---|---|")
     rows: tuple[tuple[str, Callable[[], object]], ...] = (
         ("a loop over a plain dict of times (the reference)", plain),
-        ("turns: whose verdict changed (twice a second)", lambda: board.turns(NOW)),
-        ("watch for mass silence (twice a second)", lambda: board.watch_for_mass_silence(NOW)),
+        ("turns: whose verdict changed (twice a second)", lambda: watching.turns(board, NOW)),
+        ("watch for mass silence (twice a second)", lambda: watching.watch_for_mass_silence(board, NOW)),
         ("counts: all of them", lambda: board.counts(NOW)),
         ("counts by integration", lambda: board.counts_by("integration_id", NOW)),
         ("judge: every verdict with its reason", lambda: [board.judge(entry, NOW) for entry in entries if entry]),

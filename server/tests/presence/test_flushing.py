@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from pilothouse.domain.liveness import LivenessRules, Status
 from pilothouse.domain.runtime_type import RuntimeType
-from pilothouse.presence import Board, Entry, flushing, merging
+from pilothouse.presence import Board, Entry, flushing, merging, watching
 from pilothouse.presence.flushing import AT_ONCE
 
 pytestmark = pytest.mark.anyio
@@ -110,7 +110,7 @@ async def test_who_was_retired_or_put_up_anew_meanwhile_is_not_taken_for_what_it
 
 CHANGES: list[tuple[str, Callable[[Board, Entry], object]]] = [
     ("a channel that ended", lambda shown, one: shown.end_channel(one, T + 1, said_goodbye=True)),
-    ("a verdict", lambda shown, _: [shown.announce(turn) for turn in shown.turns(T + 500)]),
+    ("a verdict", lambda shown, _: [shown.announce(turn) for turn in watching.turns(shown, T + 500)]),
     ("a full heartbeat", lambda shown, one: (setattr(one, "dirty", True), shown.put(one))),
 ]
 

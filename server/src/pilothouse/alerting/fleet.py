@@ -8,7 +8,8 @@ from pilothouse.access.places import Place
 from pilothouse.base.instants import Instant
 from pilothouse.domain.liveness import Hold, Status, Verdict
 from pilothouse.operations.alert_judging import Found
-from pilothouse.presence.board import Board, Counts, Entry
+from pilothouse.presence.board import Board
+from pilothouse.presence.entry import Counts, Entry
 from pilothouse.reconcile.alerts import AlertCondition, Measurement, Rule
 
 MASS = "mass-silence"

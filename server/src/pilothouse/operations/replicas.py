@@ -27,7 +27,6 @@ from pilothouse.base.clock import AgreedClock, Clock
 from pilothouse.base.errors import PilothouseError
 from pilothouse.base.ids import new_id
 from pilothouse.base.instants import Instant
-from pilothouse.domain.liveness import Status
 from pilothouse.domain.presence import Heard, SharedRow
 from pilothouse.operations import liveness
 from pilothouse.presence import Board, Entry, Turn, flushing, merging
@@ -232,8 +231,7 @@ class Replicas:
             )
         except BaseException:
             for turn in turns:
-                if turn.entry.status is turn.verdict.status:
-                    turn.entry.status = Status.OFFLINE if turn.entry.status is Status.RUNNING else Status.RUNNING
+                self._board.take_back(turn)
             raise
         self._again.update(done.dropped)  # read with the next look
         return done.retired

@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from typing import Final, Protocol, TypeVar
 
 from pilothouse.domain.presence import PresenceRow
-from pilothouse.presence.board import Board, Entry
+from pilothouse.presence.board import Board
+from pilothouse.presence.entry import Entry
 
 AT_ONCE: Final = 1_000
 """Entries of a slice: 1 to 3 ms of the loop's time."""
