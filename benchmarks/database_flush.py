@@ -20,6 +20,7 @@ import uvloop
 from fleet.wires import Target
 from load import Load
 from many_places import fill
+from pilothouse.alerting import worker
 from pilothouse.app import control_plane
 from pilothouse.app.control_plane import ControlPlane, open_control_plane
 from pilothouse.app.people import LOCAL
@@ -43,8 +44,12 @@ _REST_S = 2.0
 
 
 def leave_alone() -> None:
-    """Let control planes of this process do no periodic work that would be measured with what is asked."""
+    """Let control planes of this process do no periodic work that would be measured with what is asked.
+
+    Alerts are not judged either: where nobody beats and nobody watches for mass silence, one would be written for every runtime.
+    """
     control_plane.FLUSH_EVERY_S = control_plane.WATCH_EVERY_S = control_plane.FLUSH_SHARED_EVERY_S = _NEVER_S
+    worker.JUDGE_EVERY_S = _NEVER_S
 
 
 class Held:

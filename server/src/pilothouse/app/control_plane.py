@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections import Counter
+from collections.abc import Sequence
 from functools import partial
 
 import msgspec
@@ -29,6 +30,7 @@ from pilothouse.config import Settings
 from pilothouse.domain.commands import CommandRules
 from pilothouse.domain.events import Event, EventKind
 from pilothouse.domain.liveness import LivenessRules
+from pilothouse.domain.presence import PresenceRow
 from pilothouse.domain.runtime_type import RuntimeType
 from pilothouse.domain.tenancy import DEFAULT_ORGANIZATION_HANDLE, Organization
 from pilothouse.identity.passwords import Passwords
@@ -384,11 +386,14 @@ class ControlPlane:
         rows, used = await flushing.take(self.board, flushing.row_of), self.keyring.take_used()
         if not rows and not used:
             return
+
+        async def keep(part: Sequence[PresenceRow], is_last: bool) -> None:
+            await self.store.write(partial(liveness.keep, rows=part, secrets_used=used if is_last else {}))
+
         try:
-            await self.store.write(partial(liveness.keep, rows=rows, secrets_used=used))
-        except BaseException as error:  # also when it is cancelled: the last flush of a stop takes it then
+            await flushing.store(self.board, rows, keep)
+        except BaseException as error:
             self.figures.flush_failures += isinstance(error, PilothouseError)
-            await flushing.give_back(self.board, rows)
             self.keyring.give_back(used)
             raise
 

@@ -213,11 +213,14 @@ class Replicas:
             return  # it never began
         until = self._clock.now()
         heard = await flushing.take(self._board, merging.heard_of)
-        try:
-            await self._store.write(partial(self._keep, heard=heard, used=used, until=until, is_end=is_end))
-        except BaseException:
-            await flushing.give_back(self._board, heard)
-            raise
+
+        async def keep(part: Sequence[Heard], is_last: bool) -> None:
+            if is_last:
+                await self._store.write(partial(self._keep, heard=part, used=used, until=until, is_end=is_end))
+            else:
+                await self._store.write(lambda tx: presence.save_shared(tx.connection, part, self.id, until))
+
+        await flushing.store(self._board, heard, keep)
 
     async def announce(self, turns: Sequence[Turn]) -> tuple[int, ...]:
         """Announce verdicts, unless another replica knows better or did so; returns the keys of runtimes that were succeeded.
@@ -347,7 +350,7 @@ class Replicas:
             _log.warning("replica.not_buried", replica=row.id, cause=error.message)
 
     def _keep(
-        self, tx: Transaction, heard: list[Heard], used: Mapping[str, Instant], until: Instant, *, is_end: bool
+        self, tx: Transaction, heard: Sequence[Heard], used: Mapping[str, Instant], until: Instant, *, is_end: bool
     ) -> None:
         presence.save_shared(tx.connection, heard, self.id, until)
         if until - self._forgot_at > heard_batches.KEPT_S / 2 or until < self._forgot_at:

@@ -214,6 +214,10 @@ class Board:
         """List every runtime on the board, in no order."""
         return list(self._by_key.values())
 
+    def list_keys(self) -> list[int]:
+        """List the keys of all runtimes on the board, in no order."""
+        return list(self._by_key)
+
     def list_in(self, integration_id: str, environment_id: str) -> list[Entry]:
         """List the runtimes of one integration in one environment."""
         return [
@@ -243,6 +247,15 @@ class Board:
     def judged_at(self, now: Instant) -> Instant:
         """Tell which moment a verdict is about: not one of which another replica may know more."""
         return now if self.known_until is None or self.known_until > now else self.known_until
+
+    def runs_for_sure(self, entry: Entry, judged_at: Instant) -> bool:
+        """Tell in the common case without a verdict that a runtime runs: announced as running, and lately seen."""
+        return (
+            entry.status is Status.RUNNING
+            and entry.seen_at >= self.listening_since
+            and judged_at - entry.seen_at <= self.rules.offline_after_s
+            and entry.departure is None
+        )
 
     def judge(self, entry: Entry, now: Instant) -> Verdict:
         """Say whether a runtime is alive, now."""
@@ -337,14 +350,7 @@ class Board:
                     seen = sees[place] = reach.holds(entry.project_id, entry.integration_id, entry.environment_id)
                 if not seen:
                     continue
-            status = (
-                Status.RUNNING
-                if entry.status is Status.RUNNING
-                and entry.seen_at >= self.listening_since
-                and judged_at - entry.seen_at <= self.rules.offline_after_s
-                and entry.departure is None
-                else self.judge(entry, now).status
-            )
+            status = Status.RUNNING if self.runs_for_sure(entry, judged_at) else self.judge(entry, now).status
             tally[getattr(entry, dimension)][_COLUMN[status]] += 1
         return {
             value: Counts(running=running, offline=offline, unknown=unknown)

@@ -9,7 +9,7 @@ from collections.abc import Generator
 from typing import Final
 
 from pilothouse.base.instants import Instant
-from pilothouse.domain.liveness import Hold, Status, is_mass_silence, is_overdue
+from pilothouse.domain.liveness import Hold, Status, is_mass_silence
 from pilothouse.presence.board import Board
 from pilothouse.presence.entry import Entry, Turn
 
@@ -21,7 +21,7 @@ _BETWEEN_HOLDS_S: Final = 60.0
 
 async def go_round(board: Board, now: Instant) -> None:
     """Look at all whose time has come, a slice at a time: little is left for who asks then what was found."""
-    for _ in _slices(board, now):
+    for _ in slices(board, now):
         await asyncio.sleep(0)
 
 
@@ -75,39 +75,44 @@ def turns(board: Board, now: Instant, at_most: int | None = None) -> list[Turn]:
 
 
 def _look(board: Board, now: Instant) -> None:
-    for _ in _slices(board, now):
+    for _ in slices(board, now):
         pass
 
 
-def _slices(board: Board, now: Instant) -> Generator[None]:
+def slices(board: Board, now: Instant) -> Generator[None]:
     """Look at all whose time has come; gives the word back after each slice."""
-    at, rota = board.judged_at(now), board.rota
-    rota.begin(at, board.listening_since, board.lost_until, is_held=board.hold is not None)
+    rota = board.rota
+    rota.begin(board.judged_at(now), board.listening_since, board.lost_until, is_held=board.hold is not None)
     while True:
         slot, keys = rota.take(AT_ONCE)
         if not keys:
             return
+        at = board.judged_at(now)
         for key in keys:
             entry = board.find_key(key)
             if entry is None or slot not in {0, entry.slot}:
                 continue  # gone, or in another slot by now
             if slot:
                 entry.slot = 0
-            _look_at(board, entry, now)
+            half_s = board.offline_after_s(entry) / 2
+            if entry.status is Status.RUNNING and entry.departure is None and at - entry.seen_at <= half_s:
+                if not entry.is_calm:
+                    entry.is_calm = True
+                    rota.forget(key)
+                rota.schedule(entry, entry.seen_at + half_s)
+            else:
+                _look_at(board, entry, now, at, half_s)
         yield
 
 
-def _look_at(board: Board, entry: Entry, now: Instant) -> None:
-    """Note what is found of a runtime, and when time alone can change that."""
-    at, rota, key = board.judged_at(now), board.rota, entry.runtime_key
-    departure, is_running = entry.departure, entry.status is Status.RUNNING
-    allowed_s = board.offline_after_s(entry)
-    is_silent = is_overdue(entry.seen_at, entry.interval_s, at, board.rules)
-    entry.is_calm = is_running and departure is None and not is_silent
-    if entry.is_calm:
-        rota.forget(key)
-        rota.schedule(entry, entry.seen_at + allowed_s / 2)
-        return
+def _look_at(board: Board, entry: Entry, now: Instant, at: Instant, half_s: float) -> None:
+    """Note what is found of a runtime that is silent, left or is not announced as running, and when time alone can change that.
+
+    half_s: half of the silence that is allowed
+    """
+    rota, key, departure, is_running = board.rota, entry.runtime_key, entry.departure, entry.status is Status.RUNNING
+    is_silent = at - entry.seen_at > half_s
+    entry.is_calm = False
     has_broken = departure is not None and not departure.said_goodbye
     rota.note(key, is_silent=is_running and (has_broken or is_silent), is_down=not is_running)
     if is_running and board.hold is not None and (departure is None or has_broken):
@@ -119,8 +124,8 @@ def _look_at(board: Board, entry: Entry, now: Instant) -> None:
         rota.turning.pop(key, None)
     if entry.status is not Status.OFFLINE:  # else only what is heard of it changes anything
         moments = [
-            entry.seen_at + allowed_s / 2,
-            *(since + allowed_s for since in (entry.seen_at, board.listening_since, board.lost_until)),
+            entry.seen_at + half_s,
+            *(since + 2 * half_s for since in (entry.seen_at, board.listening_since, board.lost_until)),
         ]
         if departure is not None:
             moments.append(departure.at + board.rules.return_within_s)
