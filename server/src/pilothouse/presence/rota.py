@@ -12,7 +12,7 @@ from pilothouse.base.instants import Instant
 from pilothouse.presence.entry import Entry
 
 SLOT_S: Final = 0.5
-"""Unit: seconds. As long as from look to look: who is looked at a little early is looked at again with the next one."""
+"""Unit: seconds. As long as from look to look: who is looked at a little early is looked at again when the moment comes."""
 _EARLY_S: Final = 0.001
 """Rounding of sums must not have anybody looked at late."""
 
@@ -33,12 +33,13 @@ class Rota:
         self.turning: dict[int, None] = {}
         """Whose verdict was another one than was announced when they were looked at."""
         self._asked: dict[int, None] = {}
-        self._again: dict[int, None] = {}
+        self._soon: list[tuple[Instant, int]] = []
+        """A heap of those whose time comes within the slot of the last look."""
         self._slots: dict[int, list[int]] = {}
         self._order: list[int] = []
         """A heap of the slots that there are."""
         self._now = 0
-        """The slot of the last look: what belongs to it or an earlier one comes with each look."""
+        """The slot of the last look."""
         self._founded_on: tuple[Instant, Instant, Instant, bool] = (0.0, 0.0, 0.0, True)
 
     def ask(self, runtime_key: int) -> None:
@@ -57,8 +58,8 @@ class Rota:
             self._asked.update(self.uneasy)
         self._founded_on = founded_on
         self._now = int(at // SLOT_S)
-        self._asked.update(self._again)
-        self._again.clear()
+        while self._soon and self._soon[0][0] <= at:
+            self.ask(heappop(self._soon)[1])
 
     def take(self, at_most: int) -> tuple[int, list[int]]:
         """List some who are to be looked at, with the slot that they were in; 0 when somebody asked for it."""
@@ -79,7 +80,7 @@ class Rota:
         """Have a runtime looked at when its time comes, or sooner."""
         slot = int((due_at - _EARLY_S) // SLOT_S)
         if slot <= self._now:
-            self._again[entry.runtime_key] = None
+            heappush(self._soon, (due_at - _EARLY_S, entry.runtime_key))
         elif not self._now < entry.slot <= slot:  # else it is looked at before, and put into this one then
             entry.slot = slot
             keys = self._slots.get(slot)
