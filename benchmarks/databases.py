@@ -37,8 +37,8 @@ def flush(wanted: argparse.Namespace) -> None:
     """Print the table of flushes."""
     print(f"last-seen of all runtimes stored at once; the best of {wanted.rounds}; heartbeats at 300/s meanwhile")
     print(
-        "| database | runtimes | flush ms | CPU ms, ours | CPU ms, server | heartbeats meanwhile p50 / p99 / max ms | "
-        "and without a flush |\n|---|---|---|---|---|---|---|"
+        "| database | runtimes | flush ms | CPU ms, ours | CPU ms, server | loop held at most, ms | and without a flush | "
+        "heartbeats meanwhile p50 / p99 / max ms | and without a flush | ratios |\n|---|---|---|---|---|---|---|---|---|---|"
     )
     for kind in installed(wanted.database):
         with running(kind) as run:

@@ -1,7 +1,8 @@
 """Verdicts over 100,000 runtimes in process: what the watch costs twice a second, against a loop over a plain dict.
 
-Method: one in twenty is silent for too long, as after a small failure; medians of seven passes. `turns` is measured after
-its first pass, when what changed has been announced.
+Method: one in twenty is silent for too long, as after a small failure; medians of seven passes. The watch is measured as it
+runs: looks every half second while everybody beats every ten seconds, and after half of them fell silent at once; what a look
+costs together, and the longest slice of it, since between two slices whoever beats has its answer.
 """
 
 import asyncio
@@ -14,12 +15,13 @@ from typing import Any
 from pilothouse.domain.liveness import LivenessRules, Status
 from pilothouse.domain.presence import PresenceRow
 from pilothouse.domain.runtime_type import RuntimeType
-from pilothouse.presence import Board, flushing
+from pilothouse.presence import Board, flushing, watching
 
 RUNTIMES = 100_000
 PASSES = 7
 NOW = 1_790_000_000.0
 SILENT_EVERY = 20
+SETTLE_S = 20.0
 
 
 def make_board(count: int) -> Board:
@@ -59,6 +61,57 @@ def cost_ms(work: Callable[[], object]) -> float:
     return statistics.median(costs)
 
 
+def look(board: Board, now: float) -> tuple[float, float]:
+    """Look once as the control plane does; gives the milliseconds of CPU together, and of the longest slice."""
+    slices_ms: list[float] = []
+
+    def sliced(work: Callable[[], object]) -> object:
+        began = time.process_time()
+        done = work()
+        slices_ms.append((time.process_time() - began) * 1000)
+        return done
+
+    for at in (now, now):  # a hold that ends has everybody looked at who is silent
+        slices = watching.slices(board, at)
+        while sliced(lambda slices=slices: next(slices, slices)) is not slices:
+            pass
+        sliced(lambda: watching.watch_for_mass_silence(board, now))
+    while turns := sliced(lambda: watching.turns(board, now, watching.AT_ONCE)):
+        assert isinstance(turns, list)
+        for turn in turns:
+            board.announce(turn)
+    return sum(slices_ms), max(slices_ms)
+
+
+def within_s(key: int) -> float:
+    """Tell how long before a look a runtime beats: they do not all beat at once."""
+    return key // 20 % 487 / 1000
+
+
+def watched(count: int, seconds: float, beating: Callable[[int], bool]) -> list[tuple[float, float]]:
+    """Let so many beat every ten seconds, and look every half second; gives what each look cost after the first minute."""
+    board, now = make_board(count), NOW
+    for key in range(count):
+        entry = board.find_key(key)
+        assert entry is not None
+        board.touch(entry, NOW - key % 20 / 2 - within_s(key), entry.address)
+        entry.status = Status.RUNNING
+    costs: list[tuple[float, float]] = []
+    step = 0
+    while now < NOW + SETTLE_S + seconds:
+        now += 0.5
+        step += 1
+        for key in range(step % 20, count, 20):
+            if now < NOW + SETTLE_S or beating(key):
+                entry = board.find_key(key)
+                assert entry is not None
+                board.touch(entry, now - within_s(key), entry.address)
+        cost = look(board, now)
+        if now >= NOW + SETTLE_S:
+            costs.append(cost)
+    return costs
+
+
 def main() -> None:
     """Measure and print the table."""
     board = make_board(RUNTIMES)
@@ -85,8 +138,6 @@ def main() -> None:
     print("| | ms | us a runtime | ratio |\n|---|---|---|---|")
     rows: tuple[tuple[str, Callable[[], object]], ...] = (
         ("a loop over a plain dict of times (the reference)", plain),
-        ("turns: whose verdict changed (twice a second)", lambda: board.turns(NOW)),
-        ("watch for mass silence (twice a second)", lambda: board.watch_for_mass_silence(NOW)),
         ("counts: all of them", lambda: board.counts(NOW)),
         ("counts by integration", lambda: board.counts_by("integration_id", NOW)),
         ("judge: every verdict with its reason", lambda: [board.judge(entry, NOW) for entry in entries if entry]),
@@ -102,6 +153,16 @@ def main() -> None:
         else:
             took = cost_ms(work)
         print(f"| {name} | {took:.1f} | {took / RUNTIMES * 1000:.3f} | {took / reference:.1f} |")
+    print(f"\nlooks at {RUNTIMES:,} runtimes twice a second, as the loop notices them")
+    print("| | a look, ms | the longest slice, ms | ratio to the reference |\n|---|---|---|---|")
+    for name, seconds, beating in (
+        ("everybody beats every ten seconds", 30.0, lambda _key: True),
+        ("half of them fall silent at once, and are held back", 60.0, lambda key: key % 2 == 0),
+    ):
+        costs = watched(RUNTIMES, seconds, beating)
+        whole, longest = statistics.mean(cost[0] for cost in costs), statistics.median(cost[1] for cost in costs)
+        ratios = f"{whole / reference:.2f} together, {longest / reference:.2f} the slice"
+        print(f"| {name} | {whole:.1f} | {longest:.2f} (at most {max(cost[1] for cost in costs):.1f}) | {ratios} |")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pilothouse.domain.liveness import LivenessRules, Status
 from pilothouse.domain.runtime_type import RuntimeType
-from pilothouse.presence import Board, Entry
+from pilothouse.presence import Board, Entry, watching
 
 T = 1_790_000_000.0
 
@@ -34,16 +34,16 @@ def test_a_runtime_is_found_under_its_own_integration_and_environment_only() -> 
 
 def test_a_verdict_is_announced_once() -> None:
     shown = board(entry())
-    (turn,) = shown.turns(T + 31)
+    (turn,) = watching.turns(shown, T + 31)
     assert turn.verdict.status is Status.OFFLINE
     shown.announce(turn)
-    assert shown.turns(T + 32) == []
+    assert watching.turns(shown, T + 32) == []
 
 
 def test_nobody_is_announced_while_it_is_unknown() -> None:
     shown = board(entry(seen_at=T - 500), listening_since=T)
-    assert shown.turns(T + 5) == []
-    assert [turn.verdict.status for turn in shown.turns(T + 31)] == [Status.OFFLINE]
+    assert watching.turns(shown, T + 5) == []
+    assert [turn.verdict.status for turn in watching.turns(shown, T + 31)] == [Status.OFFLINE]
 
 
 def test_counts_agree_with_verdicts() -> None:
@@ -61,7 +61,7 @@ def test_counts_agree_with_verdicts() -> None:
 def test_a_runtime_that_is_taken_down_is_gone_from_every_question() -> None:
     shown = board(entry())
     shown.take_down(1)
-    assert (len(shown), shown.find("i", "dev", "r1"), shown.turns(T + 99), shown.is_offline(1, T)) == (
+    assert (len(shown), shown.find("i", "dev", "r1"), watching.turns(shown, T + 99), shown.is_offline(1, T)) == (
         0,
         None,
         [],
@@ -77,9 +77,9 @@ def fleet(count: int, silent: int, now: float) -> Board:
 def test_when_many_fall_silent_at_once_nobody_is_called_offline_for_a_while() -> None:
     now = T + 1_000
     shown = fleet(100, 20, now)
-    assert shown.watch_for_mass_silence(now) is True
+    assert watching.watch_for_mass_silence(shown, now) is True
     later = now + 15
-    assert shown.turns(later) == []
+    assert watching.turns(shown, later) == []
     verdict = shown.judge(shown.find_key(1), later)
     assert verdict.status is Status.UNKNOWN
     assert "20 of 100 live runtimes fell silent at once" in verdict.reason
@@ -89,37 +89,37 @@ def test_when_many_fall_silent_at_once_nobody_is_called_offline_for_a_while() ->
 def test_a_hold_ends_when_they_come_back_and_those_who_do_not_are_offline_after_all() -> None:
     now = T + 1_000
     shown = fleet(100, 20, now)
-    shown.watch_for_mass_silence(now)
+    watching.watch_for_mass_silence(shown, now)
     for key in range(100):
         if key >= 3:
             shown.touch(shown.find_key(key), now + 15, None)
-    assert shown.watch_for_mass_silence(now + 15) is True
+    assert watching.watch_for_mass_silence(shown, now + 15) is True
     assert shown.hold is None
-    assert sorted(turn.entry.runtime_key for turn in shown.turns(now + 15)) == [0, 1, 2]
+    assert sorted(turn.entry.runtime_key for turn in watching.turns(shown, now + 15)) == [0, 1, 2]
     assert shown.take_settled() == 17  # who follows the page must read it again
 
 
 def test_a_hold_runs_out_and_then_silence_is_what_it_is() -> None:
     now = T + 1_000
     shown = fleet(100, 20, now)
-    shown.watch_for_mass_silence(now)
+    watching.watch_for_mass_silence(shown, now)
     end = now + shown.rules.hold_s
     for key in range(20, 100):
         shown.touch(shown.find_key(key), end, None)
-    assert shown.watch_for_mass_silence(end) is True
-    turns = shown.turns(end)
+    assert watching.watch_for_mass_silence(shown, end) is True
+    turns = watching.turns(shown, end)
     assert len(turns) == 20
     for turn in turns:
         shown.announce(turn)
-    assert shown.watch_for_mass_silence(end + 1) is False
+    assert watching.watch_for_mass_silence(shown, end + 1) is False
 
 
 def test_a_few_of_many_and_most_of_a_handful_are_judged_as_ever() -> None:
     now = T + 1_000
     for count, silent in ((100, 15), (8, 7), (60, 9)):
         shown = fleet(count, silent, now)
-        assert shown.watch_for_mass_silence(now) is False
-        assert len(shown.turns(now + 15)) == silent
+        assert watching.watch_for_mass_silence(shown, now) is False
+        assert len(watching.turns(shown, now + 15)) == silent
 
 
 # -- channels
@@ -143,7 +143,7 @@ def test_who_comes_back_within_the_grace_was_never_offline_whenever_one_looks(
             else:
                 shown.open_channel(one, T + 1 + back_s)
         assert shown.judge(one, now).status is Status.RUNNING
-        assert shown.turns(now) == []
+        assert watching.turns(shown, now) == []
         assert not shown.is_offline(1, now)
 
 
@@ -154,7 +154,7 @@ def test_who_does_not_come_back_is_offline_from_the_end_of_the_grace_on(after_s:
     shown.open_channel(one, T)
     shown.end_channel(one, T + 1, said_goodbye=False)
     now = T + 1.001 + after_s
-    (turn,) = shown.turns(now)
+    (turn,) = watching.turns(shown, now)
     assert turn.verdict.status is Status.OFFLINE
     assert turn.verdict.since == T + 1
     assert "did not come back" in turn.verdict.reason
@@ -173,7 +173,7 @@ def test_who_comes_back_after_the_verdict_is_running_again_with_a_new_since() ->
     one = entry()
     shown = board(one)
     shown.end_channel(one, T + 1, said_goodbye=False)
-    (turn,) = shown.turns(T + 3)
+    (turn,) = watching.turns(shown, T + 3)
     shown.announce(turn)
     assert shown.touch(one, T + 4, None) is True
     assert shown.judge(one, T + 4).status is Status.RUNNING
@@ -192,19 +192,24 @@ def channels_lost(count: int, lost: int, *, said_goodbye: bool = False) -> Board
 @pytest.mark.parametrize(("count", "lost", "held"), [(60, 10, True), (60, 9, False), (100, 15, False), (9, 9, False)])
 def test_many_channels_that_break_at_once_are_held_and_few_are_not(count: int, lost: int, held: bool) -> None:
     shown = channels_lost(count, lost)
-    assert shown.watch_for_mass_silence(T + 1.5) is held
+    assert watching.watch_for_mass_silence(shown, T + 1.5) is held
     statuses = {shown.judge(shown.find_key(key), T + 3).status for key in range(lost)}
     assert statuses == {Status.UNKNOWN if held else Status.OFFLINE}
-    assert bool(shown.turns(T + 3)) is not held
+    assert bool(watching.turns(shown, T + 3)) is not held
 
 
 def test_many_goodbyes_are_a_deployment_and_no_trouble_of_the_network() -> None:
     shown = channels_lost(60, 30, said_goodbye=True)
-    assert not shown.watch_for_mass_silence(T + 1.5)
-    assert len(shown.turns(T + 1.5)) == 30
+    assert not watching.watch_for_mass_silence(shown, T + 1.5)
+    assert len(watching.turns(shown, T + 1.5)) == 30
 
 
 # -- pace
+
+
+def set_pace(shown: Board) -> None:
+    shown.pace.weigh(shown.list_all())
+    shown.pace.decide(shown.replicas)
 
 
 def paced(count: int, *, most: float = 10.0, own_s: float = 10.0, others: int = 0) -> Board:
@@ -218,7 +223,7 @@ def paced(count: int, *, most: float = 10.0, own_s: float = 10.0, others: int = 
         one.runtime_type = RuntimeType.BI
         one.interval_is_reported = False
         made.put(one)
-    made.set_pace()
+    set_pace(made)
     return made
 
 
@@ -231,7 +236,7 @@ def test_a_fleet_is_told_a_pace_that_asks_no_more_of_the_server_than_it_bears(
     assert all(own_s <= each <= 300 for each in told)
     asked = sum(1 / each for each in told)
     assert asked <= most * 1.002 or told == [300] * count
-    assert not shown.is_paced or count / own_s > most
+    assert not shown.pace.is_slower or count / own_s > most
 
 
 def test_ballerina_and_micro_integrator_are_never_slowed_and_their_beats_come_first() -> None:
@@ -248,11 +253,11 @@ def test_liveness_follows_the_pace_that_was_told_and_goes_back_with_it() -> None
     shown.touch(one, T, None)
     assert shown.next_beat_s(one) == 100
     assert shown.judge(one, T + 299).status is Status.RUNNING
-    assert shown.turns(T + 299) == [] or all(turn.entry is not one for turn in shown.turns(T + 299))
+    assert watching.turns(shown, T + 299) == [] or all(turn.entry is not one for turn in watching.turns(shown, T + 299))
     assert shown.judge(one, T + 301).status is Status.OFFLINE
     for key in range(1, 100):
         shown.take_down(key)
-    shown.set_pace()
+    set_pace(shown)
     shown.touch(one, T + 100, None)
     assert shown.next_beat_s(one) is None
     assert shown.judge(one, T + 131).status is Status.OFFLINE
@@ -269,7 +274,7 @@ def test_who_keeps_the_pace_that_it_is_told_is_never_called_offline(fleets: list
             other = entry(key, seen_at=now)
             other.own_interval_s = own_s
             shown.put(other)
-        shown.set_pace()
+        set_pace(shown)
         shown.touch(one, now, None)
         waits_s = shown.next_beat_s(one) or own_s
         assert not shown.is_offline(0, now + 2.9 * waits_s)

@@ -2,13 +2,15 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
+from pilothouse.base.errors import StorageUnavailable
 from pilothouse.domain.liveness import LivenessRules, Status
+from pilothouse.domain.presence import PresenceRow
 from pilothouse.domain.runtime_type import RuntimeType
-from pilothouse.presence import Board, Entry, flushing, merging
-from pilothouse.presence.flushing import AT_ONCE
+from pilothouse.presence import Board, Entry, flushing, merging, watching
+from pilothouse.presence.flushing import AT_ONCE, STORED_AT_ONCE
 
 pytestmark = pytest.mark.anyio
 T = 1_790_000_000.0
@@ -110,7 +112,7 @@ async def test_who_was_retired_or_put_up_anew_meanwhile_is_not_taken_for_what_it
 
 CHANGES: list[tuple[str, Callable[[Board, Entry], object]]] = [
     ("a channel that ended", lambda shown, one: shown.end_channel(one, T + 1, said_goodbye=True)),
-    ("a verdict", lambda shown, _: [shown.announce(turn) for turn in shown.turns(T + 500)]),
+    ("a verdict", lambda shown, _: [shown.announce(turn) for turn in watching.turns(shown, T + 500)]),
     ("a full heartbeat", lambda shown, one: (setattr(one, "dirty", True), shown.put(one))),
 ]
 
@@ -136,3 +138,36 @@ async def test_a_slice_holds_the_loop_for_less_than_five_milliseconds() -> None:
 
     for told in (flushing.row_of, merging.heard_of):
         assert min(slice_s(told) for _ in range(7)) < 0.005
+
+
+async def test_what_was_taken_is_stored_in_parts_and_the_last_one_is_told() -> None:
+    count = 2 * STORED_AT_ONCE + 3
+    shown, stored = board(count), list[tuple[int, bool]]()
+    for key in range(count):
+        beat(shown, key, T + 1)
+
+    async def write(part: Sequence[PresenceRow], is_last: bool) -> None:
+        stored.append((len(part), is_last))
+
+    await flushing.store(shown, await flushing.take(shown, flushing.row_of), write)
+    assert stored == [(STORED_AT_ONCE, False), (STORED_AT_ONCE, False), (3, True)]
+    stored.clear()
+    await flushing.store(shown, [], write)
+    assert stored == [(0, True)], "who tells that it is there does so without anything to store"
+
+
+async def test_of_parts_that_are_stored_already_nothing_is_flushed_again() -> None:
+    count = 3 * STORED_AT_ONCE
+    shown, stored = board(count), list[int]()
+    for key in range(count):
+        beat(shown, key, T + 1)
+
+    async def write(part: Sequence[PresenceRow], is_last: bool) -> None:
+        if stored:
+            raise StorageUnavailable("full", fix="-")
+        stored.extend(row.runtime_key for row in part)
+
+    with pytest.raises(StorageUnavailable):
+        await flushing.store(shown, await flushing.take(shown, flushing.row_of), write)
+    assert len(stored) == STORED_AT_ONCE
+    assert sorted([*stored, *await keys(shown)]) == list(range(count))

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from pilothouse.domain.liveness import LivenessRules, Status
 from pilothouse.domain.presence import Heard, SharedRow
 from pilothouse.domain.runtime_type import RuntimeType
-from pilothouse.presence import Board, Entry, merging
+from pilothouse.presence import Board, Entry, merging, watching
 
 RULES = LivenessRules(mass_count=1_000)
 REPLICAS = 3
@@ -164,9 +164,9 @@ def test_a_row_that_changed_brings_what_was_told_and_what_was_reported() -> None
 def test_a_verdict_is_about_the_moment_up_to_which_everything_is_known() -> None:
     known = board()
     known.shared, known.known_until = True, BEGUN + 29
-    assert known.turns(BEGUN + 500) == []
+    assert watching.turns(known, BEGUN + 500) == []
     known.known_until = BEGUN + 31
-    assert [turn.verdict.status for turn in known.turns(BEGUN + 500)] == [Status.OFFLINE] * RUNTIMES
+    assert [turn.verdict.status for turn in watching.turns(known, BEGUN + 500)] == [Status.OFFLINE] * RUNTIMES
 
 
 def test_what_a_replica_heard_last_may_be_lost_with_it() -> None:

@@ -106,7 +106,7 @@ async def test_ballerina_and_micro_integrator_are_never_slowed(runtime, plane: C
     for each in (ballerina, integrator):
         await each.full()
         await plane.expire()
-        assert plane.board.is_paced
+        assert plane.board.pace.is_slower
         assert await told(each) is None
         assert await told(each, full=True) is None
 

@@ -173,8 +173,14 @@ async def test_events_leave_after_the_commit_in_one_growing_sequence(store: Stor
     assert len(set(sequences)) == 5
 
 
-async def test_very_many_events_of_one_operation_are_numbered_in_their_order(store: Store) -> None:
+@pytest.mark.parametrize("tells_numbers", [True, False], ids=["told", "read back"])
+async def test_very_many_events_of_one_operation_are_few_statements_and_numbered_in_their_order(
+    store: Store, tells_numbers: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A network that fails lets ten thousand runtimes fall silent at once: not each of these events is a trip to the server."""
+    dialect = store.writer_engine.dialect
+    if not tells_numbers:  # MySQL is like that
+        monkeypatch.setattr(type(dialect), "insert_executemany_returning_sort_by_parameter_order", False)
 
     def happening(tx: Transaction) -> None:
         for number in range(2_500):
@@ -191,15 +197,13 @@ async def test_very_many_events_of_one_operation_are_numbered_in_their_order(sto
     await store.write(adding("n1", emit=True))
     said = said_to(store)
     await store.write(happening)
+    assert 1 < len(said) < 20
     await store.write(adding("n2", emit=True))
     published = store.published
     assert [event.detail for event in published[1:-1]] == [f"e{n}" for n in range(2_500)]
     assert [event.sequence for event in published] == sorted({event.sequence for event in published})
     kinds = (EventKind.RUNTIME_OFFLINE, EventKind.PROJECT_CREATED)
     assert await store.read(lambda c: events.list_after(c, 0, kinds=kinds, limit=5_000)) == published
-    dialect = store.writer_engine.dialect
-    if dialect.name == "postgresql" or getattr(dialect, "is_mariadb", False):  # the others tell one number at a time
-        assert len(said) < 20
 
 
 async def test_a_rolled_back_operation_announces_nothing(store: Store) -> None:

@@ -33,6 +33,8 @@ from pilothouse.telemetry.store import TelemetryStore
 
 JUDGE_EVERY_S: Final = 5.0
 SEND_EVERY_S: Final = 2.0
+KEPT_AT_ONCE: Final = 100
+"""Changes of a transaction: each is several statements, and between two transactions other writers have their turn."""
 TIDY_EVERY_S: Final = 3_600.0
 LOOK_FOR_TIDYING_EVERY_S: Final = 300.0
 JUDGING: Final = "alerts.judge"
@@ -158,8 +160,9 @@ class Alerting:
         for rule, one in zip(rules, found, strict=True):
             self._judged[rule.id] = (now, rule)
             changes = alert_judging.changes_of(rule, one, known, now)
-            if changes:
-                told += await self._store.write(partial(alert_judging.keep, rule=rule, changes=changes, now=now))
+            for start in range(0, len(changes), KEPT_AT_ONCE):
+                some = changes[start : start + KEPT_AT_ONCE]
+                told += await self._store.write(partial(alert_judging.keep, rule=rule, changes=some, now=now))
         await self._note(rules, found, now)
         if told:
             self._send_soon.set()
@@ -198,7 +201,7 @@ class Alerting:
         return judged != rule or now - judged_at >= every_s - SETTLE_S  # another process may have been told of a change
 
     async def _measure(self, rules: Sequence[Rule], known: Known, now: Instant) -> list[Found]:
-        seen = fleet.look(self._sources.board, now)
+        seen = await fleet.look(self._sources.board, now)
         names = await self._names(rules, known, seen)
         room = asyncio.Semaphore(_AT_ONCE)
 

@@ -25,20 +25,20 @@ class Announcing:
         self._board = board
         self._agenda = agenda
         self._bus = bus
-        self._under_way: set[asyncio.Task[None]] = set()
+        self._under_way: set[asyncio.Task[object]] = set()
 
     def announce(self, turns: Sequence[Turn]) -> None:
         """Announce runtimes that came back by a heartbeat; the heartbeat does not wait for it."""
         self.begin(self.write(turns))
 
-    def begin(self, work: Coroutine[None, None, None]) -> None:
+    def begin(self, work: Coroutine[None, None, object]) -> None:
         """Begin work that nobody waits for."""
         task = asyncio.get_running_loop().create_task(work)
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
 
-    async def write(self, turns: Sequence[Turn]) -> None:
-        """Announce verdicts; whoever looks reads again where they could not be stored."""
+    async def write(self, turns: Sequence[Turn]) -> bool:
+        """Announce verdicts; whoever looks reads again where they could not be stored, and this is false."""
         for turn in turns:
             _log.info(
                 "runtime.status",
@@ -56,10 +56,11 @@ class Announcing:
         except PilothouseError as error:
             _log.error("runtime.status_not_stored", cause=error.message, fix=error.fix)
             self._bus.publish_unknown()
-            return
+            return False
         for key in retired:
             self._board.take_down(key)
             self._agenda.drop(key)
+        return True
 
     def tell_of_the_hold(self) -> None:
         """Tell that verdicts are held back, or given again."""

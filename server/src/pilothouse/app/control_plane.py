@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections import Counter
+from collections.abc import Sequence
 from functools import partial
 
 import msgspec
@@ -29,6 +30,7 @@ from pilothouse.config import Settings
 from pilothouse.domain.commands import CommandRules
 from pilothouse.domain.events import Event, EventKind
 from pilothouse.domain.liveness import LivenessRules
+from pilothouse.domain.presence import PresenceRow
 from pilothouse.domain.runtime_type import RuntimeType
 from pilothouse.domain.tenancy import DEFAULT_ORGANIZATION_HANDLE, Organization
 from pilothouse.identity.passwords import Passwords
@@ -49,7 +51,7 @@ from pilothouse.operations.replicas import FLUSH_EVERY_S as FLUSH_SHARED_EVERY_S
 from pilothouse.operations.replicas import Replicas
 from pilothouse.operations.tellings import Tellings
 from pilothouse.operations.tokens import TokenBook
-from pilothouse.presence import Agenda, Board, flushing
+from pilothouse.presence import Agenda, Board, flushing, watching
 from pilothouse.protocol.channel import ChannelDesk
 from pilothouse.protocol.exchange import Handler
 from pilothouse.protocol.handing_over import HandingOver
@@ -65,6 +67,8 @@ from pilothouse.storage.unit import Store
 from pilothouse.telemetry.stores.embedded.footing import Footing
 
 WATCH_EVERY_S = 0.5
+ANNOUNCED_AT_ONCE = 500
+"""Verdicts of one transaction: between two of them, whoever beats has its answer, and other writers their turn."""
 STEER_EVERY_S = 0.5
 EXPIRE_EVERY_S = 2.0
 FLUSH_EVERY_S = 5.0
@@ -294,7 +298,7 @@ class ControlPlane:
 
     async def expire(self) -> None:
         """End the commands whose deadline has passed, and set the pace of heartbeats."""
-        self.board.set_pace()
+        await watching.set_pace(self.board)
         if len(self.agenda):
             now = self.clock.now()
             if await self.store.read(lambda connection: commands.list_overdue(connection, now, 1)):
@@ -356,17 +360,20 @@ class ControlPlane:
         try:
             await self.replicas.look()
             self.telemetry_parts.note_others(self.replicas.host, self.replicas.others)
+            await watching.go_round(self.board, self.clock.now())
         finally:
             now = self._watched_at = self.clock.now()  # while a database was waited for, runtimes were listened to
-        if self.board.watch_for_mass_silence(now):
+        if watching.watch_for_mass_silence(self.board, now):
             self.announcing.tell_of_the_hold()
+            await watching.go_round(self.board, now)
         elif self.board.take_settled():
             self.bus.publish_unknown()
-        turns = self.board.turns(now)
-        for turn in turns:
-            self.board.announce(turn)
-        if turns:
-            await self.announcing.write(turns)
+        while turns := watching.turns(self.board, now, ANNOUNCED_AT_ONCE):
+            for turn in turns:
+                self.board.announce(turn)
+            if not await self.announcing.write(turns):
+                return
+            now = self._watched_at = self.clock.now()
 
     async def flush(self, *, is_end: bool = False) -> None:
         """Store what memory knows and the database does not; with others that serve it, also that this one is there, or ends."""
@@ -379,11 +386,14 @@ class ControlPlane:
         rows, used = await flushing.take(self.board, flushing.row_of), self.keyring.take_used()
         if not rows and not used:
             return
+
+        async def keep(part: Sequence[PresenceRow], is_last: bool) -> None:
+            await self.store.write(partial(liveness.keep, rows=part, secrets_used=used if is_last else {}))
+
         try:
-            await self.store.write(partial(liveness.keep, rows=rows, secrets_used=used))
-        except BaseException as error:  # also when it is cancelled: the last flush of a stop takes it then
+            await flushing.store(self.board, rows, keep)
+        except BaseException as error:
             self.figures.flush_failures += isinstance(error, PilothouseError)
-            await flushing.give_back(self.board, rows)
             self.keyring.give_back(used)
             raise
 

@@ -27,7 +27,6 @@ from pilothouse.base.clock import AgreedClock, Clock
 from pilothouse.base.errors import PilothouseError
 from pilothouse.base.ids import new_id
 from pilothouse.base.instants import Instant
-from pilothouse.domain.liveness import Status
 from pilothouse.domain.presence import Heard, SharedRow
 from pilothouse.operations import liveness
 from pilothouse.presence import Board, Entry, Turn, flushing, merging
@@ -217,11 +216,14 @@ class Replicas:
             return  # it never began
         until = self._clock.now()
         heard = await flushing.take(self._board, merging.heard_of)
-        try:
-            await self._store.write(partial(self._keep, heard=heard, used=used, until=until, is_end=is_end))
-        except BaseException:
-            await flushing.give_back(self._board, heard)
-            raise
+
+        async def keep(part: Sequence[Heard], is_last: bool) -> None:
+            if is_last:
+                await self._store.write(partial(self._keep, heard=part, used=used, until=until, is_end=is_end))
+            else:
+                await self._store.write(lambda tx: presence.save_shared(tx.connection, part, self.id, until))
+
+        await flushing.store(self._board, heard, keep)
 
     async def announce(self, turns: Sequence[Turn]) -> tuple[int, ...]:
         """Announce verdicts, unless another replica knows better or did so; returns the keys of runtimes that were succeeded.
@@ -235,8 +237,7 @@ class Replicas:
             )
         except BaseException:
             for turn in turns:
-                if turn.entry.status is turn.verdict.status:
-                    turn.entry.status = Status.OFFLINE if turn.entry.status is Status.RUNNING else Status.RUNNING
+                self._board.take_back(turn)
             raise
         self._again.update(done.dropped)  # read with the next look
         return done.retired
@@ -352,7 +353,7 @@ class Replicas:
             _log.warning("replica.not_buried", replica=row.id, cause=error.message)
 
     def _keep(
-        self, tx: Transaction, heard: list[Heard], used: Mapping[str, Instant], until: Instant, *, is_end: bool
+        self, tx: Transaction, heard: Sequence[Heard], used: Mapping[str, Instant], until: Instant, *, is_end: bool
     ) -> None:
         presence.save_shared(tx.connection, heard, self.id, until)
         if until - self._forgot_at > heard_batches.KEPT_S / 2 or until < self._forgot_at:

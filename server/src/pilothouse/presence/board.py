@@ -2,9 +2,6 @@
 
 from collections import defaultdict, deque
 from collections.abc import Iterable
-from math import ceil
-
-import msgspec
 
 from pilothouse.access.places import EVERYTHING, Reach
 from pilothouse.base.instants import Instant
@@ -16,7 +13,6 @@ from pilothouse.domain.liveness import (
     Pulse,
     Status,
     Verdict,
-    is_mass_silence,
     is_overdue,
     judge,
     next_interval_s,
@@ -26,75 +22,11 @@ from pilothouse.domain.presence import PresenceRow
 from pilothouse.domain.runtime import Notice
 from pilothouse.domain.runtime_type import RuntimeType
 from pilothouse.domain.twins import Face, Faces
+from pilothouse.presence.entry import Counts, Entry, Turn
+from pilothouse.presence.pace import Pace
+from pilothouse.presence.rota import Rota
 
-_SHARE_LEFT = 0.1
-"""However many others there are, Python runtimes share at least so much of what the server bears."""
-_PACE_S_MAX = 300
-_HEED = 1.001
-"""A fleet that asks for no more than this above what is borne keeps its own pace: it is the rounding of sums."""
 _CHANGED_FACES_MAX = 10_000
-_BETWEEN_HOLDS_S = 60.0
-"""After a hold ran out, verdicts are given for so long before another one may begin."""
-
-
-class Place(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a runtime lives."""
-
-    project_id: str
-    integration_id: str
-    environment_id: str
-
-
-class Entry(msgspec.Struct, kw_only=True, gc=False):
-    """What is known of one runtime's heartbeats. Changed in place by every beat."""
-
-    runtime_key: int
-    runtime_id: str
-    project_id: str
-    integration_id: str
-    environment_id: str
-    runtime_type: RuntimeType
-    runtime_hash: str
-    seen_at: Instant
-    interval_s: float | None
-    interval_is_reported: bool
-    address: str | None
-    running_since: Instant
-    status: Status
-    """The last verdict that was announced."""
-    told: bytes = b""
-    """Sum of what the last full heartbeat said; empty when it is not known, as after a restart of ours."""
-    dirty: bool = False
-    """Whether it must be flushed: the board says so (`Board.mark_dirty`), which knows where to find it then."""
-    own_interval_s: float | None = None
-    """The interval that it keeps unless it is told another one."""
-    channel_since: Instant | None = None
-    """Since when it holds a channel; None when it does not."""
-    channel_at: Instant | None = None
-    """When its newest channel was opened, here or at another replica."""
-    departure: Departure | None = None
-    """Set when its channel ended, until its next beat."""
-
-
-class Turn(msgspec.Struct, frozen=True, kw_only=True):
-    """A verdict that changed and is to be announced."""
-
-    entry: Entry
-    verdict: Verdict
-    at: Instant
-
-
-class Counts(msgspec.Struct, frozen=True, kw_only=True):
-    """How many runtimes are in which state."""
-
-    running: int = 0
-    offline: int = 0
-    unknown: int = 0
-
-    @property
-    def total(self) -> int:
-        """All of them."""
-        return self.running + self.offline + self.unknown
 
 
 class Board:
@@ -122,9 +54,10 @@ class Board:
         """How many serve, this one included."""
         self.changed_here: set[int] | None = None
         """Keys that were put up or taken down since it was set: what was read before is older. None: nobody asks."""
-        self._no_hold_before: Instant = 0.0
+        self.no_hold_before: Instant = 0.0
+        self.rota = Rota()
+        self.pace = Pace(rules)
         self._settled = 0
-        self._pace = 1.0
         self._dirty: deque[int] = deque()
         """Keys of what must be flushed, in the order of their first change; who is gone meanwhile is passed over."""
         self._faces: dict[int, Faces] = {}
@@ -154,6 +87,7 @@ class Board:
         self._by_key[entry.runtime_key] = entry
         if self.changed_here is not None:
             self.changed_here.add(entry.runtime_key)
+        self.rota.ask(entry.runtime_key)
         if self._by_runtime_id is not None:
             self._index(self._by_runtime_id, entry)
 
@@ -164,6 +98,7 @@ class Board:
         entry = self._by_key.pop(runtime_key, None)
         if entry is not None:
             self._faces.pop(runtime_key, None)
+            self.rota.forget(runtime_key)
             del self._by_identity[entry.integration_id, entry.environment_id, entry.runtime_id]
             if self._by_runtime_id is not None:
                 left = tuple(key for key in self._by_runtime_id.pop(entry.runtime_id) if key != runtime_key)
@@ -216,14 +151,16 @@ class Board:
 
     def touch(self, entry: Entry, now: Instant, address: str | None) -> bool:
         """Note a beat. True when the runtime was not RUNNING as far as anyone was told: that must be announced."""
+        before_at, before_s = entry.seen_at, entry.interval_s
         if not entry.interval_is_reported:
-            entry.interval_s = next_interval_s(entry.interval_s, now - entry.seen_at, self.rules)
-        elif entry.interval_s != entry.own_interval_s and entry.own_interval_s is not None:
+            entry.interval_s = next_interval_s(before_s, now - before_at, self.rules)
+        elif before_s != entry.own_interval_s and entry.own_interval_s is not None:
             entry.interval_s = entry.own_interval_s  # unless this answer tells it another pace
-        if entry.seen_at < self.listening_since or self.hold is not None or entry.seen_at < self.lost_until:
+        if before_at < self.listening_since or self.hold is not None or before_at < self.lost_until:
             self.note_settled(entry, now)
-        if now > entry.seen_at or not self.shared:
+        if now > before_at or not self.shared:
             entry.seen_at = now
+        self.note_heard(entry, before_at, before_s)
         entry.address = address
         entry.departure = None
         if not entry.dirty:
@@ -231,10 +168,27 @@ class Board:
             self._dirty.append(entry.runtime_key)
         return entry.status is not Status.RUNNING
 
+    def note_heard(self, entry: Entry, before_at: Instant, before_s: float | None) -> None:
+        """Have a runtime looked at that was heard, unless all that changed is that it falls silent later.
+
+        before_at, before_s: when it had been seen, and its interval
+        """
+        if (
+            not entry.is_calm
+            or entry.seen_at < before_at
+            or (
+                entry.interval_s != before_s
+                and entry.seen_at + offline_after_s(entry.interval_s, self.rules) / 2
+                < before_at + offline_after_s(before_s, self.rules) / 2
+            )
+        ):
+            self.rota.ask(entry.runtime_key)
+
     def open_channel(self, entry: Entry, now: Instant) -> None:
         """Note that a runtime holds a channel from now on."""
         entry.channel_since = entry.channel_at = now
         entry.departure = None
+        self.rota.ask(entry.runtime_key)
         if self.shared:  # another replica may see the channel before this one end, later than this
             entry.seen_at = max(entry.seen_at, now)
             self.mark_dirty(entry)
@@ -246,38 +200,23 @@ class Board:
         if not said_goodbye and opened_at is not None and entry.channel_at is not None and entry.channel_at > opened_at:
             return  # it holds a newer one at another replica
         entry.departure = Departure(now, said_goodbye)
-
-    def set_pace(self) -> None:
-        """Decide how much slower Python runtimes are to beat, so that all together ask no more than the server bears."""
-        fixed = told = 0.0
-        for entry in self._by_key.values():
-            interval_s = entry.own_interval_s or entry.interval_s
-            if entry.status is Status.RUNNING and interval_s:
-                if entry.runtime_type is RuntimeType.PY:
-                    told += 1 / interval_s
-                else:
-                    fixed += 1 / interval_s
-        borne = self.rules.beats_per_s_max * self.replicas
-        left = max(borne - fixed, borne * _SHARE_LEFT)
-        self._pace = told / left if told > left * _HEED else 1.0
-
-    @property
-    def is_paced(self) -> bool:
-        """Whether Python runtimes are told a slower pace now."""
-        return self._pace > 1.0
+        self.rota.ask(entry.runtime_key)
 
     def next_beat_s(self, entry: Entry) -> int | None:
         """Tell the pace that a runtime is to keep until its next beat; None: its own."""
-        own_s = entry.own_interval_s
-        if self._pace <= 1.0 or entry.runtime_type is not RuntimeType.PY or own_s is None:
-            return None
-        told_s = min(_PACE_S_MAX, ceil(own_s * self._pace))
-        entry.interval_s = max(own_s, float(told_s))
+        told_s = self.pace.next_beat_s(entry)
+        if told_s is not None and entry.own_interval_s is not None:
+            before_s, entry.interval_s = entry.interval_s, max(entry.own_interval_s, float(told_s))
+            self.note_heard(entry, entry.seen_at, before_s)
         return told_s
 
     def list_all(self) -> list[Entry]:
         """List every runtime on the board, in no order."""
         return list(self._by_key.values())
+
+    def list_keys(self) -> list[int]:
+        """List the keys of all runtimes on the board, in no order."""
+        return list(self._by_key)
 
     def list_in(self, integration_id: str, environment_id: str) -> list[Entry]:
         """List the runtimes of one integration in one environment."""
@@ -291,33 +230,6 @@ class Board:
         """Tell whether a runtime runs; of one that is not known nothing is said."""
         entry = self._by_key.get(runtime_key)
         return entry is not None and self.judge(entry, now).status is Status.RUNNING
-
-    def watch_for_mass_silence(self, now: Instant) -> bool:
-        """Begin or end a hold on verdicts; True when that changed."""
-        now = self.judged_at(now)
-        silent = live = 0
-        early_s = self.rules.offline_after_s / 2
-        for entry in self._by_key.values():
-            if entry.status is Status.RUNNING:
-                live += 1
-                if (entry.departure is not None and not entry.departure.said_goodbye) or (
-                    now - entry.seen_at > early_s and is_overdue(entry.seen_at, entry.interval_s, now, self.rules)
-                ):
-                    silent += 1
-        if self.hold is None:
-            # After a hold that ran out, the silent ones are announced as offline and are no longer counted as live.
-            if now >= self._no_hold_before and is_mass_silence(silent, live, self.rules):
-                self.hold = Hold(since=now, silent=silent, live=live)
-                return True
-            return False
-        is_over = now - self.hold.since >= self.rules.hold_s
-        if is_over or not is_mass_silence(silent, live, self.rules):
-            self.hold = None
-            self._no_hold_before = now + _BETWEEN_HOLDS_S if is_over else now
-            return True
-        if silent != self.hold.silent:
-            self.hold = Hold(since=self.hold.since, silent=silent, live=live)
-        return False
 
     def note_settled(self, entry: Entry, now: Instant) -> None:
         """Note that a runtime spoke of which nothing could be said: RUNNING was announced, no event tells that it is back."""
@@ -335,6 +247,15 @@ class Board:
     def judged_at(self, now: Instant) -> Instant:
         """Tell which moment a verdict is about: not one of which another replica may know more."""
         return now if self.known_until is None or self.known_until > now else self.known_until
+
+    def runs_for_sure(self, entry: Entry, judged_at: Instant) -> bool:
+        """Tell in the common case without a verdict that a runtime runs: announced as running, and lately seen."""
+        return (
+            entry.status is Status.RUNNING
+            and entry.seen_at >= self.listening_since
+            and judged_at - entry.seen_at <= self.rules.offline_after_s
+            and entry.departure is None
+        )
 
     def judge(self, entry: Entry, now: Instant) -> Verdict:
         """Say whether a runtime is alive, now."""
@@ -371,23 +292,6 @@ class Board:
             and other.running_since > entry.seen_at
         )
 
-    def turns(self, now: Instant) -> list[Turn]:
-        """List the runtimes whose verdict is another one than was announced."""
-        changed: list[Turn] = []
-        judged_at = self.judged_at(now)
-        for entry in self._by_key.values():
-            # The common case first, without a verdict: announced as running, and lately seen.
-            if (
-                entry.status is Status.RUNNING
-                and judged_at - entry.seen_at <= self.rules.offline_after_s
-                and entry.departure is None
-            ):
-                continue
-            verdict = self.judge(entry, now)
-            if verdict.status is not Status.UNKNOWN and verdict.status is not entry.status:
-                changed.append(Turn(entry=entry, verdict=verdict, at=now))
-        return changed
-
     def announce(self, turn: Turn) -> None:
         """Remember that a verdict was announced."""
         entry = turn.entry
@@ -395,6 +299,14 @@ class Board:
             entry.running_since = turn.at
         entry.status = turn.verdict.status
         self.mark_dirty(entry)
+        self.rota.ask(entry.runtime_key)
+
+    def take_back(self, turn: Turn) -> None:
+        """Forget that a verdict was announced, unless another one was since."""
+        entry = turn.entry
+        if entry.status is turn.verdict.status:
+            entry.status = Status.OFFLINE if entry.status is Status.RUNNING else Status.RUNNING
+            self.rota.ask(entry.runtime_key)
 
     def mark_dirty(self, entry: Entry) -> None:
         """Have an entry flushed."""
@@ -438,14 +350,7 @@ class Board:
                     seen = sees[place] = reach.holds(entry.project_id, entry.integration_id, entry.environment_id)
                 if not seen:
                     continue
-            status = (
-                Status.RUNNING
-                if entry.status is Status.RUNNING
-                and entry.seen_at >= self.listening_since
-                and judged_at - entry.seen_at <= self.rules.offline_after_s
-                and entry.departure is None
-                else self.judge(entry, now).status
-            )
+            status = Status.RUNNING if self.runs_for_sure(entry, judged_at) else self.judge(entry, now).status
             tally[getattr(entry, dimension)][_COLUMN[status]] += 1
         return {
             value: Counts(running=running, offline=offline, unknown=unknown)

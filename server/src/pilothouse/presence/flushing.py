@@ -4,14 +4,17 @@ What was taken counts as flushed; who cannot store it gives it back. What change
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, Protocol, TypeVar
 
 from pilothouse.domain.presence import PresenceRow
-from pilothouse.presence.board import Board, Entry
+from pilothouse.presence.board import Board
+from pilothouse.presence.entry import Entry
 
 AT_ONCE: Final = 1_000
 """Entries of a slice: 1 to 3 ms of the loop's time."""
+STORED_AT_ONCE: Final = 5_000
+"""Entries of a transaction: some tenths of a second, and then other writers have their turn."""
 
 
 class _Keyed(Protocol):
@@ -36,6 +39,24 @@ async def take(board: Board, told: Callable[[Entry], R]) -> list[R]:
         await give_back(board, taken)
         raise
     return taken
+
+
+async def store(board: Board, taken: Sequence[R], write: Callable[[Sequence[R], bool], Awaitable[object]]) -> None:
+    """Store what was taken, a part in each transaction; what is not stored is flushed again.
+
+    write: stores a part, and is told whether it is the last one; asked once, with nothing, where nothing was taken
+    """
+    start = 0
+    while True:
+        part, following = taken[start : start + STORED_AT_ONCE], start + STORED_AT_ONCE
+        try:
+            await write(part, following >= len(taken))
+        except BaseException:  # also when it is cancelled: the last flush of a stop takes it then
+            await give_back(board, taken[start:])
+            raise
+        if following >= len(taken):
+            return
+        start = following
 
 
 async def give_back(board: Board, taken: Sequence[_Keyed]) -> None:

@@ -11,7 +11,8 @@ from pilothouse.base.instants import Instant
 from pilothouse.domain.liveness import Departure
 from pilothouse.domain.presence import Heard, PresenceRow, SharedRow
 from pilothouse.domain.runtime_type import RuntimeType
-from pilothouse.presence.board import Board, Entry
+from pilothouse.presence.board import Board
+from pilothouse.presence.entry import Entry
 
 GOODBYE: Final = "goodbye"
 BROKEN: Final = "broken"
@@ -30,7 +31,7 @@ def hear(board: Board, heard: Iterable[Heard]) -> None:
         entry = board.find_key(one.runtime_key)
         if entry is not None:
             board.note_settled(entry, one.seen_at)
-            _hear(entry, one)
+            _hear(board, entry, one)
 
 
 def merge(board: Board, rows: Iterable[SharedRow]) -> list[int]:
@@ -45,7 +46,8 @@ def merge(board: Board, rows: Iterable[SharedRow]) -> list[int]:
         elif entry is None:
             board.put(_entry(row))
         else:
-            _hear(entry, row)
+            _hear(board, entry, row)
+            board.rota.ask(row.runtime_key)
             entry.runtime_hash = row.runtime_hash
             entry.status = row.status
             entry.running_since = row.running_since
@@ -69,7 +71,8 @@ def heard_of(entry: Entry) -> Heard:
     )
 
 
-def _hear(entry: Entry, heard: Heard | SharedRow) -> None:
+def _hear(board: Board, entry: Entry, heard: Heard | SharedRow) -> None:
+    before_at, before_s = entry.seen_at, entry.interval_s
     if heard.channel_at is not None and (entry.channel_at is None or heard.channel_at > entry.channel_at):
         entry.channel_at = heard.channel_at
     if heard.seen_at > entry.seen_at:
@@ -81,6 +84,10 @@ def _hear(entry: Entry, heard: Heard | SharedRow) -> None:
         stands = entry.departure
     if stands is not None and (stands.at <= entry.seen_at or (entry.channel_since or 0.0) > stands.at):
         stands = None
+    if stands is None:
+        board.note_heard(entry, before_at, before_s)
+    else:
+        board.rota.ask(entry.runtime_key)
     entry.departure = stands
 
 

@@ -149,7 +149,7 @@ class RuntimeEdge(msgspec.Struct, kw_only=True, eq=False):
         else:
             self.figures.full_required += 1
         item = self.agenda.find(entry.runtime_key)
-        if item is None and not self.board.is_paced:
+        if item is None and not self.board.pace.is_slower:
             return _KNOWN if is_known else _FULL_REQUIRED
         # With a demand for a full heartbeat nothing else is told: Micro Integrator would not read it (section 6.5, 6).
         if is_known and item is not None and item.is_due(now):

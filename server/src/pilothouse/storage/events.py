@@ -1,38 +1,28 @@
 """The sequence of events."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, Dialect, delete, func, insert, select
+from sqlalchemy import Connection, delete, func, insert, select
 
 from pilothouse.base.instants import Instant
 from pilothouse.domain.events import Event, EventKind, NewEvent
-from pilothouse.storage.statements import add_numbered
+from pilothouse.storage.statements import add_many_numbered, add_numbered
 from pilothouse.storage.tables import events
 
-_MANY = 3
-"""From so many on, one statement for all is quicker than one for each."""
+_MANY: Final = 3
+_MANY_EMBEDDED: Final = 20
+"""From so many on, few statements for all are quicker than one for each; an embedded database answers each at once."""
 _KINDS = frozenset(kind.value for kind in EventKind)
 _APPEND = insert(events)
-_APPEND_ALL = insert(events).returning(events.c.sequence, sort_by_parameter_order=True)
 
 
 def append_all(connection: Connection, new: Sequence[NewEvent]) -> list[Event]:
-    """Store events and give them the next numbers, in their order; by few statements where the database tells all their numbers."""
-    if len(new) < _MANY or not _tells_numbers_in_order(connection.dialect):
-        return [_append(connection, event) for event in new]
-    sequences = connection.execute(_APPEND_ALL, [_values(event) for event in new]).scalars()
+    """Store events and give them the next numbers, in their order; many of them by few statements."""
+    if len(new) < (_MANY_EMBEDDED if connection.dialect.name == "sqlite" else _MANY):
+        return [_numbered(event, add_numbered(connection, _APPEND, _values(event))) for event in new]
+    sequences = add_many_numbered(connection, events, [_values(event) for event in new])
     return [_numbered(event, sequence) for event, sequence in zip(new, sequences, strict=True)]
-
-
-def _append(connection: Connection, event: NewEvent) -> Event:
-    return _numbered(event, add_numbered(connection, _APPEND, _values(event)))
-
-
-def _tells_numbers_in_order(dialect: Dialect) -> bool:
-    """Tell whether it is worth it: an embedded database is asked as quickly one by one."""
-    is_one = dialect.name == "postgresql" or getattr(dialect, "is_mariadb", False)
-    return is_one and dialect.insert_executemany_returning_sort_by_parameter_order
 
 
 def _values(event: NewEvent) -> dict[str, Any]:  # Any: column values

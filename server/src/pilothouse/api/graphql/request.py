@@ -15,7 +15,7 @@ from pilothouse.base.instants import Instant
 from pilothouse.domain.artifacts import artifact_set
 from pilothouse.domain.artifacts.artifact_set import ArtifactSet
 from pilothouse.domain.runtime import RuntimeRow
-from pilothouse.presence.board import Counts
+from pilothouse.presence.entry import Counts
 from pilothouse.storage import command_rows, commands, runtime_rows
 from pilothouse.storage.command_rows import Standing
 from pilothouse.storage.runtime_rows import RuntimeScope

@@ -15,7 +15,8 @@ from pilothouse.domain.runtime import Notice, RuntimeRow
 from pilothouse.domain.secrets import SecretRow, expiry_notice
 from pilothouse.domain.tenancy import Environment, Integration, Project
 from pilothouse.observe.refusals import RefusalEntry
-from pilothouse.presence.board import Board, Counts
+from pilothouse.presence.board import Board
+from pilothouse.presence.entry import Counts
 from pilothouse.storage.runtime_rows import Elsewhere
 
 RESOURCES_SHOWN_MAX = 1_000
