@@ -191,6 +191,36 @@ async def test_replicas_that_stop_or_are_killed_make_nobody_offline_and_the_rest
 
 
 @POSTGRESQL
+async def test_one_that_starts_after_a_death_knows_that_beats_were_lost_with_it(trio: Group) -> None:
+    here, killed, _ = trio.planes
+    assert (await trio.runtime(here, 1).full())[0] == 200
+    assert (await trio.runtime(here, 2).full())[0] == 200
+    await trio.pass_time(10)
+    for number in (1, 2):  # now their interval is known
+        await trio.runtime(here, number).delta()
+    await trio.catch_up()
+    await trio.pass_time(24)
+    await trio.runtime(here, 2).delta()
+    await trio.flush()
+    await trio.runtime(killed, 1).delta()  # it never came to be stored
+    await trio.kill(killed)
+    for _ in range(12):
+        trio.clock.advance(1)
+        trio.ticks += 2
+        await trio.catch_up()
+    assert here.replicas.deaths == 1
+    assert trio.status(here, 1) is Status.UNKNOWN
+    started = await trio.add()
+    assert [trio.status(started, number) for number in (1, 2)] == [Status.UNKNOWN, Status.RUNNING]
+    await trio.catch_up()
+    assert trio.statuses(1) == {Status.UNKNOWN}
+    assert (await trio.runtime(started, 1).delta())[0] == 200
+    await trio.catch_up()
+    assert trio.statuses(1) == {Status.RUNNING}
+    assert await kinds_of(here.store) == ["registered"] * 2
+
+
+@POSTGRESQL
 async def test_a_replica_that_was_taken_for_dead_and_goes_on_is_counted_again(trio: Group) -> None:
     paused, one, other = trio.planes
     await trio.runtime(one).full()

@@ -172,6 +172,8 @@ class Replicas:
         ]
         if living:  # they have listened all the while
             self._board.listening_since = min(row.started_at for row in living)
+        # What those had heard last who ended out of order before this one began is lost for it, too.
+        self._board.lost_until = max((row.ended_at or 0.0 for row in view.rows if _was_lost(row)), default=0.0)
         self._see(view.rows, 0.0)
         self._know(view.looked_at + self.offset_s)
         self._looked_s = self.ticks()
@@ -312,7 +314,7 @@ class Replicas:
                 del self._others[id_]
                 if before.is_gone:
                     continue
-                if row is None or row.ended_at != row.flushed_at:  # another one found that it had gone
+                if row is None or _was_lost(row):
                     self._board.lost_until = self._clock.now()
                 self._tell_of_death(id_)
         for id_, row in found.items():
@@ -378,6 +380,11 @@ class Replicas:
                     ended_at=until if is_end else None,
                 ),
             )
+
+
+def _was_lost(row: ReplicaRow) -> bool:
+    """Tell whether a replica did not end in order: another one found that it had gone."""
+    return row.ended_at is not None and row.ended_at != row.flushed_at
 
 
 def _begin(connection: Connection, machine: Clock) -> _View:
