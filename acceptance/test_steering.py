@@ -68,7 +68,7 @@ def test_a_listener_is_stopped_from_the_console_and_the_command_is_seen_confirme
 
     # asked before it interrupts; then the switch shows what is observed, and the command its life
     switch.click()
-    listener.get_by_role("button", name="Stop").click()
+    listener.get_by_role("button", name="Stop", exact=True).click()
     expect(listener.get_by_text("Confirmed", exact=True)).to_be_visible()
     expect(switch).to_have_attribute("aria-checked", "false")
     expect(listener.get_by_text("as asked")).to_be_visible()

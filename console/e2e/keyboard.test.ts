@@ -266,9 +266,9 @@ stories('Keyboard only', (story) => {
     await page.keyboard.press('p')
     await page.getByRole('link', { name: 'Billing' }).click()
     await page.getByRole('heading', { level: 1, name: 'Billing' }).waitFor()
-    // At once: the stories beside this one share its storage, and look at things, too.
     await page.keyboard.press('g')
     await page.keyboard.press('e')
+    await page.getByRole('heading', { level: 1, name: 'Environments' }).waitFor()
     await page.keyboard.press('Control+k')
     const before = page.getByRole('group', { name: 'Where you were' })
     await before.getByRole('option', { name: /Billing/ }).waitFor()
