@@ -181,7 +181,7 @@ def hear_more(page: Page, told: Section) -> None:
     page.get_by_label(told.word("Search by name")).fill("settlement")
     logger = entry(page, told.word("order_service.settlement"))
     logger.get_by_role("combobox").select_option(told.word("DEBUG"))
-    logger.get_by_role("button", name=told.word("Set DEBUG")).click()
+    logger.get_by_role("button", name=told.word("Set DEBUG"), exact=True).click()
     expect(logger.get_by_text(told.word("Confirmed"), exact=True)).to_be_visible()
     go(page, told.word("Logs"))
     live = page.get_by_role("switch", name=told.word("Live"))
