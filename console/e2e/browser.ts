@@ -8,6 +8,8 @@ const CANDIDATES = [process.env.CHROMIUM, '/usr/bin/chromium', '/usr/bin/chromiu
 const BUILD = process.env.CONSOLE_BUILD
   ? pathToFileURL(`${process.env.CONSOLE_BUILD}/`)
   : new URL('../dist-mock/', import.meta.url)
+/** So many times slower the browser is made, and so much longer is waited: finds stories that are only right when all is fast. */
+export const SLOWER = Number(process.env.CONSOLE_SLOWER ?? 1)
 /**
  * Chromium makes two pages of its own for the address bar beside every page of ours: they cost as much as a story, and nobody
  * sees an address bar. The first names are what Playwright turns off, since only the last list of a command line counts.
@@ -74,7 +76,7 @@ export async function setStage(options: StageOptions = {}): Promise<Stage> {
   const permissions = ['clipboard-read', 'clipboard-write']
   const context: BrowserContext = await browser.newContext({ ...options.context, baseURL: site.origin, permissions })
   // Shorter than a story: what did not come is named.
-  context.setDefaultTimeout(15_000)
+  context.setDefaultTimeout(15_000 * SLOWER)
   return {
     version: browser.version(),
     open: (each) => open(context, each),
@@ -87,6 +89,7 @@ export async function setStage(options: StageOptions = {}): Promise<Stage> {
 
 async function open(context: BrowserContext, options: OpenOptions = {}): Promise<Actor> {
   const page = await context.newPage()
+  if (SLOWER > 1) await (await context.newCDPSession(page)).send('Emulation.setCPUThrottlingRate', { rate: SLOWER })
   await page.setViewportSize(options.viewport ?? { width: 1440, height: 900 })
   await page.emulateMedia({ colorScheme: options.theme ?? 'light' })
   await page.addInitScript(
@@ -107,4 +110,9 @@ async function open(context: BrowserContext, options: OpenOptions = {}): Promise
     if (message.type() === 'error' || /Content Security Policy/.test(message.text())) complaints.push(message.text())
   })
   return { page, complaints, leave: () => page.close() }
+}
+
+/** Presses `g` and a letter as a hand does: the second key does not wait until the page has heard of the first. */
+export async function pressGo(page: Page, letter: string): Promise<void> {
+  await Promise.all([page.keyboard.press('g'), page.keyboard.press(letter)])
 }

@@ -1,5 +1,6 @@
 import type { Page } from 'playwright-core'
 import { expect } from 'vitest'
+import { pressGo } from './browser'
 import { stories } from './story'
 
 const refused = (page: Page) => page.evaluate(() => globalThis.mock?.refusedQueries())
@@ -68,8 +69,7 @@ stories('What is not open', (story) => {
     async ({ page }) => {
       await page.goto('/')
       await page.getByRole('heading', { name: 'What is not well' }).waitFor()
-      await page.keyboard.press('g')
-      await page.keyboard.press('m')
+      await pressGo(page, 'm')
       await page.getByText(`You need the permission ${insights} here.`).waitFor()
       expect(new URL(page.url()).pathname).toBe('/')
       await page.keyboard.press('?')

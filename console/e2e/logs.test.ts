@@ -1,4 +1,5 @@
 import { expect } from 'vitest'
+import { pressGo } from './browser'
 import { stories } from './story'
 
 stories('Logs', (story) => {
@@ -105,8 +106,7 @@ stories('Logs', (story) => {
     await page.keyboard.press('Escape')
     await page.getByRole('navigation', { name: 'Pages' }).getByRole('link', { name: 'Events' }).click()
     await page.getByRole('heading', { level: 1 }).filter({ hasNotText: 'Logs' }).waitFor()
-    await page.keyboard.press('g')
-    await page.keyboard.press('l')
+    await pressGo(page, 'l')
     await saved.click()
     await page.getByRole('link', { name: 'Refused orders' }).click()
     await expect.poll(() => page.url()).toBe(link)

@@ -1,5 +1,6 @@
 import type { Locator, Page } from 'playwright-core'
 import { expect } from 'vitest'
+import { pressGo } from './browser'
 import { stories } from './story'
 
 /** Presses Tab, as one does, until what is wanted has the focus. */
@@ -52,8 +53,7 @@ stories('The main story', (story) => {
         .waitFor()
       await page.keyboard.press('Enter')
       await page.getByRole('heading', { level: 1, name: 'Order Create' }).waitFor()
-      await page.keyboard.press('g')
-      await page.keyboard.press('d')
+      await pressGo(page, 'd')
       await page.getByRole('heading', { level: 1, name: /Steering of Order Create/ }).waitFor()
 
       const http = page
@@ -70,11 +70,9 @@ stories('The main story', (story) => {
       await page.keyboard.press('Space')
       await expect.poll(() => toggle.getAttribute('aria-checked'), { timeout: 20_000 }).toBe('true')
 
-      await page.keyboard.press('g')
-      await page.keyboard.press('o')
+      await pressGo(page, 'o')
       await page.getByRole('heading', { name: 'What is not well' }).waitFor()
-      await page.keyboard.press('g')
-      await page.keyboard.press('l')
+      await pressGo(page, 'l')
       await page.getByRole('heading', { level: 1, name: /^Logs/ }).waitFor()
       const live = page.getByRole('switch', { name: 'Live' })
       await skip(page)

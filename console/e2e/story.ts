@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Actor, findChromium, type OpenOptions, type Stage, setStage } from './browser'
+import { type Actor, findChromium, type OpenOptions, SLOWER, type Stage, setStage } from './browser'
 
 const missing = findChromium() === undefined
 const TIMEOUT_MS = 30_000
@@ -25,7 +25,7 @@ export function stories(
       await stage?.close()
     })
     tell((title, story, options) =>
-      test(title, { timeout: options?.timeoutMs ?? TIMEOUT_MS }, async () => {
+      test(title, { timeout: (options?.timeoutMs ?? TIMEOUT_MS) * SLOWER }, async () => {
         const actor = await stage.open(options)
         try {
           await story(actor)

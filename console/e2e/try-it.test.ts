@@ -1,4 +1,5 @@
 import { expect } from 'vitest'
+import { pressGo } from './browser'
 import { stories } from './story'
 
 const ORDERS = '/projects/order-service/integrations/order-create/try-it'
@@ -71,8 +72,7 @@ stories('Try-It', (story) => {
       await page.getByText('TRY_IT_OFF').waitFor()
       const send = page.getByRole('region', { name: 'Request' }).getByRole('button', { name: 'Send' })
       expect(await send.getAttribute('aria-disabled')).toBe('true')
-      await page.keyboard.press('g')
-      await page.keyboard.press('e')
+      await pressGo(page, 'e')
       const allowed = page.getByRole('switch', { name: 'Services can be tried out in Production' })
       await expect.poll(() => allowed.getAttribute('aria-checked')).toBe('false')
       await allowed.click()

@@ -102,6 +102,7 @@ export function ProjectPage() {
     <>
       <PageHead
         title={name}
+        early={!known.data}
         note={
           known.data && (
             <span className="flex flex-wrap items-center gap-x-4">

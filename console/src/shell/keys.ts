@@ -37,7 +37,8 @@ export function useKeys({ onPalette, onSheet, entryFor }: Actions): void {
     return entry !== undefined
   })
   useEffect(() => {
-    let chordAt = 0
+    // By when the keys were pressed, which a busy page hears of later.
+    let chordAt = Number.NEGATIVE_INFINITY
     const onKey = (event: KeyboardEvent) => {
       if ((event.metaKey || event.ctrlKey) && event.key.toLowerCase() === 'k') {
         event.preventDefault()
@@ -46,10 +47,10 @@ export function useKeys({ onPalette, onSheet, entryFor }: Actions): void {
       }
       if (event.metaKey || event.ctrlKey || event.altKey || typing(event.target)) return
       if (document.querySelector('[role=dialog], [role=alertdialog]')) return
-      const isChord = Date.now() - chordAt < CHORD_MS
-      chordAt = 0
+      const isChord = event.timeStamp - chordAt < CHORD_MS
+      chordAt = Number.NEGATIVE_INFINITY
       if (isChord && go(event.key)) event.preventDefault()
-      else if (event.key === 'g') chordAt = Date.now()
+      else if (event.key === 'g') chordAt = event.timeStamp
       else if (event.key === 'j') moveRow(1)
       else if (event.key === 'k') moveRow(-1)
       else if (event.key === '?') sheet()

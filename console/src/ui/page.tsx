@@ -1,4 +1,4 @@
-import { type ReactNode, useEffect } from 'react'
+import { type ReactNode, useLayoutEffect } from 'react'
 import { strings } from '@/strings/common'
 import { visited } from '@/util/recent'
 import { useAnnounced } from './announcer'
@@ -9,14 +9,17 @@ type PageHeadProps = {
   actions?: ReactNode
   /** The page is not open to who looks at it: nobody wants back there. */
   closed?: boolean
+  /** The name has not come yet: the title is what the address says meanwhile. */
+  early?: boolean | undefined
 }
 
 /** Title, what belongs beside it, and the page's actions. */
-export function PageHead({ title, note, actions, closed = false }: PageHeadProps) {
+export function PageHead({ title, note, actions, closed = false, early = false }: PageHeadProps) {
   useAnnounced(title)
-  useEffect(() => {
-    if (!closed) visited(location.pathname, title)
-  }, [title, closed])
+  // With the paint, not after it: who sees the page may leave it at once, and then the address is another page's.
+  useLayoutEffect(() => {
+    if (!closed) visited(location.pathname, title, early)
+  }, [title, closed, early])
   return (
     <header className="mb-3 flex flex-wrap items-center gap-x-3 gap-y-2">
       <title>{strings.title(title)}</title>

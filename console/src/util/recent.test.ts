@@ -14,6 +14,15 @@ test('what was looked at last comes first, and each thing once', () => {
   expect(recent().map(({ title }) => title)).toEqual(['order-create-1', 'Billing'])
 })
 
+test('who leaves before the name came finds the place again, by its name where it was known', () => {
+  visited('/projects/billing', 'Billing')
+  visited('/projects/warehouse', 'warehouse', true)
+  visited('/projects/billing', 'billing', true)
+  expect(recent().map(({ title }) => title)).toEqual(['Billing', 'warehouse'])
+  visited('/projects/warehouse', 'Warehouse')
+  expect(recent().map(({ title }) => title)).toEqual(['Warehouse', 'Billing'])
+})
+
 test('lists and traces are no things that one comes back to', () => {
   for (const href of ['/', '/runtimes', '/runtimes/', '/projects', '/traces/4bf92f', '/logs']) visited(href, 'x')
   expect(recent()).toEqual([])

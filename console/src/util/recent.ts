@@ -25,11 +25,15 @@ export function recent(): Visit[] {
   }
 }
 
-/** Remembers a page; of what is no page about one thing, nothing. The place within a page (filters, time) is not kept. */
-export function visited(href: string, title: string): void {
+/**
+ * Remembers a page; of what is no page about one thing, nothing. The place within a page (filters, time) is not kept.
+ * An early title, from before the name came, takes the place of none.
+ */
+export function visited(href: string, title: string, early = false): void {
   if (!THING.test(href) || href.length > LONGEST) return
-  const before = recent().filter((visit) => visit.href !== href)
-  keep([{ href, title }, ...before].slice(0, KEPT))
+  const before = recent()
+  const known = early ? before.find((visit) => visit.href === href)?.title : undefined
+  keep([{ href, title: known ?? title }, ...before.filter((visit) => visit.href !== href)].slice(0, KEPT))
 }
 
 /** Leaves nothing behind when the session ends. */

@@ -34,7 +34,13 @@ export function IntegrationEventsPage() {
   const { project, integration } = useParams({ from: `/shell${PATH.integrationEvents}` })
   const query = useQuery(integrationQuery(project, integration))
   if (query.data === null) return <Missing what={missing.kinds.integration} />
-  return <Events title={words.of(query.data?.displayName ?? integration)} scope={{ project, integration }} />
+  return (
+    <Events
+      title={words.of(query.data?.displayName ?? integration)}
+      early={!query.data}
+      scope={{ project, integration }}
+    />
+  )
 }
 
 export function RuntimeEventsPage() {
@@ -45,6 +51,7 @@ export function RuntimeEventsPage() {
   return (
     <Events
       title={title}
+      early={!query.data}
       scope={{ runtime: runtimeId }}
       tabs={
         <Tabs
@@ -101,9 +108,15 @@ const columns: ListColumn<EventRowFragment>[] = [
   },
 ]
 
-type EventsProps = { title: string; scope: EventFilter; picks?: boolean; tabs?: React.ReactNode }
+type EventsProps = {
+  title: string
+  early?: boolean
+  scope: EventFilter
+  picks?: boolean
+  tabs?: React.ReactNode
+}
 
-function Events({ title, scope, picks = false, tabs }: EventsProps) {
+function Events({ title, early, scope, picks = false, tabs }: EventsProps) {
   const search: EventsSearch = useSearch({ strict: false })
   const change = useSearchState<EventsSearch>()
   const filter: EventFilter = {
@@ -127,6 +140,7 @@ function Events({ title, scope, picks = false, tabs }: EventsProps) {
     <>
       <PageHead
         title={title}
+        early={early}
         actions={<CopyGraphql document={EventsDocument} variables={{ filter, first: PAGE_SIZE }} />}
       />
       {tabs}

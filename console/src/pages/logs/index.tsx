@@ -52,12 +52,14 @@ export function IntegrationLogsPage() {
   const place = query.data && { name, permissions: query.data.permissions }
   return (
     <OpenTo permission="OBSERVABILITY_MGT_VIEW_LOGS" title={words.of(name)} what={words.title} place={place}>
-      <LogsOf title={words.of(name)} place={{ project, integration }} />
+      <LogsOf title={words.of(name)} early={!query.data} place={{ project, integration }} />
     </OpenTo>
   )
 }
 
-function LogsOf({ title, place, picks = false }: { title: string; place: PlaceSearch; picks?: boolean }) {
+type OfProps = { title: string; early?: boolean; place: PlaceSearch; picks?: boolean }
+
+function LogsOf({ title, early, place, picks = false }: OfProps) {
   const search: LogsSearch = useSearch({ strict: false })
   const change = useSearchState<LogsSearch>()
   const [asked, setAsked] = useState(0)
@@ -100,6 +102,7 @@ function LogsOf({ title, place, picks = false }: { title: string; place: PlaceSe
     <>
       <PageHead
         title={title}
+        early={early}
         actions={
           <>
             <CopyGraphql document={LogsDocument} variables={{ filter, newestFirst, first: LINES }} />

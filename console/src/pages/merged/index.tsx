@@ -38,6 +38,7 @@ export function MergedPage() {
     <>
       <PageHead
         title={words.of(known.data?.displayName ?? integration)}
+        early={!known.data}
         note={environment?.critical && <CriticalBadge />}
         actions={
           <>

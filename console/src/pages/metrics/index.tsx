@@ -43,7 +43,7 @@ export function IntegrationMetricsPage() {
   const place = query.data && { name, permissions: query.data.permissions }
   return (
     <OpenTo permission="OBSERVABILITY_MGT_VIEW_INSIGHTS" title={words.of(name)} what={words.title} place={place}>
-      <MetricsOf title={words.of(name)} place={{ project, integration }} />
+      <MetricsOf title={words.of(name)} early={!query.data} place={{ project, integration }} />
     </OpenTo>
   )
 }
@@ -59,7 +59,9 @@ const NOTHING_CHOSEN = {
   codes: undefined,
 }
 
-function MetricsOf({ title, place, picks = false }: { title: string; place: PlaceSearch; picks?: boolean }) {
+type OfProps = { title: string; early?: boolean; place: PlaceSearch; picks?: boolean }
+
+function MetricsOf({ title, early, place, picks = false }: OfProps) {
   const own: MetricsSearch = useSearch({ strict: false })
   const change = useSearchState<MetricsSearch>()
   const search = { ...own, ...place }
@@ -97,6 +99,7 @@ function MetricsOf({ title, place, picks = false }: { title: string; place: Plac
     <>
       <PageHead
         title={title}
+        early={early}
         actions={
           <>
             <CopyCli command={commandOf(search, window).map(word).join(' ')} />

@@ -34,14 +34,20 @@ export function ProjectRuntimesPage() {
   const { project = '' } = useScope()
   const query = useQuery(projectQuery(project))
   if (query.data === null) return <Missing what={missing.kinds.project} />
-  return <RuntimesPage title={words.of(query.data?.displayName ?? project)} scope={{ project }} />
+  return <RuntimesPage title={words.of(query.data?.displayName ?? project)} early={!query.data} scope={{ project }} />
 }
 
 export function IntegrationRuntimesPage() {
   const { project = '', integration = '' } = useScope()
   const query = useQuery(integrationQuery(project, integration))
   if (query.data === null) return <Missing what={missing.kinds.integration} />
-  return <RuntimesPage title={words.of(query.data?.displayName ?? integration)} scope={{ project, integration }} />
+  return (
+    <RuntimesPage
+      title={words.of(query.data?.displayName ?? integration)}
+      early={!query.data}
+      scope={{ project, integration }}
+    />
+  )
 }
 
 const AddRuntime = lazily(async () => (await import('./add-runtime')).AddRuntime)
@@ -51,10 +57,10 @@ const RefusalsPanel = lazily(async () => (await import('./refusals-panel')).Refu
 /** Each environment reads its own list: that many at a time. */
 const CARDS = 20
 
-type RuntimesPageProps = { title: string; scope?: { project?: string; integration?: string } }
+type RuntimesPageProps = { title: string; early?: boolean; scope?: { project?: string; integration?: string } }
 
 /** Runtimes of a scope in groups; what is looked for, how they are grouped and what is open stands in the address. */
-function RuntimesPage({ title, scope = {} }: RuntimesPageProps) {
+function RuntimesPage({ title, early, scope = {} }: RuntimesPageProps) {
   const search: RuntimesSearch = useSearch({ strict: false })
   const environments = useQuery(environmentsQuery)
   const mayNot = useBlocked()
@@ -78,6 +84,7 @@ function RuntimesPage({ title, scope = {} }: RuntimesPageProps) {
     <>
       <PageHead
         title={title}
+        early={early}
         actions={
           <>
             {/* The command line has no filter by type. */}

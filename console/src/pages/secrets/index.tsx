@@ -53,6 +53,7 @@ function IntegrationSecrets() {
   return (
     <SecretsPage
       title={words.of(query.data?.displayName ?? integration)}
+      early={!query.data}
       scope={{ project, integration }}
       add={
         <Link {...to.integrationRuntimes(project, integration)} search={{ add: '' }} className={buttonClass('solid')}>
@@ -63,9 +64,14 @@ function IntegrationSecrets() {
   )
 }
 
-type SecretsPageProps = { title: string; scope: Pick<SecretFilter, 'project' | 'integration'>; add: React.ReactNode }
+type SecretsPageProps = {
+  title: string
+  early?: boolean
+  scope: Pick<SecretFilter, 'project' | 'integration'>
+  add: React.ReactNode
+}
 
-function SecretsPage({ title, scope, add }: SecretsPageProps) {
+function SecretsPage({ title, early, scope, add }: SecretsPageProps) {
   const { environment, secret }: SecretsSearch = useSearch({ strict: false })
   const change = useSearchState<SecretsSearch>()
   const [acting, setActing] = useState<{ on: SecretRowFragment; what: 'revoke' | 'rotate' }>()
@@ -76,6 +82,7 @@ function SecretsPage({ title, scope, add }: SecretsPageProps) {
     <>
       <PageHead
         title={title}
+        early={early}
         actions={
           <>
             <CopyGraphql document={SecretsDocument} variables={{ filter, first: PAGE_SIZE, after: null }} />

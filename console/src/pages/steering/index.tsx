@@ -49,6 +49,7 @@ export function SteeringPage() {
     <>
       <PageHead
         title={words.of(known.data?.displayName ?? integration)}
+        early={!known.data}
         note={environment?.critical && <CriticalBadge />}
         actions={
           <>

@@ -24,6 +24,8 @@ import { instantOf, isNarrow, localInput, NO_FILTER } from './filter'
 
 type FrameProps = {
   title: string
+  /** The name in the title has not come yet. */
+  early?: boolean | undefined
   /** Empty on the pages of the whole organization, where a place is picked. */
   place: PlaceSearch
   search: TracesSearch
@@ -35,7 +37,7 @@ type FrameProps = {
 }
 
 /** Title, tabs and filters: the same for the list and the map, so that going from one to the other keeps what was chosen. */
-export function TracesFrame({ title, place, search, actions, map = false, onAgain, children }: FrameProps) {
+export function TracesFrame({ title, early, place, search, actions, map = false, onAgain, children }: FrameProps) {
   const { project, integration } = place
   const kept: TracesSearch = { ...search, ...(integration ? { project: undefined, integration: undefined } : {}) }
   const tabs: { name: string; link: LinkProps }[] =
@@ -50,7 +52,7 @@ export function TracesFrame({ title, place, search, actions, map = false, onAgai
         ]
   return (
     <>
-      <PageHead title={title} actions={actions} />
+      <PageHead title={title} early={early} actions={actions} />
       <Tabs label={words.tabs.label} tabs={tabs} />
       <Degraded />
       <Filters search={search} picks={!integration} map={map} onAgain={onAgain} />

@@ -36,7 +36,7 @@ export function IntegrationTracesPage() {
   const place = query.data && { name, permissions: query.data.permissions }
   return (
     <OpenTo permission="OBSERVABILITY_MGT_VIEW_INSIGHTS" title={words.of(name)} what={words.title} place={place}>
-      <TracesOf title={words.of(name)} place={{ project, integration }} />
+      <TracesOf title={words.of(name)} early={!query.data} place={{ project, integration }} />
     </OpenTo>
   )
 }
@@ -47,7 +47,7 @@ export function once<Listed extends { traceId: string }>(listed: readonly Listed
   return listed.filter(({ traceId }) => !known.has(traceId) && known.add(traceId))
 }
 
-function TracesOf({ title, place }: { title: string; place: PlaceSearch }) {
+function TracesOf({ title, early, place }: { title: string; early?: boolean; place: PlaceSearch }) {
   const search: TracesSearch = useSearch({ strict: false })
   const change = useSearchState<TracesSearch>()
   const [asked, setAsked] = useState(0)
@@ -59,6 +59,7 @@ function TracesOf({ title, place }: { title: string; place: PlaceSearch }) {
   return (
     <TracesFrame
       title={title}
+      early={early}
       place={place}
       search={search}
       onAgain={() => setAsked(asked + 1)}

@@ -39,12 +39,12 @@ export function IntegrationTraceMapPage() {
   const place = query.data && { name, permissions: query.data.permissions }
   return (
     <OpenTo permission="OBSERVABILITY_MGT_VIEW_INSIGHTS" title={said.of(name)} what={words.title} place={place}>
-      <MapOf title={said.of(name)} place={{ project, integration }} />
+      <MapOf title={said.of(name)} early={!query.data} place={{ project, integration }} />
     </OpenTo>
   )
 }
 
-function MapOf({ title, place }: { title: string; place: PlaceSearch }) {
+function MapOf({ title, early, place }: { title: string; early?: boolean; place: PlaceSearch }) {
   const search: TracesSearch = useSearch({ strict: false })
   const change = useSearchState<TracesSearch>()
   const [asked, setAsked] = useState(0)
@@ -62,6 +62,7 @@ function MapOf({ title, place }: { title: string; place: PlaceSearch }) {
   return (
     <TracesFrame
       title={title}
+      early={early}
       place={place}
       search={search}
       map

@@ -42,6 +42,7 @@ export function TryItPage() {
     <>
       <PageHead
         title={words.of(known.data?.displayName ?? integration)}
+        early={!known.data}
         note={environment?.critical && <CriticalBadge />}
         actions={
           <>
