@@ -79,5 +79,5 @@ export default defineConfig(({ mode }) => ({
           },
   },
   preview: { host: '127.0.0.1', port: 9447 },
-  test: { environment: 'node', include: ['src/**/*.test.{ts,tsx}', 'mock/**/*.test.ts'] },
+  test: { environment: 'node', include: ['src/**/*.test.{ts,tsx}', 'mock/**/*.test.ts', 'scripts/**/*.test.ts'] },
 }))
