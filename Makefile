@@ -31,10 +31,10 @@ pictures: $(STAMPS)/dev $(STAMPS)/console console/dist/index.html ## Take the pi
 # What a newcomer does first, as stories in a browser; `make test-console` has all of them, eight minutes more.
 MAIN_STORIES := $(foreach each,demo integration main-story overview sign-in steering,e2e/$(each).test.ts)
 
-test: $(STAMPS)/dev $(STAMPS)/console console/dist/index.html ## Set up everything and pass the tests, in a real browser too: about eleven minutes
+test: $(STAMPS)/dev $(STAMPS)/console console/dist/index.html ## Set up everything and pass the tests, in a real browser too: under ten minutes
 	$(NPM) test
 	$(NPM) run e2e -- $(MAIN_STORIES)
-	$(BIN)/python -m pytest -n 4 --dist loadgroup -m "not slow"
+	$(BIN)/python -m pytest -n 6 --dist loadgroup -m "not slow"
 
 test-all: test-console test-python test-databases ## Every test, the slow ones too: what CI runs
 

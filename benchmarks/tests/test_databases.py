@@ -19,11 +19,8 @@ from pilothouse.storage.engine import open_readers, open_writer
 from real_databases import Running, installed, running
 from sqlalchemy import insert, select, text
 
-pytestmark = pytest.mark.anyio
-SERVED = [
-    pytest.param(kind, marks=[pytest.mark.slow, pytest.mark.xdist_group(f"bench-{kind}")])
-    for kind in ("postgresql", "mariadb")
-]
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
+SERVED = [pytest.param(kind, marks=pytest.mark.xdist_group(f"bench-{kind}")) for kind in ("postgresql", "mariadb")]
 
 
 @pytest.fixture

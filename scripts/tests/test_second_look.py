@@ -70,6 +70,7 @@ def test_a_file_is_known_by_its_own_name() -> None:
     assert _look().without_group("x@y/test_a.py") == "x@y/test_a.py"  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 def test_what_passes_alone_is_named_and_fails_the_run_no_more(tree: Path) -> None:
     status, look = _twice(
         tree,
@@ -111,6 +112,7 @@ def test_that_is_well(): ...
     assert "test_that_is_well" not in look.stdout
 
 
+@pytest.mark.slow
 def test_what_fails_alone_too_fails_the_run(tree: Path) -> None:
     status, look = _twice(
         tree,
@@ -133,6 +135,7 @@ def test_once(): fails_once("once")
     assert "UNSTEADY: 1 failed" in look.stdout
 
 
+@pytest.mark.slow
 def test_many_are_not_tried_again(tree: Path) -> None:
     status, look = _twice(
         tree, '@pytest.mark.parametrize("n", range(16))\ndef test_many(n): fails_once("many" + str(n))\n'
@@ -141,6 +144,7 @@ def test_many_are_not_tried_again(tree: Path) -> None:
     assert "16 tests failed" in look.stdout
 
 
+@pytest.mark.slow
 def test_a_run_that_did_not_come_to_its_end_is_not_saved_by_what_it_saw(tree: Path) -> None:
     status, look = _twice(tree, 'fails_once("reading the file")\ndef test_unseen(): raise ValueError\n')
     assert status == look.returncode
@@ -148,6 +152,7 @@ def test_a_run_that_did_not_come_to_its_end_is_not_saved_by_what_it_saw(tree: Pa
     assert "UNSTEADY" not in look.stdout, look.stdout
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_keeps_its_status(tree: Path) -> None:
     look = _python(tree, str(SCRIPT), "2")
     assert look.returncode == 2

@@ -161,7 +161,10 @@ SERVED = [
     *(pytest.param(kind, marks=pytest.mark.xdist_group(kind)) for kind in ("postgresql", "mariadb")),
     pytest.param("mysql", marks=[pytest.mark.xdist_group("mysql"), pytest.mark.slow]),
 ]
-"""For tests that are run on each: each starts once for all tests of a run."""
+"""For tests that are run on each: each starts once for all tests of a run that keep together.
+
+Whole rooms of tests (`replicas`, `workers`) bear a second group and so a server of their own, lest one worker have all of them.
+"""
 ONE_OF_SERVED = [
     SERVED[0],
     *(pytest.param(kind, marks=[pytest.mark.xdist_group(kind), pytest.mark.slow]) for kind in ("mariadb", "mysql")),

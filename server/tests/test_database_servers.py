@@ -111,6 +111,7 @@ def test_one_server_that_did_not_begin_keeps_no_whole_run_from_beginning(
     assert "no room just now" in capfd.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_server_that_ended_is_started_again_with_its_data_for_the_next_test(kind: str) -> None:
     database = running(kind).fresh(name="ended")
     running(kind).kill()

@@ -25,7 +25,12 @@ from pilothouse.storage.alert_tables import alert_notifications, alert_rules, al
 from pilothouse.storage.claim_tables import chores
 from sqlalchemy import delete, func, select
 
-pytestmark = [pytest.mark.anyio, pytest.mark.xdist_group("postgresql"), pytest.mark.timeout(300)]
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.xdist_group("postgresql"),
+    pytest.mark.xdist_group("workers"),
+    pytest.mark.timeout(300),
+]
 
 RUNTIMES = 5
 CHANNELS = 2

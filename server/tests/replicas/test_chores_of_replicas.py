@@ -25,7 +25,12 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from two_planes import Two, browser, sign_in, two_planes
 
-pytestmark = [pytest.mark.anyio, pytest.mark.xdist_group("postgresql"), pytest.mark.timeout(180)]
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.xdist_group("postgresql"),
+    pytest.mark.xdist_group("replicas"),
+    pytest.mark.timeout(180),
+]
 
 REVOKE = "mutation ($id: String!) { revokeSecret(keyId: $id) { __typename } }"
 SECRET = "mutation ($input: GenerateSecretInput!) { generateSecret(input: $input) { secret } }"

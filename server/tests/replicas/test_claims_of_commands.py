@@ -22,7 +22,12 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from two_planes import Two, browser, sign_in, start_knowing, two_planes
 
-pytestmark = [pytest.mark.anyio, pytest.mark.xdist_group("postgresql"), pytest.mark.timeout(180)]
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.xdist_group("postgresql"),
+    pytest.mark.xdist_group("replicas"),
+    pytest.mark.timeout(180),
+]
 
 LISTENERS = 5
 CHANGE = "mutation ($input: ChangeArtifactInput!) { changeArtifact(input: $input) { waiting commands { id } } }"

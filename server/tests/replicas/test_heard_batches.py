@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from group import Group, group
 
-pytestmark = [pytest.mark.anyio, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(300), pytest.mark.xdist_group("replicas")]
 EVERYWHERE = pytest.mark.parametrize(
     "kind",
     [

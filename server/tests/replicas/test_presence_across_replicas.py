@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from group import Group, group, kinds_of
 
-pytestmark = [pytest.mark.anyio, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(300), pytest.mark.xdist_group("replicas")]
 EVERYWHERE = pytest.mark.parametrize(
     "kind",
     [

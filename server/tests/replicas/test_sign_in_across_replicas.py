@@ -20,7 +20,12 @@ sys.path.insert(0, str(Path(__file__).parent))
 from pilothouse.storage.claim_tables import sign_in_attempts
 from two_planes import Two, browser, sign_in, two_planes
 
-pytestmark = [pytest.mark.anyio, pytest.mark.xdist_group("postgresql"), pytest.mark.timeout(180)]
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.xdist_group("postgresql"),
+    pytest.mark.xdist_group("replicas"),
+    pytest.mark.timeout(180),
+]
 
 UNLOCK = "mutation ($id: ID!) { unlockUser(id: $id) }"
 DECIDE = "mutation ($code: String!, $allow: Boolean!) { decideDevice(userCode: $code, allow: $allow) { allowed } }"

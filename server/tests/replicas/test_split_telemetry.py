@@ -15,7 +15,12 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from group import Group, group
 
-pytestmark = [pytest.mark.anyio, pytest.mark.timeout(300), pytest.mark.xdist_group("postgresql")]
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.timeout(300),
+    pytest.mark.xdist_group("postgresql"),
+    pytest.mark.xdist_group("replicas"),
+]
 
 
 @pytest.fixture(params=["embedded", "memory"])

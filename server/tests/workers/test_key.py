@@ -57,7 +57,9 @@ async def test_of_two_first_starts_with_different_keys_the_second_is_refused(pla
     assert told.value.code == "WRONG_KEY"
 
 
+@pytest.mark.slow
 @pytest.mark.xdist_group("postgresql")
+@pytest.mark.xdist_group("workers")
 def test_a_replica_with_another_key_is_refused_and_a_lost_key_is_given_up_by_word_alone(tmp_path: Path) -> None:
     database = running("postgresql").fresh(name="workers_key")
     first, second = tmp_path / "first", tmp_path / "second"

@@ -20,7 +20,7 @@ from pilothouse.base.place import Database
 from several import ADMINISTRATOR, PATIENCE_S, Machine, environment_of, run, serving
 from stage import until
 
-pytestmark = pytest.mark.xdist_group("postgresql")
+pytestmark = [pytest.mark.xdist_group("postgresql"), pytest.mark.xdist_group("workers")]
 
 SEEN = """{ runtimes { nodes { name status runtimeId listeners { nodes { name state } } } } }"""
 TAIL = "subscription { logTailed { arrival lines { message } } }"
@@ -236,6 +236,7 @@ def test_a_worker_that_hangs_is_ended_and_started_again(empty_database: Database
         assert "It said nothing for 8 s." in machine.program.output
 
 
+@pytest.mark.slow
 def test_a_signal_ends_all_of_it(empty_database: Database, tmp_path: Path, is_gone: Callable[[int], bool]) -> None:
     with serving(environment_of(tmp_path / "home", empty_database), "serve", "--workers", "2") as machine:
         machine.wait_until_all_serve()

@@ -131,7 +131,7 @@ def as_before(path: Path, *, long: bool = True) -> None:
         file.execute("UPDATE meta SET engine = 'crc32'")
 
 
-@pytest.mark.parametrize("long", [False, True])
+@pytest.mark.parametrize("long", [pytest.param(False, marks=pytest.mark.slow), True])
 async def test_figures_are_the_same_from_memory_from_a_file_and_from_one_of_the_layout_before(tmp_path, long):
     dice = random.Random(11)  # noqa: S311
     first, later = points(dice), points(dice)
@@ -186,7 +186,7 @@ async def test_whole_hours_and_fives_are_read_from_the_merged_tables_alone(tmp_p
     await store.close()
 
 
-@pytest.mark.parametrize("long", [False, True])
+@pytest.mark.parametrize("long", [pytest.param(False, marks=pytest.mark.slow), True])
 async def test_words_and_traces_are_found_in_files_of_the_layout_before_and_after_it(tmp_path, long):
     trace, other = "ab" * 16, "0c" * 16
 
