@@ -20,13 +20,18 @@ async function pressEverything(page: Page): Promise<void> {
   const buttons = page
     .locator('main')
     .locator('button:not([aria-disabled=true]), [role=switch]:not([aria-disabled=true])')
+  const dialogs = page.getByRole('dialog')
+  // A press may take away what stood there a moment ago, and a dialog may come later than the next press.
+  const close = async () => {
+    if ((await dialogs.count()) > 0) await page.keyboard.press('Escape')
+    return dialogs.count()
+  }
   for (let index = 0; index < (await buttons.count()); index++) {
-    const button = buttons.nth(index)
-    if (!(await button.isVisible())) continue
-    await button.dispatchEvent('click')
-    if ((await page.getByRole('dialog').count()) === 0) continue
-    await page.keyboard.press('Escape')
-    await page.getByRole('dialog').waitFor({ state: 'detached' })
+    await buttons.evaluateAll((all, at) => {
+      const button = all[at]
+      if (button?.checkVisibility()) button.dispatchEvent(new MouseEvent('click', { bubbles: true, cancelable: true }))
+    }, index)
+    await expect.poll(close).toBe(0)
   }
 }
 
