@@ -36,7 +36,7 @@ type UsersProps = {
   blocked: string | undefined
 }
 
-/** The users of a Micro Integrator: asked for, added and removed; read again when a change is confirmed. */
+/** The users of a Micro Integrator: asked for, added and removed; read again when a change has ended: one that broke off may have been made. */
 export function Users({ runtime, blocked }: UsersProps) {
   const client = useQueryClient()
   const [round, setRound] = useState(0)
@@ -52,7 +52,7 @@ export function Users({ runtime, blocked }: UsersProps) {
   const removing = typeof open === 'object' ? open.remove : undefined
   return (
     <>
-      {asked && <Outcome key={asked} id={asked} onConfirmed={() => setRound((before) => before + 1)} />}
+      {asked && <Outcome key={asked} id={asked} onEnded={() => setRound((before) => before + 1)} />}
       <Question
         key={round}
         input={{ runtime: runtime.id, question: 'USERS' }}
@@ -110,12 +110,12 @@ function List(props: { users: string[]; blocked: string | undefined; onRemove: (
 }
 
 /** How the last change stands; what failed says why. */
-function Outcome({ id, onConfirmed }: { id: string; onConfirmed: () => void }) {
+function Outcome({ id, onEnded }: { id: string; onEnded: () => void }) {
   const command = useQuery(commandQuery(id)).data
   const state = command?.state
-  const confirmed = useEffectEvent(onConfirmed)
+  const ended = useEffectEvent(onEnded)
   useEffect(() => {
-    if (state === 'CONFIRMED') confirmed()
+    if (state && state !== 'QUEUED' && state !== 'DELIVERED') ended()
   }, [state])
   if (!command) return null
   const isBad = state === 'FAILED' || state === 'EXPIRED'
