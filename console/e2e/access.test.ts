@@ -200,6 +200,28 @@ stories('Who may do what', (story) => {
     await page.getByRole('button', { name: 'Show record 17' }).waitFor()
   })
 
+  story('in the audit the target of an action is not broken within a word', async ({ page }) => {
+    await page.setViewportSize({ width: 1280, height: 800 })
+    await page.goto('/audit')
+    await page.getByText('user:mallory').first().waitFor()
+    const broken = await page.evaluate(() => {
+      const column = [...document.querySelectorAll('th')].findIndex((each) => each.textContent === 'Target')
+      const texts = [...document.querySelectorAll('tbody tr')].map((row) => row.children[column]?.querySelector('code'))
+      return texts.flatMap((code) => {
+        const text = code?.firstChild
+        if (!text) return []
+        return [...(text.textContent ?? '').matchAll(/[^\s/-]+/g)].flatMap((word) => {
+          const range = document.createRange()
+          range.setStart(text, word.index)
+          range.setEnd(text, word.index + word[0].length)
+          return range.getClientRects().length > 1 ? [word[0]] : []
+        })
+      })
+    })
+    expect(broken).toEqual([])
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(1280)
+  })
+
   story('events come in live, and wait while somebody points at the list', async ({ page }) => {
     await page.goto('/events?kind=runtime.')
     const rows = page.getByRole('row')

@@ -95,7 +95,45 @@ stories('One runtime', (story) => {
       await page.keyboard.press('Escape')
       await panel.waitFor({ state: 'detached' })
       await page.getByRole('button', { name: 'Users' }).click()
-      await page.getByRole('dialog').getByRole('cell', { name: 'edi-operator' }).waitFor()
+      await page.getByRole('dialog').getByRole('cell', { name: 'edi-operator', exact: true }).waitFor()
+    },
+    QUESTIONS,
+  )
+
+  story(
+    'a user of a Micro Integrator is added and removed, and what it refuses is said',
+    async ({ page }) => {
+      await page.goto('/runtimes/rt-edi-inbound-dev-1')
+      await page.getByRole('button', { name: 'Users' }).click()
+      const panel = page.getByRole('dialog', { name: 'Users of edi-inbound-dev-1' })
+      await panel.getByRole('cell', { name: 'edi-operator', exact: true }).waitFor()
+      await panel.getByRole('button', { name: 'Add user' }).click()
+      const form = page.getByRole('dialog', { name: 'Add a user to edi-inbound-dev-1' })
+      await form.getByLabel('Name').fill('grace')
+      await form.getByLabel('Password', { exact: true }).fill('a-long-one')
+      await form.getByLabel('The same password again').fill('another-one')
+      await form.getByRole('button', { name: 'Add user' }).click()
+      await form.getByText('The two are not the same.').waitFor()
+      await form.getByLabel('The same password again').fill('a-long-one')
+      await form.getByRole('button', { name: 'Add user' }).click()
+      await form.waitFor({ state: 'detached' })
+      await panel.getByText('grace is added.').waitFor()
+      await panel.getByRole('cell', { name: 'grace', exact: true }).waitFor()
+      expect(await page.content()).not.toContain('a-long-one')
+
+      await panel.getByRole('button', { name: 'Remove grace' }).click()
+      const question = page.getByRole('dialog', { name: 'Remove grace from edi-inbound-dev-1?' })
+      await question.getByRole('button', { name: 'Remove grace' }).click()
+      await panel.getByText('grace is removed.').waitFor()
+      await panel.getByRole('cell', { name: 'grace', exact: true }).waitFor({ state: 'detached' })
+
+      await panel.getByRole('button', { name: 'Remove admin' }).click()
+      await page
+        .getByRole('dialog', { name: /^Remove admin/ })
+        .getByRole('button', { name: 'Remove admin' })
+        .click()
+      await panel.getByRole('alert').getByText('MI_USER_PROTECTED').waitFor()
+      await panel.getByRole('cell', { name: 'admin', exact: true }).waitFor()
     },
     QUESTIONS,
   )

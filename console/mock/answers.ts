@@ -17,6 +17,31 @@ const LOG_FILE = [
   '[2026-11-21 08:13:02,514]  INFO {EdiIn} - ORDERS 88120 taken in',
 ].join('\n')
 
+const users = new WeakMap<RuntimeRecord, string[]>()
+
+/** The user store of a Micro Integrator. */
+export function usersOf(runtime: RuntimeRecord): string[] {
+  const known = users.get(runtime) ?? ['admin', 'edi-operator']
+  users.set(runtime, known)
+  return known
+}
+
+/** Changes the user store; gives the reason where it does not. */
+export function changeUsers(runtime: RuntimeRecord, { action, name }: CommandRecord): string | undefined {
+  const known = usersOf(runtime)
+  if (action === 'ADD_USER' && known.includes(name))
+    return 'Its user store has a user of that name already. (`MI_USER_EXISTS`) Take another name, or remove that user before.'
+  if (action === 'REMOVE_USER' && name === 'admin')
+    return 'It does not let the control plane remove this user: an administrator, or the one who asks. (`MI_USER_PROTECTED`) Remove it in the user store itself, or as its super administrator.'
+  if (action === 'ADD_USER') users.set(runtime, [...known, name])
+  if (action === 'REMOVE_USER')
+    users.set(
+      runtime,
+      known.filter((each) => each !== name),
+    )
+  return undefined
+}
+
 type Resource = { mediaType: string; text?: string; properties?: Record<string, string> }
 const REGISTRY: Record<string, Resource> = {
   'registry/config': { mediaType: 'directory', properties: { owner: 'edi' } },
@@ -65,7 +90,10 @@ function body(runtime: RuntimeRecord, { action, name, question }: CommandRecord)
     return { count: list.length, list }
   }
   if (action === 'READ_LOG_FILE') return LOG_FILE
-  if (action === 'LIST_USERS') return { count: 2, list: [{ userId: 'admin' }, { userId: 'edi-operator' }] }
+  if (action === 'LIST_USERS') {
+    const list = usersOf(runtime).map((userId) => ({ userId }))
+    return { count: list.length, list }
+  }
   const path = question?.name || 'registry'
   if (action === 'LIST_REGISTRY') {
     const list = Object.entries(REGISTRY)

@@ -1,5 +1,5 @@
 import type * as api from '../src/api/generated/schema'
-import { answerTo } from './answers'
+import { answerTo, changeUsers } from './answers'
 import { type Db, iso, type RuntimeRecord, verdict } from './db'
 import { obey, observe, type Target } from './observe'
 import { seedDesk } from './seed-desk'
@@ -158,6 +158,11 @@ export class Desk {
         nextAttemptAt: null,
         retryable: true,
       })
+      return
+    }
+    const refused = changeUsers(runtime, command)
+    if (refused) {
+      this.move(command, { state: 'FAILED', reason: refused, endedAt: iso(0), nextAttemptAt: null })
       return
     }
     const { kind, name, package: from, aspect, value } = command

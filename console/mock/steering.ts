@@ -141,6 +141,16 @@ export function steeringRoot(db: Db) {
       .flatMap(hostedBy)
       .find((each) => each.kind === kind && each.name === name)?.package ?? ''
 
+  const changeUser = (
+    action: 'ADD_USER' | 'REMOVE_USER',
+    input: { runtime: string; name: string; confirm?: string | null },
+  ) => {
+    const runtime = runtimeOf(input.runtime)
+    confirmed(runtime.environment, input.confirm)
+    if (runtime.silent) refuse('RUNTIME_NOT_RUNNING', 'The runtime is not running.')
+    return db.desk.view(db.desk.queue(runtime, action, { name: input.name }, null))
+  }
+
   return {
     steering: (place: Place) => steeringOf(db, place),
     commands: ({ filter, ...page }: { filter?: api.CommandFilter | null } & PageArguments) =>
@@ -193,6 +203,9 @@ export function steeringRoot(db: Db) {
       if (!runtime.restartable) refuse('CAPABILITY_MISSING', 'This runtime did not declare that it can restart.')
       return db.desk.view(db.desk.queue(runtime, 'RESTART', {}, null))
     },
+    addMicroIntegratorUser: ({ input }: { input: api.AddMicroIntegratorUserInput }) => changeUser('ADD_USER', input),
+    removeMicroIntegratorUser: ({ input }: { input: api.RemoveMicroIntegratorUserInput }) =>
+      changeUser('REMOVE_USER', input),
     askRuntime: ({ input }: { input: api.AskRuntimeInput }) => {
       const runtime = runtimeOf(input.runtime)
       if (runtime.silent) refuse('RUNTIME_NOT_RUNNING', 'The runtime is not running.')

@@ -62,6 +62,8 @@ export const commands = {
     READ_REGISTRY_FILE: 'Read of the registry',
     REGISTRY_PROPERTIES: 'Ask for properties in the registry',
     LIST_USERS: 'Ask for users',
+    ADD_USER: 'Add a user',
+    REMOVE_USER: 'Remove a user',
     WORKFLOW: 'Workflow operation',
     PROBE: 'Probe',
   },

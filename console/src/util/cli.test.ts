@@ -28,6 +28,12 @@ test('kinds with a verb of their own use it, the others the general one, a criti
   )
 })
 
+test('users of a Micro Integrator: the password is no part of the command line', () => {
+  expect(cli.addUser({ id: 'r1' }, 'grace', true, null)).toBe('pilothouse runtimes users add r1 grace --administrator')
+  expect(cli.removeUser({ id: 'r1' }, 'ada', null)).toBe('pilothouse runtimes users remove r1 ada --yes')
+  expect(cli.removeUser({ id: 'r1' }, 'ada', 'prod')).toBe('pilothouse runtimes users remove r1 ada --confirm prod')
+})
+
 test('secrets: the place, and the spans as the command line takes them', () => {
   expect(cli.generateSecret({ environment: 'dev' })).toBe('pilothouse secrets generate --environment dev')
   expect(cli.generateSecret({ ...PLACE })).toBe(

@@ -52,6 +52,11 @@ export const cli = {
     line(['users', verb, username], { yes: verb === 'delete' || undefined }),
   removeRuntime: ({ id }: { id: string }, withSecret: boolean) =>
     line(['runtimes', 'remove', id], { 'revoke-secret': withSecret || undefined }),
+  /** Asks for the password: it is no part of a command line. `confirm` is the environment's handle, where it is critical. */
+  addUser: ({ id }: { id: string }, name: string, administrator: boolean, confirm: string | null) =>
+    line(['runtimes', 'users', 'add', id, name], { administrator: administrator || undefined, confirm }),
+  removeUser: ({ id }: { id: string }, name: string, confirm: string | null) =>
+    line(['runtimes', 'users', 'remove', id, name], { yes: confirm ? undefined : true, confirm }),
   setArtifact: ({ kind, name, package: from, aspect }: Artifact, value: string, place: Place) => {
     if (aspect === 'LEVEL') return line(['log-level', 'set', name, value], place)
     const verb = steered[kind]

@@ -195,6 +195,8 @@ MUTATIONS = [
     Call("resetLogLevel", f'resetLogLevel(input: {{{_TILL}, logger: "acme/till"}}) {{ waiting }}', steered(I_EDIT)),
     Call("forgetDesiredState", f'forgetDesiredState(input: {{{_TILL}, kind: LISTENER, name: "listener_1", aspect: STATE}})', steered(I_EDIT)),
     Call("triggerArtifact", 'triggerArtifact(input: {runtime: "$devRuntime", kind: TASK, name: "t"}) { id }', steered(I_EDIT)),
+    Call("addMicroIntegratorUser", 'addMicroIntegratorUser(input: {runtime: "$devRuntime", name: "grace", password: "long-enough-42"}) { id }', steered(I_EDIT)),
+    Call("removeMicroIntegratorUser", 'removeMicroIntegratorUser(input: {runtime: "$devRuntime", name: "grace"}) { id }', steered(I_EDIT)),
     Call("retryCommand", 'retryCommand(id: "$command") { id }', steered(I_EDIT)),
     Call("restartRuntime", 'restartRuntime(id: "$devRuntime") { id }', steered(I_EDIT)),
     Call("restartRuntime", 'restartRuntime(id: "$prodRuntime", confirm: "prod") { id }', steered(I_EDIT, place=TILL_PROD)),

@@ -28,7 +28,13 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PILOTHOUSE_")}
     process = subprocess.Popen(
         [sys.executable, "-m", "pilothouse", "serve", "--runtime-port", "0", "--console-port", "0"],
-        env={**kept, "PILOTHOUSE_HOME": str(home), "PILOTHOUSE_ADMIN_PASSWORD": PASSWORD, "PYTHONUNBUFFERED": "1"},
+        env={
+            **kept,
+            "PILOTHOUSE_HOME": str(home),
+            "PILOTHOUSE_ADMIN_PASSWORD": PASSWORD,
+            "PILOTHOUSE_MI_INSECURE": "on",  # the fakes have certificates that are made while this runs
+            "PYTHONUNBUFFERED": "1",
+        },
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -13,6 +13,7 @@ SHAPES = {
     "runtimes list": "RUNTIMES",
     "runtimes show": "RUNTIME",
     "runtimes remove": "DELETE_RUNTIME",
+    "runtimes users": "ADD_MI_USER",
     "artifacts list --runtime": "ARTIFACTS",
     "artifacts list": "MERGED_ARTIFACTS",
     "log-level list": "LOG_LEVELS",

@@ -110,7 +110,7 @@ def some_state() -> dict[str, dict[str, dict[str, Any]]]:
             "registry/config": {"mediaType": "directory", "owner": "retail"},
             "registry/config/greeting.txt": {"mediaType": "text/plain", "text": "Good morning"},
         },
-        "users": {"admin": {}, "ada": {}},
+        "users": {"admin": {"isAdmin": True}, "ada": {}},
     }
 
 
@@ -141,6 +141,10 @@ class FakeMi:
     redirect_to: str = "https://localhost:1/elsewhere"
     delay_s: float = 0.0
     """Before every answer."""
+    file_users: bool = False
+    """Its user store is the file in its deployment.toml: nobody can be listed, added or removed."""
+    quotes_passwords: bool = False
+    """It refuses every new user, and says the password while it does."""
     under_way: int = 0
     under_way_most: int = 0
     port: int = 0
@@ -301,8 +305,8 @@ class FakeMi:
             return self._registry(request)
         if name == "logs":
             return self._logs(request)
-        if name == "users":
-            return _listed([{"userId": each} for each in self.state["users"]])
+        if request.path.startswith("/management/users"):
+            return self._users(request, body)
         return self._artifacts(name, request, body)
 
     def _artifacts(self, name: str, request: web.Request, body: Any) -> web.Response:
@@ -313,6 +317,35 @@ class FakeMi:
         if request.method == "POST":
             return self._change(name, body)
         return web.json_response({"Error": "Method not allowed"}, status=405)
+
+    def _users(self, request: web.Request, body: Any) -> web.Response:
+        if self.file_users:
+            words = "User management is not supported with the file-based user store."
+            return web.json_response({"Error": words}, status=403)
+        users, path = self.state["users"], request.path.removeprefix("/management/users")
+        if request.method == "GET":
+            return _listed([{"userId": each} for each in users])
+        if request.method == "POST":
+            return self._add_user(users, body)
+        domain = request.query.get("domain")
+        name = f"{domain}/{path[1:]}" if domain else path[1:]
+        if name not in users:
+            return web.json_response(
+                {"Error": f"Requested resource not found. User: {name} cannot be found."}, status=404
+            )
+        if users[name].get("isAdmin"):
+            return web.json_response({"Error": "Please try again. Only super admin user can delete admins"}, status=500)
+        del users[name]
+        return web.json_response({"userId": name, "status": "Deleted"})
+
+    def _add_user(self, users: dict[str, dict[str, Any]], body: dict[str, Any]) -> web.Response:
+        if body["userId"] in users:
+            words = f"Error processing the request User: {body['userId']} already exists."
+            return web.json_response({"Error": words}, status=400)
+        if self.quotes_passwords:
+            return web.json_response({"Error": f"The password {body['password']} is too simple"}, status=400)
+        users[body["userId"]] = {"password": body["password"], "isAdmin": body["isAdmin"]}
+        return web.json_response({"userId": body["userId"], "status": "Added"})
 
     def _logs(self, request: web.Request) -> web.Response:
         if "file" in request.query:

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pilothouse.base.errors import InvalidInput
 from pilothouse.domain.artifacts import KINDS as ALL_KINDS
+from pilothouse.domain.mi_users import NewUser
 from pilothouse.management import calls
 from pilothouse.management.calls import ManagementCall
 from pilothouse.management.failures import CallNotSupported
@@ -175,6 +176,14 @@ def test_a_path_that_leaves_the_management_api_or_could_is_refused(path: str) ->
             None,
         ),
         (calls.list_users(), "GET", "/management/users", None),
+        (
+            calls.add_user(NewUser(name="grace", password="a-long-one", administrator=True)),
+            "POST",
+            "/management/users",
+            {"userId": "grace", "password": "a-long-one", "isAdmin": True},
+        ),
+        (calls.remove_user("ada.l@ex"), "DELETE", "/management/users/ada.l@ex", None),
+        (calls.remove_user("LD.AP/ada"), "DELETE", "/management/users/ada?domain=LD.AP", None),
     ],
 )
 def test_each_wish_is_the_documented_call(call: ManagementCall, method: str, path: str, body: object) -> None:
@@ -264,3 +273,16 @@ def test_only_texts_are_answered_with_a_text() -> None:
     assert calls.read_registry_file("registry/a").is_text
     assert not calls.list_registry().is_text
     assert not calls.list_log_files().is_text
+
+
+@pytest.mark.parametrize(
+    "path", ["/management/users/..", "/management/users/.x", "/management/users/a.b/c", "/management/users/%2e"]
+)
+def test_a_user_does_not_lead_out_of_the_users(path: str) -> None:
+    with pytest.raises(InvalidInput):
+        ManagementCall(method="DELETE", path=path)
+
+
+def test_a_call_is_shown_without_what_it_tells() -> None:
+    call = calls.add_user(NewUser(name="grace", password="a-long-one"))
+    assert "a-long-one" not in f"{call} {call!r} {NewUser(name='grace', password='a-long-one')!r}"

@@ -184,6 +184,25 @@ export type AskRuntimeInput = {
   name?: string | null | undefined;
 };
 
+export type AddMicroIntegratorUserInput = {
+  runtime: string;
+  /** 1 to 64 of the characters A-Z, a-z, 0-9, `_`, `-`, `.`, `@`, no point first. */
+  name: string;
+  /** 8 to 128 characters, no spaces; Micro Integrator has rules of its own, too. */
+  password: string;
+  administrator?: boolean;
+  /** The environment's handle, where it is critical. */
+  confirm?: string | null | undefined;
+};
+
+export type RemoveMicroIntegratorUserInput = {
+  runtime: string;
+  /** As it is listed: `ada`, or `DOMAIN/ada` of a secondary user store. */
+  name: string;
+  /** The environment's handle, where it is critical. */
+  confirm?: string | null | undefined;
+};
+
 export type CommandAction =
   | 'START'
   | 'STOP'
@@ -203,6 +222,8 @@ export type CommandAction =
   | 'READ_REGISTRY_FILE'
   | 'REGISTRY_PROPERTIES'
   | 'LIST_USERS'
+  | 'ADD_USER'
+  | 'REMOVE_USER'
   | 'WORKFLOW'
   /** A harmless read that finds out whether an MI runtime executes tunnelled commands. */
   | 'PROBE';
@@ -428,6 +449,20 @@ export type AskRuntimeMutationVariables = Exact<{
 
 
 export type AskRuntimeMutation = { askRuntime: { result: string | null, id: string, action: CommandAction, kind: SteerableKind | null, name: string, package: string, aspect: Aspect | null, value: string | null, state: CommandState, reason: string, route: CommandRoute | null, author: string, attempts: number, queuedAt: string, deliveredAt: string | null, endedAt: string | null, nextAttemptAt: string | null, deadline: string | null, retryable: boolean, runtime: { id: string, runtimeId: string, name: string | null, type: RuntimeType, status: RuntimeStatus, environment: { handle: string, displayName: string, critical: boolean }, project: { handle: string, displayName: string }, integration: { handle: string, displayName: string } } } };
+
+export type AddMicroIntegratorUserMutationVariables = Exact<{
+  input: AddMicroIntegratorUserInput;
+}>;
+
+
+export type AddMicroIntegratorUserMutation = { addMicroIntegratorUser: { result: string | null, id: string, action: CommandAction, kind: SteerableKind | null, name: string, package: string, aspect: Aspect | null, value: string | null, state: CommandState, reason: string, route: CommandRoute | null, author: string, attempts: number, queuedAt: string, deliveredAt: string | null, endedAt: string | null, nextAttemptAt: string | null, deadline: string | null, retryable: boolean, runtime: { id: string, runtimeId: string, name: string | null, type: RuntimeType, status: RuntimeStatus, environment: { handle: string, displayName: string, critical: boolean }, project: { handle: string, displayName: string }, integration: { handle: string, displayName: string } } } };
+
+export type RemoveMicroIntegratorUserMutationVariables = Exact<{
+  input: RemoveMicroIntegratorUserInput;
+}>;
+
+
+export type RemoveMicroIntegratorUserMutation = { removeMicroIntegratorUser: { result: string | null, id: string, action: CommandAction, kind: SteerableKind | null, name: string, package: string, aspect: Aspect | null, value: string | null, state: CommandState, reason: string, route: CommandRoute | null, author: string, attempts: number, queuedAt: string, deliveredAt: string | null, endedAt: string | null, nextAttemptAt: string | null, deadline: string | null, retryable: boolean, runtime: { id: string, runtimeId: string, name: string | null, type: RuntimeType, status: RuntimeStatus, environment: { handle: string, displayName: string, critical: boolean }, project: { handle: string, displayName: string }, integration: { handle: string, displayName: string } } } };
 
 export type DeleteRuntimeMutationVariables = Exact<{
   id: string;
@@ -1735,6 +1770,112 @@ fragment CommandRow on Command {
   deadline
   retryable
 }`) as unknown as TypedDocumentString<AskRuntimeMutation, AskRuntimeMutationVariables>;
+export const AddMicroIntegratorUserDocument = new TypedDocumentString(`
+    mutation AddMicroIntegratorUser($input: AddMicroIntegratorUserInput!) {
+  addMicroIntegratorUser(input: $input) {
+    ...CommandRow
+    result
+  }
+}
+    fragment EnvironmentName on EnvironmentRef {
+  handle
+  displayName
+  critical
+}
+fragment RuntimeName on RuntimeRef {
+  id
+  runtimeId
+  name
+  type
+  status
+  environment {
+    ...EnvironmentName
+  }
+  project {
+    handle
+    displayName
+  }
+  integration {
+    handle
+    displayName
+  }
+}
+fragment CommandRow on Command {
+  id
+  runtime {
+    ...RuntimeName
+  }
+  action
+  kind
+  name
+  package
+  aspect
+  value
+  state
+  reason
+  route
+  author
+  attempts
+  queuedAt
+  deliveredAt
+  endedAt
+  nextAttemptAt
+  deadline
+  retryable
+}`) as unknown as TypedDocumentString<AddMicroIntegratorUserMutation, AddMicroIntegratorUserMutationVariables>;
+export const RemoveMicroIntegratorUserDocument = new TypedDocumentString(`
+    mutation RemoveMicroIntegratorUser($input: RemoveMicroIntegratorUserInput!) {
+  removeMicroIntegratorUser(input: $input) {
+    ...CommandRow
+    result
+  }
+}
+    fragment EnvironmentName on EnvironmentRef {
+  handle
+  displayName
+  critical
+}
+fragment RuntimeName on RuntimeRef {
+  id
+  runtimeId
+  name
+  type
+  status
+  environment {
+    ...EnvironmentName
+  }
+  project {
+    handle
+    displayName
+  }
+  integration {
+    handle
+    displayName
+  }
+}
+fragment CommandRow on Command {
+  id
+  runtime {
+    ...RuntimeName
+  }
+  action
+  kind
+  name
+  package
+  aspect
+  value
+  state
+  reason
+  route
+  author
+  attempts
+  queuedAt
+  deliveredAt
+  endedAt
+  nextAttemptAt
+  deadline
+  retryable
+}`) as unknown as TypedDocumentString<RemoveMicroIntegratorUserMutation, RemoveMicroIntegratorUserMutationVariables>;
 export const DeleteRuntimeDocument = new TypedDocumentString(`
     mutation DeleteRuntime($id: ID!, $revokeSecret: Boolean) {
   deleteRuntime(id: $id, revokeSecret: $revokeSecret) {

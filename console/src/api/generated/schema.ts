@@ -585,6 +585,13 @@ export type Mutation = {
    */
   askRuntime: Command;
   /**
+   * Adds a user to the user store of a Micro Integrator. Fails with `RUNTIME_NOT_RUNNING` unless the runtime is RUNNING; in a critical environment it
+   * is confirmed by its handle. The password is stored sealed until the command ends, then wiped: such a command cannot be tried again.
+   */
+  addMicroIntegratorUser: Command;
+  /** Removes a user of a Micro Integrator; never the account that the control plane itself uses. */
+  removeMicroIntegratorUser: Command;
+  /**
    * Sends a workflow operation to a BI runtime that declared the capability `workflowCommands`: reads to any of them, writes to one, at
    * most once. Fails with `CAPABILITY_MISSING` when there is none.
    */
@@ -871,6 +878,16 @@ export type MutationRestartRuntimeArgs = {
 
 export type MutationAskRuntimeArgs = {
   input: AskRuntimeInput;
+};
+
+
+export type MutationAddMicroIntegratorUserArgs = {
+  input: AddMicroIntegratorUserInput;
+};
+
+
+export type MutationRemoveMicroIntegratorUserArgs = {
+  input: RemoveMicroIntegratorUserInput;
 };
 
 
@@ -1593,6 +1610,25 @@ export type AskRuntimeInput = {
   name?: InputMaybe<Scalars['String']['input']>;
 };
 
+export type AddMicroIntegratorUserInput = {
+  runtime: Scalars['ID']['input'];
+  /** 1 to 64 of the characters A-Z, a-z, 0-9, `_`, `-`, `.`, `@`, no point first. */
+  name: Scalars['String']['input'];
+  /** 8 to 128 characters, no spaces; Micro Integrator has rules of its own, too. */
+  password: Scalars['String']['input'];
+  administrator?: Scalars['Boolean']['input'];
+  /** The environment's handle, where it is critical. */
+  confirm?: InputMaybe<Scalars['String']['input']>;
+};
+
+export type RemoveMicroIntegratorUserInput = {
+  runtime: Scalars['ID']['input'];
+  /** As it is listed: `ada`, or `DOMAIN/ada` of a secondary user store. */
+  name: Scalars['String']['input'];
+  /** The environment's handle, where it is critical. */
+  confirm?: InputMaybe<Scalars['String']['input']>;
+};
+
 export type WorkflowOperationInput = {
   project: Scalars['String']['input'];
   integration: Scalars['String']['input'];
@@ -1633,6 +1669,8 @@ export type CommandAction =
   | 'READ_REGISTRY_FILE'
   | 'REGISTRY_PROPERTIES'
   | 'LIST_USERS'
+  | 'ADD_USER'
+  | 'REMOVE_USER'
   | 'WORKFLOW'
   /** A harmless read that finds out whether an MI runtime executes tunnelled commands. */
   | 'PROBE';
@@ -1660,6 +1698,7 @@ export type Command = {
   runtime: RuntimeRef;
   action: CommandAction;
   kind: Maybe<SteerableKind>;
+  /** What it is about; of a user, empty for those who may not ask for users. */
   name: Scalars['String']['output'];
   package: Scalars['String']['output'];
   aspect: Maybe<Aspect>;

@@ -142,6 +142,8 @@ export function Asking({ runtime, question, path, onPath, onClose }: AskedProps)
       title={title}
       about={about}
       input={{ ...question, runtime: runtime.id }}
+      asked={runtime}
+      usersBlocked={mayNot(runtime.permissions, 'INTEGRATION_MGT_EDIT') ?? askBlockedFor(runtime)}
       path={path}
       filesBlocked={mayNot(runtime.permissions, 'OBSERVABILITY_MGT_VIEW_LOGS')}
       onPath={onPath}

@@ -7,10 +7,12 @@ import { Panel } from '@/ui/dialog'
 import { TableBox } from '@/ui/page'
 import { SearchBox } from '@/ui/search-box'
 import { Empty } from '@/ui/states'
-import { loggersIn, sourceIn, usersIn } from './answers'
+import { loggersIn, sourceIn } from './answers'
+import type { RuntimeFacts } from './index'
 import { LogFiles } from './log-files'
 import { Question } from './question'
 import { Registry } from './registry'
+import { Users } from './users'
 
 const words = runtime.answer
 
@@ -18,6 +20,10 @@ type AskProps = {
   title: string
   about: string
   input: AskRuntimeInput
+  /** The runtime that is asked. */
+  asked: RuntimeFacts
+  /** Why its users may not be changed, or undefined. */
+  usersBlocked: string | undefined
   /** The folder, resource or file that is looked at. */
   path: string | undefined
   /** Why its log files may be listed and not read, or undefined. */
@@ -27,7 +33,8 @@ type AskProps = {
 }
 
 /** A panel that asks a runtime something, and shows the answer as what it is. */
-export function Ask({ title, about, input, path, filesBlocked, onPath, onClose }: AskProps) {
+export function Ask(props: AskProps) {
+  const { title, about, input, asked, path, filesBlocked, usersBlocked, onPath, onClose } = props
   return (
     <Panel open onOpenChange={(open) => !open && onClose()} title={title} about={about}>
       <div className="space-y-3 px-5 py-3">
@@ -36,9 +43,7 @@ export function Ask({ title, about, input, path, filesBlocked, onPath, onClose }
           <LogFiles runtime={input.runtime} file={path} blocked={filesBlocked} onFile={onPath} />
         )}
         {input.question === 'REGISTRY' && <Registry runtime={input.runtime} path={path} onPath={onPath} />}
-        {input.question === 'USERS' && (
-          <Question input={input}>{(answer) => <Users users={usersIn(answer)} />}</Question>
-        )}
+        {input.question === 'USERS' && <Users runtime={asked} blocked={usersBlocked} />}
         {input.question === 'SOURCE' && (
           <Question input={input}>{(answer) => <Source source={sourceIn(answer)} name={input.name ?? ''} />}</Question>
         )}
@@ -49,28 +54,6 @@ export function Ask({ title, about, input, path, filesBlocked, onPath, onClose }
 
 function Source({ source, name }: { source: string; name: string }) {
   return source ? <CodeBlock code={source} label={name} /> : <Empty title={words.none} />
-}
-
-function Users({ users }: { users: string[] }) {
-  if (users.length === 0) return <Empty title={words.noUsers} />
-  return (
-    <TableBox label={words.user}>
-      <table className="grid-table">
-        <thead>
-          <tr>
-            <th scope="col">{words.user}</th>
-          </tr>
-        </thead>
-        <tbody>
-          {users.map((user) => (
-            <tr key={user}>
-              <td className="mono">{user}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </TableBox>
-  )
 }
 
 function Loggers({ input }: { input: AskRuntimeInput }) {

@@ -150,7 +150,7 @@ class ControlPlane:
             usable_until=self.keyring.usable_until,
         )
         self.handing_over = HandingOver(
-            self.store, self.board, self.agenda, self.keyring, self.desk, clock, self.command_rules
+            self.store, self.board, self.agenda, self.keyring, self.desk, clock, self.command_rules, vault=vault
         )
         audiences = tuple(part.strip() for part in settings.token_audience.split(",") if part.strip())
         self.management = ManagementWorker(
@@ -201,6 +201,7 @@ class ControlPlane:
             board=self.board,
             agenda=self.agenda,
             keyring=self.keyring,
+            vault=vault,
             tokens=tokens,
             refuser=Refuser(tokens=tokens, refusals=self.refusals, figures=self.figures, clock=clock),
             clock=clock,

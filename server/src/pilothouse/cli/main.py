@@ -20,6 +20,7 @@ from pilothouse.cli import (
     ingest_tokens,
     log_download,
     metrics,
+    mi_users,
     people,
     records,
     runtimes,
@@ -69,6 +70,7 @@ app.command("logout", rich_help_panel=SIGN_IN)(sign_in.logout)
 app.command("whoami", rich_help_panel=SIGN_IN)(sign_in.whoami)
 app.add_typer(sign_in.contexts, name="context", rich_help_panel=SIGN_IN)
 
+runtimes.app.add_typer(mi_users.app, name="users")
 app.add_typer(runtimes.app, name="runtimes", rich_help_panel=FLEET)
 app.add_typer(runtimes.artifacts, name="artifacts", rich_help_panel=FLEET)
 app.add_typer(steering.listeners, name="listeners", rich_help_panel=FLEET)

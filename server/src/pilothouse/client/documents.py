@@ -83,6 +83,9 @@ RUNTIME: Final = _query(
     f"node {{ hostname processId platformName platformVersion osName osVersion osArch startedAt }}",
 )
 RESTART_RUNTIME: Final = _mutation("restartRuntime", "id: ID!, confirm: String", f"{_COMMAND}")
+ASK_RUNTIME: Final = _mutation("askRuntime", "input: AskRuntimeInput!", f"{_COMMAND}")
+ADD_MI_USER: Final = _mutation("addMicroIntegratorUser", "input: AddMicroIntegratorUserInput!", f"{_COMMAND}")
+REMOVE_MI_USER: Final = _mutation("removeMicroIntegratorUser", "input: RemoveMicroIntegratorUserInput!", f"{_COMMAND}")
 DELETE_RUNTIME: Final = _mutation(
     "deleteRuntime", "id: ID!, revokeSecret: Boolean", "deleted orphanedKeyId secretRevoked"
 )

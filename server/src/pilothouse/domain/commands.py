@@ -64,6 +64,8 @@ class CommandAction(StrEnum):
     READ_REGISTRY_FILE = "read-registry-file"
     REGISTRY_PROPERTIES = "registry-properties"
     LIST_USERS = "list-users"
+    ADD_USER = "add-user"
+    REMOVE_USER = "remove-user"
     WORKFLOW = "workflow"
     PROBE = "probe"
 
@@ -82,6 +84,10 @@ READS: Final = frozenset(
     }
 )
 """Asking twice does no harm: they are offered again when no answer comes. All other actions that serve no wish are tried once."""
+SEALED: Final = frozenset({CommandAction.ADD_USER})
+"""Their payload holds a secret: it is stored sealed, opened only to leave, and wiped when the command ends. None is tried again."""
+USER_CHANGES: Final = frozenset({CommandAction.ADD_USER, CommandAction.REMOVE_USER})
+"""They change who signs in to a runtime; whom they name is seen by whom may ask for it."""
 WIRE_ACTIONS: Final[Mapping[CommandAction, str]] = {
     CommandAction.START: "START",
     CommandAction.STOP: "STOP",
@@ -146,7 +152,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     wish_number: int | None = None
     """The change of the desired state that it serves; None when a person asked this once."""
     payload: str | None = None
-    """JSON text for the tunnel and for questions."""
+    """JSON text for the tunnel and for questions; of `SEALED` actions a sealed text, and None once they ended."""
     author: str
     state: CommandState = CommandState.QUEUED
     reason: str = ""

@@ -10,6 +10,7 @@ from typing import Any, Final, cast
 
 import msgspec
 
+from pilothouse.domain.mi_users import SENTENCES, hide, refusal_of
 from pilothouse.management.calls import ManagementCall
 from pilothouse.management.failures import Failure, ManagementFailure
 
@@ -29,10 +30,12 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_answer(reply: Reply, call: ManagementCall) -> Any:  # Any: whatever JSON it is
-    """Read the answer to a call that succeeded; None where it has no body.
+    """Read the answer to a call that succeeded; None where it has no body. What the call keeps secret is not in it.
 
     Raises: ManagementFailure
     """
+    if call.secret is not None:
+        reply = msgspec.structs.replace(reply, body=hide(reply.body, call.secret))
     if reply.status not in _SUCCESSES:
         raise _failure(reply, call)
     if not reply.body.strip():
@@ -49,6 +52,8 @@ def read_answer(reply: Reply, call: ManagementCall) -> Any:  # Any: whatever JSO
             may_have_happened=not call.is_read,
         ) from None
     if "Error" in _members(body):
+        if (refused := _user_refusal(reply, call)) is not None:
+            raise refused
         raise ManagementFailure(
             Failure.REFUSED,
             f"{reply.place} did not do it: {_words(reply.body) or 'no reason given'}",
@@ -77,6 +82,8 @@ def _text(reply: Reply) -> str:
 
 
 def _failure(reply: Reply, call: ManagementCall) -> ManagementFailure:
+    if (refused := _user_refusal(reply, call)) is not None:
+        return refused
     status, words = reply.status, _words(reply.body)
     said = f": {words}" if words else "."
     # What a 5xx left behind is not known; everything else was refused before it had an effect.
@@ -85,6 +92,14 @@ def _failure(reply: Reply, call: ManagementCall) -> ManagementFailure:
     return ManagementFailure(
         failure, f"{reply.place} {sentence} ({status}){said}", status=status, may_have_happened=is_unknown
     )
+
+
+def _user_refusal(reply: Reply, call: ManagementCall) -> ManagementFailure | None:
+    """Tell of a call about users what its words mean: a status alone says too little, a 500 of a read-only store too much."""
+    refusal = refusal_of(reply.status, _words(reply.body)) if call.is_about_users else None
+    if refusal is None:
+        return None
+    return ManagementFailure(Failure(refusal.value), f"{reply.place}: {SENTENCES[refusal]}", status=reply.status)
 
 
 def _meaning(status: int) -> tuple[Failure, str]:

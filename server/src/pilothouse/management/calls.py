@@ -12,6 +12,7 @@ from urllib.parse import quote
 import msgspec
 
 from pilothouse.base.errors import InvalidInput
+from pilothouse.domain.mi_users import NewUser, check_new, split_name
 from pilothouse.management.failures import CallNotSupported
 
 METHODS: Final = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
@@ -20,11 +21,14 @@ PATH_CHARS_MAX: Final = 16_384
 LEVELS: Final = frozenset({"OFF", "TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"})
 TEMPLATE_TYPES: Final = frozenset({"endpoint", "sequence"})
 REGISTRY_ROOT: Final = "registry"
+_USERS: Final = "/management/users"
 
 _FILE_NAME: Final = re.compile(r"(?!\.\.?$)[^/\\:\x00-\x1f\x7f]+")
 """One file's name: no folder, no drive, nothing that leads elsewhere."""
-_PATH: Final = re.compile(r"/management(?:/[A-Za-z0-9_-]+)+(?:\?[A-Za-z0-9_.~%=&-]*)?", re.ASCII)
-"""Segments without dots and escapes: a path that matches stays where it is, whoever normalises it."""
+_PATH: Final = re.compile(
+    r"/management(?:/users/[A-Za-z0-9_@-][A-Za-z0-9_.@-]*|(?:/[A-Za-z0-9_-]+)+)(?:\?[A-Za-z0-9_.~%=&-]*)?", re.ASCII
+)
+"""Segments without escapes, none of them dots alone: a path that matches stays where it is, whoever normalises it."""
 
 
 class ManagementCall(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,9 +40,11 @@ class ManagementCall(msgspec.Struct, frozen=True, kw_only=True):
     method: str
     path: str
     """Under `/management/`, with the query, percent-encoded."""
-    body: dict[str, str] | None = None
+    body: dict[str, str | bool] | None = None
     is_text: bool = False
     """True where it is answered with a text as it is, not with JSON."""
+    secret: str | None = None
+    """What of the body nobody may read in an answer, in a log or elsewhere."""
 
     def __post_init__(self) -> None:
         """Refuse what would leave the management API."""
@@ -46,6 +52,14 @@ class ManagementCall(msgspec.Struct, frozen=True, kw_only=True):
             raise InvalidInput(f"The management API has no method `{self.method[:20]}`.", field="method")
         if len(self.path) > PATH_CHARS_MAX or not _PATH.fullmatch(self.path):
             raise InvalidInput("The path is not one of the management API.", field="path")
+
+    def __repr__(self) -> str:
+        return f"ManagementCall({self.method} {self.path})"
+
+    @property
+    def is_about_users(self) -> bool:
+        """True if it is about users of its own user store."""
+        return self.path.startswith(_USERS)
 
     @property
     def is_read(self) -> bool:
@@ -150,7 +164,7 @@ def set_logger_level(name: str, level: str, logger_class: str | None = None) -> 
         raise InvalidInput(
             f"Micro Integrator has no level `{level[:20]}`.", fix=f"Take one of {_list(LEVELS)}.", field="level"
         )
-    body = {"loggerName": _checked(name, "logger"), "loggingLevel": level}
+    body: dict[str, str | bool] = {"loggerName": _checked(name, "logger"), "loggingLevel": level}
     if logger_class is not None:
         body["loggerClass"] = _checked(logger_class, "loggerClass")
     return ManagementCall(method="PATCH", path="/management/logging", body=body)
@@ -210,7 +224,29 @@ def list_users() -> ManagementCall:
 
     Shape: answered with `{"count", "list": [{"userId"}]}`
     """
-    return ManagementCall(method="GET", path="/management/users")
+    return ManagementCall(method="GET", path=_USERS)
+
+
+def add_user(new: NewUser) -> ManagementCall:
+    """Add a user to its primary user store.
+
+    Shape: answered with `{"userId", "status": "Added"}`
+    Raises: InvalidInput
+    """
+    check_new(new)
+    body: dict[str, str | bool] = {"userId": new.name, "password": new.password, "isAdmin": new.administrator}
+    return ManagementCall(method="POST", path=_USERS, body=body, secret=new.password)
+
+
+def remove_user(name: str) -> ManagementCall:
+    """Remove a user, by the name that the list shows.
+
+    Shape: answered with `{"userId", "status": "Deleted"}`
+    Raises: InvalidInput
+    """
+    alone, domain = split_name(name)
+    query = "" if domain is None else f"?domain={_quoted(domain, 'name')}"
+    return ManagementCall(method="DELETE", path=f"{_USERS}/{alone}{query}")
 
 
 def read_source(kind: str, name: str, template_type: str | None = None) -> ManagementCall:
@@ -238,7 +274,7 @@ def read_source(kind: str, name: str, template_type: str | None = None) -> Manag
 
 
 def _change(kind: str, name: str, member: str, value: str) -> ManagementCall:
-    body = {"name": _checked(name, "name"), member: value}
+    body: dict[str, str | bool] = {"name": _checked(name, "name"), member: value}
     if kind == "template":
         body["type"] = "sequence"
     return ManagementCall(method="POST", path=f"/management/{_COLLECTIONS[kind].path}", body=body)

@@ -10,6 +10,8 @@ from enum import StrEnum, unique
 from typing import Final, final
 
 from pilothouse.base.errors import InvalidInput, PilothouseError
+from pilothouse.domain.mi_users import FIXES as USER_FIXES
+from pilothouse.domain.mi_users import UserRefusal
 
 CA_FILE_VARIABLE: Final = "PILOTHOUSE_MI_CA_FILE"
 INSECURE_VARIABLE: Final = "PILOTHOUSE_MI_INSECURE"
@@ -43,6 +45,10 @@ class Failure(StrEnum):
     REDIRECTED = "MI_REDIRECTED"
     ANSWER_TOO_LARGE = "MI_ANSWER_TOO_LARGE"
     ANSWER_NOT_JSON = "MI_ANSWER_NOT_JSON"
+    USER_EXISTS = UserRefusal.EXISTS.value
+    USER_NOT_FOUND = UserRefusal.NOT_FOUND.value
+    USER_PROTECTED = UserRefusal.PROTECTED.value
+    USERS_FIXED = UserRefusal.STORE_FIXED.value
 
 
 _SET_ADDRESS: Final = (
@@ -74,6 +80,7 @@ _FIXES: Final[dict[Failure, str]] = {
     Failure.REDIRECTED: "Let its address be that of the management API itself: redirects are not followed.",
     Failure.ANSWER_TOO_LARGE: "Ask for less, with a text that names must hold.",
     Failure.ANSWER_NOT_JSON: "Check that nothing but Micro Integrator answers at its management address.",
+    **{Failure(refusal.value): fix for refusal, fix in USER_FIXES.items()},
 }
 
 

@@ -3,6 +3,7 @@
 import msgspec
 
 from pilothouse.domain.commands import Command, CommandAction
+from pilothouse.domain.mi_users import NewUser
 from pilothouse.management import calls
 from pilothouse.management.calls import ManagementCall
 from pilothouse.management.failures import CallNotSupported
@@ -15,9 +16,10 @@ class _Asked(msgspec.Struct):
     """Of a template: `endpoint` or `sequence`."""
 
 
-def call_for(command: Command) -> ManagementCall:  # noqa: C901, PLR0911, PLR0912 - one case an action
+def call_for(command: Command, opened: str | None = None) -> ManagementCall:  # noqa: C901, PLR0911, PLR0912 - one case an action
     """Tell the call that carries out a command.
 
+    opened: the payload of a sealed one, opened
     Raises: CallNotSupported, InvalidInput
     """
     kind = "" if command.kind is None else command.kind.value
@@ -48,6 +50,10 @@ def call_for(command: Command) -> ManagementCall:  # noqa: C901, PLR0911, PLR091
             return calls.registry_properties(_asked(command).name or "")
         case CommandAction.LIST_USERS:
             return calls.list_users()
+        case CommandAction.ADD_USER:
+            return calls.add_user(msgspec.json.decode(opened or "{}", type=NewUser))
+        case CommandAction.REMOVE_USER:
+            return calls.remove_user(command.name)
         case CommandAction.READ_SOURCE:
             asked = _asked(command)
             return calls.read_source(asked.kind or "", asked.name or "", asked.type)

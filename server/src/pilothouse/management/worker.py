@@ -17,10 +17,11 @@ from pilothouse.management.tokens import Signing
 from pilothouse.management.translate import call_for
 from pilothouse.operations.outcomes import note_call
 from pilothouse.operations.reconciling import settling
+from pilothouse.operations.sealed_payloads import reveal
 from pilothouse.presence import Agenda, Board, Entry
 from pilothouse.storage import secrets
 from pilothouse.storage.commands import SteeredRuntime
-from pilothouse.storage.sealing import Vault
+from pilothouse.storage.sealing import CannotUnseal, Vault
 from pilothouse.storage.unit import Store
 
 RUNTIMES_AT_ONCE: Final = 64
@@ -143,13 +144,13 @@ class ManagementWorker:
         is_final = False
         body: Any = None  # Any: JSON
         try:
-            call = call_for(command)
+            call = call_for(command, reveal(self._vault, command))
             signing = await self._signing(runtime)
             answer = await self._client.carry_out(self._target(runtime, address), call, signing)
             body = answer.body
         except ManagementFailure as error:
             failure, is_final = _told(error), error.failure not in _MAY_PASS
-        except Refused as error:
+        except (Refused, CannotUnseal) as error:
             failure, is_final = _told(error), True
         told = None if body is None else msgspec.json.encode(body)
         note = partial(

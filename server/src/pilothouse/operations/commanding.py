@@ -15,7 +15,9 @@ from pilothouse.domain.artifacts.template import Template
 from pilothouse.domain.commands import (
     READ_DEADLINE_S,
     RESTART_DEADLINE_S,
+    SEALED,
     STANDARD_RULES,
+    USER_CHANGES,
     WORKFLOW_CAPABILITY,
     WORKFLOW_WRITE_DEADLINE_S,
     WRITE_DEADLINE_S,
@@ -118,6 +120,8 @@ ANSWER_NEEDS: Final = {
     CommandAction.LIST_USERS: Permission.INTEGRATION_MGT_EDIT,
 }
 """What asking this, and seeing the answer that somebody else got, needs besides seeing the integration."""
+NAME_NEEDS: Final = dict.fromkeys(USER_CHANGES, Permission.INTEGRATION_MGT_EDIT)
+"""What seeing whom this is about needs: users are listed to nobody else."""
 
 
 class Removed(msgspec.Struct, frozen=True, kw_only=True):
@@ -144,14 +148,14 @@ def trigger(
 
     Raises: NotPermitted, NotFound, InvalidInput, Conflict
     """
-    runtime = _find(tx, subject, id, Permission.INTEGRATION_MGT_EDIT, confirm, is_running)
+    runtime = find_to_ask(tx, subject, id, Permission.INTEGRATION_MGT_EDIT, confirm, is_running)
     if TRIGGERABLE.get(runtime.runtime_type) is not kind:
         raise InvalidInput(
             f"A {kind.value} of a runtime of type {runtime.runtime_type.value} cannot be run once.",
             field="kind",
             fix="Tasks of Micro Integrator and schedules of Python runtimes can.",
         )
-    _require_capability(runtime, CommandAction.TRIGGER)
+    require_capability(runtime, CommandAction.TRIGGER)
     artifacts = ArtifactReader(tx.connection).read(runtime.artifact_digest)
     hosted = observe(runtime.runtime_type, artifacts, {}).values
     found = [
@@ -163,8 +167,8 @@ def trigger(
         raise NotFound(
             f"The runtime hosts no {kind.value} '{name[:100]}'.", field="name", fix="Look at what it reports."
         )
-    command = _once(runtime, CommandAction.TRIGGER, subject, now, rules.write_deadline_s, target=found[0])
-    return _queued(tx, subject, runtime, command, f"{kind.value} {name}", now)
+    command = asked_once(runtime, CommandAction.TRIGGER, subject, now, rules.write_deadline_s, target=found[0])
+    return queue_asked(tx, subject, runtime, command, f"{kind.value} {name}", now)
 
 
 def restart(
@@ -180,10 +184,10 @@ def restart(
 
     Raises: NotPermitted, NotFound, InvalidInput, Conflict
     """
-    runtime = _find(tx, subject, id, Permission.INTEGRATION_MGT_EDIT, confirm, is_running)
-    _require_capability(runtime, CommandAction.RESTART)
-    command = _once(runtime, CommandAction.RESTART, subject, now, RESTART_DEADLINE_S, value=runtime.process)
-    return _queued(tx, subject, runtime, command, "", now)
+    runtime = find_to_ask(tx, subject, id, Permission.INTEGRATION_MGT_EDIT, confirm, is_running)
+    require_capability(runtime, CommandAction.RESTART)
+    command = asked_once(runtime, CommandAction.RESTART, subject, now, RESTART_DEADLINE_S, value=runtime.process)
+    return queue_asked(tx, subject, runtime, command, "", now)
 
 
 def ask(
@@ -201,7 +205,7 @@ def ask(
 
     Raises: NotPermitted, NotFound, InvalidInput, Conflict
     """
-    runtime = _find(tx, subject, id, Permission.INTEGRATION_MGT_VIEW, None, is_running, is_change=False)
+    runtime = find_to_ask(tx, subject, id, Permission.INTEGRATION_MGT_VIEW, None, is_running, is_change=False)
     action = _ASKS[question]
     if action in ANSWER_NEEDS:
         require(subject, ANSWER_NEEDS[action], at=place_of(runtime))
@@ -209,12 +213,12 @@ def ask(
         raise CapabilityMissing(
             f"Runtimes of type {runtime.runtime_type.value} do not answer that.", fix="Only Micro Integrator does."
         )
-    _require_capability(runtime, action)
+    require_capability(runtime, action)
     if question is Question.SOURCE and not (kind and name):
         raise InvalidInput("Which artifact?", field="name", fix="Give `kind` and `name`.")
     asked = {"kind": kind, "name": name, "type": _template_type(tx, runtime, kind, name)}
     payload = msgspec.json.encode(asked).decode()
-    command = _once(runtime, action, subject, now, READ_DEADLINE_S, payload=payload)
+    command = asked_once(runtime, action, subject, now, READ_DEADLINE_S, payload=payload)
     queue(tx, runtime, [command], now)
     return command
 
@@ -268,8 +272,8 @@ def run_workflow(
         )
     payload = msgspec.json.encode({"operation": operation, "params": document, "isRead": is_read}).decode()
     deadline_s = READ_DEADLINE_S if is_read else WORKFLOW_WRITE_DEADLINE_S
-    command = _once(runtime, CommandAction.WORKFLOW, subject, now, deadline_s, payload=payload)
-    return _queued(tx, subject, runtime, command, operation, now)
+    command = asked_once(runtime, CommandAction.WORKFLOW, subject, now, deadline_s, payload=payload)
+    return queue_asked(tx, subject, runtime, command, operation, now)
 
 
 def retry(tx: Transaction, subject: Subject, id: str, *, is_running: IsRunning, now: Instant) -> Command:  # noqa: A002
@@ -296,6 +300,10 @@ def retry(tx: Transaction, subject: Subject, id: str, *, is_running: IsRunning, 
         raise Conflict(
             f"The command is {old.state.value}.", field="id", fix="Only what failed or expired can be tried again."
         )
+    if old.action in SEALED:
+        raise Conflict(
+            "What it was told in secret was wiped when it ended.", field="id", fix="Ask for it anew, with the password."
+        )
     _require_running(runtime, is_running)
     if old.wish_number is None:
         if seen.environment_critical and not old.is_read:
@@ -305,12 +313,14 @@ def retry(tx: Transaction, subject: Subject, id: str, *, is_running: IsRunning, 
                 fix="Ask for it anew, and confirm it.",
             )
         spent_s = WRITE_DEADLINE_S if old.deadline is None else old.deadline - old.queued_at
-        again = _once(
+        again = asked_once(
             runtime, old.action, subject, now, spent_s, target=old.target, value=old.value, payload=old.payload
         )
+        if old.action in USER_CHANGES:
+            again = msgspec.structs.replace(again, name=old.name)
         if old.action is CommandAction.RESTART:
             again = msgspec.structs.replace(again, value=runtime.process)
-        return _queued(tx, subject, runtime, again, "again", now)
+        return queue_asked(tx, subject, runtime, again, "again", now)
     target = old.target
     place = Place(runtime.integration_id, runtime.environment_id)
     wish = None if target is None else desired.find(tx.connection, place, target)
@@ -353,7 +363,7 @@ def remove(tx: Transaction, subject: Subject, id: str, *, now: Instant) -> Remov
     return Removed(row=row, orphaned_key_id=row.key_id if orphaned else None)
 
 
-def _find(
+def find_to_ask(
     tx: Transaction,
     subject: Subject,
     id: str,  # noqa: A002
@@ -363,6 +373,10 @@ def _find(
     *,
     is_change: bool = True,
 ) -> SteeredRuntime:
+    """Find a runtime that runs, for somebody who may; a change in a critical environment is confirmed.
+
+    Raises: NotPermitted, NotFound, InvalidInput, Conflict
+    """
     row, place = find_runtime(tx.connection, subject, id)
     require(subject, permission, at=place)
     runtime = commands.find_steered(tx.connection, row.key)
@@ -381,7 +395,11 @@ def _require_running(runtime: SteeredRuntime, is_running: IsRunning) -> None:
         )
 
 
-def _require_capability(runtime: SteeredRuntime, action: CommandAction) -> None:
+def require_capability(runtime: SteeredRuntime, action: CommandAction) -> None:
+    """Refuse what a runtime does not know.
+
+    Raises: CapabilityMissing
+    """
     if not can(runtime.runtime_type, runtime.document.capabilities, action):
         raise CapabilityMissing(
             f"The runtime {runtime.name or runtime.runtime_id} did not declare that it knows {action.value}.",
@@ -391,7 +409,7 @@ def _require_capability(runtime: SteeredRuntime, action: CommandAction) -> None:
         )
 
 
-def _once(
+def asked_once(
     runtime: SteeredRuntime,
     action: CommandAction,
     subject: Subject,
@@ -402,6 +420,7 @@ def _once(
     value: str | None = None,
     payload: str | None = None,
 ) -> Command:
+    """Make a command that serves no wish: it is tried once, unless it only reads."""
     return Command(
         id=new_id(),
         runtime_key=runtime.key,
@@ -419,9 +438,10 @@ def _once(
     )
 
 
-def _queued(
+def queue_asked(
     tx: Transaction, subject: Subject, runtime: SteeredRuntime, command: Command, what: str, now: Instant
 ) -> Command:
+    """Queue what somebody asked for, and note in the audit that they did."""
     queue(tx, runtime, [command], now)
     told = f"{runtime.name or runtime.runtime_id} {what}".strip()
     audit(tx, subject, f"command.{command.action.value}", told, now, at=place_of(runtime))

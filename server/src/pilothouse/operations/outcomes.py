@@ -11,19 +11,24 @@ from pilothouse.domain.commands import (
     ATTEMPTS_MAX,
     GRACE_S,
     RESULT_BYTES_MAX,
+    SEALED,
     STANDARD_RULES,
+    USER_CHANGES,
     Command,
     CommandAction,
     CommandResult,
     CommandRules,
     CommandState,
 )
+from pilothouse.domain.mi_users import FIXES, SENTENCES, NewUser, hide, refusal_of
 from pilothouse.domain.runtime_type import RuntimeType
 from pilothouse.domain.secrets import SecretFacts
 from pilothouse.domain.steering import observe
 from pilothouse.operations.reconciling import ArtifactReader, end, note_silence
+from pilothouse.operations.sealed_payloads import reveal
 from pilothouse.storage import commands
 from pilothouse.storage.commands import SteeredRuntime
+from pilothouse.storage.sealing import CannotUnseal, Vault
 from pilothouse.storage.unit import Transaction
 
 _OVERDUE_AT_ONCE: Final = 500
@@ -41,9 +46,14 @@ class _Told(msgspec.Struct, frozen=True):
 
 
 def note_result(
-    tx: Transaction, sender: SecretFacts, result: CommandResult, now: Instant, rules: CommandRules = STANDARD_RULES
+    tx: Transaction,
+    sender: SecretFacts,
+    result: CommandResult,
+    vault: Vault,
+    now: Instant,
+    rules: CommandRules = STANDARD_RULES,
 ) -> int | None:
-    """Take in what a runtime posts about a command; returns the runtime's key.
+    """Take in what a runtime posts about a command; returns the runtime's key. The secret of a sealed command is kept from it.
 
     Late, unknown, foreign and repeated results change nothing (section 6.7).
     """
@@ -51,12 +61,14 @@ def note_result(
     if found is None:
         return None
     command, runtime = found
-    told = _read_words(result.body)
+    told = _read_words(_without_secret(result.body, command, vault))
     good = result.completed and result.http_status in _GOOD_STATUSES
+    if command.action in USER_CHANGES and told.error:
+        good = False  # it says so with a status of 200, too
     if len(result.body) <= RESULT_BYTES_MAX and _is_worth_keeping(command):
         commands.keep_result(tx.connection, command.id, bytes(result.body))
     if not good:
-        _fail(tx, runtime, command, _failure(result, told), now, rules, is_final=told.code != "BUSY")
+        _fail(tx, runtime, command, _failure(result, told, command), now, rules, is_final=told.code != "BUSY")
     elif command.action is CommandAction.PROBE:
         commands.note_tunnel(tx.connection, runtime.key, now)
         end(tx, runtime, command, CommandState.CONFIRMED, "It answered through the tunnel.", now)
@@ -172,7 +184,7 @@ def _note(tx: Transaction, command: Command, reason: str, next_attempt_at: Insta
 
 
 def _is_worth_keeping(command: Command) -> bool:
-    return command.wish_number is None and command.action is not CommandAction.PROBE
+    return command.wish_number is None and command.action not in {CommandAction.PROBE, *SEALED}
 
 
 def _read_words(body: msgspec.Raw) -> _Told:
@@ -182,8 +194,25 @@ def _read_words(body: msgspec.Raw) -> _Told:
         return _Told()
 
 
-def _failure(result: CommandResult, told: _Told) -> str:
+def _without_secret(body: msgspec.Raw, command: Command, vault: Vault) -> msgspec.Raw:
+    """Keep the words that a runtime answers, and not the secret that it was told; nothing where that is not known any more."""
+    if command.action not in SEALED:
+        return body
+    try:
+        opened = reveal(vault, command)
+    except CannotUnseal:
+        opened = None
+    if opened is None:
+        return msgspec.Raw(b"null")
+    return msgspec.Raw(hide(bytes(body), msgspec.json.decode(opened, type=NewUser).password))
+
+
+def _failure(result: CommandResult, told: _Told, command: Command) -> str:
     words = told.message or told.error
+    if command.action in {CommandAction.LIST_USERS, *USER_CHANGES}:
+        refusal = refusal_of(result.http_status, words)
+        if refusal is not None:
+            return f"{SENTENCES[refusal]} ({refusal.value}) {FIXES[refusal]}"
     if not words:
         return f"The runtime answered {result.http_status}."
     code = f" ({told.code})" if told.code else ""

@@ -4,6 +4,7 @@ from pilothouse.access.grants import Subject
 from pilothouse.base.instants import Instant
 from pilothouse.domain.audit import AuditRecord
 from pilothouse.domain.events import EventKind, NewEvent
+from pilothouse.operations import sealed_payloads
 from pilothouse.operations.audit import audit
 from pilothouse.storage import alert_channels, secrets
 from pilothouse.storage import audit as records
@@ -43,7 +44,7 @@ def reseal(tx: Transaction, subject: Subject, vault: Vault, *, now: Instant) -> 
             {key_id: vault.seal(vault.open(sealed, key_id=key_id), key_id=key_id) for key_id, sealed in old},
         )
         count += len(old)
-    count += _reseal_channels(tx, vault)
+    count += _reseal_channels(tx, vault) + sealed_payloads.reseal(tx, vault)
     audit(tx, subject, "secret.rotate-key", "", now, detail=f"{count} secrets were sealed anew")
     return count
 
@@ -62,7 +63,7 @@ def check(connection: Connection, vault: Vault) -> int:
     for channel_id, sealed in alert_channels.list_sealed(connection):
         vault.open(sealed, key_id=alert_channels.seal_key(channel_id))
         count += 1
-    return count
+    return count + sealed_payloads.check(connection, vault)
 
 
 def _reseal_channels(tx: Transaction, vault: Vault) -> int:

@@ -17,6 +17,7 @@ from pilothouse.base.instants import Instant
 from pilothouse.domain.commands import BI_ACTIONS, STANDARD_RULES, Command, CommandRoute, CommandRules
 from pilothouse.domain.runtime_type import RuntimeType
 from pilothouse.operations.reconciling import Handover, settling
+from pilothouse.operations.sealed_payloads import reveal
 from pilothouse.presence import Agenda, Board, Entry
 from pilothouse.presence.agenda import BOOST_S, Item
 from pilothouse.protocol import wire
@@ -25,6 +26,7 @@ from pilothouse.protocol.exchange import Outbound
 from pilothouse.protocol.keyring import Key, Keyring
 from pilothouse.protocol.wire_commands import to_wire
 from pilothouse.storage.commands import SteeredRuntime
+from pilothouse.storage.sealing import CannotUnseal, Vault
 from pilothouse.storage.unit import Store, Transaction
 
 PUSHED_AT_ONCE: Final = 100
@@ -65,7 +67,10 @@ class HandingOver:
         desk: ChannelDesk,
         clock: Clock,
         rules: CommandRules = STANDARD_RULES,
+        *,
+        vault: Vault,
     ) -> None:
+        self._vault = vault
         self._store = store
         self._board = board
         self._agenda = agenda
@@ -153,7 +158,7 @@ class HandingOver:
             self._agenda.boost(entry.runtime_key, handover.awaited_since)  # whichever process was asked
         item = self._agenda.find(entry.runtime_key)
         delivered = {each.id: each for each in (*self._late(entry.runtime_key, now), *handover.delivered)}
-        told = _tell(handover.runtime, tuple(delivered.values()), key, now)
+        told = self._tell(handover.runtime, tuple(delivered.values()), key, now)
         # After these it reports in full, so that success and failure are known one interval later (section 6.5, 3).
         wants_full = any(each["action"] in _OBSERVED_BY_HEARTBEAT for each in told)
         return Outbound(200, wire.acknowledged(wants_full, told, self.next_beat_s(entry, item, now)))
@@ -206,11 +211,21 @@ class HandingOver:
         key_id = self._desk.key_id_of(entry.runtime_key)
         if key_id is None or not handover.delivered:
             return
-        for told in _tell(handover.runtime, handover.delivered, await self._keyring.load(key_id), now):
+        for told in self._tell(handover.runtime, handover.delivered, await self._keyring.load(key_id), now):
             self._desk.send_command(entry.runtime_key, told)
 
-
-def _tell(
-    runtime: SteeredRuntime | None, delivered: Sequence[Command], key: Key, now: Instant
-) -> list[dict[str, object]]:
-    return [] if runtime is None else [to_wire(command, runtime, key.signing, now) for command in delivered]
+    def _tell(
+        self, runtime: SteeredRuntime | None, delivered: Sequence[Command], key: Key, now: Instant
+    ) -> list[dict[str, object]]:
+        told: list[dict[str, object]] = []
+        if runtime is None:
+            return told
+        for command in delivered:
+            try:
+                opened = reveal(self._vault, command)
+            except CannotUnseal as error:
+                # It expires; what else leaves with this answer does leave.
+                _log.error("commands.not_opened", command=command.id, cause=error.message, fix=error.fix)
+                continue
+            told.append(to_wire(command, runtime, key.signing, now, opened))
+        return told

@@ -33,6 +33,7 @@ from pilothouse.protocol.refusing import Refuser, no_runtime, not_allowed, nothi
 from pilothouse.protocol.telemetry_routes import TELEMETRY_PATHS, TelemetryEdge
 from pilothouse.protocol.token import TokenReader
 from pilothouse.protocol.wire_commands import decode_result
+from pilothouse.storage.sealing import Vault
 from pilothouse.storage.unit import Store
 
 FULL_PATH = "/icp/heartbeat"
@@ -77,6 +78,7 @@ class RuntimeEdge(msgspec.Struct, kw_only=True, eq=False):
     announce: Callable[[Sequence[Turn]], None]
     """Tells everybody that runtimes are back."""
     command_rules: CommandRules
+    vault: Vault
     may_create: bool
     """Whether heartbeats make projects and integrations."""
     is_anything_desired: Callable[[Entry], bool]
@@ -213,7 +215,14 @@ class RuntimeEdge(msgspec.Struct, kw_only=True, eq=False):
             self.keyring.note_use(key, now)
             result = decode_result(request.body)
             runtime_key = await self.store.write(
-                partial(note_result, sender=key.facts, result=result, now=now, rules=self.command_rules)
+                partial(
+                    note_result,
+                    sender=key.facts,
+                    result=result,
+                    vault=self.vault,
+                    now=now,
+                    rules=self.command_rules,
+                )
             )
         except PilothouseError as error:
             return self.refuser.refuse(error, request)

@@ -43,9 +43,14 @@ class _Result(msgspec.Struct, rename="camel"):
 _decode_result = msgspec.json.Decoder(_Result).decode
 
 
-def to_wire(command: Command, runtime: SteeredRuntime, key: SigningKey, now: Instant) -> dict[str, object]:
-    """Write a command as its runtime understands it, signed with the key that it is in touch by."""
-    action, name, package, payload = _told(command, runtime)
+def to_wire(
+    command: Command, runtime: SteeredRuntime, key: SigningKey, now: Instant, opened: str | None = None
+) -> dict[str, object]:
+    """Write a command as its runtime understands it, signed with the key that it is in touch by.
+
+    opened: the payload of a sealed one, opened
+    """
+    action, name, package, payload = _told(command, runtime, opened)
     told: dict[str, object] = {
         "commandId": command.id,
         "runtimeId": runtime.runtime_id,
@@ -102,9 +107,9 @@ def decode_result(body: bytes) -> CommandResult:
     )
 
 
-def _told(command: Command, runtime: SteeredRuntime) -> tuple[str, str, str, str | None]:
+def _told(command: Command, runtime: SteeredRuntime, opened: str | None) -> tuple[str, str, str, str | None]:
     if runtime.runtime_type is RuntimeType.MI:
-        call = call_for(command)
+        call = call_for(command, opened)
         return "MI_MGMT", MI_TARGET, "", _record(command, "management", call.params())
     if command.action is CommandAction.WORKFLOW:
         asked = msgspec.json.decode(command.payload or "{}")

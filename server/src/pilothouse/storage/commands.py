@@ -8,7 +8,7 @@ import msgspec
 from sqlalchemy import Connection, RowMapping, and_, bindparam, case, delete, func, insert, or_, select, update
 
 from pilothouse.base.instants import Instant
-from pilothouse.domain.commands import OPEN, READS, Command, CommandAction, CommandRoute, CommandState
+from pilothouse.domain.commands import OPEN, READS, SEALED, Command, CommandAction, CommandRoute, CommandState
 from pilothouse.domain.runtime import ReportDocument
 from pilothouse.domain.runtime_type import RuntimeType
 from pilothouse.domain.steering import Aspect, SteerableKind
@@ -140,7 +140,7 @@ def add(connection: Connection, new: Sequence[Command]) -> None:
 
 
 def save(connection: Connection, changed: Sequence[Command]) -> None:
-    """Store where commands stand now."""
+    """Store where commands stand now; sealed payloads of those that ended are wiped."""
     if changed:
         connection.execute(
             _CHANGE,
@@ -158,6 +158,22 @@ def save(connection: Connection, changed: Sequence[Command]) -> None:
                 for command in changed
             ],
         )
+    ended = [command.id for command in changed if command.action in SEALED and not command.is_open]
+    if ended:
+        connection.execute(update(commands).where(_c.id.in_(ended)).values(payload=None))
+
+
+def list_sealed(connection: Connection) -> list[tuple[str, str]]:
+    """List the sealed payloads that there are, by command: they live for minutes, and few are under way to a runtime."""
+    statement = select(_c.id, _c.payload).where(
+        _c.action.in_([action.value for action in SEALED]), _c.payload.is_not(None), _c.state.in_(_OPEN)
+    )
+    return [(row.id, row.payload) for row in connection.execute(statement)]
+
+
+def reseal(connection: Connection, id: str, payload: str) -> None:  # noqa: A002
+    """Store a payload that was sealed anew."""
+    connection.execute(update(commands).where(_c.id == id).values(payload=payload))
 
 
 def keep_result(connection: Connection, id: str, result: bytes) -> None:  # noqa: A002

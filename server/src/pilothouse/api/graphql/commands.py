@@ -12,7 +12,7 @@ from pilothouse.api.graphql.queries import scope_of
 from pilothouse.api.graphql.request import GraphQLRequest, Info
 from pilothouse.api.graphql.views import Row, RuntimeView
 from pilothouse.base.pages import page_request
-from pilothouse.domain.commands import Command, CommandState
+from pilothouse.domain.commands import SEALED, Command, CommandState
 from pilothouse.domain.steering import SteerableKind
 from pilothouse.management.translate import call_for
 from pilothouse.operations import commanding, secrets
@@ -95,7 +95,7 @@ async def trigger_artifact(_: Any, info: Info, input: Row) -> Row:
             rules=request.services.command_rules,
         )
     )
-    return await _asked(request, made)
+    return await show_asked(request, made)
 
 
 @mutation.field("restartRuntime")
@@ -107,7 +107,7 @@ async def restart_runtime(_: Any, info: Info, id: str, confirm: str | None = Non
             tx, request.subject, id, confirm=confirm, is_running=is_running(request), now=request.now
         )
     )
-    return await _asked(request, made)
+    return await show_asked(request, made)
 
 
 @mutation.field("askRuntime")
@@ -132,7 +132,7 @@ async def ask_runtime(_: Any, info: Info, input: Row) -> Row:
             call_for(asked)  # what cannot be asked of a management API is refused now, not when it is carried out
         return asked
 
-    return await _asked(request, await request.services.store.write(ask))
+    return await show_asked(request, await request.services.store.write(ask))
 
 
 @mutation.field("runWorkflowOperation")
@@ -150,7 +150,7 @@ async def run_workflow_operation(_: Any, info: Info, input: Row) -> Row:
             now=request.now,
         )
     )
-    return await _asked(request, made)
+    return await show_asked(request, made)
 
 
 @mutation.field("retryCommand")
@@ -160,7 +160,7 @@ async def retry_command(_: Any, info: Info, id: str) -> Row:
     made = await request.services.store.write(
         lambda tx: commanding.retry(tx, request.subject, id, is_running=is_running(request), now=request.now)
     )
-    return await _asked(request, made)
+    return await show_asked(request, made)
 
 
 @mutation.field("deleteRuntime")
@@ -185,11 +185,31 @@ async def delete_runtime(_: Any, info: Info, id: str, revoke_secret: bool | None
 @command.field("result")
 async def result_of(row: Row, info: Info) -> str | None:
     """Show what the runtime answered, to whom may ask the same."""
-    needed, runtime = commanding.ANSWER_NEEDS.get(row["action"]), row["runtime"]
-    if needed is not None and (runtime is None or not sees(info.context.subject, needed, place_of(runtime.row))):
+    if not _may_see(row, info, commanding.ANSWER_NEEDS.get(row["action"])):
         return None
     found = await info.context.results.get(row["id"])
     return None if found is None else found.decode("utf-8", "replace")
+
+
+@command.field("name")
+def name_of(row: Row, info: Info) -> str:
+    """Name what it is about; a user, to whom may ask for users."""
+    return row["name"] if _may_see(row, info, commanding.NAME_NEEDS.get(row["action"])) else ""
+
+
+@command.field("reason")
+def reason_of(row: Row, info: Info) -> str:
+    """Say why it stands so; a runtime's words name the user."""
+    if _may_see(row, info, commanding.NAME_NEEDS.get(row["action"])):
+        return row["reason"]
+    return "Who may change the integration sees why."
+
+
+def _may_see(row: Row, info: Info, needed: Permission | None) -> bool:
+    runtime = row["runtime"]
+    if needed is None:
+        return True
+    return runtime is not None and sees(info.context.subject, needed, place_of(runtime.row))
 
 
 def is_running(request: GraphQLRequest) -> commanding.IsRunning:
@@ -236,11 +256,11 @@ def shown(row: Command, runtime: RuntimeView | None) -> Row:
         "ended_at": row.ended_at,
         "next_attempt_at": row.next_attempt_at if row.is_open and row.delivered_at is not None else None,
         "deadline": row.deadline,
-        "retryable": row.state in _RETRYABLE,
+        "retryable": row.state in _RETRYABLE and row.action not in SEALED,
     }
 
 
-async def _asked(request: GraphQLRequest, made: Command) -> Row:
+async def show_asked(request: GraphQLRequest, made: Command) -> Row:
     """Show a command that a person asked for just now, and have its runtime come back soon."""
     request.services.agenda.boost(made.runtime_key, request.now)
     return await view(request, made)
