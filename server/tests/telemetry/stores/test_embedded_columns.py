@@ -135,11 +135,11 @@ def test_lines_that_a_file_has_already_are_left_out(batches, skip):
 def test_the_index_has_each_word_of_six_characters_and_each_trace_in_its_block_and_nothing_else(batches, first):
     for run in unpack(pack(batches), first):
         columns = run.numbered(lambda _: 0)
-        found = set(TABLES[Sort.LOGS].tokens(columns, None))
+        found = set(TABLES[Sort.LOGS].index(columns, None).entries)
         table = TABLES[Sort.LOGS].table
         apart = told_apart(DATABASE, table.source([table.batch_of(columns)]))
         assert apart is not None
-        assert set(TABLES[Sort.LOGS].tokens(columns, apart)) == found
+        assert set(TABLES[Sort.LOGS].index(columns, apart).entries) == found
         wanted = set()
         for number, _, _, _, message, _, trace_id, *_ in rows([run]):
             for word in [*re.findall(TOKEN.encode(), message), *([trace_id] if trace_id else [])]:

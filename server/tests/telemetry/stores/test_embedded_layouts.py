@@ -105,12 +105,20 @@ def file_of(folder: Path, sort: str) -> Path:
     return path
 
 
+def without_words(file: duckdb.DuckDBPyConnection) -> None:
+    """Write a file as it was before the words of its lines stood in a column."""
+    if file.execute("SELECT count(*) FROM duckdb_tables() WHERE table_name = 'logs'").fetchall() == [(1,)]:
+        file.execute("ALTER TABLE logs DROP COLUMN words")
+    file.execute("UPDATE meta SET engine = 'crc32/16+'")
+
+
 def as_before(path: Path, *, long: bool = True) -> None:
     """Write a file as it was before: no table of what is fresh.
 
     And as it was long before: one table of words, and services merged by hours only, among the resources.
     """
     with duckdb.connect(path) as file:
+        without_words(file)
         if file.execute("SELECT count(*) FROM duckdb_tables() WHERE table_name = 'fresh'").fetchall() == [(1,)]:
             for statement in sorting_in_sql("main"):
                 file.execute(statement)

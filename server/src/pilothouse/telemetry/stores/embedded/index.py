@@ -13,14 +13,18 @@ import zlib
 from array import array
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from sys import byteorder
 from typing import Final
 
+import msgspec
+
 from pilothouse.telemetry.stores.embedded.columns import Octets
 
-LAYOUT: Final = "crc32/16+"
+LAYOUT: Final = "crc32/16+words"
 """How the index of a part that is written now is made, and which tables it has. One of another layout is not added to."""
+_WITHOUT_WORDS: Final = "crc32/16+"
+"""Parts from before: a piece of a word is looked for in all messages."""
 _WITHOUT_FRESH: Final = "crc32/16"
 """Parts from before: entries went to the sixteen tables at once."""
 _ONE_TABLE: Final = "crc32"
@@ -37,6 +41,15 @@ TOKEN: Final = "[A-Za-z0-9_-]{6,}"  # noqa: S105 - a word of a text
 NO_TOKEN: Final = "[^A-Za-z0-9_-]"  # noqa: S105 - what is between words
 """What ends such a word."""
 TOKEN_OCTETS_MIN: Final = 6
+UNKNOWN: Final = "*"
+"""Stands where a block's words would, if they are not kept: the block is read."""
+_UNKNOWN_OCTETS: Final = UNKNOWN.encode()
+_WORDS_IN_ONE: Final = 64
+"""Words in one text: an ordinary text then stays short enough for DuckDB's compression of short ones."""
+_SHARE_MAX: Final = 2
+"""Words are kept while they take at most one octet in so many of the messages: a disk is not filled with all twice."""
+_LIKE_ASCII: Final = ("\u212a".encode(), "\u0130".encode())
+"""Letters beyond ASCII, between words for us, whose small letters are in it: k and i."""
 _ID_OCTETS: Final = 16
 
 _UPPER: Final = int(byteorder == "little")
@@ -51,12 +64,17 @@ def hash_of(token: bytes) -> int:
 
 def knows(layout: str) -> bool:
     """Tell whether an index was made as ours is. If not it is not used: its part is read as if it had none."""
-    return layout in {LAYOUT, _WITHOUT_FRESH, _ONE_TABLE}
+    return layout in {LAYOUT, _WITHOUT_WORDS, _WITHOUT_FRESH, _ONE_TABLE}
 
 
 def has_services(layout: str) -> bool:
     """Tell whether metrics of services are in tables of their own."""
-    return layout in {LAYOUT, _WITHOUT_FRESH}
+    return layout in {LAYOUT, _WITHOUT_WORDS, _WITHOUT_FRESH}
+
+
+def has_words(layout: str) -> bool:
+    """Tell whether the words of each block stand in a column of its lines."""
+    return layout == LAYOUT
 
 
 def tables_sql(schema: str) -> list[str]:
@@ -93,7 +111,7 @@ def blocks_sql(schema: str, layout: str, hashes: Iterable[int]) -> str:
     tables: dict[str, list[int]] = defaultdict(list)
     for hash_ in sorted(hashes):
         tables["tokens" if layout == _ONE_TABLE else f"tokens{hash_ >> _HASH_BITS - _SHARD_BITS}"].append(hash_)
-        if layout == LAYOUT:
+        if layout in {LAYOUT, _WITHOUT_WORDS}:
             tables["fresh"].append(hash_)
     # A single one is compared: that takes half the time of looking it up in a list.
     each = (
@@ -104,29 +122,41 @@ def blocks_sql(schema: str, layout: str, hashes: Iterable[int]) -> str:
     return f"SELECT DISTINCT block FROM ({' UNION ALL '.join(each)}) ORDER BY block"
 
 
-def entries(
-    numbers: "array[int]", ids: Octets, messages: Octets | None = None, apart: Mapping[int, bytes] | None = None
-) -> "array[int]":
-    """Index rows: the hash in the upper 32 bits of each entry, the block in the lower ones.
+class Index(msgspec.Struct, frozen=True):
+    """What is written of some rows so that they are found."""
 
-    `numbers` must grow; `apart` is what `words.told_apart` lists of the messages, if it could.
-    """
+    entries: "array[int]"
+    """The hash in the upper 32 bits of each, the block in the lower ones."""
+    words: Octets
+    """A text for each row: a block's words stand in its first ones, each between two spaces, and nothing in the others."""
+
+
+def index_of(
+    numbers: "array[int]", ids: Octets, messages: Octets | None = None, apart: Mapping[int, bytes] | None = None
+) -> Index:
+    """Index rows, whose `numbers` must grow; `apart` is what `words.told_apart` lists of the messages, if it could."""
     found = array("Q")
+    lengths = array("I", bytes(4 * len(numbers)))
+    texts: list[bytes] = []
     row = text_at = id_at = 0
     while row < len(numbers):
         block = numbers[row] >> BLOCK_BITS
         after = bisect_left(numbers, (block + 1) << BLOCK_BITS, row)
         id_until = id_at + sum(ids.lengths[row:after])
         hashes = set(map(zlib.crc32, _ids(ids, row, after, id_at, id_until)))
-        if apart is not None:
-            hashes.update(_hashes(apart.get(block, b"")))
-        elif messages is not None:
-            lengths = messages.lengths[row:after]
-            hashes.update(_hashes(_joined(messages.octets, text_at, lengths)))
-            text_at += sum(lengths)
+        if messages is not None:
+            of_messages = messages.lengths[row:after]
+            told = _joined(messages.octets, text_at, of_messages) if apart is None else apart.get(block, b"")
+            words = _words(told)
+            hashes.update(map(zlib.crc32, words))
+            size = sum(of_messages)
+            for at, text in enumerate(_kept(words, told, after - row, size // _SHARE_MAX), row):
+                lengths[at] = len(text)
+                texts.append(text)
+            text_at += size
         found.extend([hash_ << 32 | block for hash_ in hashes])
         row, id_at = after, id_until
-    return found
+    return Index(found, Octets(lengths, b"".join(texts)))
 
 
 def hashes_in(tokens: "array[int]") -> frozenset[int]:
@@ -134,9 +164,16 @@ def hashes_in(tokens: "array[int]") -> frozenset[int]:
     return frozenset(array("I", tokens.tobytes())[_UPPER::2])
 
 
-def _hashes(text: bytes) -> Iterable[int]:
-    words = set(text.translate(_BETWEEN).split())
-    return [zlib.crc32(word) for word in words if len(word) >= TOKEN_OCTETS_MIN]
+def _words(text: bytes) -> list[bytes]:
+    return [word for word in set(text.translate(_BETWEEN).split()) if len(word) >= TOKEN_OCTETS_MIN]
+
+
+def _kept(words: Sequence[bytes], told: bytes, rows: int, size_max: int) -> list[bytes]:
+    """Write the words as texts for some of a block's rows."""
+    if sum(map(len, words)) + len(words) > size_max or any(letter in told for letter in _LIKE_ASCII):
+        return [_UNKNOWN_OCTETS]
+    each = max(_WORDS_IN_ONE, -(-len(words) // rows))
+    return [b" " + b" ".join(words[at : at + each]) + b" " for at in range(0, len(words), each)]
 
 
 def _joined(texts: bytes, at: int, lengths: "array[int]") -> bytes:

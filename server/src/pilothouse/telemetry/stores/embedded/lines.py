@@ -3,7 +3,6 @@
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from itertools import groupby
 from typing import Any
 
 import msgspec
@@ -23,7 +22,16 @@ from pilothouse.telemetry.questions import (
 from pilothouse.telemetry.statuses import LINE_KEYS, Answered
 from pilothouse.telemetry.stores.embedded.asking import Asking, Conditions, Source, sources
 from pilothouse.telemetry.stores.embedded.frames import LevelCounts, Sort
-from pilothouse.telemetry.stores.embedded.index import BLOCK_BITS, NO_TOKEN, TOKEN, blocks_sql, hash_of
+from pilothouse.telemetry.stores.embedded.narrowing import (
+    FEW_BLOCKS,
+    blocks_of,
+    blocks_with,
+    hashes_of,
+    hex_of,
+    piece_of,
+    rarest_end,
+    within,
+)
 from pilothouse.telemetry.stores.embedded.shelf import Shelf
 from pilothouse.telemetry.stores.embedded.sorts import Label
 
@@ -31,14 +39,10 @@ _COLUMNS = "number, at_ns, label, severity, message, logger, trace_id, span_id, 
 _LEVEL = "((severity - 1) // 4) * 4 + 1"
 _WINDOW_NS_MIN = 60 * NS_A_SECOND
 _WINDOWS, _WIDER = 64, 4
-_RANGES_MAX = 32
-_WORDS_MAX = 4
-"""Of a phrase, looked up in the index: each costs a look, and a few say where it can be."""
-_WORD = re.compile(TOKEN + r"\Z")
-_WHOLE_WORD = re.compile(f"(?<={NO_TOKEN}){TOKEN}(?={NO_TOKEN})")
-"""A word of a phrase that ends within it, and so is a word of every message that has the phrase."""
-_NO_ID = "00"
-"""An id that no line has."""
+_SELDOM = 8
+"""Where a first window has fewer of the lines that are wanted, one in so many, words are looked through."""
+_NARROW = 8
+"""Words are looked through where at least such a part of a file's time is asked for."""
 _decode = msgspec.json.Decoder(Attributes).decode
 
 
@@ -55,21 +59,22 @@ def matching(filter_: LogFilter) -> Conditions:
         )
         conditions.add(f"({ranges})")
     if filter_.trace_id:
-        conditions.add("trace_id = unhex(?)", _hex(filter_.trace_id))
+        conditions.add("trace_id = unhex(?)", hex_of(filter_.trace_id))
     if filter_.token:
         within = rf"(^|[^A-Za-z0-9_-]){re.escape(filter_.token)}($|[^A-Za-z0-9_-])"
         conditions.add(
             "((contains(message, ?) AND regexp_matches(message, ?)) OR trace_id = unhex(?))",
             filter_.token,
             within,
-            _hex(filter_.token),
+            hex_of(filter_.token),
         )
     if filter_.logger:
         conditions.add("logger = ?", filter_.logger)
     if filter_.phrase:
-        conditions.add(
-            "contains(lower(message), lower(?))" if filter_.ignore_case else "contains(message, ?)", filter_.phrase
-        )
+        message, told = ("lower(message)", "lower(?)") if filter_.ignore_case else ("message", "?")
+        end = rarest_end(filter_.phrase)
+        for text in {end: None, filter_.phrase: None}:
+            conditions.add(f"contains({message}, {told})", text)
     if filter_.regex:
         conditions.add("regexp_matches(message, ?)", filter_.regex)
     for key, value in filter_.attributes:
@@ -97,55 +102,29 @@ def _quoted(key: str) -> str:
     return msgspec.json.encode(key).decode()
 
 
-def _hex(told: str) -> str:
-    lower = told.lower()
-    return lower if len(lower) == 32 and all(digit in "0123456789abcdef" for digit in lower) else _NO_ID  # noqa: PLR2004 - a trace id's digits
+def _narrowed(asking: Asking, source: Source, filter_: LogFilter, scope: Scope) -> Conditions | None:
+    """Narrow a part to where its index, and its words, say that lines can be; None when they are nowhere in it."""
+    blocks = blocks_of(asking, source, hashes_of(filter_))
+    low, high = _bounds(source, scope)
+    return within(_with_piece(asking, source, filter_, blocks, high - low))
 
 
-def hashes_of(filter_: LogFilter) -> list[frozenset[int]]:
-    """Tell what the index must have for a line to match: one of each set."""
-    hashes: list[frozenset[int]] = []
-    for word in (filter_.token, filter_.trace_id.lower()):
-        if word and _WORD.match(word):
-            as_word = {hash_of(word.encode())} if word == filter_.token else set[int]()
-            id_ = _hex(word)
-            hashes.append(frozenset(as_word if as_word and id_ == _NO_ID else as_word | {hash_of(bytes.fromhex(id_))}))
-    if not filter_.ignore_case:
-        hashes += [frozenset({hash_of(word.encode())}) for word in _whole_words(filter_.phrase)]
-    return hashes
+def _with_piece(
+    asking: Asking, source: Source, filter_: LogFilter, blocks: Sequence[int] | None, width_ns: int
+) -> Sequence[int] | None:
+    """Leave out the blocks without a word that has a piece of the phrase, where to look for that costs less than to read."""
+    piece = piece_of(filter_)
+    wide = width_ns > (source.newest_ns - source.oldest_ns) // _NARROW
+    if piece is None or not wide or _few(blocks):
+        return blocks
+    found = blocks_with(asking, source, piece, blocks)
+    return blocks if found is None else found
 
 
-def _whole_words(phrase: str) -> list[str]:
-    """List the longest of the words that every message with a phrase has: they are in the fewest."""
-    return sorted(_WHOLE_WORD.findall(phrase), key=len, reverse=True)[:_WORDS_MAX]
-
-
-def indexed(asking: Asking, source: Source, filter_: LogFilter) -> Conditions | None:
-    """Narrow a part to where its index says that a token is; None when it is nowhere in it."""
-    return narrowed(asking, source, hashes_of(filter_))
-
-
-def narrowed(asking: Asking, source: Source, tokens: Sequence[frozenset[int]]) -> Conditions | None:
-    """Narrow a part to where its index has one of each set; None when it has none of one of them."""
-    narrow = Conditions()
-    if source.part is None or not source.indexed:
-        return narrow
-    for hashes in tokens:
-        rows = asking.run(blocks_sql(source.part.schema, source.part.layout, hashes))
-        ranges = list(_ranges([block for (block,) in rows]))
-        if not ranges:
-            return None
-        if len(ranges) > _RANGES_MAX:
-            ranges = [(ranges[0][0], ranges[-1][1])]
-        narrow.add(f"({' OR '.join(f'number BETWEEN {low} AND {high}' for low, high in ranges)})")
-        narrow.add(f"number BETWEEN {ranges[0][0]} AND {ranges[-1][1]}")
-    return narrow
-
-
-def _ranges(blocks: Sequence[int]) -> Iterator[tuple[int, int]]:
-    for _, run in groupby(enumerate(blocks), key=lambda pair: pair[1] - pair[0]):
-        near = [block for _, block in run]
-        yield near[0] << BLOCK_BITS, ((near[-1] + 1) << BLOCK_BITS) - 1
+def _bounds(source: Source, scope: Scope) -> tuple[int, int]:
+    low = max(source.oldest_ns, scope.from_ns if scope.from_ns is not None else source.oldest_ns)
+    high = min(source.newest_ns, scope.to_ns - 1 if scope.to_ns is not None else source.newest_ns)
+    return low, high
 
 
 def _line(row: tuple[Any, ...], labels: Sequence[Label]) -> LogLine:
@@ -180,47 +159,52 @@ def list_lines(asking: Asking, shelves: Sequence[Shelf], question: LogQuestion) 
                 bound = found[limit].record.at_ns
                 if (source.newest_ns < bound) if newest_first else (source.oldest_ns > bound):
                     break
-            narrow = indexed(asking, source, question.filter)
-            if narrow is None:
-                continue
-            conditions = source.conditions.with_also(wanted).with_also(narrow)
-            found += _first(asking, source, conditions, question, limit + 1)
+            found += _first(asking, source, wanted, question, limit + 1)
             found = sorted(found, key=place)[: limit + 1]
     return LogPage(lines=found[:limit], more=len(found) > limit)
 
 
-def _first(
-    asking: Asking, source: Source, conditions: Conditions, question: LogQuestion, limit: int
-) -> Iterator[LogLine]:
+def _first(asking: Asking, source: Source, wanted: Conditions, question: LogQuestion, limit: int) -> Iterator[LogLine]:
     """Read the first lines of a source, window after window of time, each wider than the one before."""
-    scope, after, newest_first = question.scope, question.after, question.newest_first
-    low = max(source.oldest_ns, scope.from_ns if scope.from_ns is not None else source.oldest_ns)
-    high = min(source.newest_ns, scope.to_ns - 1 if scope.to_ns is not None else source.newest_ns)
-    everything = conditions
+    after, newest_first = question.after, question.newest_first
+    low, high = _bounds(source, question.scope)
+    everything = source.conditions.with_also(wanted)
     if after is not None:
-        everything = conditions.with_also(_behind(after, newest_first=newest_first))
+        everything = everything.with_also(_behind(after, newest_first=newest_first))
         low, high = (low, min(high, after.at_ns)) if newest_first else (max(low, after.at_ns), high)
+    blocks = blocks_of(asking, source, hashes_of(question.filter))
     direction = "DESC" if newest_first else "ASC"
     width = max((high - low) // _WINDOWS, _WINDOW_NS_MIN)
     # Memory and what an index has narrowed are read at once.
-    whole = source.part is None or bool(question.filter.token or question.filter.trace_id)
-    read = 0
+    whole = source.part is None or bool(question.filter.token or question.filter.trace_id) or _few(blocks)
+    read, looked = 0, whole or piece_of(question.filter) is None
+    begun = False
     while low <= high and read < limit:
+        if begun and not looked and read * _SELDOM < limit:  # what is in many lines has been found by now
+            looked = True
+            blocks = _with_piece(asking, source, question.filter, blocks, high - low)
+            whole = _few(blocks)
+        narrow = within(blocks)
+        if narrow is None:
+            return
         since, until = (
             (low, high) if whole else (max(low, high - width), high) if newest_first else (low, min(high, low + width))
         )
-        window = Conditions()
-        window.add("at_ns BETWEEN ? AND ?", since, until)
-        both = everything.with_also(window)
+        both = everything.with_also(narrow)
+        both.add("at_ns BETWEEN ? AND ?", since, until)
         rows = asking.run(
             f"SELECT {_COLUMNS} FROM {source.table}{both.where}"
             f" ORDER BY at_ns {direction}, number {direction} LIMIT {limit - read}",
             both.values,
         )
         yield from (_line(row, source.labels) for row in rows)
-        read += len(rows)
+        read, begun = read + len(rows), True
         width *= _WIDER
         low, high = (low, since - 1) if newest_first else (until + 1, high)
+
+
+def _few(blocks: Sequence[int] | None) -> bool:
+    return blocks is not None and len(blocks) <= FEW_BLOCKS
 
 
 def _behind(after: Position, *, newest_first: bool) -> Conditions:
@@ -281,7 +265,7 @@ def _over(
     wanted = matching(filter_)
     with sources(asking, scope, Sort.LOGS, shelves, hashes_of(filter_)) as all_:
         for source in all_:
-            narrow = indexed(asking, source, filter_)
+            narrow = _narrowed(asking, source, filter_, scope)
             if narrow is None:
                 continue
             both = source.conditions.with_also(wanted).with_also(narrow)

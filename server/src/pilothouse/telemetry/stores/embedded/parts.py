@@ -17,6 +17,7 @@ from pilothouse.telemetry.stores.embedded.index import (
     LAYOUT,
     adding_sql,
     has_services,
+    has_words,
     knows,
     sorting_in_sql,
     tables_sql,
@@ -63,6 +64,11 @@ class Part:
         return self.layout == LAYOUT
 
     @property
+    def has_words(self) -> bool:
+        """Whether a piece of a word can be looked for in words instead of messages."""
+        return has_words(self.layout)
+
+    @property
     def has_services(self) -> bool:
         """Whether metrics of services are in tables of their own."""
         return has_services(self.layout)
@@ -89,15 +95,15 @@ class Part:
             "",
         )
         self._look(cursor)
-        if writable and self.current and TABLES[self.sort].tokens:
+        if writable and self.current and TABLES[self.sort].index:
             (self._fresh,) = cursor.execute(f"SELECT count(*) FROM {self.schema}.fresh").fetchone() or (0,)
         cursor.close()
 
     def _make(self, cursor: duckdb.DuckDBPyConnection) -> None:
         tables = TABLES[self.sort]
-        for table in (tables.table, _LABELS, *tables.rolled):
+        for table in (tables.filed, _LABELS, *tables.rolled):
             cursor.execute(table.ddl(self.schema))
-        for statement in tables_sql(self.schema) if tables.tokens else ():
+        for statement in tables_sql(self.schema) if tables.index else ():
             cursor.execute(statement)
         cursor.execute(f"INSERT INTO {self.schema}.meta VALUES (0, ?, ?)", [self.created_ns, LAYOUT])
 
@@ -202,7 +208,7 @@ class Part:
         tables = TABLES[self.sort]
         fresh = self._fresh + len(tokens)
         with self._transaction() as cursor:
-            cursor.register("waiting", tables.table.source(batches))
+            cursor.register("waiting", tables.filed.source(batches))
             cursor.execute(f"INSERT INTO {self.schema}.{tables.table.name} SELECT * FROM waiting")
             if tokens:
                 cursor.register("entries", _ENTRIES.source([_ENTRIES.batch_of([tokens])]))

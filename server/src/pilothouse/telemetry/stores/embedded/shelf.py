@@ -37,7 +37,7 @@ class Waiting(msgspec.Struct, frozen=True):
     hashes: frozenset[int] = frozenset()
     """Of the words and ids in them, as the index has them; nothing where there is no index."""
     columns: Sequence[Any] = ()  # Any: as `Shelf._columns`
-    """What the batch was made of, where it is packed."""
+    """What the batch was made of and the words in it, where it is packed."""
 
 
 class View(msgspec.Struct, frozen=True):
@@ -138,11 +138,13 @@ class Shelf:
         if tables.merge is not None:
             self._merging += zip(*columns, strict=True)
         hashes: frozenset[int] = frozenset()
-        if tables.tokens is not None:
+        if tables.index is not None:
             apart = told_apart(self._cursor, tables.table.source([batch])) if tables.worded else None
-            tokens = tables.tokens(columns, apart)
-            self._tokens.extend(tokens)
-            hashes = hashes_in(tokens)
+            index = tables.index(columns, apart)
+            self._tokens.extend(index.entries)
+            hashes = hashes_in(index.entries)
+            if tables.worded:
+                columns.append(index.words)
         with self._lock:
             self._waiting.append(Waiting(batch, oldest, newest, hashes, columns if tables.columns is None else ()))
 
@@ -195,8 +197,8 @@ class Shelf:
         rows: what follows an incomplete one is written again at the next checkpoint, and leaves blocks empty.
         """
         tables = TABLES[self._sort]
-        if tables.columns is None and len(self._waiting) > 1:
-            return [tables.table.joined([one.columns for one in self._waiting])]
+        if tables.columns is None:
+            return [tables.filed.joined([one.columns for one in self._waiting])]
         return [one.batch for one in self._waiting]
 
     def _writable(self, now_ns: int) -> Part:

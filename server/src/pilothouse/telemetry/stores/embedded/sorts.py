@@ -20,7 +20,7 @@ from pilothouse.telemetry.model import (
 )
 from pilothouse.telemetry.stores.embedded.columns import Column, Octets, Table
 from pilothouse.telemetry.stores.embedded.frames import Sort
-from pilothouse.telemetry.stores.embedded.index import entries
+from pilothouse.telemetry.stores.embedded.index import Index, index_of
 
 Row: TypeAlias = tuple[Any, ...]  # Any: one value a column
 Columns: TypeAlias = Sequence[Sequence[Any]]
@@ -62,6 +62,10 @@ class Label(msgspec.Struct, frozen=True, array_like=True):
     series: SeriesName | None = None
 
 
+WORDS = Column("words", "text")
+"""Of each block; looked through before its messages are."""
+
+
 class SortTables(msgspec.Struct, frozen=True):
     """The tables of a sort, and how its batches become rows."""
 
@@ -72,10 +76,15 @@ class SortTables(msgspec.Struct, frozen=True):
     """More tables, to which each flush adds the same records, merged more coarsely."""
     merge: Callable[[Sequence[Row], LabelOf, Callable[[int], Label]], tuple[list[Row], list[list[Row]]]] | None = None
     """Rows that wait → rows of the table, and of each of those."""
-    tokens: "Callable[[Columns, Mapping[int, bytes] | None], array[int]] | None" = None
-    """Columns, what of their words is told apart → entries of the token index."""
+    index: Callable[[Columns, Mapping[int, bytes] | None], Index] | None = None
+    """Columns, what of their words is told apart → what is written so that they are found."""
     worded: bool = False
-    """Whether the index has the words of a column `message`."""
+    """Whether that has the words of a column `message`, which a file keeps in a column of their own."""
+
+    @property
+    def filed(self) -> Table:
+        """The table in a file."""
+        return Table(self.table.name, (*self.table.columns, WORDS)) if self.worded else self.table
 
 
 _NUMBERED = (Column("number", "int64"), Column("at_ns", "int64"), Column("label", "int32"))
@@ -95,17 +104,17 @@ def _attributes(attributes: dict[str, Any]) -> str:
     return _json(attributes).decode() if attributes else ""
 
 
-def _log_tokens(columns: Columns, apart: Mapping[int, bytes] | None) -> "array[int]":
+def _log_index(columns: Columns, apart: Mapping[int, bytes] | None) -> Index:
     numbers: Any = columns[0]  # Any: packed columns, as `Table.packed` makes them
     messages: Any = columns[4]
     trace_ids: Any = columns[6]
-    return entries(numbers, trace_ids, messages, apart)
+    return index_of(numbers, trace_ids, messages, apart)
 
 
-def _span_tokens(columns: Columns, apart: Mapping[int, bytes] | None) -> "array[int]":
+def _span_index(columns: Columns, apart: Mapping[int, bytes] | None) -> Index:
     del apart
     trace_ids = columns[4]
-    return entries(array("q", columns[0]), Octets(array("I", map(len, trace_ids)), b"".join(trace_ids)))
+    return index_of(array("q", columns[0]), Octets(array("I", map(len, trace_ids)), b"".join(trace_ids)))
 
 
 def _turned(rows: Callable[[Any, int, LabelOf], list[Row]]) -> Callable[[Any, int, LabelOf], Columns]:
@@ -248,7 +257,7 @@ TABLES: dict[Sort, SortTables] = {
                 Column("attributes", "text"),
             ),
         ),
-        tokens=_log_tokens,
+        index=_log_index,
         worded=True,
     ),
     Sort.METRICS: SortTables(
@@ -274,7 +283,7 @@ TABLES: dict[Sort, SortTables] = {
             ),
         ),
         columns=_turned(_span_rows),
-        tokens=_span_tokens,
+        index=_span_index,
     ),
 }
 

@@ -25,7 +25,7 @@ from pilothouse.telemetry.statuses import STATUS_KEYS
 from pilothouse.telemetry.stores.embedded.asking import Asking, Conditions, sources
 from pilothouse.telemetry.stores.embedded.frames import Sort
 from pilothouse.telemetry.stores.embedded.index import hash_of
-from pilothouse.telemetry.stores.embedded.lines import narrowed
+from pilothouse.telemetry.stores.embedded.narrowing import narrowed
 from pilothouse.telemetry.stores.embedded.shelf import Shelf
 from pilothouse.telemetry.stores.embedded.sorts import SPAN_KINDS, Label
 
