@@ -53,6 +53,8 @@ _OFFLINE: Final = (
 )
 _KNOWN_ELSEWHERE_S: Final = 3.0
 """So soon every replica knows what one heard: a flush, a look, and what machines are late by."""
+_ALL_UP_S: Final = 300.0
+"""So long it is waited for the fleet to be up: figures are of a fleet that is, and not of one that registers."""
 _REMEMBERED: Final = 50
 """Of each runtime's beats: those of 25 minutes."""
 _PAGE: Final = 500
@@ -196,6 +198,9 @@ def replicas_on(url: str, count: int, folder: Path, offline_after_s: float) -> I
             url,
             PILOTHOUSE_OFFLINE_AFTER_S=str(offline_after_s),
             PILOTHOUSE_LOG_LEVEL="WARNING",
+            # As where it is installed: compiled once, and not with each start.
+            PYTHONDONTWRITEBYTECODE="",
+            PYTHONPYCACHEPREFIX=str(folder / "bytecode"),
         )
         for number in range(count)
     ]
@@ -247,6 +252,12 @@ async def _rage(
     for runtime in fleet:
         driver.start(driver.add(runtime), dice.random() * plan.ramp_s)
     await asyncio.sleep(plan.ramp_s + plan.interval_s + 6)
+    give_up_at = time.monotonic() + _ALL_UP_S
+    while time.monotonic() < give_up_at and any(  # noqa: ASYNC110 - a figure of the driver's
+        each.runtime.lost is None and each.runtime.runtime_id not in driver.acknowledged for each in driver.members
+    ):
+        await asyncio.sleep(1.0)
+    await asyncio.sleep(plan.interval_s)
     driver.figures.reset()
     killer = Killer(replicas, kill_every_s, dice)
     changes = Changes(driver, api, homes, plan.changes, plan.interval_s, dice)
@@ -321,6 +332,9 @@ def _story(wanted: argparse.Namespace, told: dict[str, Any], held: dict[str, Any
         "beat_p50_ms": round(1000 * latencies[len(latencies) // 2], 1),
         "beat_p99_ms": round(1000 * latencies[int(len(latencies) * 0.99)], 1),
         "beat_slowest_ms": round(1000 * latencies[-1], 1),
+        "beats slower than 1 s": sum(each > 1 for each in latencies),
+        "of them full": sum(each > 1 for each in driver.figures.fulls_s),
+        "beats slower than 3 s": sum(each > 3 for each in latencies),
         "requests without an answer": dict(driver.figures.failures), "refused": dict(told["tally"].refused),
         "commands": dict(told["tally"].commands), "changes": dict(changes.counts),
         "rows looked at": verdicts.rows, "of them unknown while alive": verdicts.unknown_alive,

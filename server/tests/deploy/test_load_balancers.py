@@ -1,9 +1,12 @@
 """The configurations of load balancers are ones that the balancers take, and that lead to the ports that are served."""
 
+import contextlib
 import os
 import re
 import shutil
+import socket
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -48,6 +51,46 @@ def test_the_balancer_takes_its_configuration(name: str, tmp_path: Path) -> None
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "warning" not in (done.stdout + done.stderr).lower(), done.stdout + done.stderr
+
+
+def test_haproxy_goes_to_another_machine_at_once_where_one_refuses(tmp_path: Path) -> None:
+    """As for the seconds in which a machine was killed and no check has found that yet: here none looks."""
+    found = program("haproxy")
+    with contextlib.ExitStack() as held:
+        living = held.enter_context(socket.create_server(("127.0.0.1", 0), backlog=64))
+        ports = []
+        for _ in range(3):  # HAProxy's two, and one where nobody listens
+            with socket.create_server(("127.0.0.1", 0)) as free:
+                ports.append(free.getsockname()[1])
+        text = with_certificates((FOLDER / "haproxy.cfg").read_text(encoding="utf-8"), tmp_path)
+        text = re.sub(r"\n *(?:option httpchk|http-check|default-server check).*", "", text)
+        text = text.replace("bind :9445", f"bind 127.0.0.1:{ports[0]}").replace(
+            "bind :9446", f"bind 127.0.0.1:{ports[1]}"
+        )
+        text = text.replace("maxconn 40000", "maxconn 100")  # as many open files as anybody may have
+        text = re.sub(r"10\.20\.0\.11:944[56]", f"127.0.0.1:{ports[2]}", text)
+        text = re.sub(r"10\.20\.0\.12:944[56]", f"127.0.0.1:{living.getsockname()[1]}", text)
+        file = tmp_path / "haproxy.cfg"
+        file.write_text(text)
+        balancer = held.enter_context(subprocess.Popen([found, "-db", "-f", str(file)], stdout=subprocess.DEVNULL))  # noqa: S603
+        held.callback(balancer.kill)
+        living.settimeout(30)
+        began = time.monotonic()
+        for _ in range(5):
+            while True:
+                try:
+                    held.enter_context(socket.create_connection(("127.0.0.1", ports[0]), timeout=30))
+                    break
+                except ConnectionRefusedError:  # HAProxy has not opened its ports yet
+                    assert balancer.poll() is None
+                    assert time.monotonic() - began < 30
+                    time.sleep(0.05)
+            held.enter_context(living.accept()[0])
+        again = time.monotonic()
+        for _ in range(5):
+            held.enter_context(socket.create_connection(("127.0.0.1", ports[0]), timeout=30))
+            held.enter_context(living.accept()[0])
+        assert time.monotonic() - again < 2.5, "to try the same machine again takes 1 s a connection at least"
 
 
 @pytest.mark.parametrize("name", CHECKS)

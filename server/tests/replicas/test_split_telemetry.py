@@ -6,9 +6,10 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from pilothouse.app.home_id import SORT, Homes, home_id
 from pilothouse.base.clock import FakeClock
 from pilothouse.observe.health import State
-from pilothouse.storage import replicas
+from pilothouse.storage import replicas, tellings
 from pilothouse.storage.replicas import ReplicaRow
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -38,6 +39,32 @@ def beside(group: Group, host: str, id_: str) -> ReplicaRow:
         id=id_, host=host, process=7, release="1", key_number=plane.vault.number, started_at=now, beat=0,
         flushed_at=now, ended_at=None,
     )  # fmt: skip
+
+
+async def test_another_home_on_a_machine_of_the_same_name_is_told_apart_once_it_has_told(
+    alone: Group, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (plane,) = alone.planes
+    plane.tellings.every_s = 0.0
+    await plane.telemetry_parts.begin()
+    own = plane.telemetry_parts.homes.tell()
+    is_embedded = alone.settings.telemetry_store == "embedded"
+    assert bool(own) == is_embedded, "nobody asks where telemetry is not kept in homes"
+    for name, home in (("worker", own), ("twin", b"another-home")):
+        row = beside(alone, plane.replicas.host, name)
+        await plane.store.write(lambda tx, row=row: replicas.add(tx.connection, row))
+        await plane.store.write(lambda tx, name=name, home=home: tellings.save(tx.connection, name, SORT, home))
+        assert await shown(alone) == (State.READY, None), "nothing was heard of it yet"
+        await plane.flush()
+        state, told = await shown(alone)
+        assert (state, told is None) == (
+            (State.DEGRADED, False) if is_embedded and name == "twin" else (State.READY, True)
+        ), name
+    said = capsys.readouterr()
+    assert (said.out + said.err).count("telemetry.split") == is_embedded
+    later = Homes()
+    later.own = home_id(plane.settings.home)
+    assert later.tell() == own or not is_embedded, "a home keeps its number"
 
 
 async def shown(group: Group) -> tuple[State, str | None]:

@@ -43,7 +43,7 @@ def build(services: Services, console: Console) -> Starlette:
         path = request.url.path
         if request.method in ("GET", "HEAD") and not path.startswith(_RESERVED):
             request.scope[ROUTE] = "console"
-            return console.answer(request)
+            return await console.answer(request)
         allowed = methods.get(path)
         if allowed is not None:
             raise HTTPException(HTTPStatus.METHOD_NOT_ALLOWED, headers={"allow": allowed})

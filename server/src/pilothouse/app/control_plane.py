@@ -18,6 +18,7 @@ from pilothouse.app.alerting import alerting
 from pilothouse.app.announcing import Announcing
 from pilothouse.app.database import begin, bring_up_to_date, key_of
 from pilothouse.app.health import LOOK_EVERY_S, health_of
+from pilothouse.app.home_id import SORT as HOME
 from pilothouse.app.own_figures import OwnFigures
 from pilothouse.app.periodic import repeat
 from pilothouse.app.services import services_of
@@ -124,7 +125,11 @@ class ControlPlane:
         self.telemetry_parts = Telemetry(settings, self.store, self.board, clock, telemetry)
         self.telemetry = self.telemetry_parts.store
         self.intake = self.telemetry_parts.intake
-        self.tellings = Tellings(self.store, self.replicas.id, {"refusals": self.refusals, "telemetry": self.intake})
+        self.tellings = Tellings(
+            self.store,
+            self.replicas.id,
+            {"refusals": self.refusals, "telemetry": self.intake, HOME: self.telemetry_parts.homes},
+        )
         self.alerting = alerting(
             settings,
             store=self.store,

@@ -1,5 +1,6 @@
 """Telemetry's parts: the store that the settings name, the intake before it, and its periodic work."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Final
 
@@ -7,6 +8,7 @@ import structlog
 
 from pilothouse.access.places import EVERYWHERE
 from pilothouse.app.embedded import embedded_settings
+from pilothouse.app.home_id import Homes, home_id
 from pilothouse.base.clock import Clock
 from pilothouse.config import Settings
 from pilothouse.observe.figures import Figures
@@ -91,7 +93,9 @@ class Telemetry:
         self.store = telemetry_store(settings, self.origins, footing)
         self.intake = Intake(self.store, self.origins, clock.now)
         self._keep = parse_keep(settings.telemetry_keep)
-        self._other_hosts: list[str] = []
+        self.homes = Homes()
+        self._elsewhere: list[str] = []
+        """The hosts of other homes from which the database is served."""
 
     def show(self, figures: Figures, edge: TelemetryEdge) -> None:
         """Show what passes the intake."""
@@ -120,23 +124,28 @@ class Telemetry:
         )
 
     def note_others(self, own_host: str, others: Sequence[ReplicaRow]) -> None:
-        """Look whether other machines serve the database: each has an embedded store of its own then, and shows that alone."""
-        hosts = sorted({row.host for row in others} - {own_host})
-        if self._settings.telemetry_store != "embedded" or hosts == self._other_hosts:
+        """Look whether the database is served from other homes, too: each has an embedded store of its own, and shows that alone.
+
+        Names of machines may be alike, as of containers, and one machine may have several homes.
+        """
+        hosts = self.homes.elsewhere(own_host, {row.id: row.host for row in others})
+        if self._settings.telemetry_store != "embedded" or hosts == self._elsewhere:
             return
-        self._other_hosts = hosts
+        self._elsewhere = hosts
         if not hosts:
             self.intake.split = None
             _log.info("telemetry.together")
             return
         self.intake.split = (
-            f"{len(hosts) + 1} machines serve this database, and each keeps the logs, metrics and traces that come to it:"
-            f" here only a part is shown. {_TOGETHER}"
+            f"{len(hosts) + 1} machines or homes serve this database, and each keeps the logs, metrics and traces that come to"
+            f" it: here only a part is shown. {_TOGETHER}"
         )
         _log.warning("telemetry.split", hosts=hosts, fix=_TOGETHER)
 
     async def begin(self) -> None:
-        """Read what the last run knew."""
+        """Read what the last run knew, and which home this is."""
+        if self._settings.telemetry_store == "embedded":
+            self.homes.own = await asyncio.to_thread(home_id, self._settings.home)
         await self.origins.begin(self._database)
 
     async def flush(self) -> None:

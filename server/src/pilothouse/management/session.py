@@ -8,9 +8,9 @@ from contextvars import ContextVar
 from typing import Any, final
 
 import aiohttp
-from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.client_middlewares import ClientHandlerType
 
+from pilothouse.base.no_names import NoNames
 from pilothouse.management.calls import ManagementCall
 from pilothouse.management.tokens import Signing
 
@@ -76,18 +76,6 @@ async def _once(request: aiohttp.ClientRequest, send: ClientHandlerType) -> aioh
         raise _BrokeOff from error
 
 
-class _NoNames(AbstractResolver):
-    """Resolves nothing: a name that gets as far as the connector was never judged."""
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[ResolveResult]:
-        raise OSError(f"{host}:{port} is a name, not an address ({family}).")
-
-    async def close(self) -> None:
-        """Nothing is held."""
-
-
 def open_session(tls: ssl.SSLContext) -> aiohttp.ClientSession:
     """Open the session; every request needs an `Attempt` that has begun, as its `trace_request_ctx`."""
     trace = aiohttp.TraceConfig()
@@ -95,7 +83,7 @@ def open_session(tls: ssl.SSLContext) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
         # No connection is used twice: a call that meets a dying connection could not tell whether it was made.
         connector=aiohttp.TCPConnector(
-            ssl=tls, resolver=_NoNames(), use_dns_cache=False, force_close=True, limit=0, socket_factory=_socket
+            ssl=tls, resolver=NoNames(), use_dns_cache=False, force_close=True, limit=0, socket_factory=_socket
         ),
         cookie_jar=aiohttp.DummyCookieJar(),
         trust_env=False,

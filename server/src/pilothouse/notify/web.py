@@ -11,12 +11,12 @@ from typing import Final, NoReturn, final
 
 import aiohttp
 import msgspec
-from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
 from pilothouse.base.clock import Clock
 from pilothouse.base.hosts import Address, AllowList, read_address, shown
 from pilothouse.base.instants import Instant
+from pilothouse.base.no_names import NoNames
 from pilothouse.notify.doors import Door, doors_to, host_of
 from pilothouse.notify.errors import NotDelivered
 
@@ -36,18 +36,6 @@ class WebRequest(msgspec.Struct, frozen=True, kw_only=True):
     url: URL
     body: bytes
     headers: Mapping[str, str]
-
-
-class _NoNames(AbstractResolver):
-    """Resolves nothing: a name that gets as far as the connector was never judged."""
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[ResolveResult]:
-        raise OSError(f"{host}:{port} is a name, not an address ({family}).")
-
-    async def close(self) -> None:
-        """Nothing is held."""
 
 
 @final
@@ -155,7 +143,7 @@ class Web:
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(
-                    ssl=self._tls, resolver=_NoNames(), use_dns_cache=False, force_close=True, limit=0
+                    ssl=self._tls, resolver=NoNames(), use_dns_cache=False, force_close=True, limit=0
                 ),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 trust_env=False,

@@ -3,19 +3,18 @@
 import asyncio
 import os
 import secrets
-import socket
 import ssl
 import time
 from typing import Final, NoReturn, final
 
 import aiohttp
 import msgspec
-from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.client_middlewares import ClientHandlerType
 from yarl import URL
 
 from pilothouse.base.callees import tls_context
 from pilothouse.base.hosts import Address, read_address
+from pilothouse.base.no_names import NoNames
 from pilothouse.management.names import Names, Resolve
 from pilothouse.try_it.answers import Answer, Cut, shown_body, shown_headers
 from pilothouse.try_it.asked import Asked
@@ -39,18 +38,6 @@ _READ_BYTES: Final = 65_536
 _MAY_HAVE_HAPPENED: Final = (
     "What was asked may have been done all the same: look at the runtime's log before you ask again."
 )
-
-
-class _NoNames(AbstractResolver):
-    """Resolves nothing: a name that gets as far as the connector was never judged."""
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[ResolveResult]:
-        raise OSError(f"{host}:{port} is a name, not an address ({family}).")
-
-    async def close(self) -> None:
-        """Nothing is held."""
 
 
 class _EndedEarly(aiohttp.ClientError):
@@ -246,7 +233,7 @@ class TryItClient:
             self._tls = self._tls or tls_context(self._rules)
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(
-                    ssl=self._tls, resolver=_NoNames(), use_dns_cache=False, force_close=True, limit=0
+                    ssl=self._tls, resolver=NoNames(), use_dns_cache=False, force_close=True, limit=0
                 ),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 trust_env=False,

@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector,
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from pilothouse.app.home_id import home_id
 from pilothouse.app.lock import lock_home, note_served
 from pilothouse.app.ports import CONSOLE, RUNTIMES, SETTINGS, Serving, console_host, serving, tls_files
 from pilothouse.app.workers.seat import Patience, Seat, listening_of
@@ -223,6 +224,8 @@ async def run_workers(
     """
     require_shareable(settings)
     note_served(lock_home(settings.home), settings.database.shown)
+    if settings.telemetry_store == "embedded":
+        home_id(settings.home)  # before several workers look for it
     certificate = tls_files(settings)
     listening = _open_ports(settings)
     parent = Parent(settings, certificate, listening, patience or Patience())
