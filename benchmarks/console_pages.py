@@ -47,7 +47,6 @@ PAGES: dict[str, dict[str, Any]] = {
     "Integrations": {"project": "p-3", "first": 50},
     "Runtimes": {"first": 50},
     "Heartbeats": {"first": 50},
-    "NotAsWanted": {"first": 50},
     "RuntimePage": {"id": "r4", "first": 50},
     "RuntimeArtifacts": {"id": "r4", "first": 50},
     "Steering": {"project": "p-3", "integration": "i-3", "environment": "dev", "first": 20},
