@@ -15,7 +15,7 @@ from typing import Any
 from pilothouse.domain.liveness import LivenessRules, Status
 from pilothouse.domain.presence import PresenceRow
 from pilothouse.domain.runtime_type import RuntimeType
-from pilothouse.presence import Board, flushing, watching
+from pilothouse.presence import Board, counting, flushing, watching
 
 RUNTIMES = 100_000
 PASSES = 7
@@ -131,15 +131,15 @@ def main() -> None:
         asyncio.run(flushing.take(board, flushing.row_of))
 
     silent = plain()
-    counts = board.counts(NOW)
+    counts = counting.counts(board, NOW)
     assert (counts.offline, counts.running) == (silent, RUNTIMES - silent)
     reference = cost_ms(plain)
     print(f"verdicts over {RUNTIMES:,} runtimes, {silent:,} of them offline; CPU, medians of {PASSES}")
     print("| | ms | us a runtime | ratio |\n|---|---|---|---|")
     rows: tuple[tuple[str, Callable[[], object]], ...] = (
         ("a loop over a plain dict of times (the reference)", plain),
-        ("counts: all of them", lambda: board.counts(NOW)),
-        ("counts by integration", lambda: board.counts_by("integration_id", NOW)),
+        ("counts: all of them", lambda: counting.counts(board, NOW)),
+        ("counts by integration", lambda: counting.counts_by(board, "integration_id", NOW)),
         ("judge: every verdict with its reason", lambda: [board.judge(entry, NOW) for entry in entries if entry]),
         ("touch: a beat of every runtime", touch),
         ("take what a flush stores, all changed", taken),

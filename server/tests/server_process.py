@@ -249,15 +249,19 @@ class ServerOfTables(Server):
         """Copy row by row within the server."""
         engine = self.administrator()
         with engine.connect() as connection:
-            asked = "SELECT table_name FROM tables WHERE table_schema = %s ORDER BY table_name"
-            tables = connection.exec_driver_sql(asked, (template,)).scalars().all()
+            # What is computed is computed again: MySQL takes it from nobody.
+            asked = (
+                "SELECT table_name, group_concat('`', column_name, '`') FROM columns WHERE table_schema = %s "
+                "AND coalesce(generation_expression, '') = '' GROUP BY table_name ORDER BY table_name"
+            )
+            tables = connection.exec_driver_sql(asked, (template,)).all()
             do = connection.exec_driver_sql
             self.empty(name)
             do("SET foreign_key_checks = 0")
             do(f"USE `{name}`")
-            for table in tables:
+            for table, columns in tables:
                 do(do(f"SHOW CREATE TABLE `{template}`.`{table}`").one()[1].replace("%", "%%"))
-                do(f"INSERT INTO `{table}` SELECT * FROM `{template}`.`{table}`")
+                do(f"INSERT INTO `{table}` ({columns}) SELECT {columns} FROM `{template}`.`{table}`")
             connection.commit()
         engine.dispose()
 

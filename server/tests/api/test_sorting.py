@@ -178,6 +178,17 @@ async def test_a_page_of_runtimes_costs_the_same_however_it_is_filtered(admin, f
     assert costs == [costs[0]] * 3
 
 
+async def test_runtimes_are_counted_for_who_asks_how_many_there_are(admin, fleet, staff) -> None:
+    listed = """query ($c: Boolean!) { runtimes(first: 2) { nodes { name } ...Total } }
+        fragment Total on RuntimeConnection { totalCount @include(if: $c) }"""
+    await admin.ask(listed, c=True)  # what the caller holds is known from now on
+    for counts in (True, False):
+        with staff.counted() as statements:
+            answer = (await admin.ask(listed, c=counts))["runtimes"]
+        assert answer.get("totalCount") == (7 if counts else None)
+        assert len([each for each in statements if "FROM runtimes" in each and "count(" in each]) == int(counts)
+
+
 async def test_a_subscription_is_told_that_states_are_no_filter_for_it() -> None:
     source = runtime_changed(None, SimpleNamespace(context=None), filter={"statuses": ["OFFLINE"]})
     with pytest.raises(InvalidInput, match="every state") as refused:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pilothouse.domain.liveness import LivenessRules, Status
 from pilothouse.domain.runtime_type import RuntimeType
-from pilothouse.presence import Board, Entry, watching
+from pilothouse.presence import Board, Entry, counting, watching
 
 T = 1_790_000_000.0
 
@@ -49,12 +49,12 @@ def test_nobody_is_announced_while_it_is_unknown() -> None:
 def test_counts_agree_with_verdicts() -> None:
     shown = board(entry(1), entry(2, seen_at=T - 100), entry(3, environment="prod"), entry(4, seen_at=T - 2_000))
     now = T + 1
-    counts = shown.counts(now)
+    counts = counting.counts(shown, now)
     verdicts = [shown.judge(shown.find_key(key), now).status for key in (1, 2, 3, 4)]
     assert (counts.running, counts.offline, counts.unknown) == (
         verdicts.count(Status.RUNNING), verdicts.count(Status.OFFLINE), verdicts.count(Status.UNKNOWN),
     )  # fmt: skip
-    assert shown.counts_by("environment_id", now)["prod"].running == 1
+    assert counting.counts_by(shown, "environment_id", now)["prod"].running == 1
     assert counts.total == 4
 
 
@@ -83,7 +83,7 @@ def test_when_many_fall_silent_at_once_nobody_is_called_offline_for_a_while() ->
     verdict = shown.judge(shown.find_key(1), later)
     assert verdict.status is Status.UNKNOWN
     assert "20 of 100 live runtimes fell silent at once" in verdict.reason
-    assert shown.counts(now + 5).unknown == 0  # not overdue yet: still running
+    assert counting.counts(shown, now + 5).unknown == 0  # not overdue yet: still running
 
 
 def test_a_hold_ends_when_they_come_back_and_those_who_do_not_are_offline_after_all() -> None:
@@ -158,7 +158,7 @@ def test_who_does_not_come_back_is_offline_from_the_end_of_the_grace_on(after_s:
     assert turn.verdict.status is Status.OFFLINE
     assert turn.verdict.since == T + 1
     assert "did not come back" in turn.verdict.reason
-    assert shown.counts(now).offline == 1
+    assert counting.counts(shown, now).offline == 1
 
 
 def test_a_goodbye_needs_no_grace() -> None:

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from pilothouse.domain.liveness import Hold, LivenessRules, Status, is_mass_silence, is_overdue
 from pilothouse.domain.presence import Heard, SharedRow
 from pilothouse.domain.runtime_type import RuntimeType
-from pilothouse.presence import Board, Entry, merging, watching
+from pilothouse.presence import Board, Entry, counting, merging, watching
+from pilothouse.presence.entry import Counts
 from pilothouse.presence.watching import AT_ONCE
 
 pytestmark = pytest.mark.anyio
@@ -23,7 +24,7 @@ RUNTIMES = 5
 def entry(key: int, seen_at: float = T, status: Status = Status.RUNNING, interval_s: float | None = 10.0) -> Entry:
     is_python = key % 2 == 0
     return Entry(
-        runtime_key=key, runtime_id=f"r{key}", project_id="p", integration_id="i", environment_id="dev",
+        runtime_key=key, runtime_id=f"r{key}", project_id="p", integration_id=f"i{key % 3}", environment_id="dev",
         runtime_type=RuntimeType.PY if is_python else RuntimeType.BI, runtime_hash="h", seen_at=seen_at, interval_s=interval_s,
         interval_is_reported=is_python, own_interval_s=interval_s if is_python else None, address=None, running_since=T, status=status,
     )  # fmt: skip
@@ -63,6 +64,19 @@ class Everybody:
         if at - was.since >= self.shown.rules.hold_s or not is_mass:
             return None
         return was if was.silent == silent else Hold(since=was.since, silent=silent, live=live)
+
+    def counts(self, now: float) -> dict[str, Counts]:
+        found: dict[str, list[Status]] = {}
+        for one in self.shown.list_all():
+            found.setdefault(one.integration_id, []).append(self.shown.judge(one, now).status)
+        return {
+            integration: Counts(
+                running=seen.count(Status.RUNNING),
+                offline=seen.count(Status.OFFLINE),
+                unknown=seen.count(Status.UNKNOWN),
+            )
+            for integration, seen in found.items()
+        }
 
     def turns(self, now: float) -> dict[int, Status]:
         found = {one.runtime_key: self.shown.judge(one, now).status for one in self.shown.list_all()}
@@ -142,6 +156,8 @@ def test_a_look_finds_what_a_look_at_everybody_would_find_whatever_happened(
         one = shown.find_key(key)
         if what in CHANGES and (one is not None or what.startswith("new")):
             CHANGES[what](shown, one or entry(key), now)
+        if later_s >= 0 or later_s < -1:  # else it was asked before the last look, which tells what it found
+            assert counting.counts_by(shown, "integration_id", now) == everybody.counts(now)
         was, wanted = shown.hold, everybody.hold(now)
         is_news = watching.watch_for_mass_silence(shown, now)
         assert shown.hold == wanted
@@ -152,6 +168,7 @@ def test_a_look_finds_what_a_look_at_everybody_would_find_whatever_happened(
         if announces:
             for turn in found:
                 shown.announce(turn)
+        assert counting.counts_by(shown, "integration_id", now) == everybody.counts(now)
 
 
 def calm(count: int) -> Board:

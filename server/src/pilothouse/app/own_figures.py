@@ -8,6 +8,7 @@ from pilothouse.base.errors import PilothouseError
 from pilothouse.domain.commands import CommandState
 from pilothouse.observe.health import State
 from pilothouse.observe.traffic import histogram
+from pilothouse.presence import counting
 from pilothouse.storage import counts
 from pilothouse.storage.counts import Counts
 from pilothouse.storage.unit import connections
@@ -80,7 +81,7 @@ class OwnFigures:
         plane, figures = self._plane, self._plane.figures
 
         def by_status() -> dict[tuple[str, ...], float]:
-            found = plane.board.counts(plane.clock.now())
+            found = counting.counts(plane.board, plane.clock.now())
             return {("RUNNING",): found.running, ("OFFLINE",): found.offline, ("UNKNOWN",): found.unknown}
 
         figures.labelled("pilothouse_runtimes", "Runtimes on the board, by status.", ("status",), by_status)

@@ -64,7 +64,8 @@ class Page(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     nodes: Sequence[T]
     end_cursor: str | None
     has_next: bool
-    total: int
+    total: int | None
+    """Of the whole list; None where nobody asked."""
 
     def map(self, change: Callable[[T], U]) -> "Page[U]":
         """Return the same page with every node changed."""
@@ -90,7 +91,7 @@ def page_request(of: str, first: int | None, after: str | None) -> PageRequest:
 
 
 def page_of(
-    of: str, rows: Sequence[T], request: PageRequest, total: int, key: Callable[[T], tuple[str, ...]]
+    of: str, rows: Sequence[T], request: PageRequest, total: int | None, key: Callable[[T], tuple[str, ...]]
 ) -> Page[T]:
     """Make a page of `first + 1` rows that were read, the last of which only tells that there is more."""
     nodes = rows[: request.first]

@@ -1,9 +1,8 @@
 """The board of all runtimes: one small entry each, touched by every beat."""
 
-from collections import defaultdict, deque
+from collections import deque
 from collections.abc import Iterable
 
-from pilothouse.access.places import EVERYTHING, Reach
 from pilothouse.base.instants import Instant
 from pilothouse.domain import twins
 from pilothouse.domain.liveness import (
@@ -22,9 +21,10 @@ from pilothouse.domain.presence import PresenceRow
 from pilothouse.domain.runtime import Notice
 from pilothouse.domain.runtime_type import RuntimeType
 from pilothouse.domain.twins import Face, Faces
-from pilothouse.presence.entry import Counts, Entry, Turn
+from pilothouse.presence.entry import Entry, Turn
 from pilothouse.presence.pace import Pace
 from pilothouse.presence.rota import Rota
+from pilothouse.presence.tallies import Tallies
 
 _CHANGED_FACES_MAX = 10_000
 
@@ -56,6 +56,8 @@ class Board:
         """Keys that were put up or taken down since it was set: what was read before is older. None: nobody asks."""
         self.no_hold_before: Instant = 0.0
         self.rota = Rota()
+        self.tallies = Tallies()
+        """As of the last look (`watching.slices`); whoever is put up is counted by the next one."""
         self.pace = Pace(rules)
         self._settled = 0
         self._dirty: deque[int] = deque()
@@ -84,6 +86,9 @@ class Board:
         if entry.dirty:
             self._dirty.append(entry.runtime_key)
         self._by_identity[entry.integration_id, entry.environment_id, entry.runtime_id] = entry
+        before = self._by_key.get(entry.runtime_key)
+        if before is not None and before is not entry:
+            self.tallies.note(before, None)
         self._by_key[entry.runtime_key] = entry
         if self.changed_here is not None:
             self.changed_here.add(entry.runtime_key)
@@ -99,6 +104,7 @@ class Board:
         if entry is not None:
             self._faces.pop(runtime_key, None)
             self.rota.forget(runtime_key)
+            self.tallies.note(entry, None)
             del self._by_identity[entry.integration_id, entry.environment_id, entry.runtime_id]
             if self._by_runtime_id is not None:
                 left = tuple(key for key in self._by_runtime_id.pop(entry.runtime_id) if key != runtime_key)
@@ -332,39 +338,3 @@ class Board:
     def offline_after_s(self, entry: Entry) -> float:
         """Tell how long a runtime may be silent."""
         return offline_after_s(entry.interval_s, self.rules)
-
-    def counts_by(self, dimension: str, now: Instant, reach: Reach = EVERYTHING) -> dict[str, Counts]:
-        """Count runtimes by state for every value of `project_id`, `integration_id` or `environment_id`, in one pass.
-
-        Only those within the reach are counted.
-        """
-        judged_at = self.judged_at(now)
-        tally: defaultdict[str, list[int]] = defaultdict(lambda: [0, 0, 0])
-        counts_all = reach.everything
-        sees: dict[tuple[str, str], bool] = {}  # there are many runtimes and few places
-        for entry in self._by_key.values():
-            if not counts_all:
-                place = (entry.integration_id, entry.environment_id)
-                seen = sees.get(place)
-                if seen is None:
-                    seen = sees[place] = reach.holds(entry.project_id, entry.integration_id, entry.environment_id)
-                if not seen:
-                    continue
-            status = Status.RUNNING if self.runs_for_sure(entry, judged_at) else self.judge(entry, now).status
-            tally[getattr(entry, dimension)][_COLUMN[status]] += 1
-        return {
-            value: Counts(running=running, offline=offline, unknown=unknown)
-            for value, (running, offline, unknown) in tally.items()
-        }
-
-    def counts(self, now: Instant) -> Counts:
-        """Count all runtimes by state."""
-        parts = list(self.counts_by("environment_id", now).values())
-        return Counts(
-            running=sum(part.running for part in parts),
-            offline=sum(part.offline for part in parts),
-            unknown=sum(part.unknown for part in parts),
-        )
-
-
-_COLUMN = {Status.RUNNING: 0, Status.OFFLINE: 1, Status.UNKNOWN: 2}

@@ -48,6 +48,8 @@ class Entry(msgspec.Struct, kw_only=True, gc=False):
     """Whether nothing is to be said of it unless it falls silent or leaves: the rota says so."""
     slot: int = 0
     """The slot of time in which the rota has it looked at; 0 when none has it."""
+    counted: Status | None = None
+    """The verdict under which it is counted: the tallies say so. None: it is not yet."""
 
 
 class Turn(msgspec.Struct, frozen=True, kw_only=True):

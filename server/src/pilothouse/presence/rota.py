@@ -41,25 +41,28 @@ class Rota:
         self._now = 0
         """The slot of the last look."""
         self._founded_on: tuple[Instant, Instant, Instant, bool] = (0.0, 0.0, 0.0, True)
+        self.looked_at: Instant = 0.0
+        """When the last look was."""
 
     def ask(self, runtime_key: int) -> None:
         """Have a runtime looked at with the next look."""
         self._asked[runtime_key] = None
 
-    def begin(self, at: Instant, listening_since: Instant, lost_until: Instant, *, is_held: bool) -> None:
-        """Begin a look about a moment.
+    def begin(self, at: Instant, listening_since: Instant, lost_until: Instant, *, is_held: bool) -> bool:
+        """Begin a look about a moment; True when it is to be a look at everybody, also at those of whom nothing is to be said.
 
-        When time went back, or verdicts are no longer held, everybody is looked at again of whom something may be said.
+        When time went back, or verdicts have another foundation, everybody is looked at again of whom something may be said;
+        when we listen since another moment, nothing may be known of those either who were heard shortly before.
         """
-        founded_on = (at, listening_since, lost_until, not is_held)
-        if any(now < before for now, before in zip(founded_on[:3], self._founded_on[:3], strict=True)) or (
-            founded_on[3] and not self._founded_on[3]
-        ):
+        founded_on = (at, listening_since, lost_until, is_held)
+        if at < self._founded_on[0] or founded_on[1:] != self._founded_on[1:]:
             self._asked.update(self.uneasy)
+        is_about_everybody = listening_since != self._founded_on[1]
         self._founded_on = founded_on
         self._now = int(at // SLOT_S)
         while self._soon and self._soon[0][0] <= at:
             self.ask(heappop(self._soon)[1])
+        return is_about_everybody
 
     def take(self, at_most: int) -> tuple[int, list[int]]:
         """List some who are to be looked at, with the slot that they were in; 0 when somebody asked for it."""

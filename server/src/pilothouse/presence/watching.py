@@ -82,7 +82,10 @@ def _look(board: Board, now: Instant) -> None:
 def slices(board: Board, now: Instant) -> Generator[None]:
     """Look at all whose time has come; gives the word back after each slice."""
     rota = board.rota
-    rota.begin(board.judged_at(now), board.listening_since, board.lost_until, is_held=board.hold is not None)
+    rota.looked_at, at = now, board.judged_at(now)
+    if rota.begin(at, board.listening_since, board.lost_until, is_held=board.hold is not None):
+        for key in board.list_keys():
+            rota.ask(key)
     while True:
         slot, keys = rota.take(AT_ONCE)
         if not keys:
@@ -95,7 +98,9 @@ def slices(board: Board, now: Instant) -> Generator[None]:
             if slot:
                 entry.slot = 0
             half_s = board.offline_after_s(entry) / 2
-            if entry.status is Status.RUNNING and entry.departure is None and at - entry.seen_at <= half_s:
+            is_heard = entry.seen_at >= board.listening_since and at - entry.seen_at <= half_s
+            if is_heard and entry.status is Status.RUNNING and entry.departure is None:
+                board.tallies.note(entry, Status.RUNNING)
                 if not entry.is_calm:
                     entry.is_calm = True
                     rota.forget(key)
@@ -115,14 +120,13 @@ def _look_at(board: Board, entry: Entry, now: Instant, at: Instant, half_s: floa
     entry.is_calm = False
     has_broken = departure is not None and not departure.said_goodbye
     rota.note(key, is_silent=is_running and (has_broken or is_silent), is_down=not is_running)
-    if is_running and board.hold is not None and (departure is None or has_broken):
-        rota.turning.pop(key, None)
-        return  # whoever is held back is looked at when the hold ends
-    if _is_news(entry, board.judge(entry, now).status):
+    verdict = board.judge(entry, now).status
+    board.tallies.note(entry, verdict)
+    if _is_news(entry, verdict):
         rota.turning[key] = None
     else:
         rota.turning.pop(key, None)
-    if entry.status is not Status.OFFLINE:  # else only what is heard of it changes anything
+    if entry.status is not Status.OFFLINE or verdict is not Status.OFFLINE:  # else only what is heard changes anything
         moments = [
             entry.seen_at + half_s,
             *(since + 2 * half_s for since in (entry.seen_at, board.listening_since, board.lost_until)),

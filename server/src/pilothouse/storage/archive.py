@@ -220,9 +220,10 @@ def archived_tables() -> Sequence[Table]:
 
 
 def _pieces(connection: Connection, of: Table) -> Generator[Piece]:
-    columns = tuple((str(one.name), _kind(one)) for one in of.columns)
+    given = [one for one in of.columns if one.computed is None]  # the others are computed where they are put in
+    columns = tuple((str(one.name), _kind(one)) for one in given)
     # An instant as it is stored: through seconds it would lose what a float cannot hold.
-    wanted = [type_coerce(one, BigInteger) if isinstance(one.type, InstantMs) else one for one in of.columns]
+    wanted = [type_coerce(one, BigInteger) if isinstance(one.type, InstantMs) else one for one in given]
     question = select(*wanted).order_by(*of.primary_key.columns).execution_options(yield_per=ROWS_A_PIECE)
     for rows in connection.execute(question).partitions():
         yield Piece(str(of.name), columns, [list(row) for row in rows])

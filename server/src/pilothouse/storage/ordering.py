@@ -21,14 +21,27 @@ class Order:
     The database tells the keys that stand in cursors, since what `lower` makes of a letter differs between it and Python.
     """
 
-    def __init__(self, key: ColumnElement[Any], tie: ColumnElement[Any], *, descending: bool = False) -> None:
-        self._key, self._tie, self._descending = key, tie, descending
+    def __init__(
+        self,
+        key: ColumnElement[Any],
+        tie: ColumnElement[Any],
+        *,
+        descending: bool = False,
+        index: Sequence[ColumnElement[Any]] = (),
+    ) -> None:
+        """Sort by a key.
+
+        index: the columns of an index that come before these two, where there is one; the list has one value of each. Then a
+            page goes on by two statements, first behind the cursor among those with its key, then behind its key: each is one
+            part of the index, which not every database makes of both conditions at once
+        """
+        self._key, self._tie, self._descending, self._index = key, tie, descending, index
 
     def page(
         self,
         connection: Connection,
         statement: Rows,
-        total: int,
+        total: int | None,
         request: PageRequest,
         make: Callable[[Mapping[str, Any]], T],  # Any: column values
         *,
@@ -39,10 +52,15 @@ class Order:
         Raises: InvalidInput
         """
         shown = statement.add_columns(self._key.label(_SORT_COLUMNS[0]), self._tie.label(_SORT_COLUMNS[1]))
-        if request.after is not None:
-            shown = shown.where(self._continues(request.after))
-        order = [column.desc() if self._descending else column.asc() for column in (self._key, self._tie)]
-        rows = connection.execute(shown.order_by(*order).limit(request.first + 1)).mappings().all()
+        # PostgreSQL does not know that `IS NULL` leaves one value: it is told the whole order of the index, and MariaDB must not be.
+        leading = self._index if connection.dialect.name == "postgresql" else ()
+        columns = (*leading, self._key, self._tie)
+        order = [column.desc() if self._descending else column.asc() for column in columns]
+        rows: list[RowMapping] = []
+        for part in [true()] if request.after is None else self._continues(request.after):
+            wanted = request.first + 1 - len(rows)
+            if wanted > 0:
+                rows += connection.execute(shown.where(part).order_by(*order).limit(wanted)).mappings()
         found = page_of(of, rows, request, total, self._cursor_of)
         return found.map(lambda row: make({name: row[name] for name in row if name not in _SORT_COLUMNS}))
 
@@ -50,14 +68,15 @@ class Order:
         key, tie = (row[name] for name in _SORT_COLUMNS)
         return (str(round(key * 1000)) if isinstance(self._key.type, InstantMs) else str(key), str(tie))
 
-    def _continues(self, after: tuple[str, ...]) -> ColumnElement[bool]:
+    def _continues(self, after: tuple[str, ...]) -> Sequence[ColumnElement[bool]]:
+        """Make the conditions of what follows a cursor, each of which is asked for itself."""
         try:
             key, tie = (_read(column, told) for column, told in zip((self._key, self._tie), after, strict=True))
         except ValueError:
             raise not_of_this_list() from None
-        if self._descending:
-            return or_(self._key < key, and_(self._key == key, self._tie < tie))
-        return or_(self._key > key, and_(self._key == key, self._tie > tie))
+        beyond = self._key < key if self._descending else self._key > key
+        alike = and_(self._key == key, self._tie < tie if self._descending else self._tie > tie)
+        return (alike, beyond) if self._index else (or_(beyond, alike),)
 
 
 def _read(column: ColumnElement[Any], told: str) -> str | int | float:

@@ -21,6 +21,7 @@ from sqlalchemy import (
 )
 
 from pilothouse.storage.columns import BigKey, InstantMs, Number
+from pilothouse.storage.computed import NAME_LENGTH_MAX, lowered_or_last
 
 metadata = MetaData(
     naming_convention={
@@ -126,7 +127,7 @@ runtimes = Table(
     Column("runtime_id", String(100), nullable=False),
     Column("integration_id", ForeignKey("integrations.id"), nullable=False),
     Column("environment_id", ForeignKey("environments.id"), nullable=False),
-    Column("name", String(100)),
+    Column("name", String(NAME_LENGTH_MAX)),
     Column("runtime_type", String(2), nullable=False),
     Column("version", String(50)),
     Column("key_id", ForeignKey("secrets.key_id"), index=True),
@@ -137,9 +138,14 @@ runtimes = Table(
     # Whether a Micro Integrator carries out what comes through the tunnel: asked once a day, proved by its answer.
     Column("tunnel_probed_at", InstantMs),
     Column("tunnel_proved_at", InstantMs),
+    # By which lists are sorted: ADR 0023.
+    Column("sort_name", String(NAME_LENGTH_MAX), lowered_or_last("name")),
     UniqueConstraint("runtime_id", "integration_id", "environment_id"),
     Index("ix_runtimes_place", "integration_id", "environment_id", "name"),
-    Index("ix_runtimes_environment_id_name", "environment_id", "name"),
+    # Lists hide who was retired: with that in front, a page is read from one end to the other, and counting reads no row.
+    Index("ix_runtimes_by_name", "retired_at", "sort_name", "id"),
+    Index("ix_runtimes_by_age", "retired_at", "registered_at", "id"),
+    Index("ix_runtimes_environment_by_name", "environment_id", "retired_at", "sort_name", "id"),
     sqlite_autoincrement=True,  # events outlive runtimes: a key is never given twice
 )
 

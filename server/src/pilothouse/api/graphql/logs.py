@@ -3,11 +3,11 @@
 from typing import Any
 
 from ariadne import EnumType, ObjectType, QueryType
-from graphql import FieldNode, FragmentSpreadNode, InlineFragmentNode, SelectionSetNode
 
 from pilothouse.access.permissions import Permission
 from pilothouse.api.graphql.answered import AskedStatuses, with_answered
 from pilothouse.api.graphql.request import Info
+from pilothouse.api.graphql.selecting import selects
 from pilothouse.api.graphql.telemetry_origins import attributes
 from pilothouse.api.graphql.telemetry_scopes import (
     asked_scope,
@@ -61,7 +61,7 @@ async def list_logs(
     span = span_of(asked, request.now) if going_on is None else going_on[0]
     scope = await scope_of(request, _VIEW, asked, span)
     telemetry, arrival = request.services.telemetry, None
-    if _selects(info, "arrival"):  # before the lines are read, so that who follows from there misses none
+    if selects(info, "arrival"):  # before the lines are read, so that who follows from there misses none
         arrival = (await telemetry.arrivals(ArrivalQuestion(scope=_NOTHING, after=-1, limit=1))).looked_until
     question = LogQuestion(
         scope=scope,
@@ -186,25 +186,3 @@ def _around(lines: int | None, field: str) -> int:
             fix="Ask for fewer; `logs` has pages.",
         )
     return asked
-
-
-def _selects(info: Info, name: str) -> bool:
-    """Tell whether a field of the answer is asked for; one that a directive may leave out counts."""
-    sets = [node.selection_set for node in info.field_nodes if node.selection_set is not None]
-    return any(_mentions(info, one, name) for one in sets)
-
-
-def _mentions(info: Info, selected: SelectionSetNode, name: str) -> bool:
-    for node in selected.selections:
-        match node:
-            case FieldNode():
-                found = node.name.value == name
-            case InlineFragmentNode():
-                found = _mentions(info, node.selection_set, name)
-            case FragmentSpreadNode():
-                found = _mentions(info, info.fragments[node.name.value].selection_set, name)
-            case _:
-                found = False
-        if found:
-            return True
-    return False

@@ -9,6 +9,7 @@ from pilothouse.access.grants import EVERYWHERE, Place
 from pilothouse.access.permissions import Permission
 from pilothouse.api.graphql import views
 from pilothouse.api.graphql.request import GraphQLRequest, Info
+from pilothouse.api.graphql.selecting import selects
 from pilothouse.api.graphql.views import Row, RuntimeView
 from pilothouse.base.errors import InvalidInput
 from pilothouse.base.pages import Page, PageRequest, page_request, slice_of
@@ -159,11 +160,11 @@ async def list_runtimes(
     """List runtimes."""
     request, listing = info.context, _listing(filter or {}, sort)
     page = page_request(listing.cursors_of, first, after)
-    reach, judge = request.reach(_VIEW), _judge(request)
+    reach, judge, counts = request.reach(_VIEW), _judge(request), selects(info, "totalCount")
 
     def read(connection: Connection) -> tuple[Page[RuntimeRow], list[Elsewhere], int]:
         _, newest = events.bounds(connection)
-        found = runtime_rows.list_rows(connection, reach, listing, judge, page)
+        found = runtime_rows.list_rows(connection, reach, listing, judge, page, counts=counts)
         return found, runtime_rows.list_elsewhere(connection, reach, found.nodes), newest
 
     found, elsewhere, newest = await request.services.store.read(read)

@@ -15,6 +15,7 @@ from pilothouse.base.instants import Instant
 from pilothouse.domain.artifacts import artifact_set
 from pilothouse.domain.artifacts.artifact_set import ArtifactSet
 from pilothouse.domain.runtime import RuntimeRow
+from pilothouse.presence import counting
 from pilothouse.presence.entry import Counts
 from pilothouse.storage import command_rows, commands, runtime_rows
 from pilothouse.storage.command_rows import Standing
@@ -82,7 +83,7 @@ class GraphQLRequest:
 
     def _counts_by(self, dimension: str) -> dict[str, Counts]:
         """Count what the caller may see."""
-        return self.services.board.counts_by(dimension, self.now, self.reach(Permission.INTEGRATION_MGT_VIEW))
+        return counting.counts_by(self.services.board, dimension, self.now, self.reach(Permission.INTEGRATION_MGT_VIEW))
 
     async def artifacts(self, digest: str) -> ArtifactSet:
         """Read an artifact set; all that are asked for at the same time are read by one statement."""
