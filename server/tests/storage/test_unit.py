@@ -3,8 +3,6 @@
 import asyncio
 import sqlite3
 import stat
-import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -93,7 +91,6 @@ async def test_what_comes_while_the_writer_waits_for_its_turn_is_committed_with_
         nonlocal commits
         commits += 1
 
-    store.turn_s = 60.0  # however slow this machine is now
     with writing(database):  # as another process does
         writes = [asyncio.create_task(store.write(adding("n000")))]
         while store.writing_s < 0.2:
@@ -104,59 +101,6 @@ async def test_what_comes_while_the_writer_waits_for_its_turn_is_committed_with_
     assert len(await asyncio.gather(*writes)) == 50
     assert len(await names(store)) == 50
     assert commits == 1
-
-
-async def test_a_turn_that_has_lasted_long_enough_leaves_what_waits_to_the_next_one(
-    store: Store, database: Database
-) -> None:
-    commits: list[int] = []
-    done: list[str] = []
-
-    @event.listens_for(store.writer_engine, "commit")
-    def count(_connection: object) -> None:
-        commits.append(len(done))
-
-    def slowly(name: str) -> Callable[[Transaction], str]:
-        def operation(tx: Transaction) -> str:
-            time.sleep(0.05)
-            done.append(name)
-            return adding(name)(tx)
-
-        return operation
-
-    store.turn_s = 0.08
-    with writing(database):
-        writes = [asyncio.create_task(store.write(slowly("n0")))]
-        while store.writing_s < 0.2:
-            await asyncio.sleep(0.02)
-        writes += [asyncio.create_task(store.write(slowly(f"n{number}"))) for number in range(1, 6)]
-        await asyncio.sleep(0.1)
-    assert await asyncio.gather(*writes) == [f"n{number}" for number in range(6)]
-    assert await names(store) == done == [f"n{number}" for number in range(6)]
-    assert len(commits) >= 3
-    assert commits[0] <= 2, "what was begun in time, and no more"
-
-
-async def test_what_a_turn_has_not_begun_can_still_be_taken_back(store: Store, database: Database) -> None:
-    has_begun, go_on = threading.Event(), threading.Event()
-
-    def waiting(tx: Transaction) -> str:
-        has_begun.set()
-        go_on.wait(30)
-        return adding("n0")(tx)
-
-    with writing(database):
-        first = asyncio.create_task(store.write(waiting))
-        while store.writing_s < 0.2:
-            await asyncio.sleep(0.02)
-        others = [asyncio.create_task(store.write(adding(f"n{number}"))) for number in range(1, 4)]
-        await asyncio.sleep(0.1)
-    assert await asyncio.to_thread(has_begun.wait, 30)
-    others[1].cancel()
-    await asyncio.sleep(0.05)
-    go_on.set()
-    await asyncio.gather(first, *others, return_exceptions=True)
-    assert await names(store) == ["n0", "n1", "n3"]
 
 
 async def test_one_that_is_refused_takes_nothing_with_it_and_leaves_nothing(store: Store) -> None:

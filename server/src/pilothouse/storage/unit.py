@@ -41,8 +41,6 @@ _log = structlog.get_logger(__name__)
 
 BATCH_MAX = 200
 """Operations in one commit."""
-TURN_S = 0.25
-"""Unit: seconds. After so long no further operation is begun in a transaction: the writers of other processes have their turn."""
 QUEUE_MAX = 10_000
 """Operations that may wait for the writer; more are refused with 503. Emptied by the writer thread."""
 
@@ -130,7 +128,6 @@ class Store:
         """Unit: seconds. So long a question waits for a free connection."""
         self.turn_within_s: float = database.timeout_s
         """Unit: seconds. So long an operation waits until the writer begins it; then nothing of it was or will be done."""
-        self.turn_s: float = TURN_S
         self._began_s: float | None = None
         self._is_over = False
         """Whether what is queued from now on is not written any more: set by the writer, when it came to the end."""
@@ -240,23 +237,23 @@ class Store:
 
     def _write_loop(self) -> None:
         while not self._is_over and (first := self._jobs.get()) is not None:
-            if first.is_wanted():
-                jobs = [first]
+            jobs = [first] if first.is_wanted() else []
+            self._add_waiting(jobs)
+            if jobs:
                 self._began_s = time.monotonic()
                 outcomes, happened = self._commit(jobs)
                 self._began_s = None
-                first.loop.call_soon_threadsafe(self._settle, jobs, outcomes, happened)
+                jobs[0].loop.call_soon_threadsafe(self._settle, jobs, outcomes, happened)
 
-    def _next_waiting(self) -> _Job | None:
-        """Take what waits longest; None when nothing does."""
+    def _add_waiting(self, jobs: list[_Job]) -> None:
+        """Add what waits to a batch, as far as there is room."""
         with contextlib.suppress(queue.Empty):
-            while not self._is_over:
+            while len(jobs) < BATCH_MAX and not self._is_over:
                 job = self._jobs.get_nowait()
                 if job is None:
                     self._is_over = True
                 elif job.is_wanted():
-                    return job
-        return None
+                    jobs.append(job)
 
     def _commit(self, jobs: list[_Job]) -> tuple[list[Any], list[Event]]:
         attempt, trouble, began_s = 0, Trouble.OURS, time.monotonic()
@@ -289,26 +286,18 @@ class Store:
         return trouble is Trouble.GONE and attempt == 1 and not is_committing
 
     def _run_all(self, jobs: list[_Job], committing: list[bool]) -> tuple[list[Any], list[Event]]:
-        """Run operations in one transaction, and commit it: with these, what waits when its turn has come.
-
-        What comes later waits for the next turn, and so does what is not begun in time: it is still its sender's to take back.
-        """
+        """Run all operations in one transaction, and commit it; those too that came while it waited for its turn."""
         happened: list[Event] = []
         with self._writer_engine.connect() as connection, connection.begin() as whole:
             self._kind.take_turn(connection)
-            until_s, waiting = time.monotonic() + self.turn_s, self._jobs.qsize()
-            if len(jobs) == 1 and waiting == 0:
+            self._add_waiting(jobs)
+            if len(jobs) > 1:
+                outcomes = [self._run(connection, job, happened, apart) for job in jobs]
+            else:
                 outcomes = [self._run(connection, jobs[0], happened, nullcontext)]
                 if jobs[0].was_refused:  # nobody else's work is in this transaction
                     whole.rollback()
                     return outcomes, []
-            else:
-                outcomes = [self._run(connection, job, happened, apart) for job in jobs]
-                for _ in range(min(waiting, BATCH_MAX - len(jobs))):
-                    if time.monotonic() >= until_s or (job := self._next_waiting()) is None:
-                        break
-                    jobs.append(job)
-                    outcomes.append(self._run(connection, job, happened, apart))
             committing[0] = True
         return outcomes, happened
 
