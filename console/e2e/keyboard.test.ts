@@ -197,8 +197,12 @@ stories('Keyboard only', (story) => {
     await panel.getByRole('button', { name: 'Silence', exact: true }).focus()
     await page.keyboard.press('Enter')
     const silence = page.getByRole('dialog', { name: 'Begin a silence' })
-    await silence.getByLabel('Reason').focus()
+    // A dialog that opens puts the focus where it begins: what is typed before that would go there.
+    await expect.poll(() => silence.evaluate((box) => box.contains(document.activeElement))).toBe(true)
+    const reason = silence.getByLabel('Reason')
+    await reason.focus()
     await page.keyboard.type('It is being replaced')
+    await expect.poll(() => reason.inputValue()).toBe('It is being replaced')
     await page.keyboard.press('Enter')
     await silence.waitFor({ state: 'detached' })
     await panel.getByText('Silenced', { exact: true }).waitFor()
