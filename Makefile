@@ -31,14 +31,14 @@ pictures: $(STAMPS)/dev $(STAMPS)/console console/dist/index.html ## Take the pi
 # What a newcomer does first, as stories in a browser; `make test-console` has all of them, eight minutes more.
 MAIN_STORIES := $(foreach each,demo integration main-story overview sign-in steering,e2e/$(each).test.ts)
 
-test: $(STAMPS)/dev $(STAMPS)/console console/dist/index.html ## Set up everything and pass the tests, in a real browser too: under ten minutes
+test: $(STAMPS)/dev $(STAMPS)/console $(STAMPS)/provider console/dist/index.html ## Set up everything and pass the tests, in a real browser too: under ten minutes
 	$(NPM) test
 	$(NPM) run e2e -- $(MAIN_STORIES)
 	$(BIN)/python -m pytest -n 6 --dist loadgroup -m "not slow"
 
 test-all: test-console test-python test-databases ## Every test, the slow ones too: what CI runs
 
-test-python: $(STAMPS)/dev console/dist/index.html ## All tests of bridge, server and example, and the end-to-end story
+test-python: $(STAMPS)/dev $(STAMPS)/provider console/dist/index.html ## All tests of bridge, server and example, and the end-to-end story
 	PILOTHOUSE_TEST_COMPILE=1 $(BIN)/python -m pytest -n 4 --dist loadgroup $(if $(CI),--cache-clear || $(BIN)/python scripts/second_look.py $$?)
 
 # What touches most tables. All others can run there, too: PILOTHOUSE_TEST_DATABASE=postgresql .venv/bin/python -m pytest server/tests
@@ -137,6 +137,13 @@ $(STAMPS)/dev: $(STAMPS)/server requirements/dev.txt conformance/pyproject.toml
 
 $(STAMPS)/docs: $(STAMPS)/server requirements/docs.txt
 	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/docs.txt
+	@touch $@
+
+# Tests install it where it is missing, all of them waiting for the first: here it is fetched before they begin.
+PROVIDER := server/tests/identity/provider
+$(STAMPS)/provider: $(STAMPS)/server $(PROVIDER)/package.json $(PROVIDER)/package-lock.json
+	PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix $(PROVIDER) ci --no-audit --no-fund --ignore-scripts
+	cp $(PROVIDER)/package-lock.json $(PROVIDER)/node_modules/.installed
 	@touch $@
 
 $(STAMPS)/console: $(STAMPS)/server console/package.json console/package-lock.json

@@ -91,7 +91,7 @@ def _installed() -> str:
             environment = os.environ | {"PATH": f"{Path(node).parent}{os.pathsep}{os.environ.get('PATH', '')}"}
             command = [npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts"]
             done = subprocess.run(  # noqa: S603 - our own
-                command, cwd=HERE, env=environment, capture_output=True, text=True, check=False, timeout=240
+                command, cwd=HERE, env=environment, capture_output=True, text=True, check=False, timeout=600
             )
             if done.returncode != 0:
                 _cannot(f"the OpenID Connect provider cannot be installed: {done.stderr[-400:]}")
