@@ -1,5 +1,6 @@
 """A FastAPI application's OpenAPI document goes with the full heartbeat, and the program is left as it was."""
 
+import gc
 import json
 from collections.abc import Callable
 from typing import Any
@@ -21,10 +22,16 @@ class Order(BaseModel):
 
 
 @pytest.fixture(scope="module")
-def look() -> Callable[[], Inventory]:
+def discovery() -> Discovery:
     found = Discovery([UvicornSource()], [StarletteSource()])
     found.install(lambda: None)
-    return lambda: found.look(lambda _: [])
+    return found
+
+
+@pytest.fixture
+def look(discovery: Discovery) -> Callable[[], Inventory]:
+    gc.collect()  # what another test left must not vanish between two looks
+    return lambda: discovery.look(lambda _: [])
 
 
 def message(inventory: Inventory) -> FullMessage:
