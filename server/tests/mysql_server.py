@@ -36,15 +36,16 @@ def unpacked() -> Path:
         jar = fetched([Pinned("", artifact, _SHA256)], KEPT) / artifact.path
         with tempfile.TemporaryDirectory(dir=KEPT) as place, zipfile.ZipFile(jar) as opened:
             with opened.open(_WITHIN) as packed, tarfile.open(fileobj=packed) as archive:
-                archive.extractall(Path(place) / VERSION, filter=_within)  # noqa: S202 - by its digest
+                archive.extraction_filter = getattr(tarfile, "data_filter", None)  # since Python 3.11.4
+                archive.extractall(Path(place) / VERSION, filter(_is_within, archive))  # noqa: S202 - by its digest
             with contextlib.suppress(OSError):  # another process of this run was quicker
                 (Path(place) / VERSION).rename(folder)
     return folder
 
 
-def _within(member: tarfile.TarInfo, place: str) -> tarfile.TarInfo | None:
-    """Take everything but the links that lead to where it was built: the libraries lie beside, too."""
-    return None if member.issym() and Path(member.linkname).is_absolute() else tarfile.data_filter(member, place)
+def _is_within(member: tarfile.TarInfo) -> bool:
+    """Leave out the links that lead to where it was built: the libraries lie beside, too."""
+    return not (member.issym() and Path(member.linkname).is_absolute())
 
 
 class MySqlServer(ServerOfTables):
