@@ -5,12 +5,14 @@ from collections.abc import Iterator
 import pytest
 from database_servers import running
 from pilothouse.storage.dialects import KINDS, Trouble
+from pilothouse.storage.dialects.one_trip import ROWS_MAX
 from pilothouse.storage.engine import open_readers, open_writer, trouble_of
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 pytestmark = pytest.mark.xdist_group("postgresql")
 ADD = text("insert into organizations (id, handle, display_name) values (:n, :n, :n)")
+RENAME = text("update organizations set handle = :to where handle = :from")
 NAMES = text("select handle from organizations where handle like :pattern order by handle")
 
 
@@ -156,3 +158,28 @@ def test_a_connection_that_the_server_ended_is_gone_and_the_next_is_another(engi
     assert trouble_of(failed.value, KINDS["postgresql"]) is Trouble.GONE
     with engine.connect() as connection:
         assert names(connection) == []
+
+
+def test_a_statement_for_many_rows_is_one_trip_and_the_rows_that_it_changed_are_counted(
+    engine: Engine, trips: list[int]
+) -> None:
+    rows = [{"n": f"n{number:05}"} for number in range(ROWS_MAX + 1)]
+    with engine.connect() as connection, connection.begin():
+        added = connection.execute(ADD, rows)
+        assert len(trips) == 2, "as many rows as a trip carries, and the one that is left"
+        assert added.rowcount == len(rows)
+        renamed = connection.execute(RENAME, [{"from": "n00001", "to": "m1"}, {"from": "nobody", "to": "m2"}])
+        assert renamed.rowcount == 1
+        assert len(trips) == 3
+    with engine.connect() as connection:
+        assert names(connection) == [row["n"] for row in rows if row["n"] != "n00001"]
+
+
+def test_of_many_rows_with_one_that_fails_nothing_is_kept_and_the_connection_goes_on(engine: Engine) -> None:
+    with engine.connect() as connection, connection.begin():
+        with pytest.raises(IntegrityError), connection.begin_nested():
+            connection.execute(ADD, [{"n": "n1"}, {"n": "n2"}, {"n": "n1"}, {"n": "n3"}])
+        assert names(connection) == []
+        connection.execute(ADD, [{"n": "n4"}, {"n": "n5"}])
+    with engine.connect() as connection:
+        assert names(connection) == ["n4", "n5"]

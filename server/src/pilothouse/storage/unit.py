@@ -2,14 +2,18 @@
 
 Operations are plain functions of a transaction. One thread writes (SQLite has one writer anyway) and commits whatever
 queued up while the last commit was on its way to the disk: each operation in a savepoint of its own (unless it is alone), so that
-one that is refused takes nothing with it. On a database server, the writers of all processes take turns, and a batch that met somebody
-else's lock, or a lost connection before its commit, is run again: operations must do nothing but use their transaction.
+one that is refused takes nothing with it. Operations of a kind that can be done together (`write_together`) are one to the database: a
+statement for all of them, and not one for each.
+
+On a database server, the writers of all processes take turns, and a batch that met somebody else's lock, or a lost connection before
+its commit, is run again: operations must do nothing but use their transaction.
 Source: performance.md section 4, "group commit"; ADR 0003, ADR 0020.
 """
 
 import asyncio
 import contextlib
 import contextvars
+import itertools
 import queue
 import sqlite3
 import threading
@@ -17,10 +21,10 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-import msgspec
 import structlog
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
@@ -29,14 +33,16 @@ from sqlalchemy.pool import QueuePool
 
 from pilothouse.base.errors import PilothouseError, StorageUnavailable, Unavailable
 from pilothouse.base.place import Database, database_of
-from pilothouse.domain.events import Event, NewEvent
+from pilothouse.domain.events import Event
 from pilothouse.storage import engine as engines
-from pilothouse.storage import events
 from pilothouse.storage.dialects import Trouble
 from pilothouse.storage.dialects.kind import CONNECT_S
+from pilothouse.storage.jobs import Job, Together, alone, gather
 from pilothouse.storage.savepoints import apart
+from pilothouse.storage.transaction import Transaction
 
 T = TypeVar("T")
+One = TypeVar("One")
 _log = structlog.get_logger(__name__)
 
 BATCH_MAX = 200
@@ -60,52 +66,10 @@ NotUnique = IntegrityError
 """What the database raises when a row is there already that may be there once."""
 
 
-class Transaction:
-    """What an operation works with: a connection, and the events that leave if it is committed."""
-
-    def __init__(self, connection: Connection) -> None:
-        self.connection = connection
-        self._events: list[NewEvent] = []
-
-    def emit(self, event: NewEvent) -> None:
-        """Let an event happen with this transaction."""
-        self._events.append(event)
-
-    def write_events(self) -> list[Event]:
-        """Store what was emitted, in order, and give each its number."""
-        return events.append_all(self.connection, self._events)
-
-
 def connections(engine: Engine) -> tuple[int, int]:
     """Tell how many connections of an engine are in use, and how many there may be."""
     pool = engine.pool
     return (pool.checkedout(), pool.size()) if isinstance(pool, QueuePool) else (0, 0)
-
-
-class _Job(msgspec.Struct, eq=False):
-    """An operation that waits for the writer."""
-
-    operation: Callable[[Transaction], Any]  # Any: whatever the operation returns
-    done: asyncio.Future[Any]
-    loop: asyncio.AbstractEventLoop
-    context: contextvars.Context
-    """Of whoever asked: what is logged beside the loop names its request."""
-    was_refused: bool = False
-    """Whether it raised, so that nothing of it is kept."""
-    _whose: list[None] = msgspec.field(default_factory=lambda: [None])
-    """Taken out by the writer that begins it, or by whoever waited and gives it up: by one of them, in whatever thread."""
-
-    def take(self) -> bool:
-        """Begin it, or give it up; false when the other one came first."""
-        try:
-            self._whose.pop()
-        except IndexError:
-            return False
-        return True
-
-    def is_wanted(self) -> bool:
-        """Begin it, unless nobody waits for it any more."""
-        return not self.done.cancelled() and self.take()
 
 
 class Store:
@@ -123,7 +87,7 @@ class Store:
         """Questions that are being answered, or wait for a connection."""
         self.committed_s: float | None = None
         """When the last commit was told of, by `time.monotonic`; None before the first."""
-        self._jobs: queue.Queue[_Job | None] = queue.Queue(QUEUE_MAX)
+        self._jobs: queue.Queue[Job | None] = queue.Queue(QUEUE_MAX)
         self.free_within_s: float = CONNECT_S
         """Unit: seconds. So long a question waits for a free connection."""
         self.turn_within_s: float = database.timeout_s
@@ -190,8 +154,28 @@ class Store:
 
         Raises: Unavailable, and whatever the operation raises (then nothing of it is kept)
         """
+        return await self._queue(operation, None, None)
+
+    async def write_together(
+        self, operation: Callable[[Transaction, Sequence[One]], Sequence[T | PilothouseError]], one: One
+    ) -> T:
+        """Run an operation for something, in one go with whatever else of its kind waits; it is durable when this returns.
+
+        operation: is given what it is to be done for, and tells of each what came of it, in their order. Of what it tells an
+            error it has written nothing. What it raises is of all: then it is run again for each alone, and nothing was kept.
+
+        Raises: Unavailable, the error that is told, and whatever the operation raises
+        """
+        return await self._queue(partial(alone, operation, one), operation, one)
+
+    async def _queue(
+        self,
+        operation: Callable[[Transaction], T],
+        together: Together | None,
+        one: Any,  # Any: what the operation is for
+    ) -> T:
         loop = asyncio.get_running_loop()
-        job = _Job(operation, loop.create_future(), loop, contextvars.copy_context())
+        job = Job(operation, together, one, loop.create_future(), loop, contextvars.copy_context())
         try:
             self._jobs.put_nowait(job)
         except queue.Full:
@@ -204,7 +188,7 @@ class Store:
         finally:
             too_late.cancel()
 
-    def _give_up(self, job: _Job) -> None:
+    def _give_up(self, job: Job) -> None:
         """Take an operation back that the writer did not come to."""
         if not job.done.done() and job.take():
             job.done.set_exception(
@@ -245,7 +229,7 @@ class Store:
                 self._began_s = None
                 jobs[0].loop.call_soon_threadsafe(self._settle, jobs, outcomes, happened)
 
-    def _add_waiting(self, jobs: list[_Job]) -> None:
+    def _add_waiting(self, jobs: list[Job]) -> None:
         """Add what waits to a batch, as far as there is room."""
         with contextlib.suppress(queue.Empty):
             while len(jobs) < BATCH_MAX and not self._is_over:
@@ -255,7 +239,7 @@ class Store:
                 elif job.is_wanted():
                     jobs.append(job)
 
-    def _commit(self, jobs: list[_Job]) -> tuple[list[Any], list[Event]]:
+    def _commit(self, jobs: list[Job]) -> tuple[list[Any], list[Event]]:
         attempt, trouble, began_s = 0, Trouble.OURS, time.monotonic()
         while True:
             attempt += 1
@@ -285,14 +269,15 @@ class Store:
             return attempt < ATTEMPTS_MAX
         return trouble is Trouble.GONE and attempt == 1 and not is_committing
 
-    def _run_all(self, jobs: list[_Job], committing: list[bool]) -> tuple[list[Any], list[Event]]:
+    def _run_all(self, jobs: list[Job], committing: list[bool]) -> tuple[list[Any], list[Event]]:
         """Run all operations in one transaction, and commit it; those too that came while it waited for its turn."""
         happened: list[Event] = []
         with self._writer_engine.connect() as connection, connection.begin() as whole:
             self._kind.take_turn(connection)
             self._add_waiting(jobs)
             if len(jobs) > 1:
-                outcomes = [self._run(connection, job, happened, apart) for job in jobs]
+                gather(jobs)
+                outcomes = self._run_each(connection, jobs, happened)
             else:
                 outcomes = [self._run(connection, jobs[0], happened, nullcontext)]
                 if jobs[0].was_refused:  # nobody else's work is in this transaction
@@ -301,10 +286,52 @@ class Store:
             committing[0] = True
         return outcomes, happened
 
+    def _run_each(self, connection: Connection, jobs: Sequence[Job], happened: list[Event]) -> list[Any]:
+        """Run operations, those of a kind that stand side by side together. Any: what the operations return."""
+        outcomes: list[Any] = []
+        for together, group in itertools.groupby(jobs, key=lambda job: job.together):
+            same = list(group)
+            told = None
+            if together is not None and len(same) > 1:
+                told = self._run_together(connection, together, same, happened)
+            outcomes += told or [self._run(connection, job, happened, apart) for job in same]
+        return outcomes
+
+    def _run_together(
+        self,
+        connection: Connection,
+        together: Together,
+        jobs: Sequence[Job],
+        happened: list[Event],
+    ) -> list[Any] | None:
+        """Run operations of a kind as one; None when that failed without the database, and nothing of it is kept."""
+        transaction = Transaction(connection)
+        try:
+            with apart(connection):
+                outcomes = list(together(transaction, [job.one for job in jobs]))
+                stored = transaction.write_events()
+        except Exception as error:
+            if self._is_whole(error, connection):
+                raise
+            return None  # which of them it was is found by running each alone
+        for job, outcome in zip(jobs, outcomes, strict=True):
+            job.was_refused = isinstance(outcome, BaseException)
+        happened.extend(stored)
+        return outcomes
+
+    def _is_whole(self, error: Exception, connection: Connection) -> bool:
+        """Tell whether the database itself failed, so that nothing of a batch can be kept."""
+        if isinstance(error, DBAPIError):
+            return engines.trouble_of(engines.first_cause(error), self._kind) is not Trouble.STATEMENT
+        if isinstance(error, PilothouseError):
+            return False
+        # The connection is lost, and some drivers let through what the network said.
+        return isinstance(error, OSError) or (isinstance(error, SQLAlchemyError) and connection.invalidated)
+
     def _run(
         self,
         connection: Connection,
-        job: _Job,
+        job: Job,
         happened: list[Event],
         held: Callable[[Connection], AbstractContextManager[Any]],
     ) -> Any:  # Any: the operation's own result
@@ -316,23 +343,15 @@ class Store:
             with held(connection):
                 result = job.context.run(job.operation, transaction)
                 stored = job.context.run(transaction.write_events)
-        except PilothouseError as refusal:
-            return refusal
-        except DBAPIError as error:
-            if engines.trouble_of(engines.first_cause(error), self._kind) is Trouble.STATEMENT:
-                return error
-            raise  # the database itself: nothing of this batch can be kept
-        except (SQLAlchemyError, OSError) as error:
-            if connection.invalidated or isinstance(error, OSError):
-                raise  # the connection is lost, and some drivers let through what the network said
+        except Exception as error:  # an edge: a refusal or a defect goes to whoever waits, the writer lives on
+            if self._is_whole(error, connection):
+                raise
             return error
-        except Exception as defect:  # noqa: BLE001 - an edge: the defect goes to whoever waits, the writer lives on
-            return defect
         job.was_refused = False
         happened.extend(stored)
         return result
 
-    def _settle(self, jobs: Sequence[_Job], outcomes: Sequence[Any], happened: Sequence[Event]) -> None:
+    def _settle(self, jobs: Sequence[Job], outcomes: Sequence[Any], happened: Sequence[Event]) -> None:
         if not all(isinstance(outcome, BaseException) for outcome in outcomes):
             self.committed_s = time.monotonic()
         for job, outcome in zip(jobs, outcomes, strict=True):
