@@ -68,6 +68,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """A full heartbeat that is trusted: its token was verified, and it is placed under its own integration and environment."""
 
     key_id: str
+    organization_id: str
     project_id: str
     integration_id: str
     environment_id: str

@@ -16,7 +16,7 @@ from pilothouse.management.failures import Failure, ManagementFailure
 from pilothouse.management.tokens import Signing
 from pilothouse.management.translate import call_for
 from pilothouse.operations.outcomes import note_call
-from pilothouse.operations.reconciling import settling
+from pilothouse.operations.reconciling import look_of, settle
 from pilothouse.operations.sealed_payloads import reveal
 from pilothouse.presence import Agenda, Board, Entry
 from pilothouse.storage import secrets
@@ -122,7 +122,8 @@ class ManagementWorker:
         gets it. The others may take it once its next attempt is due, which is later than any call lasts that began within `BEGIN_S`.
         """
         now, asked = self._clock.now(), self._agenda.asked
-        handover = await self._store.write(settling(entry, CommandRoute.MANAGEMENT_API, now, self._rules))
+        look = look_of(entry, CommandRoute.MANAGEMENT_API, now)
+        handover = await self._store.write(partial(settle, look=look, rules=self._rules))
         again_at = handover.look_again_at
         if handover.runtime is not None and handover.runtime.tunnel_proved_at is not None:
             self._tunnelled[entry.runtime_key] = now + TUNNEL_TRUSTED_S

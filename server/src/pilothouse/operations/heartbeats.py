@@ -1,6 +1,6 @@
-"""Recording a full heartbeat: place it, decide what it changes, save that."""
+"""Recording full heartbeats: place them, decide what they change, save that; a few statements for all that come together."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from hashlib import blake2b
 
 import msgspec
@@ -13,6 +13,7 @@ from pilothouse.domain.heartbeat import FullHeartbeat
 from pilothouse.domain.likeness import count_failed, likeness
 from pilothouse.domain.liveness import Status
 from pilothouse.domain.presence import PresenceRow
+from pilothouse.domain.refusals import RuntimeRefused
 from pilothouse.domain.runtime import (
     UNSAID,
     KnownRuntime,
@@ -26,6 +27,7 @@ from pilothouse.domain.runtime import (
 from pilothouse.domain.secrets import Binding, SecretFacts
 from pilothouse.operations.placing import Placement, place
 from pilothouse.storage import presence, runtimes
+from pilothouse.storage import reported as reports
 from pilothouse.storage.unit import Transaction
 
 _NO_ARTIFACTS = artifact_set.ArtifactSet()
@@ -53,6 +55,30 @@ class PreparedArtifacts(msgspec.Struct, frozen=True, kw_only=True):
     listeners: int
 
 
+class Incoming(msgspec.Struct, frozen=True, kw_only=True):
+    """A full heartbeat whose token was verified."""
+
+    sender: SecretFacts
+    heartbeat: FullHeartbeat
+    prepared: PreparedArtifacts
+    address: str | None
+    now: Instant
+    """When it came."""
+    told: str | None = None
+    """Its sum in hexadecimal, for other replicas; None where there are none."""
+
+
+class _Reported(msgspec.Struct):
+    """A full heartbeat that is being taken in."""
+
+    incoming: Incoming
+    placement: Placement
+    report: Report
+    known: KnownRuntime | None = None
+    document: bytes = b""
+    key: int = 0
+
+
 def prepare_artifacts(heartbeat: FullHeartbeat) -> PreparedArtifacts:
     """Encode what a heartbeat reports of artifacts."""
     document = artifact_set.encode(heartbeat.artifacts)
@@ -76,62 +102,158 @@ def fingerprint(heartbeat: FullHeartbeat, prepared: PreparedArtifacts, key_id: s
     ).digest()
 
 
-def record_full(
+def record_all(
     tx: Transaction,
-    sender: SecretFacts,
-    heartbeat: FullHeartbeat,
-    prepared: PreparedArtifacts,
+    incoming: Sequence[Incoming],
     *,
-    address: str | None,
-    now: Instant,
-    is_offline: Callable[[int], bool],
+    is_offline: Callable[[int, Instant], bool],
     may_create: bool = True,
-    told: str | None = None,
-) -> Recorded:
-    """Take in a full heartbeat whose token was verified.
+) -> list[Recorded | RuntimeRefused]:
+    """Take in full heartbeats of different runtimes, in their order: what each came to, or why it is refused."""
+    outcomes: dict[int, Recorded | RuntimeRefused] = {}
+    reported: dict[int, _Reported] = {}
+    for number, one in enumerate(incoming):
+        try:
+            placement = place(tx, one.sender, one.heartbeat, one.now, may_create=may_create)
+        except RuntimeRefused as refusal:
+            outcomes[number] = refusal
+        else:
+            reported[number] = _Reported(one, placement, _trust(placement, one))
+    _remember(tx, list(reported.values()))
+    _keep_artifacts(tx, list(reported.values()))
+    _save(tx, list(reported.values()))
+    succeeded = _take_over_names(tx, list(reported.values()), is_offline)
+    for number, each in reported.items():
+        outcomes[number] = _tell(tx, each, succeeded.get(each.key, ()), is_offline)
+    return [outcomes[number] for number in range(len(incoming))]
 
-    told: its sum in hexadecimal, for other replicas; None where there are none
 
-    Raises: RuntimeRefused
-    """
-    placement = place(tx, sender, heartbeat, now, may_create=may_create)
-    report = _trust(placement, heartbeat, prepared, address=address, now=now)
-    known = runtimes.find_known(tx.connection, report)
-    report = msgspec.structs.replace(report, document=_keep_unsaid(known, heartbeat, report.document))
-    document = msgspec.json.encode(report.document)
-    if known is None or known.artifact_digest != prepared.digest:
-        runtimes.keep_artifacts(
-            tx.connection,
-            prepared.digest,
-            artifact_set.pack(prepared.document),
-            services=prepared.services,
-            listeners=prepared.listeners,
-            likeness=likeness(heartbeat.runtime_type, heartbeat.artifacts),
-            failed=count_failed(heartbeat.artifacts),
-            now=now,
-        )
-    key = _save(tx, known, report, document, told, now)
-    is_new_here = known is None or known.retired or known.name != report.name or is_offline(known.key)
-    retired = _take_over_name(tx, report, is_offline, now) if is_new_here else ()
-    # A verdict of OFFLINE may not have been announced yet: whoever watched saw it fall silent all the same.
-    seen = (
-        known if known is None or not is_offline(known.key) else msgspec.structs.replace(known, status=Status.OFFLINE)
+def _remember(tx: Transaction, reported: Sequence[_Reported]) -> None:
+    """Find what is stored of who reports, and keep what they are silent about."""
+    known = reports.find_known(tx.connection, [each.report for each in reported])
+    for each in reported:
+        each.known = known.get(reports.identity_of(each.report))
+        kept = _keep_unsaid(each.known, each.incoming.heartbeat, each.report.document)
+        each.report = msgspec.structs.replace(each.report, document=kept)
+        each.document = msgspec.json.encode(kept)
+
+
+def _keep_artifacts(tx: Transaction, reported: Sequence[_Reported]) -> None:
+    news = {
+        each.report.artifact_digest: each.incoming
+        for each in reported
+        if each.known is None or each.known.artifact_digest != each.report.artifact_digest
+    }
+    there = reports.list_artifacts_there(tx.connection, news)
+    reports.keep_artifacts(
+        tx.connection,
+        {
+            digest: reports.NewArtifacts(
+                digest=digest,
+                document=artifact_set.pack(one.prepared.document),
+                service_count=one.prepared.services,
+                listener_count=one.prepared.listeners,
+                stored_at=one.now,
+                likeness=likeness(one.heartbeat.runtime_type, one.heartbeat.artifacts),
+                failed_count=count_failed(one.heartbeat.artifacts),
+            )
+            for digest, one in news.items()
+            if digest not in there
+        },
     )
-    event = event_of(seen, report, document)
+
+
+def _save(tx: Transaction, reported: Sequence[_Reported]) -> None:
+    """Store what is new; that somebody was seen is kept by presence, which is flushed in batches."""
+    newcomers = [each for each in reported if each.known is None]
+    keys = reports.add(
+        tx.connection,
+        [
+            reports.NewRuntime(
+                id=new_id(),
+                report=each.report,
+                document=each.document,
+                told=each.incoming.told,
+                registered_at=each.incoming.now,
+            )
+            for each in newcomers
+        ],
+    )
+    for each, key in zip(newcomers, keys, strict=True):
+        each.key = key
+    met = [(each, each.known) for each in reported if each.known is not None]
+    for each, known in met:
+        each.key = known.key
+    reports.change(
+        tx.connection,
+        [(known, each.report, each.document) for each, known in met if changes(known, each.report, each.document)],
+    )
+    reports.note_returns(
+        tx.connection,
+        [
+            (known, each.report, each.incoming.now)
+            for each, known in met
+            if known.retired or known.status is not Status.RUNNING
+        ],
+    )
+    presence.note_told(
+        tx.connection,
+        [
+            (known.key, each.incoming.told)
+            for each, known in met
+            if each.incoming.told is not None and each.incoming.told != known.told
+        ],
+    )
+
+
+def _take_over_names(
+    tx: Transaction, reported: Sequence[_Reported], is_offline: Callable[[int, Instant], bool]
+) -> dict[int, tuple[int, ...]]:
+    """Retire namesakes that are offline: a restarted process without its id file is the same node to people (4.2).
+
+    Returns: the keys of those who were retired, by the key of who took over the name
+    """
+    here: dict[tuple[str, str, str | None], _Reported] = {}
+    for each in reported:
+        known, report, now = each.known, each.report, each.incoming.now
+        if known is None or known.retired or known.name != report.name or is_offline(known.key, now):
+            here.setdefault((report.integration_id, report.environment_id, report.name), each)
+    report_now = {each.key for each in reported}  # whatever was known of them, they are there
+    succeeded: dict[int, tuple[int, ...]] = {}
+    for key, *place_and_name, _ in reports.list_bearing_names(tx.connection, [each.report for each in here.values()]):
+        each = here.get((place_and_name[0], place_and_name[1], place_and_name[2]))
+        if each is not None and key not in report_now and is_offline(key, each.incoming.now):
+            succeeded[each.key] = (*succeeded.get(each.key, ()), key)
+    for each in here.values():
+        gone = succeeded.get(each.key)
+        if gone:
+            runtimes.retire(tx.connection, gone, each.incoming.now)
+    return succeeded
+
+
+def _tell(
+    tx: Transaction, each: _Reported, retired: tuple[int, ...], is_offline: Callable[[int, Instant], bool]
+) -> Recorded:
+    known, report, now = each.known, each.report, each.incoming.now
+    for key in retired:
+        tx.emit(_event(EventKind.RUNTIME_RETIRED, key, report, now))
+    # A verdict of OFFLINE may not have been announced yet: whoever watched saw it fall silent all the same.
+    was_seen_offline = known is not None and is_offline(known.key, now)
+    seen = msgspec.structs.replace(known, status=Status.OFFLINE) if known is not None and was_seen_offline else known
+    event = event_of(seen, report, each.document)
     if event is not None:
-        tx.emit(_event(event, key, report, now))
+        tx.emit(_event(event, each.key, report, now))
     return Recorded(
-        presence=_presence(key, known, report, now),
+        presence=_presence(each.key, known, report, now),
         interval_is_reported=report.interval_s is not None,
-        binding=placement.binding,
+        binding=each.placement.binding,
         retired=retired,
         event=event,
     )
 
 
-def _trust(
-    placement: Placement, heartbeat: FullHeartbeat, prepared: PreparedArtifacts, *, address: str | None, now: Instant
-) -> Report:
+def _trust(placement: Placement, incoming: Incoming) -> Report:
+    heartbeat, prepared, now = incoming.heartbeat, incoming.prepared, incoming.now
     notices = [
         *(notice for notice in (placement.notice, warn_of_clock(heartbeat.sent_at, now)) if notice is not None),
         *(
@@ -141,6 +263,7 @@ def _trust(
     ]
     return Report(
         key_id=placement.key_id,
+        organization_id=incoming.sender.organization_id,
         project_id=placement.binding.project_id,
         integration_id=placement.binding.integration_id,
         environment_id=placement.environment_id,
@@ -152,7 +275,7 @@ def _trust(
         artifact_digest=prepared.digest,
         artifact_document=prepared.document,
         interval_s=heartbeat.interval_s,
-        address=address,
+        address=incoming.address,
         document=ReportDocument(
             node=heartbeat.node,
             log_levels=dict(sorted((heartbeat.log_levels or {}).items())),
@@ -176,32 +299,6 @@ def _keep_unsaid(known: KnownRuntime | None, heartbeat: FullHeartbeat, document:
     if heartbeat.open_api_definitions is None and before.open_api_definitions:
         document = msgspec.structs.replace(document, open_api_definitions=before.open_api_definitions)
     return document
-
-
-def _save(
-    tx: Transaction, known: KnownRuntime | None, report: Report, document: bytes, told: str | None, now: Instant
-) -> int:
-    if known is None:
-        return runtimes.add(tx.connection, report, id=new_id(), document=document, told=told, now=now)
-    if changes(known, report, document):
-        runtimes.change(tx.connection, known, report, document)
-    if known.retired or known.status is not Status.RUNNING:
-        runtimes.note_return(tx.connection, known, report, now)
-    if told is not None and told != known.told:
-        presence.note_told(tx.connection, known.key, told)
-    return known.key  # that it was seen is kept by presence, which is flushed in batches
-
-
-def _take_over_name(
-    tx: Transaction, report: Report, is_offline: Callable[[int], bool], now: Instant
-) -> tuple[int, ...]:
-    """Retire namesakes that are offline: a restarted process without its id file is the same node to people (4.2)."""
-    gone = tuple(key for key in runtimes.list_bearing_name(tx.connection, report) if is_offline(key))
-    if gone:
-        runtimes.retire(tx.connection, gone, now)
-    for key in gone:
-        tx.emit(_event(EventKind.RUNTIME_RETIRED, key, report, now))
-    return gone
 
 
 def _event(kind: EventKind, key: int, report: Report, now: Instant) -> NewEvent:

@@ -1,10 +1,11 @@
-"""Bringing one runtime closer to what is desired: load, decide, save, hand over. One transaction.
+"""Bringing runtimes closer to what is desired: load, decide, save, hand over. One transaction.
+
+Runtimes that are looked at together cost a few statements for all of them.
 
 Source: reference/runtime-protocol.md sections 6.5, 6.7; contracts/commands/README.md.
 """
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -55,6 +56,26 @@ class Handover(msgspec.Struct, frozen=True, kw_only=True):
     """When a person last asked for something that is still open; None when nobody waits for an outcome."""
 
 
+class Look(msgspec.Struct, frozen=True, kw_only=True):
+    """One runtime that is to be looked at."""
+
+    runtime_key: int
+    now: Instant
+    running_since: Instant
+    observed_at: Instant | None = None
+    """When it last said how it is, where it says so now."""
+    route: CommandRoute | None = None
+    """By what commands that are due leave; with None nothing is handed over."""
+
+
+class Known(msgspec.Struct, frozen=True):
+    """A runtime that was read already, with what is desired where it lives."""
+
+    runtime: SteeredRuntime
+    wishes: Sequence[Wish]
+    look: Look
+
+
 class ArtifactReader:
     """Reads artifact sets within one transaction, each once."""
 
@@ -62,83 +83,128 @@ class ArtifactReader:
         self._connection = connection
         self._sets: dict[str, ArtifactSet] = {}
 
+    def load(self, digests: Iterable[str]) -> None:
+        """Read sets that will be asked for, together."""
+        wanted = set(digests) - self._sets.keys()
+        documents = commands.list_artifacts(self._connection, wanted)
+        for digest in wanted:
+            document = documents.get(digest)
+            self._sets[digest] = ArtifactSet() if document is None else artifact_set.decode(document)
+
     def read(self, digest: str) -> ArtifactSet:
         """Read a set; an empty one when it is not stored."""
         if digest not in self._sets:
-            document = commands.find_artifacts(self._connection, digest)
-            self._sets[digest] = ArtifactSet() if document is None else artifact_set.decode(document)
+            self.load([digest])
         return self._sets[digest]
 
 
-def settle(
-    tx: Transaction,
-    runtime_key: int,
-    *,
-    now: Instant,
-    observed_at: Instant | None,
-    running_since: Instant,
-    route: CommandRoute | None,
-    rules: CommandRules = STANDARD_RULES,
-) -> Handover:
-    """Look at one runtime, and hand over what is due by a route; with None nothing is handed over."""
-    runtime = commands.find_steered(tx.connection, runtime_key)
-    if runtime is None:
-        return Handover(runtime=None)
-    wishes = desired.list_wishes(tx.connection, Place(runtime.integration_id, runtime.environment_id))
-    return settle_known(
-        tx,
-        runtime,
-        wishes,
-        ArtifactReader(tx.connection),
-        now=now,
-        observed_at=observed_at,
-        running_since=running_since,
-        route=route,
-        rules=rules,
-    )
+class _Book:
+    """What is to be stored of commands: all that are new, and then how all stand, in few statements."""
+
+    def __init__(self, tx: Transaction) -> None:
+        self._tx = tx
+        self._new: list[Command] = []
+        self._changed: list[Command] = []
+
+    def queue(self, runtime: SteeredRuntime, new: Sequence[Command], now: Instant) -> None:
+        self._new += new
+        for command in new:
+            self._tx.emit(_event(EventKind.COMMAND_QUEUED, runtime, command, now))
+
+    def change(self, runtime: SteeredRuntime, command: Command, kind: EventKind, now: Instant) -> None:
+        self._changed.append(command)
+        self._tx.emit(_event(kind, runtime, command, now))
+
+    def write(self) -> None:
+        commands.add(self._tx.connection, self._new)
+        commands.save(self._tx.connection, self._changed)
 
 
-def settling(
-    entry: Entry, route: CommandRoute, now: Instant, rules: CommandRules = STANDARD_RULES
-) -> Callable[[Transaction], Handover]:
-    """Make the operation that looks at a runtime that said nothing new, and hands over what is due by a route."""
-    return partial(
-        settle,
-        runtime_key=entry.runtime_key,
-        now=now,
-        observed_at=None,
-        running_since=entry.running_since,
-        route=route,
-        rules=rules,
-    )
+def look_of(entry: Entry, route: CommandRoute, now: Instant) -> Look:
+    """Say how a runtime that said nothing new is looked at, and by what commands that are due leave."""
+    return Look(runtime_key=entry.runtime_key, now=now, running_since=entry.running_since, route=route)
+
+
+def settle(tx: Transaction, look: Look, rules: CommandRules = STANDARD_RULES) -> Handover:
+    """Look at one runtime, and hand over what is due."""
+    (handover,) = settle_all(tx, [look], rules=rules)
+    return handover
+
+
+def settle_all(tx: Transaction, looks: Sequence[Look], *, rules: CommandRules = STANDARD_RULES) -> list[Handover]:
+    """Look at runtimes, and hand over what is due to each; who is asked for twice is looked at once more, after the others."""
+    found: dict[int, Handover] = {}
+    left = dict(enumerate(looks))
+    while left:
+        first: dict[int, int] = {}
+        for number, look in left.items():
+            first.setdefault(look.runtime_key, number)
+        these = {number: left.pop(number) for number in first.values()}
+        found.update(zip(these, _settle_each(tx, list(these.values()), rules), strict=True))
+    return [found[number] for number in range(len(looks))]
+
+
+def _settle_each(tx: Transaction, looks: Sequence[Look], rules: CommandRules) -> list[Handover]:
+    """Look at different runtimes."""
+    steered = commands.list_steered_of(tx.connection, {look.runtime_key for look in looks})
+    wishes = desired.list_wishes_of(tx.connection, {_place(runtime) for runtime in steered.values()})
+    known = [
+        Known(runtime, wishes.get(_place(runtime), ()), look)
+        for look in looks
+        if (runtime := steered.get(look.runtime_key)) is not None
+    ]
+    found = dict(zip((each.look.runtime_key for each in known), settle_known(tx, known, rules=rules), strict=True))
+    return [found.get(look.runtime_key, Handover(runtime=None)) for look in looks]
 
 
 def settle_known(
     tx: Transaction,
-    runtime: SteeredRuntime,
-    wishes: Sequence[Wish],
-    artifacts: ArtifactReader,
+    known: Sequence[Known],
+    artifacts: ArtifactReader | None = None,
     *,
-    now: Instant,
-    observed_at: Instant | None,
-    running_since: Instant,
-    route: CommandRoute | None,
     rules: CommandRules = STANDARD_RULES,
+) -> list[Handover]:
+    """Look at different runtimes that were read already."""
+    relevant = commands.list_relevant_of(tx.connection, {each.runtime.key for each in known})
+    idle = {
+        each.runtime.key
+        for each in known
+        if not each.wishes and not any(command.is_open for command in relevant.get(each.runtime.key, ()))
+    }
+    reader = artifacts or ArtifactReader(tx.connection)
+    reader.load(each.runtime.artifact_digest for each in known if each.runtime.key not in idle)
+    book = _Book(tx)
+    handovers = [
+        Handover(runtime=each.runtime)
+        if each.runtime.key in idle
+        else _settle(tx, book, each, relevant.get(each.runtime.key, []), reader, rules)
+        for each in known
+    ]
+    book.write()
+    return handovers
+
+
+def _settle(
+    tx: Transaction, book: _Book, known: Known, relevant: Sequence[Command], reader: ArtifactReader, rules: CommandRules
 ) -> Handover:
-    """Look at a runtime that was read already."""
-    known = commands.list_relevant(tx.connection, runtime.key)
-    if not wishes and not any(command.is_open for command in known):
-        return Handover(runtime=runtime)
-    situation = _situation(runtime, artifacts.read(runtime.artifact_digest), observed_at, running_since)
-    decided = plan(wishes, situation, known, now)
+    runtime, wishes, look = known.runtime, known.wishes, known.look
+    now = look.now
+    situation = _situation(runtime, reader.read(runtime.artifact_digest), look.observed_at, look.running_since)
+    decided = plan(wishes, situation, relevant, now)
     for ending in decided.endings:
-        end(tx, runtime, ending.command, ending.state, ending.reason, now)
+        ended = _ended(ending.command, ending.state, ending.reason, now)
+        book.change(runtime, ended, EventKind.COMMAND_ENDED, now)
         if ending.state is CommandState.EXPIRED and ending.command.wish_number is None:
             note_silence(tx, runtime, ending.command)
-    begun = begin(tx, runtime, decided.begin, now)
+    begun = _begun(runtime, decided.begin, now)
+    book.queue(runtime, begun, now)
     ready = [*decided.due, *begun]
-    handed = _choose(ready, runtime, route)
-    delivered = [] if route is None else deliver(tx, runtime, handed, route, now, rules)
+    delivered: list[Command] = []
+    if look.route is not None:
+        handed = _choose(ready, runtime, look.route)
+        delivered = [_delivered(command, look.route, now, rules) for command in handed]
+    for command in delivered:
+        book.change(runtime, command, EventKind.COMMAND_DELIVERED, now)
     return Handover(
         runtime=runtime,
         delivered=tuple(delivered),
@@ -149,7 +215,73 @@ def settle_known(
 
 def begin(tx: Transaction, runtime: SteeredRuntime, wishes: Sequence[Wish], now: Instant) -> list[Command]:
     """Queue a command for each wish."""
-    begun = [
+    begun = _begun(runtime, wishes, now)
+    queue(tx, runtime, begun, now)
+    return begun
+
+
+def queue(tx: Transaction, runtime: SteeredRuntime, begun: Sequence[Command], now: Instant) -> None:
+    """Store new commands and tell of them."""
+    book = _Book(tx)
+    book.queue(runtime, begun, now)
+    book.write()
+
+
+def end(
+    tx: Transaction, runtime: SteeredRuntime, command: Command, state: CommandState, reason: str, now: Instant
+) -> Command:
+    """End a command."""
+    book, ended = _Book(tx), _ended(command, state, reason, now)
+    book.change(runtime, ended, EventKind.COMMAND_ENDED, now)
+    book.write()
+    return ended
+
+
+def note_silence(tx: Transaction, runtime: SteeredRuntime, command: Command) -> None:
+    """Doubt a tunnel through which a command left that nobody answered in time."""
+    if command.route is CommandRoute.TUNNEL and command.delivered_at is not None:
+        commands.doubt_tunnel(tx.connection, runtime.key)
+
+
+def list_to_settle(connection: Connection, places: Mapping[int, Place]) -> set[int]:
+    """Tell which runtimes have wishes, where they live, or open commands: two lookups, for the many that have neither.
+
+    places: of each runtime, by key
+    """
+    wished = desired.list_wished(connection, set(places.values()))
+    return {key for key, place in places.items() if place in wished} | commands.list_having_open(
+        connection, places.keys()
+    )
+
+
+def probe(tx: Transaction, asked: Sequence[tuple[SteeredRuntime, Instant]]) -> None:
+    """Ask Micro Integrators, once a day, something harmless through the tunnel: the answer proves the tunnel."""
+    due = [
+        (runtime, now)
+        for runtime, now in asked
+        if runtime.tunnel_proved_at is None and (runtime.tunnel_probed_at or _NEVER_SEEN) <= now - PROBE_EVERY_S
+    ]
+    commands.note_probes(tx.connection, [(runtime.key, now) for runtime, now in due])
+    book = _Book(tx)
+    for runtime, now in due:
+        asking = Command(
+            id=new_id(),
+            runtime_key=runtime.key,
+            action=CommandAction.PROBE,
+            author=CONTROL_PLANE,
+            queued_at=now,
+            deadline=now + READ_DEADLINE_S,
+        )
+        book.queue(runtime, [asking], now)
+    book.write()
+
+
+def _place(runtime: SteeredRuntime) -> Place:
+    return Place(runtime.integration_id, runtime.environment_id)
+
+
+def _begun(runtime: SteeredRuntime, wishes: Sequence[Wish], now: Instant) -> list[Command]:
+    return [
         Command(
             id=new_id(),
             runtime_key=runtime.key,
@@ -167,79 +299,23 @@ def begin(tx: Transaction, runtime: SteeredRuntime, wishes: Sequence[Wish], now:
         )
         for wish in wishes
     ]
-    queue(tx, runtime, begun, now)
-    return begun
 
 
-def queue(tx: Transaction, runtime: SteeredRuntime, begun: Sequence[Command], now: Instant) -> None:
-    """Store new commands and tell of them."""
-    commands.add(tx.connection, begun)
-    for command in begun:
-        tx.emit(_event(EventKind.COMMAND_QUEUED, runtime, command, now))
-
-
-def deliver(
-    tx: Transaction,
-    runtime: SteeredRuntime,
-    due: Sequence[Command],
-    route: CommandRoute,
-    now: Instant,
-    rules: CommandRules = STANDARD_RULES,
-) -> list[Command]:
-    """Count commands as delivered: whatever carries them leaves after this transaction."""
-    delivered = [
-        msgspec.structs.replace(
-            command,
-            state=CommandState.DELIVERED,
-            reason=_DELIVERED[route],
-            route=route,
-            attempts=command.attempts + 1,
-            delivered_at=now,
-            next_attempt_at=next_attempt_after(command, command.attempts + 1, route, now, rules),
-        )
-        for command in due
-    ]
-    commands.save(tx.connection, delivered)
-    for command in delivered:
-        tx.emit(_event(EventKind.COMMAND_DELIVERED, runtime, command, now))
-    return delivered
-
-
-def end(
-    tx: Transaction, runtime: SteeredRuntime, command: Command, state: CommandState, reason: str, now: Instant
-) -> Command:
-    """End a command."""
-    ended = msgspec.structs.replace(command, state=state, reason=reason, ended_at=now, next_attempt_at=None)
-    commands.save(tx.connection, [ended])
-    tx.emit(_event(EventKind.COMMAND_ENDED, runtime, ended, now))
-    return ended
-
-
-def note_silence(tx: Transaction, runtime: SteeredRuntime, command: Command) -> None:
-    """Doubt a tunnel through which a command left that nobody answered in time."""
-    if command.route is CommandRoute.TUNNEL and command.delivered_at is not None:
-        commands.doubt_tunnel(tx.connection, runtime.key)
-
-
-def is_anything_to_settle(connection: Connection, place: Place, runtime_key: int) -> bool:
-    """Tell whether a runtime has wishes or open commands: two lookups, for the many that have neither."""
-    return desired.is_any_wished(connection, place) or commands.is_any_open(connection, runtime_key)
-
-
-def probe(tx: Transaction, runtime: SteeredRuntime, now: Instant) -> None:
-    """Ask a Micro Integrator, once a day, something harmless through the tunnel: its answer proves the tunnel."""
-    if runtime.tunnel_proved_at is not None or (runtime.tunnel_probed_at or _NEVER_SEEN) > now - PROBE_EVERY_S:
-        return
-    commands.note_probe(tx.connection, runtime.key, probed_at=now)
-    asked = Command(
-        id=new_id(),
-        runtime_key=runtime.key,
-        action=CommandAction.PROBE,
-        author=CONTROL_PLANE,
-        queued_at=now,
-        deadline=now + READ_DEADLINE_S,
+def _delivered(command: Command, route: CommandRoute, now: Instant, rules: CommandRules) -> Command:
+    """Count a command as delivered: whatever carries it leaves after this transaction."""
+    return msgspec.structs.replace(
+        command,
+        state=CommandState.DELIVERED,
+        reason=_DELIVERED[route],
+        route=route,
+        attempts=command.attempts + 1,
+        delivered_at=now,
+        next_attempt_at=next_attempt_after(command, command.attempts + 1, route, now, rules),
     )
-    queue(tx, runtime, [asked], now)
+
+
+def _ended(command: Command, state: CommandState, reason: str, now: Instant) -> Command:
+    return msgspec.structs.replace(command, state=state, reason=reason, ended_at=now, next_attempt_at=None)
 
 
 def _situation(

@@ -28,7 +28,7 @@ from pilothouse.domain.steering import (
 )
 from pilothouse.domain.tenancy import Environment, Integration
 from pilothouse.operations.audit import audit
-from pilothouse.operations.reconciling import ArtifactReader, begin, queue, settle_known
+from pilothouse.operations.reconciling import ArtifactReader, Known, Look, begin, queue, settle_known
 from pilothouse.operations.seeing import find_place
 from pilothouse.storage import commands, desired
 from pilothouse.storage.commands import SteeredRuntime
@@ -196,39 +196,37 @@ class _Seen(msgspec.Struct, frozen=True):
 
 def _look(tx: Transaction, place: Place) -> list[_Seen]:
     reader = ArtifactReader(tx.connection)
+    steered = commands.list_steered(tx.connection, place.integration_id, place.environment_id)
+    reader.load(runtime.artifact_digest for runtime in steered)
     return [
         _Seen(
             runtime,
             observe(runtime.runtime_type, reader.read(runtime.artifact_digest), runtime.document.log_levels),
         )
-        for runtime in commands.list_steered(tx.connection, place.integration_id, place.environment_id)
+        for runtime in steered
     ]
 
 
 def _settle_all(tx: Transaction, place: Place, seen: Sequence[_Seen], life: Life, now: Instant) -> int:
     """Look at every runtime that runs; tells how many follow later."""
-    wishes, reader = desired.list_wishes(tx.connection, place), ArtifactReader(tx.connection)
-    waiting = 0
-    for each in seen:
-        if not life.is_running(each.runtime.key):
-            waiting += 1
-            continue
-        settle_known(
-            tx,
-            each.runtime,
-            wishes,
-            reader,
-            now=now,
-            observed_at=None,
-            running_since=life.running_since(each.runtime.key),
-            route=None,
-        )
-    return waiting
+    wishes = desired.list_wishes(tx.connection, place)
+    running = [each.runtime for each in seen if life.is_running(each.runtime.key)]
+    settle_known(
+        tx,
+        [
+            Known(
+                runtime, wishes, Look(runtime_key=runtime.key, now=now, running_since=life.running_since(runtime.key))
+            )
+            for runtime in running
+        ],
+    )
+    return len(seen) - len(running)
 
 
 def _begin_failed_ones_again(tx: Transaction, seen: Sequence[_Seen], wish: Wish, life: Life, now: Instant) -> None:
+    relevant = commands.list_relevant_of(tx.connection, {each.runtime.key for each in seen})
     for each in seen:
-        last = [c for c in commands.list_relevant(tx.connection, each.runtime.key) if c.wish_number == wish.number]
+        last = [c for c in relevant.get(each.runtime.key, ()) if c.wish_number == wish.number]
         if last and last[-1].state is CommandState.FAILED and life.is_running(each.runtime.key):
             begin(tx, each.runtime, [wish], now)
 

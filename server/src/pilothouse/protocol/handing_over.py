@@ -5,7 +5,8 @@ A command counts as delivered once that is durable; only then does it leave. A h
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from typing import Final, final
 
 import msgspec
@@ -16,7 +17,7 @@ from pilothouse.base.errors import PilothouseError
 from pilothouse.base.instants import Instant
 from pilothouse.domain.commands import BI_ACTIONS, STANDARD_RULES, Command, CommandRoute, CommandRules
 from pilothouse.domain.runtime_type import RuntimeType
-from pilothouse.operations.reconciling import Handover, settling
+from pilothouse.operations.reconciling import Handover, Look, look_of, settle_all
 from pilothouse.operations.sealed_payloads import reveal
 from pilothouse.presence import Agenda, Board, Entry
 from pilothouse.presence.agenda import BOOST_S, Item
@@ -119,12 +120,12 @@ class HandingOver:
     def _begin(self, entry: Entry, now: Instant) -> "_Look":
         route = CommandRoute.TUNNEL if entry.runtime_type is RuntimeType.MI else CommandRoute.HEARTBEAT
         asked = self._agenda.asked
-        settled = self._settled(entry.runtime_id, settling(entry, route, now, self._rules))
+        settled = self._settled(entry.runtime_id, look_of(entry, route, now))
         return _Look(now, asked, asyncio.create_task(settled, name=f"pilothouse-look-{entry.runtime_key}"))
 
-    async def _settled(self, runtime_id: str, operation: Callable[[Transaction], Handover]) -> Handover | None:
+    async def _settled(self, runtime_id: str, look: Look) -> Handover | None:
         try:
-            return await self._store.write(operation)
+            return await self._store.write_together(self._settle_all, look)
         except PilothouseError as error:
             _log.error("commands.not_handed_over", runtime=runtime_id, cause=error.message)
             return None
@@ -142,6 +143,9 @@ class HandingOver:
         """Forget looks whose runtimes did not come back for what they found: it is offered again when its time has come."""
         for key in [key for key, known in self._looks.items() if known.is_over(now)]:
             del self._looks[key]
+
+    def _settle_all(self, tx: Transaction, looks: Sequence[Look]) -> list[Handover]:
+        return settle_all(tx, looks, rules=self._rules)
 
     async def close(self) -> None:
         """End the looks that are under way."""
@@ -190,11 +194,9 @@ class HandingOver:
             entry for key in runtime_keys if key in self._desk and (entry := self._board.find_key(key)) is not None
         ]
 
-        def settle_all(tx: Transaction) -> list[Handover]:
-            return [settling(entry, CommandRoute.CHANNEL, now, self._rules)(tx) for entry in entries]
-
+        looks = [look_of(entry, CommandRoute.CHANNEL, now) for entry in entries]
         try:
-            handovers = await self._store.write(settle_all)
+            handovers = await self._store.write(partial(self._settle_all, looks=looks))
         except PilothouseError as error:
             # They stay queued: the next heartbeat takes them.
             _log.error("commands.not_pushed", runtimes=len(entries), cause=error.message)

@@ -20,9 +20,9 @@ from pilothouse.domain.liveness import Status, next_interval_s
 from pilothouse.domain.presence import PresenceRow
 from pilothouse.domain.refusals import RuntimeNotRegistered
 from pilothouse.observe.figures import Figures
-from pilothouse.operations.heartbeats import Recorded, fingerprint, prepare_artifacts
+from pilothouse.operations.heartbeats import Incoming, Recorded, fingerprint, prepare_artifacts
 from pilothouse.operations.outcomes import note_result
-from pilothouse.operations.taking_in import take_in
+from pilothouse.operations.taking_in import TakenIn, take_in_all
 from pilothouse.presence import Agenda, Board, Entry, Turn
 from pilothouse.protocol import wire
 from pilothouse.protocol.channel import ChannelDesk
@@ -34,7 +34,7 @@ from pilothouse.protocol.telemetry_routes import TELEMETRY_PATHS, TelemetryEdge
 from pilothouse.protocol.token import TokenReader
 from pilothouse.protocol.wire_commands import decode_result
 from pilothouse.storage.sealing import Vault
-from pilothouse.storage.unit import Store
+from pilothouse.storage.unit import Store, Transaction
 
 FULL_PATH = "/icp/heartbeat"
 DELTA_PATH = "/icp/deltaHeartbeat"
@@ -175,27 +175,31 @@ class RuntimeEdge(msgspec.Struct, kw_only=True, eq=False):
                 )
             asked = self.agenda.asked
             with self._heard_all_the_same(key, heartbeat, request.address, now):
-                taken = await self.store.write(
-                    partial(
-                        take_in,
-                        sender=key.facts,
-                        heartbeat=heartbeat,
-                        prepared=prepared,
-                        address=request.address,
-                        now=now,
-                        is_offline=partial(self.board.is_offline, now=now),
-                        running_since=partial(self._running_since, now=now),
-                        rules=self.command_rules,
-                        may_create=self.may_create,
-                        told=None if self.look_up is None else told.hex(),
-                    )
+                incoming = Incoming(
+                    sender=key.facts,
+                    heartbeat=heartbeat,
+                    prepared=prepared,
+                    address=request.address,
+                    now=now,
+                    told=None if self.look_up is None else told.hex(),
                 )
+                taken = await self.store.write_together(self._take_in_all, incoming)
         except PilothouseError as error:
             return self.refuser.refuse(error, request, heartbeat)
         entry = self._put_up(taken.recorded, told)
         self.refuser.refusals.settle(key.facts.key_id, heartbeat.runtime_id, now)
         self.figures.full_heartbeats += 1
         return self.handing_over.answer(taken.handover, key, entry, now, asked=asked)
+
+    def _take_in_all(self, tx: Transaction, incoming: Sequence[Incoming]) -> list[TakenIn | PilothouseError]:
+        return take_in_all(
+            tx,
+            incoming,
+            is_offline=self.board.is_offline,
+            running_since=self._running_since,
+            rules=self.command_rules,
+            may_create=self.may_create,
+        )
 
     @contextmanager
     def _heard_all_the_same(self, key: Key, heartbeat: FullHeartbeat, address: str, now: Instant) -> Generator[None]:

@@ -1,7 +1,7 @@
 """Commands, as they are queued, handed over and ended. What people see of them is in `command_rows`."""
 
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -12,6 +12,7 @@ from pilothouse.domain.commands import OPEN, READS, SEALED, Command, CommandActi
 from pilothouse.domain.runtime import ReportDocument
 from pilothouse.domain.runtime_type import RuntimeType
 from pilothouse.domain.steering import Aspect, SteerableKind
+from pilothouse.storage.many import in_batches
 from pilothouse.storage.tables import artifact_sets, commands, integrations, runtime_reports, runtimes
 
 _OPEN = [state.value for state in OPEN]
@@ -66,27 +67,25 @@ _STEERED = (
     .join(integrations, integrations.c.id == runtimes.c.integration_id)
 )
 _STEERED_BY_KEY = _STEERED.where(runtimes.c.key == bindparam("of_key"))
+_STEERED_BY_KEYS = _STEERED.where(runtimes.c.key.in_(bindparam("keys", expanding=True)))
 _STEERED_IN_PLACE = _STEERED.where(
     runtimes.c.integration_id == bindparam("of_integration_id"),
     runtimes.c.environment_id == bindparam("of_environment_id"),
     runtimes.c.retired_at.is_(None),
 ).order_by(runtimes.c.key)
 # All open ones, and of every wish the last that ended.
+_of_keys = _c.runtime_key.in_(bindparam("keys", expanding=True))
 _last_ended = (
     select(func.max(_c.number))
-    .where(_c.runtime_key == bindparam("of_key"), _c.wish_number.is_not(None), _c.state.not_in(_OPEN))
-    .group_by(_c.wish_number)
+    .where(_of_keys, _c.wish_number.is_not(None), _c.state.not_in(_OPEN))
+    .group_by(_c.runtime_key, _c.wish_number)
 )
-_RELEVANT = (
-    select(*_COLUMNS)
-    .where(
-        _c.runtime_key == bindparam("of_key"),
-        or_(_c.state.in_(_OPEN), _c.number.in_(_last_ended)),
-    )
-    .order_by(_c.number)
+_RELEVANT = select(*_COLUMNS).where(_of_keys, or_(_c.state.in_(_OPEN), _c.number.in_(_last_ended))).order_by(_c.number)
+_HAVING_OPEN = select(_c.runtime_key).where(_of_keys, _c.state.in_(_OPEN)).distinct()
+_DOCUMENTS = select(artifact_sets.c.digest, artifact_sets.c.document).where(
+    artifact_sets.c.digest.in_(bindparam("digests", expanding=True))
 )
-_IS_OPEN = select(_c.number).where(_c.runtime_key == bindparam("of_key"), _c.state.in_(_OPEN)).limit(1)
-_DOCUMENT = select(artifact_sets.c.document).where(artifact_sets.c.digest == bindparam("of_digest"))
+_NOTE_PROBE = update(runtimes).where(runtimes.c.key == bindparam("of_key")).values(tunnel_probed_at=bindparam("to_at"))
 _ADD = insert(commands)
 _CHANGE = (
     update(commands)
@@ -112,19 +111,45 @@ def list_steered(connection: Connection, integration_id: str, environment_id: st
     return [_steered(row) for row in connection.execute(_STEERED_IN_PLACE, place).mappings()]
 
 
-def find_artifacts(connection: Connection, digest: str) -> bytes | None:
-    """Find the document of one artifact set."""
-    return connection.execute(_DOCUMENT, {"of_digest": digest}).scalar()
+def list_steered_of(connection: Connection, runtime_keys: Collection[int]) -> dict[int, SteeredRuntime]:
+    """Find runtimes to steer, by key."""
+    return {
+        row["key"]: _steered(row)
+        for keys in in_batches(sorted(runtime_keys))
+        for row in connection.execute(_STEERED_BY_KEYS, {"keys": keys}).mappings()
+    }
+
+
+def list_artifacts(connection: Connection, digests: Collection[str]) -> dict[str, bytes]:
+    """Find the documents of artifact sets, by digest."""
+    return {
+        row.digest: row.document
+        for some in in_batches(sorted(digests))
+        for row in connection.execute(_DOCUMENTS, {"digests": some})
+    }
 
 
 def list_relevant(connection: Connection, runtime_key: int) -> list[Command]:
     """List a runtime's open commands, and of every wish the last one that ended."""
-    return [_command(row) for row in connection.execute(_RELEVANT, {"of_key": runtime_key}).mappings()]
+    return list_relevant_of(connection, [runtime_key]).get(runtime_key, [])
 
 
-def is_any_open(connection: Connection, runtime_key: int) -> bool:
-    """Tell whether a runtime has an open command."""
-    return connection.execute(_IS_OPEN, {"of_key": runtime_key}).first() is not None
+def list_relevant_of(connection: Connection, runtime_keys: Collection[int]) -> dict[int, list[Command]]:
+    """List, by runtime, the open commands and of every wish the last one that ended."""
+    found: dict[int, list[Command]] = {}
+    for keys in in_batches(sorted(runtime_keys)):
+        for row in connection.execute(_RELEVANT, {"keys": keys}).mappings():
+            found.setdefault(row["runtime_key"], []).append(_command(row))
+    return found
+
+
+def list_having_open(connection: Connection, runtime_keys: Collection[int]) -> set[int]:
+    """Tell which runtimes have open commands."""
+    return {
+        key
+        for keys in in_batches(sorted(runtime_keys))
+        for key in connection.execute(_HAVING_OPEN, {"keys": keys}).scalars()
+    }
 
 
 def find(connection: Connection, id: str) -> Command | None:  # noqa: A002
@@ -214,9 +239,10 @@ def list_agenda(connection: Connection) -> dict[int, Instant]:
     return {row.runtime_key: row.at for row in rows}
 
 
-def note_probe(connection: Connection, runtime_key: int, *, probed_at: Instant) -> None:
-    """Remember when a Micro Integrator was asked whether it carries out what comes through the tunnel."""
-    connection.execute(update(runtimes).where(runtimes.c.key == runtime_key).values(tunnel_probed_at=probed_at))
+def note_probes(connection: Connection, probed: Sequence[tuple[int, Instant]]) -> None:
+    """Remember when Micro Integrators were asked whether they carry out what comes through the tunnel, by key."""
+    if probed:
+        connection.execute(_NOTE_PROBE, [{"of_key": key, "to_at": at} for key, at in probed])
 
 
 def note_tunnel(connection: Connection, runtime_key: int, proved_at: Instant) -> None:

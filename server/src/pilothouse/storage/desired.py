@@ -1,6 +1,6 @@
 """What is desired, and the log of who desired it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from hashlib import blake2b
 
 import msgspec
@@ -9,6 +9,7 @@ from sqlalchemy.engine import RowMapping
 
 from pilothouse.base.instants import Instant
 from pilothouse.domain.steering import Aspect, SteerableKind, Target, Wish
+from pilothouse.storage.many import in_batches
 from pilothouse.storage.statements import add_numbered
 from pilothouse.storage.tables import desired_changes, desired_states
 
@@ -38,10 +39,16 @@ _OF_PLACE = (
     .where(_s.integration_id == bindparam("of_integration_id"), _s.environment_id == bindparam("of_environment_id"))
     .order_by(_c.number)
 )
-_IS_ANY = (
-    select(_s.target)
-    .where(_s.integration_id == bindparam("of_integration_id"), _s.environment_id == bindparam("of_environment_id"))
-    .limit(1)
+_OF_INTEGRATIONS = (
+    select(desired_changes, _s.absent_since)
+    .join(desired_states, _s.change_number == _c.number)
+    .where(_s.integration_id.in_(bindparam("integration_ids", expanding=True)))
+    .order_by(_c.number)
+)
+_WISHED = (
+    select(_s.integration_id, _s.environment_id)
+    .where(_s.integration_id.in_(bindparam("integration_ids", expanding=True)))
+    .distinct()
 )
 
 
@@ -59,9 +66,25 @@ def list_wishes(connection: Connection, place: Place) -> list[Wish]:
     return [_wish(row) for row in rows]
 
 
-def is_any_wished(connection: Connection, place: Place) -> bool:
-    """Tell whether anything is desired in a place."""
-    return connection.execute(_IS_ANY, _of(place)).first() is not None
+def list_wishes_of(connection: Connection, places: Collection[Place]) -> dict[Place, list[Wish]]:
+    """List, by place, what is desired there, oldest first."""
+    found: dict[Place, list[Wish]] = {}
+    for ids in in_batches(sorted({place.integration_id for place in places})):
+        for row in connection.execute(_OF_INTEGRATIONS, {"integration_ids": ids}).mappings():
+            place = Place(row["integration_id"], row["environment_id"])
+            if place in places:
+                found.setdefault(place, []).append(_wish(row))
+    return found
+
+
+def list_wished(connection: Connection, places: Collection[Place]) -> set[Place]:
+    """Tell in which places anything is desired."""
+    return {
+        place
+        for ids in in_batches(sorted({place.integration_id for place in places}))
+        for row in connection.execute(_WISHED, {"integration_ids": ids})
+        if (place := Place(row.integration_id, row.environment_id)) in places
+    }
 
 
 def find(connection: Connection, place: Place, target: Target) -> Wish | None:

@@ -1,27 +1,21 @@
 """The sequence of events."""
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import Connection, delete, func, select
 
 from pilothouse.base.instants import Instant
 from pilothouse.domain.events import Event, EventKind, NewEvent
-from pilothouse.storage.statements import add_many_numbered, add_numbered
+from pilothouse.storage.many import add_each_numbered
 from pilothouse.storage.tables import events
 
-_MANY: Final = 3
-_MANY_EMBEDDED: Final = 20
-"""From so many on, few statements for all are quicker than one for each; an embedded database answers each at once."""
 _KINDS = frozenset(kind.value for kind in EventKind)
-_APPEND = insert(events)
 
 
 def append_all(connection: Connection, new: Sequence[NewEvent]) -> list[Event]:
     """Store events and give them the next numbers, in their order; many of them by few statements."""
-    if len(new) < (_MANY_EMBEDDED if connection.dialect.name == "sqlite" else _MANY):
-        return [_numbered(event, add_numbered(connection, _APPEND, _values(event))) for event in new]
-    sequences = add_many_numbered(connection, events, [_values(event) for event in new])
+    sequences = add_each_numbered(connection, events, [_values(event) for event in new])
     return [_numbered(event, sequence) for event, sequence in zip(new, sequences, strict=True)]
 
 

@@ -215,9 +215,10 @@ def save_verdicts(connection: Connection, verdicts: Sequence[tuple[Heard, Status
     )
 
 
-def note_told(connection: Connection, key: int, told: str) -> None:
-    """Store the sum of what a full heartbeat said, and that other replicas are to look at it."""
-    connection.execute(_NOTE_TOLD, {"of_key": key, "to_told": told})
+def note_told(connection: Connection, told: Sequence[tuple[int, str]]) -> None:
+    """Store the sums of what full heartbeats said, by runtime, and that other replicas are to look at them."""
+    if told:
+        connection.execute(_NOTE_TOLD, [{"of_key": key, "to_told": each} for key, each in told])
 
 
 def note_change(connection: Connection, keys: Sequence[int]) -> None:
