@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from database_servers import running
-from pilothouse.storage.dialects import KINDS, Trouble
+from pilothouse.storage.dialects import KINDS, Trouble, one_trip
 from pilothouse.storage.dialects.one_trip import ROWS_MAX
 from pilothouse.storage.engine import open_readers, open_writer, trouble_of
 from sqlalchemy import Connection, Engine, text
@@ -183,3 +183,12 @@ def test_of_many_rows_with_one_that_fails_nothing_is_kept_and_the_connection_goe
         connection.execute(ADD, [{"n": "n4"}, {"n": "n5"}])
     with engine.connect() as connection:
         assert names(connection) == ["n4", "n5"]
+
+
+def test_what_a_trip_carries_is_limited(engine: Engine, trips: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(one_trip, "OCTETS_MAX", 50)
+    long = "x" * 30
+    with engine.connect() as connection, connection.begin():
+        added = connection.execute(ADD, [{"n": f"n{number}{long}"} for number in range(3)])
+        assert (added.rowcount, len(trips)) == (3, 3), "each row is more than a trip takes, and goes alone"
+        assert len(names(connection)) == 3

@@ -53,12 +53,8 @@ def add_many_numbered(connection: Connection, table: Table, rows: Sequence[Mappi
     By few statements on every database. Any: column values.
     """
     (key,) = table.primary_key
-    dialect = connection.dialect
-    if dialect.name != "sqlite" and dialect.insert_executemany_returning_sort_by_parameter_order:
-        adding = insert(table).returning(key, sort_by_parameter_order=True)
-        return list(connection.execute(adding, rows).scalars())
-    # SQLite tells the numbers of many in no order, MySQL and Oracle tell none: since others wait for their turn, what is
-    # behind the last one now is what is added here.
+    # Since others wait for their turn, what is behind the last one now is what is added here. Databases that tell the numbers of
+    # many (PostgreSQL) want a text with a place for every value of every row, which costs more than to ask for the numbers.
     last = int(connection.execute(select(func.max(key))).scalar() or 0)
     connection.execute(insert(table), rows)
     given = list(connection.execute(select(key).where(key > last).order_by(key)).scalars())

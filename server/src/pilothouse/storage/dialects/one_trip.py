@@ -27,6 +27,8 @@ _BEGIN: Final = "begin transaction"
 _LATER: Final = ("SAVEPOINT ", "RELEASE SAVEPOINT ")
 ROWS_MAX: Final = 1_000
 """Rows of a trip: the server answers each before all are sent, and what it says (30 octets a row) must find room on the way."""
+OCTETS_MAX: Final = 4_194_304
+"""So much is sent at once, and a row more: what is written there is held in memory meanwhile, here and in the server."""
 _RUN: Final = b"D\0\0\0\x06P\0" + b"E\0\0\0\x09\0\0\0\0\0" + b"S\0\0\0\x04"
 """Describe the unnamed portal, carry it out whole, and be ready for another."""
 _CARRY_OUT: Final = b"E\0\0\0\x09\0\0\0\0\0"
@@ -113,11 +115,15 @@ class OneTripConnection(pg8000.legacy.Connection):
         oids: Sequence[int] = (),
     ) -> Context:
         """Carry out a statement for each of some rows; of what it gives, the number of rows that it changed is kept."""
-        message = [*self._parse(statement, oids)]
-        for row in rows:
-            message += self._bind(row)
-            message.append(_CARRY_OUT)
-        return self._send(Context(statement), b"".join([*message, _END]))
+        context, message, octets = Context(statement), [*self._parse(statement, oids)], 0
+        for number, row in enumerate(rows, start=1):
+            bind = self._bind(row)
+            message += (*bind, _CARRY_OUT)
+            octets += len(bind[-1])
+            if octets >= OCTETS_MAX or number % ROWS_MAX == 0 or number == len(rows):
+                self._send(context, b"".join([*message, _END]))
+                message, octets = [], 0
+        return context
 
     def _parse(self, statement: str, oids: Sequence[int]) -> tuple[bytes, ...]:
         types = [_count(len(oids)), *(_length(max(0, oid)) for oid in oids)]
@@ -188,16 +194,8 @@ class OneTripCursor(pg8000.legacy.Cursor):
 
     def executemany(self, operation: str, param_sets: Sequence[Sequence[Any]]) -> "OneTripCursor":  # Any: values
         """Carry out a statement with values for each row, in order; nothing of what it gives can be fetched."""
-        changed: list[int] = []
         with self._carrying_out() as connection:
-            statement = in_servers_form(operation)
-            for start in range(0, len(param_sets), ROWS_MAX):
-                rows = param_sets[start : start + ROWS_MAX]
-                self._context = connection.execute_for_each(statement, rows, self._input_oids)
-                changed.append(self._context.row_count)
-            if not changed:
-                self._context = Context(operation)
-            self._context.row_count = -1 if -1 in changed else sum(changed)
+            self._context = connection.execute_for_each(in_servers_form(operation), param_sets, self._input_oids)
         self._row_iter = iter(())
         return self
 
