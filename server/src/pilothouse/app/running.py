@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 import msgspec
 
+from pilothouse.app import process
 from pilothouse.app.control_plane import ControlPlane, open_control_plane
 from pilothouse.app.lock import lock_home, note_served, require_embedded
 from pilothouse.app.people import ensure_administrator
@@ -74,6 +75,7 @@ async def serve(
         first_password = await ensure_administrator(plane, settings.admin_password)
         await plane.start()
         carrier = await _carrier(plane, settings, certificate, shared)
+        process.end_start()  # before anybody is let in
 
         async def ready() -> None:
             plane.runtime_port = carrier.ports[RUNTIMES]

@@ -57,6 +57,10 @@ def serve(
 def _settings(
     home: Path | None, runtime_port: int | None, console_port: int | None, http_loopback: bool, workers: int | None
 ) -> Settings:
+    from pilothouse.app.process import begin_start
+
+    begin_start()  # before most of the server is imported
+
     from pilothouse.observe.logs import configure
 
     settings = load(
@@ -103,8 +107,11 @@ async def _of_one_process(settings: Settings, with_example: bool, is_first_hour:
 
 async def _of_workers(settings: Settings, with_example: bool, is_first_hour: bool) -> int:
     from pilothouse.app.example_process import launch_example
+    from pilothouse.app.process import end_start
     from pilothouse.app.workers.parent import run_workers
     from pilothouse.cli.greeting import greet
+
+    end_start()
 
     example: Example | None = None
 

@@ -18,6 +18,7 @@ import uvloop
 
 from pilothouse.app.control_plane import ControlPlane
 from pilothouse.app.example import configure_example
+from pilothouse.app.process import begin_start
 from pilothouse.app.running import Shared, Started, serve
 from pilothouse.app.workers.beside import Beside, state_of
 from pilothouse.app.workers.line import Line, trouble_of
@@ -121,6 +122,7 @@ def _end_with(life: int) -> None:
 def main() -> None:
     """Be a worker."""
     number, line, life = (int(word) for word in sys.argv[1:4])
+    begin_start()
     threading.Thread(target=partial(_end_with, life), name="parent", daemon=True).start()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         sys.exit(runner.run(Worker(number).work(socket.socket(fileno=line))))
