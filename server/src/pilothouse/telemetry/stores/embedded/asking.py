@@ -175,7 +175,7 @@ def _waiting(
 ) -> Iterator[Source]:
     """Give the rows in memory, of logs the newest by themselves: mostly the newest lines are asked for."""
     near = [one for one in view.waiting if overlaps(scope, one.oldest_ns, one.newest_ns)]
-    near = [one for one in near if not any(one.hashes.isdisjoint(some) for some in hashes)]
+    near = [one for one in near if all(one.may_have(some) for some in hashes)]
     labels = admitted(view.labels, admission)
     runs = [near[:-1], near[-1:]] if sort is Sort.LOGS else [near]
     for position, run in enumerate(one for one in runs if one):
