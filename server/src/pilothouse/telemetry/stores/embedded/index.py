@@ -188,15 +188,19 @@ def index_of(
 
 
 def _words(text: bytes) -> list[bytes]:
-    return [word for word in set(text.translate(_BETWEEN).split()) if len(word) >= TOKEN_OCTETS_MIN]
+    return list({word for word in text.translate(_BETWEEN).split() if len(word) >= TOKEN_OCTETS_MIN})
 
 
 def _kept(words: Sequence[bytes], told: bytes, rows: int, size_max: int) -> list[bytes]:
     """Write the words as texts for some of a block's rows."""
-    if sum(map(len, words)) + len(words) > size_max or any(letter in told for letter in _LIKE_ASCII):
+    if sum(map(len, words)) + len(words) > size_max or _has_like_ascii(told):
         return [_UNKNOWN_OCTETS]
     each = max(_WORDS_IN_ONE, -(-len(words) // rows))
     return [b" " + b" ".join(words[at : at + each]) + b" " for at in range(0, len(words), each)]
+
+
+def _has_like_ascii(told: bytes) -> bool:
+    return not told.isascii() and any(letter in told for letter in _LIKE_ASCII)
 
 
 def _joined(texts: bytes, at: int, lengths: "array[int]") -> bytes:
