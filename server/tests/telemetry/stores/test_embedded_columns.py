@@ -16,7 +16,7 @@ from pilothouse.telemetry.model import LogBatch, LogRecord, Origin
 from pilothouse.telemetry.questions import LogFilter, LogQuestion, Scope
 from pilothouse.telemetry.side_by_side import Lines
 from pilothouse.telemetry.stores.embedded.client import EmbeddedStore
-from pilothouse.telemetry.stores.embedded.columns import Octets
+from pilothouse.telemetry.stores.embedded.columns import Column, Octets, Table
 from pilothouse.telemetry.stores.embedded.frames import Sort
 from pilothouse.telemetry.stores.embedded.index import BLOCK_BITS, TOKEN, hash_of, index_of
 from pilothouse.telemetry.stores.embedded.journal import JournalWriter
@@ -154,6 +154,22 @@ def test_each_of_many_traces_is_in_its_block_also_where_one_is_no_usual_id(odd):
     index = index_of(array("q", range(first, first + len(ids))), Octets(array("I", map(len, ids)), b"".join(ids)))
     wanted = {(hash_of(id_), number >> BLOCK_BITS) for number, id_ in enumerate(ids, first) if id_}
     assert sorted(zip(index.entries.hashes, index.entries.blocks, strict=True)) == sorted(wanted)
+
+
+def test_rows_that_wait_become_a_batch_only_when_they_are_read():
+    table = Table("numbers", (Column("number", "int64"),))
+    made = []
+
+    def batches():
+        made.append(table.batch([(7,), (8,)]))
+        return made[-1:]
+
+    with duckdb.connect() as database:
+        database.register("numbers", table.source_of(batches))
+        assert database.execute("EXPLAIN SELECT number FROM numbers").fetchall()
+        assert made == []
+        assert database.execute("SELECT number FROM numbers").fetchall() == [(7,), (8,)]
+        assert len(made) == 1
 
 
 def test_words_are_told_apart_again_after_other_files_came_and_went(tmp_path):

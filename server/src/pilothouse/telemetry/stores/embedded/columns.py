@@ -114,6 +114,11 @@ class Table(msgspec.Struct, frozen=True):
 
     def source(self, batches: Sequence[Batch]) -> "Source":
         """Make something that DuckDB can read, again and again, and that later batches do not change."""
+        kept = list(batches)
+        return self.source_of(lambda: kept)
+
+    def source_of(self, batches: Callable[[], Sequence[Batch]]) -> "Source":
+        """Make something that DuckDB can read, which asks for its batches each time."""
         return Source(self._schema(), batches)
 
     def packed(self) -> list[Any]:
@@ -125,18 +130,18 @@ class Table(msgspec.Struct, frozen=True):
 
 
 class Source:
-    """Batches as an Arrow stream."""
+    """Batches as an Arrow stream, asked for when it is read: to know of its columns none is made."""
 
-    def __init__(self, schema: Any, batches: Sequence[Batch]) -> None:
+    def __init__(self, schema: Any, batches: Callable[[], Sequence[Batch]]) -> None:
         self._schema = na.c_schema(schema)
-        self._batches = list(batches)
+        self._batches = batches
 
-    def hold(self, batches: Sequence[Batch]) -> None:
-        """Give others instead to whoever reads it from now on."""
-        self._batches = list(batches)
+    def __arrow_c_schema__(self) -> object:
+        return self._schema.__arrow_c_schema__()
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
-        stream = _streams.CArrayStream.from_c_arrays(self._batches, self._schema, move=False, validate=False)
+        batches = self._batches()
+        stream = _streams.CArrayStream.from_c_arrays(batches, self._schema, move=False, validate=False)
         return stream.__arrow_c_stream__()
 
 

@@ -6,7 +6,7 @@ from typing import Final
 
 import duckdb
 
-from pilothouse.telemetry.stores.embedded.columns import Column, Octets, Table
+from pilothouse.telemetry.stores.embedded.columns import Batch, Column, Octets, Table
 from pilothouse.telemetry.stores.embedded.index import BLOCK_BITS, TOKEN_OCTETS_MIN
 
 _TOLD: Final = Table("told", (Column("number", "int64"), Column("message", "text")))
@@ -27,7 +27,7 @@ class Words:
 
     def __init__(self, database: duckdb.DuckDBPyConnection) -> None:
         self._cursor = database.cursor()
-        self._source = _TOLD.source([])
+        self._rows: list[Batch] = []
         self._prepared = False
 
     def told_apart(self, numbers: "array[int]", messages: Octets) -> Mapping[int, bytes] | None:
@@ -35,17 +35,17 @@ class Words:
 
         DuckDB does that with half the work of ours, and nine tenths of the words of a block were in it before.
         """
-        self._source.hold([_TOLD.batch_of([numbers, messages])])
+        self._rows = [_TOLD.batch_of([numbers, messages])]
         try:
             if not self._prepared:
-                self._cursor.register(_TOLD.name, self._source)
+                self._cursor.register(_TOLD.name, _TOLD.source_of(lambda: self._rows))
                 self._cursor.execute(f"PREPARE told_apart AS {_TOLD_APART}")
                 self._prepared = True
             rows: list[tuple[int, bytes]] = self._cursor.execute("EXECUTE told_apart").fetchall()
         except duckdb.Error:  # most likely questions have its memory: we find the words without it
             return None
         finally:
-            self._source.hold([])
+            self._rows = []
         return dict(rows)
 
     def close(self) -> None:
