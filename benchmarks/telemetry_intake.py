@@ -46,7 +46,12 @@ SENDERS = 32
 
 
 READ_FIRST = 4
-"""Requests that are read before the clock runs: what comes again and again is known then."""
+"""Requests that are read before the clock runs, if there are more: what comes again and again is known then."""
+
+
+def a_second(count: int, spent_s: float) -> str:
+    """Write how many a second; of few it cannot be told: processes count their time in hundredths of a second."""
+    return f"{count / spent_s:,.0f}" if spent_s else "too few to tell"
 
 
 class Reading(NamedTuple):
@@ -61,7 +66,7 @@ class Reading(NamedTuple):
     @property
     def row(self) -> str:
         """How many a CPU-second, and beside it the ratio."""
-        return f"{self.records / self.read_s:,.0f} ({self.read_s / self.bare_s:.1f} x a bare parse)"
+        return f"{a_second(self.records, self.read_s)} ({self.read_s / self.bare_s:.1f} x a bare parse)"
 
 
 class Known:
@@ -129,13 +134,13 @@ def _points_of(raw: bytes, differences: Differences) -> int:
 def reading(bodies: Sequence[bytes], parse: Callable[[bytes], object], read: Callable[[bytes], int]) -> Reading:
     """Tell what it costs to read requests, and to parse them alone, in turn: both meet the same neighbours."""
     bare_s = read_s = 0.0
-    records = 0
+    records, first = 0, min(READ_FIRST, len(bodies) - 1)
     for number, raw in enumerate(bodies):
         begun = time.thread_time()
         parse(raw)
         parsed = time.thread_time()
         found = read(raw)
-        if number >= READ_FIRST:
+        if number >= first:
             bare_s, read_s, records = bare_s + parsed - begun, read_s + time.thread_time() - parsed, records + found
     return Reading(records, read_s, bare_s)
 
@@ -221,19 +226,19 @@ async def measure(lines: int) -> list[tuple[str, str, str]]:
         ExportLogsServiceRequest.FromString,
         lambda raw: sum(len(told.records) for told in _read_whole(raw).told),
     )
-    of_spans, of_points = spans_and_points(lines // 10)
+    of_spans, of_points = spans_and_points(max(1, lines // 10))
     with tempfile.TemporaryDirectory() as folder:
         ours, theirs, wall = await _store_all(bodies, lines, Path(folder) / "telemetry")
     rows = [
         (
             "lines/s that one core takes in through OTLP, until in files",
-            f"{lines / (ours + theirs):,.0f}",
+            a_second(lines, ours + theirs),
             ">= 100,000",
         ),
         ("  of it: requests read into records", of_lines.row, ""),
-        ("  of it: the control plane's, until in the journal", f"{lines / ours:,.0f}", ""),
-        ("  of it: the store's process", f"{lines / theirs:,.0f}", ""),
-        ("  by the clock", f"{lines / wall:,.0f}", ""),
+        ("  of it: the control plane's, until in the journal", a_second(lines, ours), ""),
+        ("  of it: the store's process", a_second(lines, theirs), ""),
+        ("  by the clock", a_second(lines, wall), ""),
         ("  requests, and octets of a line in them", f"{len(bodies)}, {sum(map(len, bodies)) / lines:.0f}", ""),
     ]
     rows += [

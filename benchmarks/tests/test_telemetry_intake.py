@@ -8,7 +8,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from telemetry_intake import READ_FIRST, Reading, reading, spans_and_points
+from telemetry_intake import READ_FIRST, Reading, a_second, reading, spans_and_points
 from telemetry_records import SPANS_A_REQUEST, point_requests, span_requests
 
 
@@ -45,3 +45,11 @@ def test_what_is_read_before_the_clock_runs_does_not_count() -> None:
 
 def test_costs_are_told_as_parts_of_a_bare_parse() -> None:
     assert Reading(records=1_000, read_s=0.02, bare_s=0.01).row == "50,000 (2.0 x a bare parse)"
+
+
+def test_few_lines_are_measured_too() -> None:
+    for few in (1, 2_000):
+        of_spans, of_points = spans_and_points(few)
+        assert of_spans.records >= SPANS_A_REQUEST
+        assert of_points.records > 0
+    assert a_second(1_000, 0.0) == "too few to tell"

@@ -2,6 +2,7 @@
 
 import re
 import time
+from array import array
 from collections.abc import Sequence
 
 import duckdb
@@ -15,17 +16,17 @@ from pilothouse.telemetry.model import LogBatch, LogRecord, Origin
 from pilothouse.telemetry.questions import LogFilter, LogQuestion, Scope
 from pilothouse.telemetry.side_by_side import Lines
 from pilothouse.telemetry.stores.embedded.client import EmbeddedStore
-from pilothouse.telemetry.stores.embedded.columns import Octets
+from pilothouse.telemetry.stores.embedded.columns import Column, Octets, Table
 from pilothouse.telemetry.stores.embedded.frames import Sort
-from pilothouse.telemetry.stores.embedded.index import BLOCK_BITS, TOKEN, hash_of
+from pilothouse.telemetry.stores.embedded.index import BLOCK_BITS, TOKEN, hash_of, index_of
 from pilothouse.telemetry.stores.embedded.journal import JournalWriter
 from pilothouse.telemetry.stores.embedded.keeper import Keeper
 from pilothouse.telemetry.stores.embedded.packed import Run, pack, unpack
 from pilothouse.telemetry.stores.embedded.shelf import Shelf
 from pilothouse.telemetry.stores.embedded.sorts import TABLES
-from pilothouse.telemetry.stores.embedded.words import told_apart
+from pilothouse.telemetry.stores.embedded.words import Words
 
-DATABASE = duckdb.connect()
+WORDS = Words(duckdb.connect())
 T0 = 1_790_000_000_000_000_000
 ALL = Scope.within(EVERYTHING)
 TEXT = st.one_of(st.text(st.characters(exclude_categories=["Cs"]), max_size=40), st.from_regex(TOKEN, fullmatch=True))
@@ -135,24 +136,62 @@ def test_lines_that_a_file_has_already_are_left_out(batches, skip):
 def test_the_index_has_each_word_of_six_characters_and_each_trace_in_its_block_and_nothing_else(batches, first):
     for run in unpack(pack(batches), first):
         columns = run.numbered(lambda _: 0)
-        found = set(TABLES[Sort.LOGS].index(columns, None).entries)
-        table = TABLES[Sort.LOGS].table
-        apart = told_apart(DATABASE, table.source([table.batch_of(columns)]))
+        apart = WORDS.told_apart(columns[0], columns[4])
         assert apart is not None
-        assert set(TABLES[Sort.LOGS].index(columns, apart).entries) == found
         wanted = set()
         for number, _, _, _, message, _, trace_id, *_ in rows([run]):
             for word in [*re.findall(TOKEN.encode(), message), *([trace_id] if trace_id else [])]:
-                wanted.add(hash_of(word) << 32 | number >> BLOCK_BITS)
-        assert found == wanted
+                wanted.add((hash_of(word), number >> BLOCK_BITS))
+        for index in (TABLES[Sort.LOGS].index(columns, told) for told in (None, apart)):
+            assert sorted(zip(index.entries.hashes, index.entries.blocks, strict=True)) == sorted(wanted)
+            assert set().union(*index.hashes) == {hash_ for hash_, _ in wanted}
+
+
+@pytest.mark.parametrize("odd", [b"", b"short"])
+def test_each_of_many_traces_is_in_its_block_also_where_one_is_no_usual_id(odd):
+    ids = [bytes([n % 5, n >> 8, n & 0xFF]) * 5 + b"!" if n % 3 else odd for n in range(5_000)]
+    first = (1 << BLOCK_BITS) - 700
+    index = index_of(array("q", range(first, first + len(ids))), Octets(array("I", map(len, ids)), b"".join(ids)))
+    wanted = {(hash_of(id_), number >> BLOCK_BITS) for number, id_ in enumerate(ids, first) if id_}
+    assert sorted(zip(index.entries.hashes, index.entries.blocks, strict=True)) == sorted(wanted)
+
+
+def test_rows_that_wait_become_a_batch_only_when_they_are_read():
+    table = Table("numbers", (Column("number", "int64"),))
+    made = []
+
+    def batches():
+        made.append(table.batch([(7,), (8,)]))
+        return made[-1:]
+
+    with duckdb.connect() as database:
+        database.register("numbers", table.source_of(batches))
+        assert database.execute("EXPLAIN SELECT number FROM numbers").fetchall()
+        assert made == []
+        assert database.execute("SELECT number FROM numbers").fetchall() == [(7,), (8,)]
+        assert len(made) == 1
+
+
+def test_words_are_told_apart_again_after_other_files_came_and_went(tmp_path):
+    with duckdb.connect() as database:
+        words = Words(database)
+        for number in range(3):
+            text = f"another number-{number}".encode()
+            told = words.told_apart(array("q", [number << BLOCK_BITS]), Octets(array("I", [len(text)]), text))
+            assert {block: set(found.split()) for block, found in told.items()} == {number: set(text.split())}
+            database.execute(f"ATTACH '{tmp_path / str(number)}' AS part{number}")
+            database.execute(f"CREATE TABLE part{number}.told (number BIGINT, message VARCHAR)")
+            if number:
+                database.execute(f"DETACH part{number - 1}")
 
 
 def test_words_are_left_to_us_where_duckdb_has_no_memory_for_them():
-    table = TABLES[Sort.LOGS].table
-    texts = [f"word-{n}-" + "x" * 900 for n in range(8_000)]
-    rows_ = [(n, T0, 0, 9, text, "", b"", b"", "") for n, text in enumerate(texts)]
+    texts = [f"word-{n}-{'x' * 900}".encode() for n in range(8_000)]
+    messages = Octets(array("I", map(len, texts)), b"".join(texts))
     with duckdb.connect(config={"memory_limit": "4MB", "max_temp_directory_size": "0KiB"}) as database:
-        assert told_apart(database, table.source([table.batch(rows_)])) is None
+        words = Words(database)
+        assert words.told_apart(array("q", range(8_000)), messages) is None
+        assert words.told_apart(array("q", [5]), Octets(array("I", [12]), b"another time")) == {0: b"another"}
         assert database.execute("SELECT 1").fetchall() == [(1,)]
 
 

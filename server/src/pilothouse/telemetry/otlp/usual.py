@@ -16,6 +16,8 @@ WINDOW: Final = 48 * 1024
 """Octets that are read at once, about 300 lines and half a millisecond."""
 BODY_MAX: Final = 1023
 """Octets of the longest text that is matched."""
+_BODY_MOSTLY: Final = 90
+"""Octets of the text of many a line."""
 _ATTRIBUTE_MAX: Final = 255
 _STEP: Final = 8
 """Lengths that are tried one by one, after a look at which of so many it is among."""
@@ -58,7 +60,8 @@ def _text_within() -> bytes:
     for size in range(BODY_MAX + 1):
         outer = size + (2 if size < _HIGH else 3)
         near.setdefault((outer >> 7, outer % _HIGH // _STEP), []).append(size)
-    for (high, _), sizes in near.items():
+    # They are tried one after the other: those as long as most lines come first.
+    for (high, _), sizes in sorted(near.items(), key=lambda one: abs(one[1][0] - _BODY_MOSTLY)):
         low, up = (size + (2 if size < _HIGH else 3) for size in (sizes[0], sizes[-1]))
         first = b"[%s-%s]" % (
             (_octet(low), _octet(up)) if not high else (_octet(low & 0x7F | _HIGH), _octet(up & 0x7F | _HIGH))

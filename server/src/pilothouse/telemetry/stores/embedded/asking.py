@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from typing import Any
 
 import duckdb
@@ -11,9 +12,10 @@ import msgspec
 
 from pilothouse.telemetry.errors import QuestionTimeout
 from pilothouse.telemetry.questions import Admission, Scope
+from pilothouse.telemetry.stores.embedded.columns import Batch
 from pilothouse.telemetry.stores.embedded.frames import Sort
 from pilothouse.telemetry.stores.embedded.parts import Part
-from pilothouse.telemetry.stores.embedded.shelf import Shelf, View, folder_name
+from pilothouse.telemetry.stores.embedded.shelf import Shelf, View, Waiting, folder_name
 from pilothouse.telemetry.stores.embedded.sorts import TABLES, Label
 
 _INTERRUPT_AGAIN_S = 0.02
@@ -175,7 +177,7 @@ def _waiting(
 ) -> Iterator[Source]:
     """Give the rows in memory, of logs the newest by themselves: mostly the newest lines are asked for."""
     near = [one for one in view.waiting if overlaps(scope, one.oldest_ns, one.newest_ns)]
-    near = [one for one in near if not any(one.hashes.isdisjoint(some) for some in hashes)]
+    near = [one for one in near if all(one.may_have(some) for some in hashes)]
     labels = admitted(view.labels, admission)
     runs = [near[:-1], near[-1:]] if sort is Sort.LOGS else [near]
     for position, run in enumerate(one for one in runs if one):
@@ -183,8 +185,12 @@ def _waiting(
         if conditions is None:
             return
         oldest, newest = min(one.oldest_ns for one in run), max(one.newest_ns for one in run)
-        asking.show(f"{name}_{position}", TABLES[sort].table.source([one.batch for one in run]))
+        asking.show(f"{name}_{position}", TABLES[sort].table.source_of(partial(_batches, run)))
         yield Source(f"{name}_{position}", conditions, view.labels, oldest, newest, None)
+
+
+def _batches(run: Sequence[Waiting]) -> list[Batch]:
+    return [one.batch for one in run]
 
 
 def _of_part(part: Part, scope: Scope, sort: Sort, admission: Admission, flushed: int | None) -> Iterator[Source]:

@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 import nanoarrow
 
-Type: TypeAlias = Literal["int64", "uint64", "int32", "uint8", "double", "text", "blob", "int64s"]
+Type: TypeAlias = Literal["int64", "uint32", "int32", "uint8", "double", "text", "blob", "int64s"]
 Batch: TypeAlias = Any  # Any: nanoarrow's arrays have no types
 
 na: Any = nanoarrow
@@ -21,7 +21,7 @@ _streams: Any = import_module("nanoarrow.c_array_stream")
 
 _SQL: dict[Type, str] = {
     "int64": "BIGINT",
-    "uint64": "UBIGINT",
+    "uint32": "UINTEGER",
     "int32": "INTEGER",
     "uint8": "UTINYINT",
     "double": "DOUBLE",
@@ -31,14 +31,14 @@ _SQL: dict[Type, str] = {
 }
 _ARROW: dict[Type, Callable[[], Any]] = {
     "int64": na.int64,
-    "uint64": na.uint64,
+    "uint32": na.uint32,
     "int32": na.int32,
     "uint8": na.uint8,
     "double": na.float64,
     "text": na.large_string,
     "blob": na.large_binary,
 }
-_CODES: dict[Type, str] = {"int64": "q", "uint64": "Q", "int32": "i", "uint8": "B", "double": "d"}
+_CODES: dict[Type, str] = {"int64": "q", "uint32": "I", "int32": "i", "uint8": "B", "double": "d"}
 
 
 class Octets:
@@ -70,7 +70,7 @@ class Octets:
     def extend(self, others: "Octets") -> None:
         """Put others behind them."""
         self.lengths.extend(others.lengths)
-        self._pieces.append(others.octets)
+        self._pieces += others._pieces  # noqa: SLF001 - of its own class; joined once, when somebody wants them
 
 
 class Column(msgspec.Struct, frozen=True):
@@ -99,7 +99,7 @@ class Table(msgspec.Struct, frozen=True):
         """Turn rows into one batch."""
         return self.batch_of(tuple(zip(*rows, strict=True)))
 
-    def batch_of(self, columns: Sequence[Sequence[Any]]) -> Batch:
+    def batch_of(self, columns: "Sequence[Sequence[Any] | Octets]") -> Batch:
         """Turn the values of each column into one batch."""
         children = [_column(column.type, values) for column, values in zip(self.columns, columns, strict=True)]
         return na.c_array_from_buffers(self._schema(), len(columns[0]), [None], children=children, null_count=0)
@@ -114,6 +114,11 @@ class Table(msgspec.Struct, frozen=True):
 
     def source(self, batches: Sequence[Batch]) -> "Source":
         """Make something that DuckDB can read, again and again, and that later batches do not change."""
+        kept = list(batches)
+        return self.source_of(lambda: kept)
+
+    def source_of(self, batches: Callable[[], Sequence[Batch]]) -> "Source":
+        """Make something that DuckDB can read, which asks for its batches each time."""
         return Source(self._schema(), batches)
 
     def packed(self) -> list[Any]:
@@ -125,14 +130,18 @@ class Table(msgspec.Struct, frozen=True):
 
 
 class Source:
-    """Batches as an Arrow stream."""
+    """Batches as an Arrow stream, asked for when it is read: to know of its columns none is made."""
 
-    def __init__(self, schema: Any, batches: Sequence[Batch]) -> None:
+    def __init__(self, schema: Any, batches: Callable[[], Sequence[Batch]]) -> None:
         self._schema = na.c_schema(schema)
-        self._batches = list(batches)
+        self._batches = batches
+
+    def __arrow_c_schema__(self) -> object:
+        return self._schema.__arrow_c_schema__()
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
-        stream = _streams.CArrayStream.from_c_arrays(self._batches, self._schema, move=False, validate=False)
+        batches = self._batches()
+        stream = _streams.CArrayStream.from_c_arrays(batches, self._schema, move=False, validate=False)
         return stream.__arrow_c_stream__()
 
 

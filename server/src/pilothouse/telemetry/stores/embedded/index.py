@@ -9,12 +9,14 @@ seldom, since each time some of each is written again: until it is worth it, ent
 """
 
 import string
+import struct
 import zlib
 from array import array
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from sys import byteorder
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from itertools import chain
 from typing import Final
 
 import msgspec
@@ -51,8 +53,8 @@ _SHARE_MAX: Final = 2
 _LIKE_ASCII: Final = ("\u212a".encode(), "\u0130".encode())
 """Letters beyond ASCII, between words for us, whose small letters are in it: k and i."""
 _ID_OCTETS: Final = 16
+_SOME_IDS: Final = struct.Struct("16s" * 64)
 
-_UPPER: Final = int(byteorder == "little")
 _WITHIN = (string.ascii_letters + string.digits + "_-").encode()
 _BETWEEN = bytes(octet if octet in _WITHIN else 0x20 for octet in range(256))
 
@@ -84,8 +86,8 @@ def tables_sql(schema: str) -> list[str]:
 
 
 def adding_sql(schema: str, table: str) -> str:
-    """Write the statement that adds the entries in a table's column `entry`."""
-    return f"INSERT INTO {schema}.fresh SELECT (entry >> {_HASH_BITS})::UINTEGER, (entry & 4294967295)::UINTEGER FROM {table}"
+    """Write the statement that adds the entries in a table."""
+    return f"INSERT INTO {schema}.fresh SELECT hash, block FROM {table}"
 
 
 def sorting_in_sql(schema: str) -> list[str]:
@@ -122,11 +124,35 @@ def blocks_sql(schema: str, layout: str, hashes: Iterable[int]) -> str:
     return f"SELECT DISTINCT block FROM ({' UNION ALL '.join(each)}) ORDER BY block"
 
 
+class Entries:
+    """Hashes of words, and in which block each of them is."""
+
+    __slots__ = ("blocks", "hashes")
+
+    def __init__(self) -> None:
+        self.hashes: array[int] = array("I")
+        self.blocks: array[int] = array("I")
+
+    def __len__(self) -> int:
+        return len(self.hashes)
+
+    def add(self, hashes: Collection[int], block: int) -> None:
+        """Add those of a block."""
+        self.hashes.extend(hashes)
+        self.blocks.extend(array("I", [block]) * len(hashes))
+
+    def extend(self, others: "Entries") -> None:
+        """Put others behind them."""
+        self.hashes.extend(others.hashes)
+        self.blocks.extend(others.blocks)
+
+
 class Index(msgspec.Struct, frozen=True):
     """What is written of some rows so that they are found."""
 
-    entries: "array[int]"
-    """The hash in the upper 32 bits of each, the block in the lower ones."""
+    entries: Entries
+    hashes: Sequence[AbstractSet[int]]
+    """Those of each block, which the entries have too."""
     words: Octets
     """A text for each row: a block's words stand in its first ones, each between two spaces, and nothing in the others."""
 
@@ -135,7 +161,8 @@ def index_of(
     numbers: "array[int]", ids: Octets, messages: Octets | None = None, apart: Mapping[int, bytes] | None = None
 ) -> Index:
     """Index rows, whose `numbers` must grow; `apart` is what `words.told_apart` lists of the messages, if it could."""
-    found = array("Q")
+    found = Entries()
+    each: list[set[int]] = []
     lengths = array("I", bytes(4 * len(numbers)))
     texts: list[bytes] = []
     row = text_at = id_at = 0
@@ -143,7 +170,7 @@ def index_of(
         block = numbers[row] >> BLOCK_BITS
         after = bisect_left(numbers, (block + 1) << BLOCK_BITS, row)
         id_until = id_at + sum(ids.lengths[row:after])
-        hashes = set(map(zlib.crc32, _ids(ids, row, after, id_at, id_until)))
+        hashes = _hashes_of_ids(ids, row, after, id_at, id_until)
         if messages is not None:
             of_messages = messages.lengths[row:after]
             told = _joined(messages.octets, text_at, of_messages) if apart is None else apart.get(block, b"")
@@ -154,26 +181,26 @@ def index_of(
                 lengths[at] = len(text)
                 texts.append(text)
             text_at += size
-        found.extend([hash_ << 32 | block for hash_ in hashes])
+        found.add(hashes, block)
+        each.append(hashes)
         row, id_at = after, id_until
-    return Index(found, Octets(lengths, b"".join(texts)))
-
-
-def hashes_in(tokens: "array[int]") -> frozenset[int]:
-    """Return the hashes in entries, each of which is a pair of 32 bits."""
-    return frozenset(array("I", tokens.tobytes())[_UPPER::2])
+    return Index(found, each, Octets(lengths, b"".join(texts)))
 
 
 def _words(text: bytes) -> list[bytes]:
-    return [word for word in set(text.translate(_BETWEEN).split()) if len(word) >= TOKEN_OCTETS_MIN]
+    return list({word for word in text.translate(_BETWEEN).split() if len(word) >= TOKEN_OCTETS_MIN})
 
 
 def _kept(words: Sequence[bytes], told: bytes, rows: int, size_max: int) -> list[bytes]:
     """Write the words as texts for some of a block's rows."""
-    if sum(map(len, words)) + len(words) > size_max or any(letter in told for letter in _LIKE_ASCII):
+    if sum(map(len, words)) + len(words) > size_max or _has_like_ascii(told):
         return [_UNKNOWN_OCTETS]
     each = max(_WORDS_IN_ONE, -(-len(words) // rows))
     return [b" " + b" ".join(words[at : at + each]) + b" " for at in range(0, len(words), each)]
+
+
+def _has_like_ascii(told: bytes) -> bool:
+    return not told.isascii() and any(letter in told for letter in _LIKE_ASCII)
 
 
 def _joined(texts: bytes, at: int, lengths: "array[int]") -> bytes:
@@ -184,12 +211,16 @@ def _joined(texts: bytes, at: int, lengths: "array[int]") -> bytes:
     return b" ".join(pieces)  # a space between two messages keeps their words apart
 
 
-def _ids(ids: Octets, row: int, after: int, at: int, until: int) -> set[bytes]:
-    octets = ids.octets
-    if set(ids.lengths[row:after]) <= {0, _ID_OCTETS}:
-        return {octets[each : each + _ID_OCTETS] for each in range(at, until, _ID_OCTETS)}
-    found: set[bytes] = set()
-    for length in ids.lengths[row:after]:
-        found.add(octets[at : at + length])
+def _hashes_of_ids(ids: Octets, row: int, after: int, at: int, until: int) -> set[int]:
+    octets, lengths = ids.octets, ids.lengths[row:after]
+    hashes: set[int] = set()
+    if set(lengths) <= {0, _ID_OCTETS}:
+        # Many at once: to cut out an id by itself costs as much again as its hash.
+        rest = until - (until - at) % _SOME_IDS.size
+        hashes.update(map(zlib.crc32, chain.from_iterable(_SOME_IDS.iter_unpack(memoryview(octets)[at:rest]))))
+        lengths, at = array("I", [_ID_OCTETS]) * ((until - rest) // _ID_OCTETS), rest
+    for length in lengths:
+        if length:
+            hashes.add(zlib.crc32(octets[at : at + length]))
         at += length
-    return found
+    return hashes

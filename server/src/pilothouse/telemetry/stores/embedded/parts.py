@@ -2,7 +2,6 @@
 
 import contextlib
 import threading
-from array import array
 from collections.abc import Generator, Sequence
 from itertools import count
 from pathlib import Path
@@ -15,6 +14,7 @@ from pilothouse.telemetry.stores.embedded.frames import Sort
 from pilothouse.telemetry.stores.embedded.index import (
     FRESH_MAX,
     LAYOUT,
+    Entries,
     adding_sql,
     has_services,
     has_words,
@@ -26,7 +26,7 @@ from pilothouse.telemetry.stores.embedded.sorts import TABLES, Label, Row
 
 _names = count()
 _LABELS = Table("labels", (Column("id", "int32"), Column("label", "blob")))
-_ENTRIES = Table("entries", (Column("entry", "uint64"),))
+_ENTRIES = Table("entries", (Column("hash", "uint32"), Column("block", "uint32")))
 _META = "SELECT applied, created_ns, engine FROM {schema}.meta"
 
 
@@ -197,7 +197,7 @@ class Part:
         self,
         batches: Sequence[object],
         rolled: Sequence[Sequence[Row]],
-        tokens: "array[int]",
+        entries: Entries,
         labels: Sequence[Label],
         applied: int,
     ) -> None:
@@ -206,12 +206,12 @@ class Part:
         Raises: duckdb.Error
         """
         tables = TABLES[self.sort]
-        fresh = self._fresh + len(tokens)
+        fresh = self._fresh + len(entries)
         with self._transaction() as cursor:
             cursor.register("waiting", tables.filed.source(batches))
             cursor.execute(f"INSERT INTO {self.schema}.{tables.table.name} SELECT * FROM waiting")
-            if tokens:
-                cursor.register("entries", _ENTRIES.source([_ENTRIES.batch_of([tokens])]))
+            if len(entries):
+                cursor.register("entries", _ENTRIES.source([_ENTRIES.batch_of([entries.hashes, entries.blocks])]))
                 cursor.execute(adding_sql(self.schema, "entries"))
             if fresh >= FRESH_MAX:
                 self._sort_in(cursor)

@@ -4,22 +4,22 @@ import hashlib
 import re
 import threading
 import time
-from array import array
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path
-from typing import Any
+from typing import Any, final
 
 import duckdb
 import msgspec
 
 from pilothouse.telemetry.model import NS_A_SECOND
-from pilothouse.telemetry.stores.embedded.columns import Batch
+from pilothouse.telemetry.stores.embedded.columns import Batch, Table
 from pilothouse.telemetry.stores.embedded.frames import Sort
-from pilothouse.telemetry.stores.embedded.index import hashes_in
+from pilothouse.telemetry.stores.embedded.index import Entries, Index
 from pilothouse.telemetry.stores.embedded.parts import Part
 from pilothouse.telemetry.stores.embedded.settings import EmbeddedSettings
 from pilothouse.telemetry.stores.embedded.sorts import TABLES, Columns, Label, Row
-from pilothouse.telemetry.stores.embedded.words import told_apart
+from pilothouse.telemetry.stores.embedded.words import Words
 
 _ROW_BYTES = 150
 """What a waiting row costs beside its text, roughly."""
@@ -28,16 +28,34 @@ LABELS_MAX = 50_000
 """A part with so many labels is followed by another one, whose numbering of them begins anew."""
 
 
-class Waiting(msgspec.Struct, frozen=True):
+@final
+class Waiting:
     """Some rows in memory, in the order of their arrival."""
 
-    batch: Batch
-    oldest_ns: int
-    newest_ns: int
-    hashes: frozenset[int] = frozenset()
-    """Of the words and ids in them, as the index has them; nothing where there is no index."""
-    columns: Sequence[Any] = ()  # Any: as `Shelf._columns`
-    """What the batch was made of and the words in it, where it is packed."""
+    __slots__ = ("_batch", "_table", "columns", "hashes", "newest_ns", "oldest_ns")
+
+    def __init__(self, table: Table, columns: Columns, index: Index | None, *, packed: bool) -> None:
+        self._table = table
+        self.oldest_ns: int = min(columns[1])
+        self.newest_ns: int = max(columns[1])
+        self.hashes: Sequence[AbstractSet[int]] = index.hashes if index else ()
+        """Of the words and ids in them, as the index has them; nothing where there is no index."""
+        self.columns: Sequence[Any] = ()  # Any: as `Shelf._columns`
+        """What the batch is made of and the words in it, where it is packed."""
+        if packed:
+            self.columns = [*columns, *([index.words] if index else [])]
+        self._batch: Batch | None = None if packed else table.batch_of(columns)
+
+    @property
+    def batch(self) -> Batch:
+        """The rows for DuckDB; made of what is packed when somebody first looks, since most are written and never looked at."""
+        if self._batch is None:
+            self._batch = self._table.batch_of(self.columns[: len(self._table.columns)])
+        return self._batch
+
+    def may_have(self, hashes: AbstractSet[int]) -> bool:
+        """Tell whether one of some hashes is in them."""
+        return any(not known.isdisjoint(hashes) for known in self.hashes)
 
 
 class View(msgspec.Struct, frozen=True):
@@ -67,14 +85,14 @@ class Shelf:
         self, database: duckdb.DuckDBPyConnection, sort: Sort, folder: Path, settings: EmbeddedSettings
     ) -> None:
         self._database, self._sort, self.folder, self._settings = database, sort, folder, settings
-        self._cursor = database.cursor()
+        self._words = Words(database)
         self._flush_rows = settings.flush_metrics_rows if sort is Sort.METRICS else settings.flush_rows
         self._lock = threading.Lock()
         self._parts: list[Part] = []
         self._label_list: list[Label] = []
         self._labels: dict[Label, int] = {}
         self._columns = self._empty()
-        self._tokens = array("Q")
+        self._entries = Entries()
         self._merging: list[Row] = []
         self._waiting: list[Waiting] = []
         self._since_s = 0.0
@@ -132,21 +150,17 @@ class Shelf:
         columns, self._columns = self._columns, self._empty()
         if not columns[0]:
             return
-        oldest, newest = min(columns[1]), max(columns[1])
         tables = TABLES[self._sort]
-        batch = tables.table.batch_of(columns)
         if tables.merge is not None:
             self._merging += zip(*columns, strict=True)
-        hashes: frozenset[int] = frozenset()
+        index: Index | None = None
         if tables.index is not None:
-            apart = told_apart(self._cursor, tables.table.source([batch])) if tables.worded else None
+            apart = self._words.told_apart(columns[0], columns[4]) if tables.worded else None
             index = tables.index(columns, apart)
-            self._tokens.extend(index.entries)
-            hashes = hashes_in(index.entries)
-            if tables.worded:
-                columns.append(index.words)
+            self._entries.extend(index.entries)
+        waiting = Waiting(tables.table, columns, index, packed=tables.columns is None)
         with self._lock:
-            self._waiting.append(Waiting(batch, oldest, newest, hashes, columns if tables.columns is None else ()))
+            self._waiting.append(waiting)
 
     def view(self) -> View:
         """Look at it as it is now."""
@@ -180,13 +194,13 @@ class Shelf:
         if tables.merge is not None:
             fine, rolled = tables.merge(self._merging, self.label, self._label_list.__getitem__)
             batches = [tables.table.batch(fine)]
-        part.write(batches, rolled, self._tokens, self._label_list, self._next_number)
+        part.write(batches, rolled, self._entries, self._label_list, self._next_number)
         with self._lock:
             part.oldest_ns = oldest if part.oldest_ns is None else min(part.oldest_ns, oldest)
             part.newest_ns = newest if part.newest_ns is None else max(part.newest_ns, newest)
             part.records += self.waiting_rows
             self.flushed = self._next_number
-            self._waiting, self._merging, self._tokens = [], [], array("Q")
+            self._waiting, self._merging, self._entries = [], [], Entries()
         self.waiting_rows = self.waiting_bytes = 0
         self.first_waiting = None
 
@@ -251,6 +265,6 @@ class Shelf:
 
     def close(self) -> None:
         """Let go of its parts."""
-        self._cursor.close()
+        self._words.close()
         for part in self._parts:
             part.close()
