@@ -45,8 +45,8 @@ test-python: $(STAMPS)/dev $(STAMPS)/provider console/dist/index.html ## All tes
 ON_SERVERS := $(addprefix server/tests/,api/test_tenancy.py api/test_deleting.py api/test_mappings.py api/test_sorting.py \
               alerting/test_outbox.py operations/test_following.py protocol/test_commands.py)
 
-test-databases: $(STAMPS)/dev ## Some of the server's tests with PostgreSQL, and with MariaDB, below the control plane
-	set -e; for each in postgresql mariadb; do \
+test-databases: $(STAMPS)/dev ## Some of the server's tests with PostgreSQL, MariaDB and MySQL, one after the other, below the control plane
+	set -e; for each in postgresql mariadb mysql; do \
 		export PILOTHOUSE_TEST_DATABASE=$$each; \
 		$(BIN)/python -m pytest -n 2 --dist loadgroup $(ON_SERVERS) $(if $(CI),--cache-clear || $(BIN)/python scripts/second_look.py $$?); \
 	done
