@@ -45,8 +45,8 @@ test-python: $(STAMPS)/dev $(STAMPS)/provider console/dist/index.html ## All tes
 ON_SERVERS := $(addprefix server/tests/,api/test_tenancy.py api/test_deleting.py api/test_mappings.py api/test_sorting.py \
               alerting/test_outbox.py operations/test_following.py protocol/test_commands.py)
 
-test-databases: $(STAMPS)/dev ## Some of the server's tests with PostgreSQL, and with MariaDB, below the control plane
-	set -e; for each in postgresql mariadb; do \
+test-databases: $(STAMPS)/dev ## Some of the server's tests with PostgreSQL, MariaDB and MySQL, one after the other, below the control plane
+	set -e; for each in postgresql mariadb mysql; do \
 		export PILOTHOUSE_TEST_DATABASE=$$each; \
 		$(BIN)/python -m pytest -n 2 --dist loadgroup $(ON_SERVERS) $(if $(CI),--cache-clear || $(BIN)/python scripts/second_look.py $$?); \
 	done
@@ -122,7 +122,7 @@ clean: ## Remove what was built and installed; the control plane's data stays
 
 $(STAMPS)/venv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name one: make PYTHON=python3.12 …")'
-	$(PYTHON) -m venv $(VENV) || { echo "The venv module is missing: install your system's python3-venv package."; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo "The venv module is missing: install your system's python3-venv package."; exit 1; }
 	@mkdir -p $(STAMPS) && touch $@
 
 $(STAMPS)/server: $(STAMPS)/venv requirements/server.txt requirements/build.txt bridge/pyproject.toml server/pyproject.toml
@@ -147,9 +147,11 @@ $(STAMPS)/provider: $(STAMPS)/server $(PROVIDER)/package.json $(PROVIDER)/packag
 	@touch $@
 
 $(STAMPS)/console: $(STAMPS)/server console/package.json console/package-lock.json
-	$(NPM) ci --no-fund --no-audit || { \
+	@echo "The console's packages are fetched, which takes a minute or two."
+	@$(NPM) ci --no-fund --no-audit --ignore-scripts || { \
 		echo "npm could not get the console's packages from $$($(NPM) config get registry): see whether this machine reaches it,"; \
-		echo "or name another registry: npm_config_registry=https://… make …"; exit 1; }
+		echo "or name another registry: npm_config_registry=https://… make …"; \
+		echo "Where a proxy signs certificates by an authority of its own: NODE_EXTRA_CA_CERTS=<its PEM file> make …"; exit 1; }
 	@touch $@
 
 console/dist/index.html: $(STAMPS)/console $(CONSOLE_SOURCES)

@@ -1,5 +1,7 @@
 """For every test of the tree: what belongs together runs on one worker, and no test fails because the machine is busy."""
 
+import signal
+
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -10,6 +12,9 @@ settings.register_profile("quick", settings.get_profile("house"), max_examples=4
 
 def pytest_configure(config: pytest.Config) -> None:
     """Where slow tests are left out, a property that names no number of examples is content with fewer of them."""
+    # A shell starts what runs in its background deaf to Ctrl-C, and so would be every program that tests end by it.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     settings.load_profile("quick" if "not slow" in (config.getoption("markexpr") or "") else "house")
 
 

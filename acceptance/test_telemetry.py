@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -152,6 +153,7 @@ def tail(
 def test_an_error_that_a_program_says_is_in_the_tail_within_a_second_and_in_the_download(
     plane: ControlPlane, console: httpx.Client, speaker: Speaker
 ) -> None:
+    begun = datetime.now(UTC).isoformat()  # other tests may have spoken before
     with tail(plane, console) as parts:
         _, first = parts.get(timeout=10)
         assert first["lines"] == []
@@ -175,7 +177,7 @@ def test_an_error_that_a_program_says_is_in_the_tail_within_a_second_and_in_the_
             }
             assert part["skipped"] == 0
             assert shown_s - said_s < 1.0
-    asked = {"project": "shop", "integration": "orders", "environment": "dev", "level": "ERROR"}
+    asked = {"project": "shop", "integration": "orders", "environment": "dev", "level": "ERROR", "from": begun}
     lines = [json.loads(told) for told in console.get("/api/v1/logs", params=asked | {"format": "jsonl"}).iter_lines()]
     assert [line["message"] for line in lines] == [
         "order refused: warming up", "order refused: no stock of a-7", "order refused: no stock of b-9",

@@ -122,7 +122,9 @@ def test_a_service_answers_by_its_definition_its_trace_is_kept_and_the_audit_tel
         ("user:admin", "DONE", "GET /stock"),
         ("user:admin", "DONE", "POST /orders"),
     }
-    assert {each["target"] for each in records} == {f"shop/orders/dev/{tried.name}"}
+    # What another test was refused names no more than it asked for.
+    done = [each["target"] for each in records if each["outcome"] == "DONE"]
+    assert set(done) == {f"shop/orders/dev/{tried.name}"}
     assert "in-the-query" not in json.dumps(records)
     assert "Ann" not in json.dumps(records)
 

@@ -111,6 +111,19 @@ def test_a_port_that_is_taken_is_said_with_its_holder_and_the_fix(
     assert "Traceback" not in program.output
 
 
+def test_a_start_that_finds_a_port_taken_makes_no_password_that_nobody_is_shown(
+    start: Callable[..., Program], home: Path, tmp_path: Path
+) -> None:
+    environment = {"PILOTHOUSE_HOME": str(home), "ORDER_SERVICE_PORT": "0"}
+    with socket.create_server(("127.0.0.1", 0)) as holder:
+        port = str(holder.getsockname()[1])
+        first = start([*PILOTHOUSE, "up", "--runtime-port", "0", "--console-port", port], cwd=tmp_path, **environment)
+        assert first.process.wait(30) == 1
+    second = start([*PILOTHOUSE, "up", *FREE], cwd=tmp_path, **environment)
+    assert second.wait_for(r"Password +(\S{20})\n")
+    assert second.stop(signal.SIGINT) == 0
+
+
 def test_two_control_planes_do_not_share_a_home(start: Callable[..., Program], home: Path, tmp_path: Path) -> None:
     first = start([*PILOTHOUSE, "serve", *FREE], cwd=tmp_path, PILOTHOUSE_HOME=str(home))
     first.wait_for("Pilothouse is ready")

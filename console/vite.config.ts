@@ -60,7 +60,13 @@ export default defineConfig(({ mode }) => ({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     // GraphiQL is a page of its own; the demo without a control plane has none.
-    rolldownOptions: { input: mode === 'mock' ? ['index.html'] : ['index.html', 'graphiql.html'] },
+    rolldownOptions: {
+      input: mode === 'mock' ? ['index.html'] : ['index.html', 'graphiql.html'],
+      // A directive of a module that is compiled already ("use no memo") means nothing to who builds this.
+      onLog(level, log, tell) {
+        if (log.code !== 'MODULE_LEVEL_DIRECTIVE') tell(level, log)
+      },
+    },
   },
   server: {
     host: '127.0.0.1',

@@ -6,7 +6,7 @@ from pilothouse.protocol.exchange import ExchangeSettings, application
 from pilothouse.serving.carrier import Carrier, Listener
 from pilothouse.serving.descriptors import share
 from pilothouse.serving.errors import AddressNotOurs, PortTaken
-from pilothouse.serving.ports import open_port, who_holds
+from pilothouse.serving.ports import open_port, require_free, who_holds
 from pilothouse.serving.settings import CarrierSettings
 
 
@@ -17,6 +17,15 @@ def test_a_taken_port_is_named_with_its_holder_and_the_setting_to_change() -> No
             open_port("127.0.0.1", port, backlog=10, setting="console.port")
     assert f"Port {port} is in use already by process " in caught.value.message
     assert "console.port" in caught.value.fix
+
+
+def test_a_port_is_looked_at_before_it_is_opened() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(PortTaken, match=f"Port {port} is in use already by process "):
+            require_free("127.0.0.1", port, setting="x")
+    require_free("127.0.0.1", port, setting="x")
+    open_port("127.0.0.1", port, backlog=10, setting="x").close()
 
 
 def test_a_port_is_never_shared_even_with_one_who_would_share_it() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from database_servers import running
+from database_servers import SERVED, running
 from pilothouse.base.errors import CannotStart
 from pilothouse.base.place import Database, embedded
 from pilothouse.storage.engine import open_writer
@@ -84,6 +84,25 @@ def test_of_several_that_migrate_at_once_one_does_and_the_others_find_it_done(bl
     for engine in engines:
         require_current(engine)
         engine.dispose()
+
+
+@pytest.mark.parametrize(
+    ("to", "begun", "fix"), [("0003", "audit_anchors", "restore"), ("base", "organizations", "empty")]
+)
+@pytest.mark.parametrize("kind", SERVED[1:])  # PostgreSQL leaves nothing behind
+def test_an_upgrade_that_was_interrupted_is_told_with_the_way_to_mend_it(
+    kind: str, to: str, begun: str, fix: str
+) -> None:
+    engine = open_writer(running(kind).blank())
+    if to != "base":
+        upgrade(engine, to)
+    with engine.connect() as connection:
+        connection.execute(text(f"create table {begun} (id int)"))  # which stays, as of one that was killed
+    with pytest.raises(CannotStart, match=f"stopped halfway.*'{begun}' already exists") as refused:
+        upgrade(engine)
+    assert fix in refused.value.fix
+    assert status(engine).current == (None if to == "base" else to)
+    engine.dispose()
 
 
 def test_text_is_compared_by_its_octets_whatever_the_server_was_set_up_with(writer: Engine) -> None:

@@ -16,6 +16,7 @@ from pilothouse.config import Settings
 from pilothouse.protocol.exchange import Exchange, ExchangeSettings
 from pilothouse.protocol.routes import FIGURED
 from pilothouse.serving.carrier import Carrier, Listener
+from pilothouse.serving.ports import require_free
 from pilothouse.serving.settings import CarrierSettings, TlsFiles
 from pilothouse.serving.signals import run_until_signalled
 from pilothouse.telemetry.stores.embedded.footing import Footing
@@ -68,6 +69,9 @@ async def serve(
 
     Raises: CannotStart
     """
+    if shared is None:  # else a start that finds a port taken would have made a password that nobody is shown
+        require_free(settings.host, settings.runtime_port, setting=SETTINGS[RUNTIMES])
+        require_free(console_host(settings), settings.console_port, setting=SETTINGS[CONSOLE])
     plane = await open_control_plane(settings, telemetry=shared and shared.telemetry)
     if shared is not None:
         shared.join(plane)

@@ -25,6 +25,7 @@ from pilothouse.cli.places import (
     seconds,
 )
 from pilothouse.cli.remote import Session, ask_or_refuse, confirmed_name, remote
+from pilothouse.cli.waiting import counted
 from pilothouse.client import documents as ask
 from pilothouse.client.errors import Misused
 from pilothouse.config import Settings, load
@@ -200,7 +201,8 @@ def rotate_key(
         return
     if done.was_begun_before:
         typer.echo("An earlier change of the key had not ended: it has now.")
-    typer.echo(f"{done.resealed} secrets are sealed under the new key in {settings.secret_key_path}.")
+    verb = "is" if done.resealed == 1 else "are"
+    typer.echo(f"{counted(done.resealed, 'secret')} {verb} sealed under the new key in {settings.secret_key_path}.")
     typer.echo("Back that file up. Keep the old one as long as you keep backups of the database from before.")
 
 

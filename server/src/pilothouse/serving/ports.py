@@ -17,23 +17,37 @@ def open_port(host: str, port: int, *, backlog: int, setting: str) -> socket.soc
 
     Raises: PortTaken, PortForbidden, AddressNotOurs.
     """
-    listening: socket.socket | None = None
+    return _opened(host, port, backlog, setting)
+
+
+def require_free(host: str, port: int, *, setting: str) -> None:
+    """Look whether a port can be had, before anything is made that is told only once it is open; nobody is let in by it.
+
+    Raises: PortTaken, PortForbidden, AddressNotOurs.
+    """
+    _opened(host, port, None, setting).close()
+
+
+def _opened(host: str, port: int, backlog: int | None, setting: str) -> socket.socket:
+    """Take a port, and listen on it where a backlog is given."""
+    taken: socket.socket | None = None
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listening = socket.socket(family, kind, protocol)
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections of the last run in TIME_WAIT
-        listening.setblocking(False)
-        listening.bind(address)
-        listening.listen(backlog)
+        taken = socket.socket(family, kind, protocol)
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections of the last run in TIME_WAIT
+        taken.setblocking(False)
+        taken.bind(address)
+        if backlog is not None:
+            taken.listen(backlog)
     except OSError as error:
-        if listening is not None:
-            listening.close()
+        if taken is not None:
+            taken.close()
         if error.errno == errno.EADDRINUSE:
             raise PortTaken(port=port, setting=setting, holder=who_holds(port)) from error
         if error.errno in {errno.EACCES, errno.EPERM}:
             raise PortForbidden(port=port, setting=setting) from error
         raise AddressNotOurs(host=host, port=port, reason=error.strerror or str(error)) from error
-    return listening
+    return taken
 
 
 def who_holds(port: int) -> str | None:

@@ -139,9 +139,11 @@ def remove(connection: Connection, place: Place, hanging: Hanging) -> None:
     if place.environment_id is not None:
         connection.execute(delete(environments).where(environments.c.id == place.environment_id))
         return
-    connection.execute(delete(integrations).where(_of_integrations(place, integrations.c.id)))
-    if place.integration_id is None:
-        connection.execute(delete(projects).where(projects.c.id == place.project_id))
+    if place.integration_id is not None:
+        connection.execute(delete(integrations).where(integrations.c.id == place.integration_id))
+        return
+    connection.execute(delete(integrations).where(integrations.c.project_id == place.project_id))
+    connection.execute(delete(projects).where(projects.c.id == place.project_id))
 
 
 def _integrations(connection: Connection, place: Place) -> list[tuple[str, str]]:

@@ -15,10 +15,12 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from pilothouse.base.errors import CannotStart
-from pilothouse.storage.dialects import KINDS
-from pilothouse.storage.engine import translate
+from pilothouse.storage.dialects import KINDS, Trouble
+from pilothouse.storage.engine import first_cause, told_by, translate, trouble_of
 
 _HERE = Path(__file__).parent / "migrations"
+_COMMITS_TABLES = frozenset({"mysql", "mariadb", "oracle"})
+"""Dialects of databases that commit each change of a table by itself: an upgrade that stops leaves what it did."""
 
 
 class SchemaStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,7 +92,8 @@ def upgrade(engine: Engine, to: str = "head") -> None:
 
     Of two that come at once, one waits for the other and finds nothing to do.
 
-    Raises: CannotStart when the database is newer than this release; StorageUnavailable when it cannot be written
+    Raises: CannotStart when the database is newer than this release, or an upgrade was interrupted there; StorageUnavailable when
+        it cannot be written
     """
     config = _config()
     kind = KINDS[engine.dialect.name]
@@ -102,7 +105,8 @@ def upgrade(engine: Engine, to: str = "head") -> None:
             if not found.is_known:
                 raise _newer(found)
             config.attributes["connection"] = connection
-            command.upgrade(config, to)
+            with _told_of_halves(connection, found):
+                command.upgrade(config, to)
             _check_references(connection)
     except CommandError as error:
         raise CannotStart(f"The database cannot be migrated: {error}.", fix="Report this.") from error
@@ -137,6 +141,24 @@ def _require_supported(connection: Connection) -> None:
             f"The database server is of release {told}, which is too old.",
             fix=f"Upgrade it to {'.'.join(str(part) for part in oldest)} or newer, or name another in PILOTHOUSE_DATABASE_URL.",
         )
+
+
+@contextmanager
+def _told_of_halves(connection: Connection, found: SchemaStatus) -> Generator[None]:
+    """Say how it is mended where an upgrade stops and what it did stays: to look at the server would not help."""
+    try:
+        yield
+    except DBAPIError as error:
+        kind, first = KINDS[connection.dialect.name], first_cause(error)
+        driver = first.orig if isinstance(first, DBAPIError) and first.orig is not None else first
+        is_of_schema = trouble_of(first, kind) in {Trouble.OURS, Trouble.STATEMENT} and kind.refusal(driver) is None
+        if connection.dialect.name not in _COMMITS_TABLES or not is_of_schema:
+            raise
+        anew = "Make a new, empty database, name it in PILOTHOUSE_DATABASE_URL, and run: pilothouse db upgrade"
+        raise CannotStart(
+            f"An upgrade of the database's schema ({found.current or 'none'}) stopped halfway, now or before: {told_by(first)}.",
+            fix=anew if found.current is None else f"{anew}; then restore there the backup from before that upgrade.",
+        ) from error
 
 
 def _newer(found: SchemaStatus) -> CannotStart:
