@@ -49,13 +49,14 @@ PAGES: dict[str, dict[str, Any]] = {
     "Heartbeats": {"first": 50},
     "RuntimePage": {"id": "r4", "first": 50},
     "RuntimeArtifacts": {"id": "r4", "first": 50},
+    "NotAsWanted": {"first": 50},
     "Steering": {"project": "p-3", "integration": "i-3", "environment": "dev", "first": 20},
 }
 
 
 def console_documents() -> dict[str, str]:
     """Read the console's operations, each with the fragments that it uses."""
-    text = "\n".join(path.read_text(encoding="utf-8") for path in sorted(DOCUMENTS.glob("*.graphql")))
+    text = "\n".join(path.read_text(encoding="utf-8") for path in sorted(DOCUMENTS.rglob("*.graphql")))
     parts = re.split(r"(?m)^(?=(?:query|mutation|subscription|fragment) )", text)
     fragments = {found[1]: part for part in parts if (found := re.match(r"fragment (\w+)", part))}
 
