@@ -5,6 +5,7 @@ First it says where anything may be wrong, out of an index that holds each set o
 only those places are compared, runtime by runtime.
 """
 
+from collections.abc import Mapping
 from enum import StrEnum, unique
 from typing import Any, Final
 
@@ -143,10 +144,16 @@ def list_places(
         shown.where(wanted, inside),
         total,
         request,
-        lambda row: NotAsWanted(**{**row, "running": int(row["running"]), "failed": int(row["failed"])}),
+        _place,
         of=listing.cursors_of,
     )
     return page, tally
+
+
+def _place(row: Mapping[str, Any]) -> NotAsWanted:  # Any: column values
+    values: dict[str, Any] = dict(row)
+    values |= {name: int(values[name]) for name in ("running", "failed")}  # as above
+    return NotAsWanted(**values)
 
 
 def _troubles(places: Any) -> dict[Trouble, ColumnElement[bool]]:  # Any: its columns are known by their names alone
