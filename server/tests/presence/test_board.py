@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pilothouse.access.places import EVERYTHING, EVERYWHERE, Place, Reach
 from pilothouse.domain.liveness import LivenessRules, Status
 from pilothouse.domain.runtime_type import RuntimeType
 from pilothouse.presence import Board, Entry, counting, watching
@@ -56,6 +57,49 @@ def test_counts_agree_with_verdicts() -> None:
     )  # fmt: skip
     assert counting.counts_by(shown, "environment_id", now)["prod"].running == 1
     assert counts.total == 4
+
+
+def test_a_part_of_the_tree_is_counted_as_far_as_somebody_reaches() -> None:
+    places = [("p", "i", "dev"), ("p", "i", "prod"), ("p", "j", "dev"), ("q", "k", "dev"), ("q", "k", "dev")]
+    shown = board(*(entry(key, seen_at=T - 2_000 if key == 4 else T) for key in range(5)))
+    for one, (project, integration, environment) in zip(shown.list_all(), places, strict=True):
+        one.project_id, one.integration_id, one.environment_id = project, integration, environment
+    shown.list_all()[0].runtime_type = RuntimeType.MI
+    counting.counts(shown, T + 1)
+    some = Reach([Place(project_id="q"), Place(project_id="p", integration_id="i", environment_id="prod")])
+    parts = [EVERYWHERE, Place(project_id="p"), Place(project_id="q", integration_id="k"), Place(environment_id="dev")]
+    for reach, counted in ((EVERYTHING, [5, 3, 2, 4]), (some, [3, 1, 2, 2]), (Reach(), [0, 0, 0, 0])):
+        assert [shown.tallies.count(reach, part, None) for part in parts] == counted
+    assert shown.tallies.count(EVERYTHING, EVERYWHERE, RuntimeType.MI) == 1
+    assert shown.tallies.count(some, Place(project_id="q"), None, {Status.OFFLINE}) == 1
+
+
+def test_more_than_few_are_not_named() -> None:
+    shown = board(entry(1), entry(2), entry(3, seen_at=T - 2_000))
+    counting.counts(shown, T + 1)
+    everywhere = (shown, EVERYTHING, EVERYWHERE, None)
+    assert sorted(counting.few(*everywhere, {Status.RUNNING}, 2) or []) == [1, 2]
+    assert counting.few(*everywhere, {Status.RUNNING}, 1) is None
+    assert counting.few(*everywhere, {Status.OFFLINE}, 1) == [3]
+
+
+def test_of_those_in_a_state_only_who_is_asked_for_is_named() -> None:
+    shown = board(entry(1), entry(2, environment="prod"), entry(3, seen_at=T - 2_000, environment="prod"))
+    counting.counts(shown, T + 1)
+    prod, dev, one = Place(environment_id="prod"), Reach([Place(environment_id="dev")]), {Status.RUNNING}
+    assert counting.few(shown, EVERYTHING, prod, None, one, 1) == [2]
+    assert counting.few(shown, dev, EVERYWHERE, RuntimeType.PY, one, 1) == [1]
+    assert counting.few(shown, dev, prod, None, one, 0) == []
+    assert counting.few(shown, EVERYTHING, EVERYWHERE, RuntimeType.BI, one, 0) == []
+
+
+def test_a_place_lists_its_own_and_forgets_who_was_taken_down() -> None:
+    shown = board(entry(1), entry(2), entry(3, environment="prod"))
+    assert {one.runtime_key for one in shown.list_in("i", "dev")} == {1, 2}
+    for key in (1, 2):
+        shown.take_down(key)
+    assert shown.list_in("i", "dev") == []
+    assert [one.runtime_key for one in shown.list_in("i", "prod")] == [3]
 
 
 def test_a_runtime_that_is_taken_down_is_gone_from_every_question() -> None:

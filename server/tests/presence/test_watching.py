@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pilothouse.access.places import EVERYTHING, EVERYWHERE
 from pilothouse.domain.liveness import Hold, LivenessRules, Status, is_mass_silence, is_overdue
 from pilothouse.domain.presence import Heard, SharedRow
 from pilothouse.domain.runtime_type import RuntimeType
@@ -169,6 +170,10 @@ def test_a_look_finds_what_a_look_at_everybody_would_find_whatever_happened(
             for turn in found:
                 shown.announce(turn)
         assert counting.counts_by(shown, "integration_id", now) == everybody.counts(now)
+        for states in ({Status.OFFLINE}, {Status.RUNNING, Status.UNKNOWN}):
+            found = {key for key in shown.list_keys() if shown.judge(shown.find_key(key), now).status in states}
+            assert sorted(counting.few(shown, EVERYTHING, EVERYWHERE, None, states, RUNTIMES) or []) == sorted(found)
+            assert shown.tallies.count(EVERYTHING, EVERYWHERE, None, states) == len(found)
 
 
 def calm(count: int) -> Board:

@@ -16,10 +16,11 @@ from pilothouse.storage import runtime_rows
 from pilothouse.storage import tables as t
 from pilothouse.storage.engine import open_writer
 from pilothouse.storage.migrate import upgrade
-from pilothouse.storage.runtime_rows import RuntimeListing, RuntimeScope, RuntimeSort
+from pilothouse.storage.runtime_rows import Known, RuntimeListing, RuntimeScope, RuntimeSort
 from sqlalchemy import Connection, Engine, event, insert, text, update
 
 NAMES = ["Beta", "alpha", "Alpha", "same", "same", "same", "same", None, None, "zulu", "ßeta"]
+ALL_RUN = Known(judge=lambda _key: Status.RUNNING, count=lambda *_: 0, few=lambda *_: None)
 BY_SORTING = {"sqlite": "TEMP B-TREE FOR ORDER", "postgresql": "Sort", "mysql": "filesort", "mariadb": "filesort"}
 """What a plan says that sorts what it has read."""
 
@@ -65,9 +66,10 @@ def read(
     first: int,
     after: tuple[str, ...] | None,
     reach: Reach = EVERYTHING,
+    known: Known = ALL_RUN,
 ) -> Page[RuntimeRow]:
     request = PageRequest(first=first, after=after)
-    return runtime_rows.list_rows(connection, reach, listing, lambda _key: Status.RUNNING, request)
+    return runtime_rows.list_rows(connection, reach, listing, known, request)
 
 
 def place_of(row: RuntimeRow, sort: RuntimeSort) -> tuple[str, ...]:
@@ -78,12 +80,12 @@ def place_of(row: RuntimeRow, sort: RuntimeSort) -> tuple[str, ...]:
 
 
 def walk(
-    connection: Connection, listing: RuntimeListing, size: int, reach: Reach = EVERYTHING
+    connection: Connection, listing: RuntimeListing, size: int, reach: Reach = EVERYTHING, known: Known = ALL_RUN
 ) -> tuple[list[RuntimeRow], int | None]:
     """Read a list page by page."""
     seen: list[RuntimeRow] = []
     while True:
-        page = read(connection, listing, size, place_of(seen[-1], listing.sort) if seen else None, reach)
+        page = read(connection, listing, size, place_of(seen[-1], listing.sort) if seen else None, reach, known)
         seen += page.nodes
         if not page.has_next:
             return seen, page.total
@@ -157,12 +159,77 @@ def test_nobody_counts_who_is_not_asked_to(writer: Engine) -> None:
                     connection,
                     EVERYTHING,
                     RuntimeListing(),
-                    lambda _key: Status.RUNNING,
+                    ALL_RUN,
                     PageRequest(first=5),
                     counts=counts,
                 )
             assert page.total == (20 if counts else None)
             assert len([one for one in statements if "count(" in one[0]]) == int(counts)
+
+
+def one_in(count: int) -> Known:
+    """One in so many is offline."""
+    return Known(
+        judge=lambda key: Status.RUNNING if key % count else Status.OFFLINE,
+        count=lambda _reach, _place, _type, states: (
+            9_000 * (Status.RUNNING in states) + 1_500 * (Status.OFFLINE in states)
+        ),
+        few=lambda *_: None,
+    )
+
+
+def test_pages_of_a_state_neither_skip_nor_repeat_whether_its_runtimes_are_named_or_found(writer: Engine) -> None:
+    with writer.connect() as connection, connection.begin():
+        prepare(connection)
+        add(connection, 300, NAMES)
+        known = one_in(9)
+        named = msgspec.structs.replace(known, few=lambda *_: range(0, 301, 9))
+        for scope, sort in product([RuntimeScope(), RuntimeScope(project="h1")], RuntimeSort):
+            whole, _ = walk(connection, RuntimeListing(scope=scope, sort=sort), 500)
+            offline = RuntimeListing(scope=scope, sort=sort, statuses=(Status.OFFLINE,))
+            wanted = [row for row in whole if not row.key % 9]
+            assert 10 < len(wanted) < 40
+            for size, how in product([1, 4, 500], [known, named]):
+                assert walk(connection, offline, size, known=how)[0] == wanted
+        assert walk(connection, offline, 5, known=one_in(1_000))[0] == []
+
+
+def test_a_page_of_a_state_that_many_are_in_reads_as_many_rows_as_it_takes(writer: Engine) -> None:
+    judged: list[int] = []
+    with writer.connect() as connection, connection.begin():
+        prepare(connection)
+        add(connection, 3_000)
+        known = one_in(5)
+        watched = msgspec.structs.replace(known, judge=lambda key: judged.append(key) or known.judge(key))
+        listing = RuntimeListing(statuses=(Status.OFFLINE,))
+        assert len(read(connection, listing, 20, None, known=watched).nodes) == 20
+    assert len(judged) < 600
+
+
+def test_long_lists_are_counted_in_memory_and_never_as_fewer_than_were_seen(writer: Engine) -> None:
+    def count(
+        number: int, listing: RuntimeListing, first: int = 5, reach: Reach = EVERYTHING
+    ) -> tuple[int | None, bool]:
+        known = msgspec.structs.replace(ALL_RUN, count=lambda *_: number)
+        with told(writer) as statements:
+            page = read(connection, listing, first, None, reach, known)
+        return page.total, any("count(" in one[0] for one in statements)
+
+    with writer.connect() as connection, connection.begin():
+        prepare(connection)
+        add(connection, 1_200)
+        everybody, in_dev = RuntimeListing(), RuntimeListing(scope=RuntimeScope(environment="dev"))
+        assert count(5_000, everybody) == count(5_000, in_dev) == (5_000, False)
+        assert count(5_000, RuntimeListing(statuses=(Status.RUNNING,))) == (5_000, False)
+        # What memory does not know, and what is no more than a thousand as far as it knows, the database counts.
+        assert count(1_000, everybody) == (1_091, True)
+        assert count(1_000, RuntimeListing(statuses=(Status.RUNNING,)))[0] == 1_091
+        assert count(5_000, RuntimeListing(scope=RuntimeScope(search="node"))) == (1_091, True)
+        # Who has seen the whole list has counted it.
+        of_place = RuntimeListing(scope=RuntimeScope(project="h1", integration="h1", environment="dev"))
+        whole = len(read(connection, of_place, 500, None).nodes)
+        assert count(5_000, of_place, first=500) == (whole, False)
+        assert count(5_000, RuntimeListing(scope=RuntimeScope(project="none"))) == (0, False)
 
 
 def test_what_the_release_before_wrote_and_goes_on_writing_is_listed_in_its_place(blank: Database) -> None:

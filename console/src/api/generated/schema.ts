@@ -2031,6 +2031,10 @@ export type IntegrationConnection = {
 export type RuntimeConnection = {
   nodes: Array<Runtime>;
   pageInfo: PageInfo;
+  /**
+   * Counted together with the rows where a part of the tree holds a thousand runtimes or less, or where `search` or `secretKeyId` narrows it.
+   * Of more it is what this replica has in memory, never fewer than were shown: what it did itself is in it at once, what others did within about a second.
+   */
   totalCount: Scalars['Int']['output'];
   /** Where the subscription should continue: pass it as `after`. */
   sequence: Scalars['Int']['output'];

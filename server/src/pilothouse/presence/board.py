@@ -40,6 +40,8 @@ class Board:
         self.listening_since = listening_since
         self._by_identity: dict[tuple[str, str, str], Entry] = {}
         self._by_key: dict[int, Entry] = {}
+        self._by_place: dict[tuple[str, str], set[int]] = {}
+        """Keys by integration and environment; a place that has none any more leaves."""
         self._by_runtime_id: dict[str, tuple[int, ...]] | None = None
         """Made when first asked for: only collectors, which speak for many runtimes, need it."""
         self.hold: Hold | None = None
@@ -90,6 +92,7 @@ class Board:
         if before is not None and before is not entry:
             self.tallies.note(before, None)
         self._by_key[entry.runtime_key] = entry
+        self._by_place.setdefault((entry.integration_id, entry.environment_id), set()).add(entry.runtime_key)
         if self.changed_here is not None:
             self.changed_here.add(entry.runtime_key)
         self.rota.ask(entry.runtime_key)
@@ -106,6 +109,10 @@ class Board:
             self.rota.forget(runtime_key)
             self.tallies.note(entry, None)
             del self._by_identity[entry.integration_id, entry.environment_id, entry.runtime_id]
+            place = (entry.integration_id, entry.environment_id)
+            self._by_place[place].discard(runtime_key)
+            if not self._by_place[place]:
+                del self._by_place[place]
             if self._by_runtime_id is not None:
                 left = tuple(key for key in self._by_runtime_id.pop(entry.runtime_id) if key != runtime_key)
                 if left:
@@ -226,11 +233,7 @@ class Board:
 
     def list_in(self, integration_id: str, environment_id: str) -> list[Entry]:
         """List the runtimes of one integration in one environment."""
-        return [
-            entry
-            for entry in self._by_key.values()
-            if entry.integration_id == integration_id and entry.environment_id == environment_id
-        ]
+        return [self._by_key[key] for key in self._by_place.get((integration_id, environment_id), ())]
 
     def is_running(self, runtime_key: int, now: Instant) -> bool:
         """Tell whether a runtime runs; of one that is not known nothing is said."""

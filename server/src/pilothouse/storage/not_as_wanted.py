@@ -1,17 +1,20 @@
 """Places that are not as somebody wants them: replicas that differ, artifacts that failed, changes that were not carried out.
 
 The database compares: of each set of artifacts it knows a sum of everything in which replicas should be alike.
+First it says where anything may be wrong, out of an index that holds each set once for each place however many runtimes there are;
+only those places are compared, runtime by runtime.
 """
 
+from collections.abc import Mapping
 from enum import StrEnum, unique
-from typing import Any
+from typing import Any, Final
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, and_, case, distinct, func, or_, select, true
+from sqlalchemy import ColumnElement, Connection, and_, case, distinct, func, or_, select, true, union
 
 from pilothouse.access.grants import Reach
 from pilothouse.base.instants import Instant
-from pilothouse.base.pages import Page, PageRequest
+from pilothouse.base.pages import Page, PageRequest, page_of
 from pilothouse.domain.commands import OPEN, CommandState
 from pilothouse.domain.liveness import Status
 from pilothouse.domain.tenancy import list_name
@@ -29,7 +32,9 @@ from pilothouse.storage.tables import (
     runtimes,
 )
 
-_r, _c = runtimes.c, commands.c
+_r, _c, _s = runtimes.c, commands.c, artifact_sets.c
+_NAMED_MAX: Final = 500
+"""Integrations that are named to the database, which then reads their runtimes alone; where more are suspect, it reads all."""
 
 
 @unique
@@ -90,7 +95,12 @@ def list_places(
     stalled_before: a command that was queued earlier and still has no outcome was not carried out
     Raises: InvalidInput when the cursor is none of this list
     """
-    places, names = _places(reach, stalled_before), {"project": projects, "environment": environments}
+    told = _told(reach, stalled_before)
+    suspects = {row.integration_id for row in connection.execute(_suspects(told))}
+    if not suspects:
+        nothing = page_of(listing.cursors_of, list[NotAsWanted](), request, 0, lambda _: ())
+        return nothing, Tally(places=0, differing=0, failed=0, unreached=0)
+    places, names = _places(reach, told, suspects), {"project": projects, "environment": environments}
     inside = and_(
         true(),
         *(
@@ -103,8 +113,9 @@ def list_places(
     counted = [func.coalesce(func.sum(case((trouble, 1), else_=0)), 0) for trouble in troubles.values()]
     somewhere = or_(*troubles.values())
     numbers = connection.execute(_named(select(func.count(), *counted), places).where(somewhere, inside)).one()
-    tally = Tally(places=numbers[0], differing=numbers[1], failed=numbers[2], unreached=numbers[3])
-    total = tally.places if listing.trouble is None else numbers[1 + list(troubles).index(listing.trouble)]
+    somewhere_in, *by_trouble = (int(number) for number in numbers)  # MariaDB adds up to decimals
+    tally = Tally(places=somewhere_in, differing=by_trouble[0], failed=by_trouble[1], unreached=by_trouble[2])
+    total = tally.places if listing.trouble is None else by_trouble[list(troubles).index(listing.trouble)]
     c = places.c
     shown = _named(
         select(
@@ -133,10 +144,16 @@ def list_places(
         shown.where(wanted, inside),
         total,
         request,
-        lambda row: NotAsWanted(**row),
+        _place,
         of=listing.cursors_of,
     )
     return page, tally
+
+
+def _place(row: Mapping[str, Any]) -> NotAsWanted:  # Any: column values
+    values: dict[str, Any] = dict(row)
+    values |= {name: int(values[name]) for name in ("running", "failed")}  # as above
+    return NotAsWanted(**values)
 
 
 def _troubles(places: Any) -> dict[Trouble, ColumnElement[bool]]:  # Any: its columns are known by their names alone
@@ -156,24 +173,30 @@ def _named(statement: Rows, places: Any) -> Rows:  # Any: as above
     )
 
 
-def _places(reach: Reach, stalled_before: Instant) -> Any:  # Any: as above
-    """Compare the running runtimes of every place, and count what they were told and did not do."""
-    compared = (
-        select(
-            _r.integration_id,
-            _r.environment_id,
-            func.count().label("running"),
-            func.count(distinct(artifact_sets.c.likeness)).label("forms"),
-            func.coalesce(func.sum(artifact_sets.c.failed_count), 0).label("failed"),
-        )
-        .select_from(runtimes)
-        .join(artifact_sets, artifact_sets.c.digest == _r.artifact_digest)
-        .join(runtime_presence, runtime_presence.c.runtime_key == _r.key)
-        .join(integrations, integrations.c.id == _r.integration_id)
-        .where(_running(reach))
-        .group_by(_r.integration_id, _r.environment_id)
-        .subquery("compared")
+def _suspects(told: Any) -> Any:  # Any: as above
+    """Select where sets differ in what replicas share or hold what failed, whether their runtimes run or not, and where wishes stand.
+
+    Shape: integration_id
+    """
+    # As they stand in their index, its first column too: then the databases read it in its order, and some leap from set to set.
+    in_use = (
+        select(_r.retired_at, _r.integration_id, _r.environment_id, _r.artifact_digest)
+        .where(_r.retired_at.is_(None))
+        .distinct()
+        .subquery("in_use")
     )
+    of = in_use.c
+    suspect = (
+        select(of.integration_id)
+        .join(artifact_sets, _s.digest == of.artifact_digest)
+        .group_by(of.integration_id, of.environment_id)
+        .having(or_(func.count(distinct(_s.likeness)) > 1, func.max(_s.failed_count) > 0))
+    )
+    return union(suspect, select(told.c.integration_id))
+
+
+def _told(reach: Reach, stalled_before: Instant) -> Any:  # Any: as above
+    """Count what the running runtimes of every place were told and did not do."""
     # Of what is desired now only, and of each wish what a runtime was told last.
     newest = (
         select(func.max(_c.number))
@@ -181,7 +204,7 @@ def _places(reach: Reach, stalled_before: Instant) -> Any:  # Any: as above
         .group_by(_c.runtime_key, _c.wish_number)
     )
     stalled = and_(_c.state.in_([state.value for state in OPEN]), _c.queued_at < stalled_before)
-    told = (
+    return (
         select(_r.integration_id, _r.environment_id, func.count(distinct(_c.wish_number)).label("unreached"))
         .select_from(commands)
         .join(runtimes, _r.key == _c.runtime_key)
@@ -190,6 +213,32 @@ def _places(reach: Reach, stalled_before: Instant) -> Any:  # Any: as above
         .where(_running(reach), _c.number.in_(newest), or_(_c.state == CommandState.FAILED.value, stalled))
         .group_by(_r.integration_id, _r.environment_id)
         .subquery("told")
+    )
+
+
+def _places(reach: Reach, told: Any, suspects: set[str]) -> Any:  # Any: as above
+    """Compare the running runtimes of every place that is suspect, and put beside it what they were told and did not do."""
+    alike = (
+        select(_r.integration_id, _r.environment_id, _r.artifact_digest, func.count().label("running"))
+        .select_from(runtimes)
+        .join(runtime_presence, runtime_presence.c.runtime_key == _r.key)
+        .join(integrations, integrations.c.id == _r.integration_id)
+        .where(_running(reach), _r.integration_id.in_(sorted(suspects)) if len(suspects) <= _NAMED_MAX else true())
+        .group_by(_r.integration_id, _r.environment_id, _r.artifact_digest)
+        .subquery("alike")
+    )
+    of = alike.c
+    compared = (
+        select(
+            of.integration_id,
+            of.environment_id,
+            func.sum(of.running).label("running"),
+            func.count(distinct(_s.likeness)).label("forms"),
+            func.coalesce(func.sum(_s.failed_count * of.running), 0).label("failed"),
+        )
+        .join(artifact_sets, _s.digest == of.artifact_digest)
+        .group_by(of.integration_id, of.environment_id)
+        .subquery("compared")
     )
     return (
         select(compared, func.coalesce(told.c.unreached, 0).label("unreached"))

@@ -11,6 +11,9 @@ from pilothouse.storage.columns import InstantMs, Rows
 LIKE_ESCAPE = "\\"
 NUMBERS_AT_ONCE = 1_000
 """Numbers in one list of a condition: some databases take no more."""
+_READ_AT_ONCE = 5_000
+_MORE_EACH_TIME = 4
+"""Rows that are read at once to fill a page of few of them, at most, and how their number grows."""
 _SORT_COLUMNS = ("sort_key", "sort_tie")
 T = TypeVar("T")
 
@@ -46,9 +49,12 @@ class Order:
         make: Callable[[Mapping[str, Any]], T],  # Any: column values
         *,
         of: str,
+        keeps: Callable[[RowMapping], bool] | None = None,
     ) -> Page[T]:
         """Read one page.
 
+        keeps: says of a row whether it belongs to the list, where the database does not know; then as many rows are read as it
+            takes to fill the page, ever more at a time
         Raises: InvalidInput
         """
         shown = statement.add_columns(self._key.label(_SORT_COLUMNS[0]), self._tie.label(_SORT_COLUMNS[1]))
@@ -56,13 +62,21 @@ class Order:
         leading = self._index if connection.dialect.name == "postgresql" else ()
         columns = (*leading, self._key, self._tie)
         order = [column.desc() if self._descending else column.asc() for column in columns]
+        wanted = request.first + 1
         rows: list[RowMapping] = []
-        for part in [true()] if request.after is None else self._continues(request.after):
-            wanted = request.first + 1 - len(rows)
-            if wanted > 0:
-                rows += connection.execute(shown.where(part).order_by(*order).limit(wanted)).mappings()
-        found = page_of(of, rows, request, total, self._cursor_of)
-        return found.map(lambda row: make({name: row[name] for name in row if name not in _SORT_COLUMNS}))
+        after, at_once = request.after, wanted
+        while True:
+            found: list[RowMapping] = []
+            for part in [true()] if after is None else self._continues(after):
+                if len(found) < at_once:
+                    limited = shown.where(part).order_by(*order).limit(at_once - len(found))
+                    found += connection.execute(limited).mappings()
+            rows += found if keeps is None else [row for row in found if keeps(row)]
+            if len(rows) >= wanted or len(found) < at_once:
+                break
+            after, at_once = self._cursor_of(found[-1]), min(at_once * _MORE_EACH_TIME, _READ_AT_ONCE)
+        page = page_of(of, rows[:wanted], request, total, self._cursor_of)
+        return page.map(lambda row: make({name: row[name] for name in row if name not in _SORT_COLUMNS}))
 
     def _cursor_of(self, row: RowMapping) -> tuple[str, str]:
         key, tie = (row[name] for name in _SORT_COLUMNS)

@@ -1,8 +1,8 @@
 """Runtimes as people see them: lists, single ones, and what they report."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from enum import StrEnum, unique
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from sqlalchemy import (
@@ -11,12 +11,11 @@ from sqlalchemy import (
     and_,
     false,
     func,
-    not_,
     select,
     true,
 )
 
-from pilothouse.access.grants import Reach
+from pilothouse.access.grants import Place, Reach
 from pilothouse.base.instants import Instant
 from pilothouse.base.pages import Page, PageRequest
 from pilothouse.domain.liveness import Status
@@ -37,6 +36,8 @@ from pilothouse.storage.tables import (
     secrets,
 )
 
+COUNTED_MAX: Final = 1_000
+"""So many runtimes are counted with the rows; of a part of the tree that has more, what is in memory is told."""
 _read_document = msgspec.json.Decoder(ReportDocument).decode
 
 
@@ -75,6 +76,17 @@ class RuntimeListing(msgspec.Struct, frozen=True, kw_only=True):
         return list_name("runtimes", self)
 
 
+class Known(msgspec.Struct, frozen=True, kw_only=True):
+    """What no table knows: in which state each runtime is at this moment."""
+
+    judge: Callable[[int], Status]
+    """By its key."""
+    count: Callable[[Reach, Place, RuntimeType | None, Collection[Status]], int]
+    """Counts those in a part of the tree that lie within a reach, of one type or of all, in some states."""
+    few: Callable[[Reach, Place, RuntimeType | None, Collection[Status]], Collection[int] | None]
+    """Lists the keys of such; None where they are too many to be named to a database."""
+
+
 class Elsewhere(msgspec.Struct, frozen=True, kw_only=True):
     """A runtime with the same runtimeId under another integration or environment."""
 
@@ -88,33 +100,62 @@ def list_rows(
     connection: Connection,
     reach: Reach,
     listing: RuntimeListing,
-    judge: Callable[[int], Status],
+    known: Known,
     request: PageRequest,
     *,
     counts: bool = True,
 ) -> Page[RuntimeRow]:
     """List runtimes; by name those without one come last.
 
-    judge: says in which state a runtime is at this moment, by its key: no table knows that
     counts: whether somebody asks how many there are
     Raises: InvalidInput when the cursor is none of this list
     """
     # Sorted are keys alone, by an index: with anything beside them, a sort of ten thousand moves tens of megabytes.
-    keys = _narrowed(connection, reach, listing.scope)
-    total: int | None = None
-    if listing.statuses is not None:
-        found = connection.execute(keys).scalars().all()
-        chosen = [key for key in found if judge(key) in listing.statuses]
-        total, keys = len(chosen), keys.where(_among(chosen, found))
-    elif counts:
-        total = connection.execute(keys.with_only_columns(func.count())).scalar_one()
+    keys, place = _narrowed(connection, reach, listing.scope)
+    states = listing.statuses
+    few = None if states is None or place is None else known.few(reach, place, listing.scope.type, states)
+    if few is not None:
+        keys = keys.where(is_one_of(runtimes.c.key, sorted(few)))
     page = _order(listing.sort).page(
-        connection, keys, total, request, lambda row: int(row["key"]), of=listing.cursors_of
+        connection,
+        keys,
+        None,
+        request,
+        lambda row: int(row["key"]),
+        of=listing.cursors_of,
+        keeps=None if states is None else lambda row: known.judge(row["key"]) in states,
     )
+    if counts:
+        page = msgspec.structs.replace(
+            page, total=_total(connection, keys, (reach, place), listing, known, request, page)
+        )
     # Named twice, or a database may read every report for a page of five hundred.
     shown = and_(is_one_of(runtimes.c.key, page.nodes), is_one_of(runtime_reports.c.runtime_key, page.nodes))
     rows = {row["key"]: _row(row) for row in connection.execute(_rows().where(shown)).mappings()}
     return page.map(lambda key: rows[key])
+
+
+def _total(
+    connection: Connection,
+    keys: Rows,
+    within: tuple[Reach, Place | None],
+    listing: RuntimeListing,
+    known: Known,
+    request: PageRequest,
+    page: Page[int],
+) -> int:
+    """Count what a list has, in the database where that is quick or nobody else knows."""
+    seen = len(page.nodes) + page.has_next
+    if request.after is None and not page.has_next:
+        return seen
+    (reach, place), scope = within, listing.scope
+    is_in_memory = scope.search is None and scope.secret_key_id is None
+    if place is not None and is_in_memory and known.count(reach, place, scope.type, tuple(Status)) > COUNTED_MAX:
+        states = tuple(Status) if listing.statuses is None else listing.statuses
+        return max(seen, known.count(reach, place, scope.type, states))
+    if listing.statuses is None:
+        return connection.execute(keys.with_only_columns(func.count())).scalar_one()
+    return sum(known.judge(key) in listing.statuses for key in connection.execute(keys).scalars())
 
 
 def list_all(connection: Connection, reach: Reach, scope: RuntimeScope, limit: int) -> list[RuntimeRow]:
@@ -159,23 +200,32 @@ def list_artifacts(connection: Connection, digests: Sequence[str]) -> dict[str, 
     return {row.digest: row.document for row in rows}
 
 
-def _narrowed(connection: Connection, reach: Reach, scope: RuntimeScope) -> Rows:
-    """Select the keys of runtimes that are not retired, of their own table alone where that can be: its indexes know the order."""
-    c = runtimes.c
-    conditions = [c.retired_at.is_(None), _seen(reach), _of_own_table(scope)]
+def _narrowed(connection: Connection, reach: Reach, scope: RuntimeScope) -> tuple[Rows, Place | None]:
+    """Select the keys of runtimes that are not retired, of their own table alone where that can be: its indexes know the order.
+
+    Told beside it is the part of the tree that is asked about, where there is one such.
+    """
+    c, of_project = runtimes.c, integrations.c.project_id
+    conditions, ids = [c.retired_at.is_(None), _seen(reach), _of_own_table(scope)], dict[str, Sequence[str]]()
     if scope.environment is not None:
-        of_handle = select(environments.c.id).where(environments.c.handle == scope.environment)
-        conditions.append(c.environment_id.in_(connection.execute(of_handle).scalars().all()))
-    of_project = select(integrations.c.id).join(projects).where(projects.c.handle == scope.project)
+        named = select(environments.c.id).where(environments.c.handle == scope.environment)
+        ids["environment_id"] = connection.execute(named).scalars().all()
+        conditions.append(c.environment_id.in_(ids["environment_id"]))
+    if scope.project is not None:
+        named = select(projects.c.id).where(projects.c.handle == scope.project)
+        ids["project_id"] = connection.execute(named).scalars().all()
+    in_project = select(integrations.c.id).where(of_project.in_(ids.get("project_id", ())))
     if scope.integration is not None:
-        of_handle = of_project.where(integrations.c.handle == scope.integration)
-        conditions.append(c.integration_id.in_(connection.execute(of_handle).scalars().all()))
+        named = in_project.where(integrations.c.handle == scope.integration)
+        ids["integration_id"] = connection.execute(named).scalars().all()
+        conditions.append(c.integration_id.in_(ids["integration_id"]))
     elif scope.project is not None:
-        conditions.append(c.integration_id.in_(of_project))
+        conditions.append(c.integration_id.in_(in_project))
     keys = select(c.key).where(*conditions)
     if any(place.project_id is not None and place.integration_id is None for place in reach.places):
         keys = keys.join(integrations, integrations.c.id == c.integration_id)
-    return keys
+    is_one = all(len(found) == 1 for found in ids.values())
+    return keys, Place(**{dimension: found[0] for dimension, found in ids.items()}) if is_one else None
 
 
 def _order(sort: RuntimeSort) -> Order:
@@ -183,14 +233,6 @@ def _order(sort: RuntimeSort) -> Order:
     if sort is RuntimeSort.NAME:
         return Order(c.sort_name, c.id, index=(c.retired_at,))
     return Order(c.registered_at, c.id, descending=sort is RuntimeSort.NEWEST, index=(c.retired_at,))
-
-
-def _among(chosen: Sequence[int], found: Sequence[int]) -> ColumnElement[bool]:
-    """Make the condition that a row found is one that was chosen: by these or by the others, whichever are fewer."""
-    if len(chosen) * 2 <= len(found):
-        return is_one_of(runtimes.c.key, chosen)
-    kept = frozenset(chosen)
-    return not_(is_one_of(runtimes.c.key, [key for key in found if key not in kept]))
 
 
 def _found_by(search: str | None) -> ColumnElement[bool]:

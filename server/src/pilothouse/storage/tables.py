@@ -146,6 +146,8 @@ runtimes = Table(
     Index("ix_runtimes_by_name", "retired_at", "sort_name", "id"),
     Index("ix_runtimes_by_age", "retired_at", "registered_at", "id"),
     Index("ix_runtimes_environment_by_name", "environment_id", "retired_at", "sort_name", "id"),
+    # Which sets are in use where, without a look at any runtime: what tells in a moment where replicas may differ.
+    Index("ix_runtimes_artifacts", "retired_at", "integration_id", "environment_id", "artifact_digest"),
     sqlite_autoincrement=True,  # events outlive runtimes: a key is never given twice
 )
 

@@ -1,7 +1,7 @@
 """Resolvers that read."""
 
-from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import Any, Final
 
 from ariadne import ObjectType, QueryType
 
@@ -20,8 +20,9 @@ from pilothouse.domain.runtime_type import RuntimeType
 from pilothouse.domain.tenancy import Sort
 from pilothouse.observe.refusals import RefusalEntry
 from pilothouse.operations.tenancy import HandleKind, handle_availability
+from pilothouse.presence import counting
 from pilothouse.storage import events, runtime_rows, tenancy
-from pilothouse.storage.runtime_rows import Elsewhere, RuntimeListing, RuntimeScope, RuntimeSort
+from pilothouse.storage.runtime_rows import Elsewhere, Known, RuntimeListing, RuntimeScope, RuntimeSort
 from pilothouse.storage.tenancy import Listing
 from pilothouse.storage.unit import Connection
 
@@ -32,6 +33,8 @@ _VIEW = Permission.INTEGRATION_MGT_VIEW
 _MANAGE_ENVIRONMENT = (Permission.ENVIRONMENT_MGT_MANAGE, Permission.ENVIRONMENT_MGT_MANAGE_NONPROD)
 _SEARCH_LENGTH_MAX = 200
 _DEFAULT_RUNTIME_PORT = 9445
+_FEW: Final = 2_000
+"""So many runtimes in the states that are asked for are named to the database; of more, a page is found by looking at the next ones."""
 
 
 @query.field("organization")
@@ -160,11 +163,14 @@ async def list_runtimes(
     """List runtimes."""
     request, listing = info.context, _listing(filter or {}, sort)
     page = page_request(listing.cursors_of, first, after)
-    reach, judge, counts = request.reach(_VIEW), _judge(request), selects(info, "totalCount")
+    reach, counts = request.reach(_VIEW), selects(info, "totalCount")
+    if counts or listing.statuses is not None:
+        await counting.bring_up_to(request.services.board, request.now)
+    known = _known(request)
 
     def read(connection: Connection) -> tuple[Page[RuntimeRow], list[Elsewhere], int]:
         _, newest = events.bounds(connection)
-        found = runtime_rows.list_rows(connection, reach, listing, judge, page, counts=counts)
+        found = runtime_rows.list_rows(connection, reach, listing, known, page, counts=counts)
         return found, runtime_rows.list_elsewhere(connection, reach, found.nodes), newest
 
     found, elsewhere, newest = await request.services.store.read(read)
@@ -286,7 +292,7 @@ def _listing(wanted: Row, sort: str | None) -> RuntimeListing:
     )
 
 
-def _judge(request: GraphQLRequest) -> Callable[[int], Status]:
+def _known(request: GraphQLRequest) -> Known:
     board, now = request.services.board, request.now
     # Those that were retired are not listed: another replica may know what this one does not yet.
     stranger = Status.UNKNOWN if board.shared else Status.OFFLINE
@@ -295,7 +301,7 @@ def _judge(request: GraphQLRequest) -> Callable[[int], Status]:
         entry = board.find_key(key)
         return stranger if entry is None else board.judge(entry, now).status
 
-    return judge
+    return Known(judge=judge, count=board.tallies.count, few=partial(counting.few, board, at_most=_FEW))
 
 
 def check_search(search: str | None) -> str | None:
