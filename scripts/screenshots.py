@@ -22,7 +22,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from playwright.sync_api import Browser, BrowserContext, Page, Route, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect, sync_playwright
 
 TREE = Path(__file__).parent.parent
 sys.path.insert(0, str(TREE / "acceptance"))
@@ -275,7 +275,7 @@ def shoot(page: Page, name: str, theme: str) -> None:
     page.mouse.move(0, 0)
     page.wait_for_load_state("load")
     page.evaluate("document.fonts.ready")
-    page.wait_for_function("!document.querySelector('.breathe')")  # nothing is still being read
+    expect(page.locator(".breathe")).to_have_count(0)  # nothing is still being read; the page lets no script in to ask it
     time.sleep(SETTLE_S)
     path = IMAGES / f"{name}-{theme}.png"
     path.write_bytes(smaller(page.screenshot(animations="disabled", caret="hide")))

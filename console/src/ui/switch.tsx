@@ -25,7 +25,7 @@ export function Switch({ label, on, tip, blocked, busy, onPress }: SwitchProps) 
     >
       <span
         aria-hidden
-        className={`absolute top-1/2 size-3 -translate-y-1/2 rounded-full transition-[left] ${on ? 'left-[16px] bg-surface' : 'left-[2px] bg-faint'} ${busy ? 'breathe' : ''}`}
+        className={`absolute top-1/2 size-3 -translate-y-1/2 rounded-full transition-[left] ${on ? 'left-[calc(100%-0.75rem-2px)] bg-surface' : 'left-[2px] bg-faint'} ${busy ? 'breathe' : ''}`}
       />
     </button>
   )

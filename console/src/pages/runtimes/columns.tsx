@@ -61,7 +61,7 @@ export const columns: Column[] = [
   {
     key: 'integration',
     title: words.columns.integration,
-    className: 'w-[34%] min-[1180px]:w-[196px] min-[1680px]:w-[280px]',
+    className: 'w-[34%] min-[1180px]:w-[236px] min-[1680px]:w-[280px]',
     from: ROOM.small,
     cell: ({ project, integration }) => (
       <span data-tip={`${project.displayName} / ${integration.displayName}`} className="flex items-center gap-1">

@@ -3,11 +3,13 @@ import { useState } from 'react'
 import type { EnvironmentRowFragment } from '@/api/generated/operations'
 import { setTryIt, tryItEnvironmentsQuery } from '@/api/try-it'
 import { tryIt } from '@/strings/try-it'
-import { ConfirmDialog } from '@/ui/confirm'
 import { notify } from '@/ui/notices'
 import { Switch } from '@/ui/switch'
+import { lazily } from '@/util/lazily'
 import { managing, mayNot } from '@/util/permissions'
 import { useAction } from '@/util/use-action'
+
+const ConfirmDialog = lazily(async () => (await import('@/ui/confirm')).ConfirmDialog)
 
 const words = tryIt.setting
 

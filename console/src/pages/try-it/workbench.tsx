@@ -4,8 +4,8 @@ import { asProblem } from '@/api/problem'
 import { sendTried } from '@/api/try-it'
 import { tryIt as words } from '@/strings/try-it'
 import { Choose } from '@/ui/choose'
-import { ConfirmDialog } from '@/ui/confirm'
 import { Said } from '@/ui/said'
+import { lazily } from '@/util/lazily'
 import { PATH } from '@/util/paths'
 import { runtimeLabel } from '@/util/runtime-label'
 import type { TryItSearch } from '@/util/search'
@@ -19,6 +19,8 @@ import { OperationList } from './operation-list'
 import type { Operation } from './operations'
 import { Outcomes } from './outcomes'
 import { PastCard } from './past-card'
+
+const ConfirmDialog = lazily(async () => (await import('@/ui/confirm')).ConfirmDialog)
 
 type WorkbenchProps = { runtime: TriedRuntime; operations: Operation[]; note: string | undefined }
 
