@@ -249,15 +249,16 @@ async def _rage(
     driver = Ledger(
         Target.of(f"https://127.0.0.1:{proxies[0].port}"), pool=plan.pool, offline_after_s=plan.offline_after_s
     )
+    began = time.monotonic()
     for runtime in fleet:
         driver.start(driver.add(runtime), dice.random() * plan.ramp_s)
-    await asyncio.sleep(plan.ramp_s + plan.interval_s + 6)
-    give_up_at = time.monotonic() + _ALL_UP_S
+    give_up_at = began + plan.ramp_s + _ALL_UP_S
     while time.monotonic() < give_up_at and any(  # noqa: ASYNC110 - a figure of the driver's
         each.runtime.lost is None and each.runtime.runtime_id not in driver.acknowledged for each in driver.members
     ):
         await asyncio.sleep(1.0)
-    await asyncio.sleep(plan.interval_s)
+    up_s = time.monotonic() - began
+    await asyncio.sleep(2 * plan.interval_s + 6)
     driver.figures.reset()
     killer = Killer(replicas, kill_every_s, dice)
     changes = Changes(driver, api, homes, plan.changes, plan.interval_s, dice)
@@ -276,7 +277,7 @@ async def _rage(
     defects = [repr(each) for each in found if isinstance(each, Exception)]
     return {
         "driver": driver, "tally": tally, "verdicts": verdicts, "killer": killer, "changes": changes,
-        "beats": driver.figures.acked - before, "defects": defects,
+        "beats": driver.figures.acked - before, "defects": defects, "up_s": up_s,
     }  # fmt: skip
 
 
@@ -327,6 +328,7 @@ def _story(wanted: argparse.Namespace, told: dict[str, Any], held: dict[str, Any
     }
     return {
         "runtimes": wanted.runtimes, "replicas": wanted.replicas, "minutes": wanted.minutes, "interval_s": wanted.interval,
+        "fleet_up_after_s": round(told["up_s"], 1),
         "kills": told["killer"].kills, "slowest_start_s": round(told["killer"].slowest_start_s, 1),
         "beats acknowledged": told["beats"], "full heartbeats acknowledged": driver.fulls,
         "beat_p50_ms": round(1000 * latencies[len(latencies) // 2], 1),
