@@ -275,7 +275,9 @@ def shoot(page: Page, name: str, theme: str) -> None:
     page.mouse.move(0, 0)
     page.wait_for_load_state("load")
     page.evaluate("document.fonts.ready")
-    expect(page.locator(".breathe")).to_have_count(0)  # nothing is still being read; the page lets no script in to ask it
+    expect(page.locator(".breathe")).to_have_count(
+        0
+    )  # nothing is still being read; the page lets no script in to ask it
     time.sleep(SETTLE_S)
     path = IMAGES / f"{name}-{theme}.png"
     path.write_bytes(smaller(page.screenshot(animations="disabled", caret="hide")))

@@ -43,7 +43,7 @@ export const columns: Column[] = [
   {
     key: 'name',
     title: words.columns.name,
-    className: 'min-[1180px]:w-[188px] min-[1440px]:w-[196px] min-[1680px]:w-[240px]',
+    className: 'min-[1180px]:w-[166px] min-[1440px]:w-[182px] min-[1680px]:w-[240px]',
     cell: (runtime) => (
       <span className="flex items-center gap-1.5">
         <Link
@@ -61,7 +61,7 @@ export const columns: Column[] = [
   {
     key: 'integration',
     title: words.columns.integration,
-    className: 'w-[34%] min-[1180px]:w-[216px] min-[1680px]:w-[280px]',
+    className: 'w-[34%] min-[1180px]:w-[196px] min-[1680px]:w-[280px]',
     from: ROOM.small,
     cell: ({ project, integration }) => (
       <span data-tip={`${project.displayName} / ${integration.displayName}`} className="flex items-center gap-1">
