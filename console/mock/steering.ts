@@ -20,17 +20,31 @@ export function steeringOf(db: Db, place: Place) {
   if (!environment || !integration || !project) return null
   const runtimes = db.runtimes.filter((each) => samePlace(placeOf(each), place))
   const running = runtimes.filter((each) => !each.silent && !each.unheard)
+  const resting = runtimes.filter((each) => !running.includes(each))
   const artifacts = everything(db, place, runtimes).map((each) =>
     viewArtifact(db, place, each, running, integration.runtimeType),
   )
   const differs = (each: (typeof artifacts)[number]) =>
-    each.missingOn.length > 0 || each.aspects.some((aspect) => !aspect.inSync)
+    each.missingCount > 0 || each.aspects.some((aspect) => !aspect.inSync)
   return {
     project,
     integration,
     environment,
     type: integration.runtimeType,
-    runtimes: [...running, ...runtimes.filter((each) => !running.includes(each))].map(viewRef),
+    runtimes: firstOf([...running, ...resting].map(viewRef)),
+    runtimeCount: runtimes.length,
+    runningCount: running.length,
+    notRunning: firstOf(resting.map(viewRef)),
+    hosts: ({ kind, name, package: from, first }: api.SteeringHostsArgs) =>
+      firstOf(
+        running
+          .filter((runtime) =>
+            hostedBy(runtime).some(
+              (each) => each.kind === kind && each.name === name && (!from || each.package === from),
+            ),
+          )
+          .map(viewRef),
+      )({ first }),
     differing: artifacts.filter(differs).length,
     drift: artifacts.flatMap(driftOf),
     artifacts: ({ kind, search, onlyDiffering, ...page }: Search & PageArguments) =>
@@ -83,27 +97,38 @@ function viewArtifact(db: Db, place: Place, hosted: Hosted, running: RuntimeReco
         .slice(0, 20),
     }
   })
+  const missing = hosts.length > 0 ? running.filter((each) => !hosts.includes(each)).map(viewRef) : []
   return {
     ...hosted,
     aspects,
     triggerable: (type === 'PY' && hosted.kind === 'SCHEDULE') || (type === 'MI' && hosted.kind === 'TASK'),
-    missingOn: hosts.length > 0 ? running.filter((each) => !hosts.includes(each)).map(viewRef) : [],
+    missing,
+    missingOn: firstOf(missing),
+    missingCount: missing.length,
   }
 }
 
 function observedBy(hosts: RuntimeRecord[], target: Hosted & { aspect: api.Aspect }) {
-  const groups = new Map<string, { value: string; reason: string | null; runtimes: ReturnType<typeof viewRef>[] }>()
+  const groups = new Map<string, { value: string; reason: string | null; members: ReturnType<typeof viewRef>[] }>()
   for (const runtime of hosts) {
     const seen = observe(runtime, target)
     if (!seen) continue
-    const group = groups.get(seen.value) ?? { ...seen, runtimes: [] }
-    group.runtimes.push(viewRef(runtime))
+    const group = groups.get(seen.value) ?? { ...seen, members: [] }
+    group.members.push(viewRef(runtime))
     groups.set(seen.value, group)
   }
-  return [...groups.values()].sort((a, b) => b.runtimes.length - a.runtimes.length)
+  return [...groups.values()]
+    .sort((a, b) => b.members.length - a.members.length)
+    .map((each) => ({ ...each, runtimes: firstOf(each.members), runtimeCount: each.members.length }))
 }
 
-function driftOf({ kind, name, missingOn, aspects }: ReturnType<typeof viewArtifact>) {
+/** A list without pages, of which one may ask for the first. */
+const firstOf =
+  <Each>(all: Each[]) =>
+  ({ first }: { first?: number | null }) =>
+    all.slice(0, first ?? 500)
+
+function driftOf({ kind, name, missing, aspects }: ReturnType<typeof viewArtifact>) {
   const what = `${kind.toLowerCase().replaceAll('_', ' ')} \`${name}\``
   const called = (runtimes: { name?: string | null; runtimeId: string }[]) =>
     runtimes.length > 2
@@ -112,16 +137,20 @@ function driftOf({ kind, name, missingOn, aspects }: ReturnType<typeof viewArtif
   const differing = aspects
     .filter((each) => each.observed.length > 1)
     .map((each) => ({
-      message: `The ${what} is ${each.observed.map((group) => `${group.value} on ${called(group.runtimes)}`).join(', ')}.`,
+      message: `The ${what} is ${each.observed.map((group) => `${group.value} on ${called(group.members)}`).join(', ')}.`,
       kind,
       name,
-      runtimes: each.observed.slice(1).flatMap((group) => group.runtimes),
+      members: each.observed.slice(1).flatMap((group) => group.members),
     }))
-  const missing =
-    missingOn.length > 0
-      ? [{ message: `The ${what} is missing on ${called(missingOn)}.`, kind, name, runtimes: missingOn }]
+  const lacking =
+    missing.length > 0
+      ? [{ message: `The ${what} is missing on ${called(missing)}.`, kind, name, members: missing }]
       : []
-  return [...differing, ...missing]
+  return [...differing, ...lacking].map(({ members, ...each }) => ({
+    ...each,
+    runtimes: firstOf(members),
+    runtimeCount: members.length,
+  }))
 }
 
 /** The mutations and queries of steering. */

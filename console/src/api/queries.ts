@@ -155,6 +155,17 @@ export const steeringQuery = (place: Place, { kind, search, onlyDiffering }: Ste
     getNextPageParam: (page: doc.SteeringQuery['steering']): string | null => page && nextCursor(page.artifacts),
   })
 
+/** Running runtimes that host an artifact, of many the first. */
+export const artifactHostsQuery = (
+  place: Place,
+  target: Pick<doc.ArtifactHostsQueryVariables, 'kind' | 'name' | 'package'>,
+) =>
+  queryOptions({
+    queryKey: ['steering', place, 'hosts', target],
+    queryFn: async ({ signal }) =>
+      (await graphql(doc.ArtifactHostsDocument, { ...place, ...target }, signal)).steering?.hosts ?? [],
+  })
+
 export const commandsQuery = (filter: doc.CommandFilter) =>
   infiniteQueryOptions({
     queryKey: ['commands', filter],

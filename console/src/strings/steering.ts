@@ -175,6 +175,7 @@ export const steering = {
   runWhere: 'On which runtime',
   runOnce: 'Run once',
   runConfirm: (name: string, environment: string) => `${name} runs once, at once, in ${environment}.`,
+  hosts: 'the runtimes that host it',
   nobodyRuns: 'No running runtime hosts it.',
   otherLogger: 'Another logger',
   otherLoggerAbout:

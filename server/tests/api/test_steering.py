@@ -376,3 +376,58 @@ async def test_who_is_waited_for_comes_back_sooner_and_never_later_than_by_itsel
         heard.append(answer.get("nextHeartbeatInSeconds"))
         clock.advance(8)
     assert heard == told
+
+
+async def test_of_many_runtimes_those_are_told_that_are_asked_for_and_all_are_counted(python, admin) -> None:
+    for number in (1, 2, 3):
+        await another(python, number).full()
+    lacking = another(python, 4, artifacts={"listeners": python.artifacts["listeners"]})
+    await lacking.full()
+    query = """{ steering(project: "retail-core", integration: "order-intake", environment: "dev") {
+      runtimeCount runningCount runtimes(first: 3) { runtimeId } notRunning(first: 1) { runtimeId }
+      drift { runtimeCount runtimes(first: 1) { runtimeId } }
+      hosts(kind: SCHEDULE, name: "nightly") { runtimeId }
+      ofAnother: hosts(kind: SCHEDULE, name: "nightly", package: "cron") { runtimeId }
+      artifacts(kind: SCHEDULE) { nodes { missingCount missingOn(first: 1) { runtimeId }
+        aspects { observed { runtimeCount runtimes(first: 2) { runtimeId } } } } } } }"""
+    shown = (await admin.ask(query))["steering"]
+    assert (shown["runtimeCount"], shown["runningCount"]) == (4, 4)
+    assert len(shown["runtimes"]) == 3
+    assert shown["notRunning"] == []
+    assert sorted(each["runtimeId"] for each in shown["hosts"]) == ["py-1", "py-2", "py-3"]
+    assert shown["ofAnother"] == []
+    (artifact,) = shown["artifacts"]["nodes"]
+    assert artifact["missingCount"] == 1
+    assert artifact["missingOn"] == [{"runtimeId": "py-4"}]
+    (seen,) = artifact["aspects"][0]["observed"]
+    assert seen["runtimeCount"] == 3
+    assert len(seen["runtimes"]) == 2
+    assert {each["runtimeCount"] for each in shown["drift"]} == {1}
+
+
+async def test_runtimes_that_fell_silent_are_told_apart(python, admin, clock) -> None:
+    await python.full()
+    clock.advance(3_600)
+    await another(python, 2).full()
+    query = """{ steering(project: "retail-core", integration: "order-intake", environment: "dev") {
+      runtimeCount runningCount runtimes(first: 1) { runtimeId } notRunning { runtimeId }
+      hosts(kind: SCHEDULE, name: "nightly") { runtimeId } } }"""
+    assert (await admin.ask(query))["steering"] == {
+        "runtimeCount": 2,
+        "runningCount": 1,
+        "runtimes": [{"runtimeId": "py-2"}],
+        "notRunning": [{"runtimeId": "py-1"}],
+        "hosts": [{"runtimeId": "py-2"}],
+    }
+
+
+@pytest.mark.parametrize("first", [0, 501, -1])
+async def test_a_list_of_runtimes_has_a_limit(python, admin, first: int) -> None:
+    await python.full()
+    answer = await admin.try_asking(
+        """query ($first: Int) { steering(project: "retail-core", integration: "order-intake", environment: "dev") {
+        runtimes(first: $first) { id } } }""",
+        first=first,
+    )
+    (error,) = answer["errors"]
+    assert (error["extensions"]["code"], error["extensions"]["field"]) == ("INVALID_INPUT", "first")

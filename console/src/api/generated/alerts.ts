@@ -133,6 +133,8 @@ export type PageFragment = { endCursor: string | null, hasNextPage: boolean };
 
 export type EnvironmentNameFragment = { handle: string, displayName: string, critical: boolean };
 
+export type RuntimeLabelFragment = { id: string, runtimeId: string, name: string | null };
+
 export type RuntimeNameFragment = { id: string, runtimeId: string, name: string | null, type: RuntimeType, status: RuntimeStatus, environment: { handle: string, displayName: string, critical: boolean }, project: { handle: string, displayName: string }, integration: { handle: string, displayName: string } };
 
 export type ToldFragment = { id: string, kind: string, state: NotificationState, attempts: number, reason: string | null, createdAt: string, sentAt: string | null, nextAttemptAt: string | null, channel: { id: string, name: string, kind: AlertChannelKind } | null };
@@ -281,6 +283,13 @@ export const PageFragmentDoc = new TypedDocumentString(`
   hasNextPage
 }
     `, {"fragmentName":"Page"}) as unknown as TypedDocumentString<PageFragment, unknown>;
+export const RuntimeLabelFragmentDoc = new TypedDocumentString(`
+    fragment RuntimeLabel on RuntimeRef {
+  id
+  runtimeId
+  name
+}
+    `, {"fragmentName":"RuntimeLabel"}) as unknown as TypedDocumentString<RuntimeLabelFragment, unknown>;
 export const EnvironmentNameFragmentDoc = new TypedDocumentString(`
     fragment EnvironmentName on EnvironmentRef {
   handle

@@ -577,6 +577,8 @@ export type PageFragment = { endCursor: string | null, hasNextPage: boolean };
 
 export type EnvironmentNameFragment = { handle: string, displayName: string, critical: boolean };
 
+export type RuntimeLabelFragment = { id: string, runtimeId: string, name: string | null };
+
 export type RuntimeNameFragment = { id: string, runtimeId: string, name: string | null, type: RuntimeType, status: RuntimeStatus, environment: { handle: string, displayName: string, critical: boolean }, project: { handle: string, displayName: string }, integration: { handle: string, displayName: string } };
 
 export type SteeringQueryVariables = Exact<{
@@ -591,9 +593,21 @@ export type SteeringQueryVariables = Exact<{
 }>;
 
 
-export type SteeringQuery = { steering: { type: RuntimeType, differing: number, environment: { handle: string, displayName: string, critical: boolean }, integration: { handle: string, displayName: string }, runtimes: Array<{ id: string, runtimeId: string, name: string | null, type: RuntimeType, status: RuntimeStatus, environment: { handle: string, displayName: string, critical: boolean }, project: { handle: string, displayName: string }, integration: { handle: string, displayName: string } }>, drift: Array<{ message: string, kind: SteerableKind | null, name: string | null, runtimes: Array<{ id: string, runtimeId: string, name: string | null, type: RuntimeType, status: RuntimeStatus, environment: { handle: string, displayName: string, critical: boolean }, project: { handle: string, displayName: string }, integration: { handle: string, displayName: string } }> }>, artifacts: { totalCount: number, nodes: Array<{ kind: SteerableKind, name: string, package: string, label: string, triggerable: boolean, missingOn: Array<{ id: string, runtimeId: string, name: string | null, type: RuntimeType, status: RuntimeStatus, environment: { handle: string, displayName: string, critical: boolean }, project: { handle: string, displayName: string }, integration: { handle: string, displayName: string } }>, aspects: Array<{ aspect: Aspect, values: Array<string>, inSync: boolean, desired: { value: string, version: number, author: string, setAt: string, suspendedReason: string | null, absentSince: string | null, history: Array<{ value: string | null, version: number, author: string, at: string }> } | null, observed: Array<{ value: string, reason: string | null, runtimes: Array<{ id: string, runtimeId: string, name: string | null, type: RuntimeType, status: RuntimeStatus, environment: { handle: string, displayName: string, critical: boolean }, project: { handle: string, displayName: string }, integration: { handle: string, displayName: string } }> }>, commands: Array<{ id: string, action: CommandAction, kind: SteerableKind | null, name: string, package: string, aspect: Aspect | null, value: string | null, state: CommandState, reason: string, route: CommandRoute | null, author: string, attempts: number, queuedAt: string, deliveredAt: string | null, endedAt: string | null, nextAttemptAt: string | null, deadline: string | null, retryable: boolean, runtime: { id: string, runtimeId: string, name: string | null, type: RuntimeType, status: RuntimeStatus, environment: { handle: string, displayName: string, critical: boolean }, project: { handle: string, displayName: string }, integration: { handle: string, displayName: string } } }> }> }>, pageInfo: { endCursor: string | null, hasNextPage: boolean } } } | null };
+export type SteeringQuery = { steering: { type: RuntimeType, runtimeCount: number, runningCount: number, differing: number, environment: { handle: string, displayName: string, critical: boolean }, integration: { handle: string, displayName: string }, notRunning: Array<{ id: string, runtimeId: string, name: string | null }>, drift: Array<{ message: string, kind: SteerableKind | null, name: string | null, runtimeCount: number, runtimes: Array<{ id: string, runtimeId: string, name: string | null }> }>, artifacts: { totalCount: number, nodes: Array<{ kind: SteerableKind, name: string, package: string, label: string, triggerable: boolean, missingCount: number, missingOn: Array<{ id: string, runtimeId: string, name: string | null }>, aspects: Array<{ aspect: Aspect, values: Array<string>, inSync: boolean, desired: { value: string, version: number, author: string, setAt: string, suspendedReason: string | null, absentSince: string | null, history: Array<{ value: string | null, version: number, author: string, at: string }> } | null, observed: Array<{ value: string, reason: string | null, runtimeCount: number, runtimes: Array<{ id: string, runtimeId: string, name: string | null }> }>, commands: Array<{ id: string, action: CommandAction, kind: SteerableKind | null, name: string, package: string, aspect: Aspect | null, value: string | null, state: CommandState, reason: string, route: CommandRoute | null, author: string, attempts: number, queuedAt: string, deliveredAt: string | null, endedAt: string | null, nextAttemptAt: string | null, deadline: string | null, retryable: boolean, runtime: { id: string, runtimeId: string, name: string | null, type: RuntimeType, status: RuntimeStatus, environment: { handle: string, displayName: string, critical: boolean }, project: { handle: string, displayName: string }, integration: { handle: string, displayName: string } } }> }> }>, pageInfo: { endCursor: string | null, hasNextPage: boolean } } } | null };
 
-export type SteerableFactsFragment = { kind: SteerableKind, name: string, package: string, label: string, triggerable: boolean, missingOn: Array<{ id: string, runtimeId: string, name: string | null, type: RuntimeType, status: RuntimeStatus, environment: { handle: string, displayName: string, critical: boolean }, project: { handle: string, displayName: string }, integration: { handle: string, displayName: string } }>, aspects: Array<{ aspect: Aspect, values: Array<string>, inSync: boolean, desired: { value: string, version: number, author: string, setAt: string, suspendedReason: string | null, absentSince: string | null, history: Array<{ value: string | null, version: number, author: string, at: string }> } | null, observed: Array<{ value: string, reason: string | null, runtimes: Array<{ id: string, runtimeId: string, name: string | null, type: RuntimeType, status: RuntimeStatus, environment: { handle: string, displayName: string, critical: boolean }, project: { handle: string, displayName: string }, integration: { handle: string, displayName: string } }> }>, commands: Array<{ id: string, action: CommandAction, kind: SteerableKind | null, name: string, package: string, aspect: Aspect | null, value: string | null, state: CommandState, reason: string, route: CommandRoute | null, author: string, attempts: number, queuedAt: string, deliveredAt: string | null, endedAt: string | null, nextAttemptAt: string | null, deadline: string | null, retryable: boolean, runtime: { id: string, runtimeId: string, name: string | null, type: RuntimeType, status: RuntimeStatus, environment: { handle: string, displayName: string, critical: boolean }, project: { handle: string, displayName: string }, integration: { handle: string, displayName: string } } }> }> };
+export type ArtifactHostsQueryVariables = Exact<{
+  project: string;
+  integration: string;
+  environment: string;
+  kind: SteerableKind;
+  name: string;
+  package?: string | null | undefined;
+}>;
+
+
+export type ArtifactHostsQuery = { steering: { hosts: Array<{ id: string, runtimeId: string, name: string | null }> } | null };
+
+export type SteerableFactsFragment = { kind: SteerableKind, name: string, package: string, label: string, triggerable: boolean, missingCount: number, missingOn: Array<{ id: string, runtimeId: string, name: string | null }>, aspects: Array<{ aspect: Aspect, values: Array<string>, inSync: boolean, desired: { value: string, version: number, author: string, setAt: string, suspendedReason: string | null, absentSince: string | null, history: Array<{ value: string | null, version: number, author: string, at: string }> } | null, observed: Array<{ value: string, reason: string | null, runtimeCount: number, runtimes: Array<{ id: string, runtimeId: string, name: string | null }> }>, commands: Array<{ id: string, action: CommandAction, kind: SteerableKind | null, name: string, package: string, aspect: Aspect | null, value: string | null, state: CommandState, reason: string, route: CommandRoute | null, author: string, attempts: number, queuedAt: string, deliveredAt: string | null, endedAt: string | null, nextAttemptAt: string | null, deadline: string | null, retryable: boolean, runtime: { id: string, runtimeId: string, name: string | null, type: RuntimeType, status: RuntimeStatus, environment: { handle: string, displayName: string, critical: boolean }, project: { handle: string, displayName: string }, integration: { handle: string, displayName: string } } }> }> };
 
 export type WishFragment = { value: string, version: number, author: string, setAt: string, suspendedReason: string | null, absentSince: string | null, history: Array<{ value: string | null, version: number, author: string, at: string }> };
 
@@ -927,6 +941,29 @@ export const PageFragmentDoc = new TypedDocumentString(`
   hasNextPage
 }
     `, {"fragmentName":"Page"}) as unknown as TypedDocumentString<PageFragment, unknown>;
+export const RuntimeLabelFragmentDoc = new TypedDocumentString(`
+    fragment RuntimeLabel on RuntimeRef {
+  id
+  runtimeId
+  name
+}
+    `, {"fragmentName":"RuntimeLabel"}) as unknown as TypedDocumentString<RuntimeLabelFragment, unknown>;
+export const WishFragmentDoc = new TypedDocumentString(`
+    fragment Wish on DesiredState {
+  value
+  version
+  author
+  setAt
+  suspendedReason
+  absentSince
+  history {
+    value
+    version
+    author
+    at
+  }
+}
+    `, {"fragmentName":"Wish"}) as unknown as TypedDocumentString<WishFragment, unknown>;
 export const RuntimeNameFragmentDoc = new TypedDocumentString(`
     fragment RuntimeName on RuntimeRef {
   id
@@ -951,22 +988,6 @@ export const RuntimeNameFragmentDoc = new TypedDocumentString(`
   displayName
   critical
 }`, {"fragmentName":"RuntimeName"}) as unknown as TypedDocumentString<RuntimeNameFragment, unknown>;
-export const WishFragmentDoc = new TypedDocumentString(`
-    fragment Wish on DesiredState {
-  value
-  version
-  author
-  setAt
-  suspendedReason
-  absentSince
-  history {
-    value
-    version
-    author
-    at
-  }
-}
-    `, {"fragmentName":"Wish"}) as unknown as TypedDocumentString<WishFragment, unknown>;
 export const CommandRowFragmentDoc = new TypedDocumentString(`
     fragment CommandRow on Command {
   id
@@ -1021,9 +1042,10 @@ export const SteerableFactsFragmentDoc = new TypedDocumentString(`
   package
   label
   triggerable
-  missingOn {
-    ...RuntimeName
+  missingOn(first: 4) {
+    ...RuntimeLabel
   }
+  missingCount
   aspects {
     aspect
     values
@@ -1034,9 +1056,10 @@ export const SteerableFactsFragmentDoc = new TypedDocumentString(`
     observed {
       value
       reason
-      runtimes {
-        ...RuntimeName
+      runtimes(first: 4) {
+        ...RuntimeLabel
       }
+      runtimeCount
     }
     commands {
       ...CommandRow
@@ -1047,6 +1070,11 @@ export const SteerableFactsFragmentDoc = new TypedDocumentString(`
   handle
   displayName
   critical
+}
+fragment RuntimeLabel on RuntimeRef {
+  id
+  runtimeId
+  name
 }
 fragment RuntimeName on RuntimeRef {
   id
@@ -2268,17 +2296,20 @@ export const SteeringDocument = new TypedDocumentString(`
       displayName
     }
     type
-    runtimes {
-      ...RuntimeName
+    runtimeCount
+    runningCount
+    notRunning(first: 20) {
+      ...RuntimeLabel
     }
     differing
     drift {
       message
       kind
       name
-      runtimes {
-        ...RuntimeName
+      runtimes(first: 20) {
+        ...RuntimeLabel
       }
+      runtimeCount
     }
     artifacts(
       kind: $kind
@@ -2306,6 +2337,11 @@ fragment EnvironmentName on EnvironmentRef {
   displayName
   critical
 }
+fragment RuntimeLabel on RuntimeRef {
+  id
+  runtimeId
+  name
+}
 fragment RuntimeName on RuntimeRef {
   id
   runtimeId
@@ -2330,9 +2366,10 @@ fragment SteerableFacts on SteerableArtifact {
   package
   label
   triggerable
-  missingOn {
-    ...RuntimeName
+  missingOn(first: 4) {
+    ...RuntimeLabel
   }
+  missingCount
   aspects {
     aspect
     values
@@ -2343,9 +2380,10 @@ fragment SteerableFacts on SteerableArtifact {
     observed {
       value
       reason
-      runtimes {
-        ...RuntimeName
+      runtimes(first: 4) {
+        ...RuntimeLabel
       }
+      runtimeCount
     }
     commands {
       ...CommandRow
@@ -2389,6 +2427,23 @@ fragment CommandRow on Command {
   deadline
   retryable
 }`) as unknown as TypedDocumentString<SteeringQuery, SteeringQueryVariables>;
+export const ArtifactHostsDocument = new TypedDocumentString(`
+    query ArtifactHosts($project: String!, $integration: String!, $environment: String!, $kind: SteerableKind!, $name: String!, $package: String) {
+  steering(
+    project: $project
+    integration: $integration
+    environment: $environment
+  ) {
+    hosts(kind: $kind, name: $name, package: $package) {
+      ...RuntimeLabel
+    }
+  }
+}
+    fragment RuntimeLabel on RuntimeRef {
+  id
+  runtimeId
+  name
+}`) as unknown as TypedDocumentString<ArtifactHostsQuery, ArtifactHostsQueryVariables>;
 export const CommandsDocument = new TypedDocumentString(`
     query Commands($filter: CommandFilter, $first: Int, $after: String) {
   commands(filter: $filter, first: $first, after: $after) {

@@ -1450,14 +1450,38 @@ export type Steering = {
   integration: IntegrationRef;
   environment: EnvironmentRef;
   type: RuntimeType;
-  /** Runtimes that are not retired, the running ones first; at most 500. */
+  /** Runtimes that are not retired, the running ones first; `first` of them, at most 500. */
   runtimes: Array<RuntimeRef>;
+  runtimeCount: Scalars['Int']['output'];
+  runningCount: Scalars['Int']['output'];
+  /** Those of them that do not run; `first` of them, at most 500. */
+  notRunning: Array<RuntimeRef>;
+  /** Running runtimes that host an artifact; `first` of them, at most 500. `package` is needed where two artifacts of one kind bear the name. */
+  hosts: Array<RuntimeRef>;
   /** By kind and name. `onlyDiffering` leaves out what is in sync. */
   artifacts: SteerableArtifactConnection;
   /** How many artifacts differ between running replicas, or from what is desired. */
   differing: Scalars['Int']['output'];
   /** One sentence per way in which running replicas differ; empty when they agree. At most 50. */
   drift: Array<Drift>;
+};
+
+
+export type SteeringRuntimesArgs = {
+  first?: InputMaybe<Scalars['Int']['input']>;
+};
+
+
+export type SteeringNotRunningArgs = {
+  first?: InputMaybe<Scalars['Int']['input']>;
+};
+
+
+export type SteeringHostsArgs = {
+  kind: SteerableKind;
+  name: Scalars['String']['input'];
+  package?: InputMaybe<Scalars['String']['input']>;
+  first?: InputMaybe<Scalars['Int']['input']>;
 };
 
 
@@ -1473,7 +1497,14 @@ export type Drift = {
   message: Scalars['String']['output'];
   kind: Maybe<SteerableKind>;
   name: Maybe<Scalars['String']['output']>;
+  /** Those that lack it or report another value than most do; `first` of them, at most 500. */
   runtimes: Array<RuntimeRef>;
+  runtimeCount: Scalars['Int']['output'];
+};
+
+
+export type DriftRuntimesArgs = {
+  first?: InputMaybe<Scalars['Int']['input']>;
 };
 
 export type SteerableArtifact = {
@@ -1485,8 +1516,14 @@ export type SteerableArtifact = {
   aspects: Array<SteerableAspect>;
   /** Whether `triggerArtifact` applies. */
   triggerable: Scalars['Boolean']['output'];
-  /** Running replicas that do not host it. */
+  /** Running replicas that do not host it; `first` of them, at most 500. */
   missingOn: Array<RuntimeRef>;
+  missingCount: Scalars['Int']['output'];
+};
+
+
+export type SteerableArtifactMissingOnArgs = {
+  first?: InputMaybe<Scalars['Int']['input']>;
 };
 
 export type SteerableAspect = {
@@ -1507,7 +1544,14 @@ export type ObservedValue = {
   value: Scalars['String']['output'];
   /** The runtime's own words on it, e.g. why it failed. */
   reason: Maybe<Scalars['String']['output']>;
+  /** `first` of those that report it, at most 500. */
   runtimes: Array<RuntimeRef>;
+  runtimeCount: Scalars['Int']['output'];
+};
+
+
+export type ObservedValueRuntimesArgs = {
+  first?: InputMaybe<Scalars['Int']['input']>;
 };
 
 export type DesiredState = {

@@ -130,6 +130,8 @@ export type PageFragment = { endCursor: string | null, hasNextPage: boolean };
 
 export type EnvironmentNameFragment = { handle: string, displayName: string, critical: boolean };
 
+export type RuntimeLabelFragment = { id: string, runtimeId: string, name: string | null };
+
 export type RuntimeNameFragment = { id: string, runtimeId: string, name: string | null, type: RuntimeType, status: RuntimeStatus, environment: { handle: string, displayName: string, critical: boolean }, project: { handle: string, displayName: string }, integration: { handle: string, displayName: string } };
 
 export type KeptLogQueriesQueryVariables = Exact<{ [key: string]: never; }>;
@@ -297,6 +299,13 @@ export const PageFragmentDoc = new TypedDocumentString(`
   hasNextPage
 }
     `, {"fragmentName":"Page"}) as unknown as TypedDocumentString<PageFragment, unknown>;
+export const RuntimeLabelFragmentDoc = new TypedDocumentString(`
+    fragment RuntimeLabel on RuntimeRef {
+  id
+  runtimeId
+  name
+}
+    `, {"fragmentName":"RuntimeLabel"}) as unknown as TypedDocumentString<RuntimeLabelFragment, unknown>;
 export const EnvironmentNameFragmentDoc = new TypedDocumentString(`
     fragment EnvironmentName on EnvironmentRef {
   handle

@@ -26,11 +26,10 @@ type AskedProps = {
 
 /** What is asked, by whom, and how its commands stand. */
 export function Asked({ artifact, facts, target, standing, onAgain }: AskedProps) {
-  const { runtimes, blocked } = useSituation()
+  const { resting, blocked } = useSituation()
   const { desired, inSync, observed } = facts
   const { failed, open, confirmed } = standing
   const total = failed.length + open.length + confirmed.length
-  const resting = runtimes.filter((each) => each.status !== 'RUNNING')
   const earlier = desired?.history.filter((each) => each.version < desired.version) ?? []
   const idle = total - confirmed.length === 0
   return (
@@ -80,9 +79,9 @@ export function Asked({ artifact, facts, target, standing, onAgain }: AskedProps
                 </Button>
               </Trouble>
             )}
-            {resting.length > 0 && !desired.absentSince && (
-              <p className="text-[12px] text-muted" data-tip={resting.slice(0, 20).map(runtimeLabel).join(', ')}>
-                {words.notRunning(resting.length)}
+            {resting.count > 0 && !desired.absentSince && (
+              <p className="text-[12px] text-muted" data-tip={resting.named.map(runtimeLabel).join(', ')}>
+                {words.notRunning(resting.count)}
               </p>
             )}
           </>

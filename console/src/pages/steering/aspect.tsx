@@ -42,7 +42,7 @@ export function AspectEntry({ artifact, facts, named }: AspectProps) {
   }
   const command = (value: string) =>
     cli.setArtifact(target, value, { ...place, confirm: environment.critical ? environment.handle : null })
-  const touched = observed.filter((each) => each.value !== asking).reduce((sum, each) => sum + each.runtimes.length, 0)
+  const touched = observed.filter((each) => each.value !== asking).reduce((sum, each) => sum + each.runtimeCount, 0)
   const verb = (value: string) =>
     aspect === 'LEVEL' ? words.setLevel(value) : words.verbs[aspect][value === 'DISABLED' ? 'DISABLED' : 'ENABLED']
   return (

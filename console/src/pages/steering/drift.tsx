@@ -21,9 +21,9 @@ export function DriftCard({ drift, onShow }: DriftCardProps) {
         {words.drift}
       </h2>
       <ul className="mt-1 space-y-0.5">
-        {drift.map(({ message, name, kind, runtimes }) => (
+        {drift.map(({ message, name, kind, runtimes, runtimeCount }) => (
           <li key={message} className="flex flex-wrap items-center gap-x-2">
-            <DriftMessage message={message} runtimes={runtimes} />
+            <DriftMessage message={message} runtimes={runtimes} runtimeCount={runtimeCount} />
             {name && (
               <Button
                 small
@@ -42,7 +42,7 @@ export function DriftCard({ drift, onShow }: DriftCardProps) {
   )
 }
 
-function DriftMessage({ message, runtimes }: Pick<Drift, 'message' | 'runtimes'>) {
+function DriftMessage({ message, runtimes, runtimeCount }: Pick<Drift, 'message' | 'runtimes' | 'runtimeCount'>) {
   const { pieces, unnamed } = linked(message, runtimes)
   return (
     <span className="min-w-0">
@@ -56,7 +56,9 @@ function DriftMessage({ message, runtimes }: Pick<Drift, 'message' | 'runtimes'>
           <Said key={index} text={text} />
         ),
       )}{' '}
-      {unnamed.length > 0 && <RuntimeNames runtimes={unnamed} />}
+      {unnamed.length > 0 && (
+        <RuntimeNames runtimes={unnamed} count={unnamed.length + runtimeCount - runtimes.length} />
+      )}
     </span>
   )
 }

@@ -126,13 +126,14 @@ function InEnvironment({ place, search }: { place: Place; search: SteeringSearch
   }
   if (facts === null) return <Missing what={missing.kinds.integration} />
   const artifacts = query.data?.pages.flatMap((page) => page?.artifacts.nodes ?? []) ?? []
-  const { environment, runtimes, type } = facts
+  const { environment, notRunning, runtimeCount, runningCount, type } = facts
+  const resting = { named: notRunning, count: runtimeCount - runningCount }
   const narrowed = Boolean(search.kind || search.search || search.differing)
   return (
-    <SteeringContext.Provider value={{ place, environment, runtimes, seen, remember, blocked }}>
+    <SteeringContext.Provider value={{ place, environment, type, resting, seen, remember, blocked }}>
       <DriftCard drift={facts.drift} onShow={(name, kind) => change({ search: name, kind, differing: undefined })} />
       <Narrow facts={facts} search={search} onOther={() => setAdding(true)} blocked={blocked} />
-      {runtimes.length === 0 && artifacts.length === 0 && !narrowed ? (
+      {runtimeCount === 0 && artifacts.length === 0 && !narrowed ? (
         <Nobody place={place} environment={environment.displayName} />
       ) : artifacts.length === 0 ? (
         <div className="rounded-lg border border-line bg-surface">
@@ -178,9 +179,8 @@ function InEnvironment({ place, search }: { place: Place; search: SteeringSearch
 
 type NarrowProps = { facts: Facts; search: SteeringSearch; onOther: () => void; blocked: string | undefined }
 
-function Narrow({ facts: { runtimes, differing }, search, onOther, blocked }: NarrowProps) {
+function Narrow({ facts: { runtimeCount, runningCount, differing }, search, onOther, blocked }: NarrowProps) {
   const change = useSearchState<SteeringSearch>()
-  const running = runtimes.filter((each) => each.status === 'RUNNING').length
   return (
     <div className="mb-3 flex flex-wrap items-center gap-x-3 gap-y-2">
       <SearchBox
@@ -211,7 +211,7 @@ function Narrow({ facts: { runtimes, differing }, search, onOther, blocked }: Na
         {words.onlyDiffering}
       </label>
       <span className="nums text-muted">
-        {words.running(running, runtimes.length)}
+        {words.running(runningCount, runtimeCount)}
         {' · '}
         {differing === 0 ? words.agree : <span className="text-warn">{words.differing(differing)}</span>}
       </span>
@@ -273,7 +273,7 @@ function KindCard({ kind, artifacts }: { kind: SteerableKind; artifacts: Steerab
 }
 
 function ArtifactEntry({ artifact }: { artifact: SteerableFactsFragment }) {
-  const { name, package: from, label, aspects, triggerable, missingOn } = artifact
+  const { name, package: from, label, aspects, triggerable, missingOn, missingCount } = artifact
   return (
     <li
       aria-label={name}
@@ -286,11 +286,11 @@ function ArtifactEntry({ artifact }: { artifact: SteerableFactsFragment }) {
         {label && label !== name && <span className="text-muted [overflow-wrap:anywhere]">{label}</span>}
         {from && <code className="text-faint">{from}</code>}
         {triggerable && <RunNow artifact={artifact} />}
-        {missingOn.length > 0 && (
+        {missingCount > 0 && (
           <p className="flex basis-full items-start gap-1.5 text-muted">
             <TriangleAlert size={13} className="mt-1 shrink-0 text-warn" aria-hidden />
             <span>
-              {words.missingOn} <RuntimeNames runtimes={missingOn} />. {words.missingFix}
+              {words.missingOn} <RuntimeNames runtimes={missingOn} count={missingCount} />. {words.missingFix}
             </span>
           </p>
         )}

@@ -24,12 +24,11 @@ type LevelProps = {
 
 /** The select shows the level that is reported; choosing another one asks for it only when that is said. */
 export function LevelControl({ artifact: { name }, facts, pending, command, onSet }: LevelProps) {
-  const { blocked, runtimes } = useSituation()
+  const { blocked, type } = useSituation()
   const observed = levelOf(facts.observed)
   const [chosen, setChosen] = useState<string>()
   const levels = observed && !facts.values.includes(observed) ? [observed, ...facts.values] : facts.values
   const shown = chosen ?? observed ?? ''
-  const isPython = runtimes.some((each) => each.type === 'PY')
   return (
     <div className="flex flex-wrap items-center gap-1.5">
       <Select
@@ -67,7 +66,7 @@ export function LevelControl({ artifact: { name }, facts, pending, command, onSe
           </Button>
         </>
       )}
-      {!chosen && isPython && <Reset logger={name} />}
+      {!chosen && type === 'PY' && <Reset logger={name} />}
     </div>
   )
 }

@@ -1,5 +1,5 @@
 import { Link } from '@tanstack/react-router'
-import type { ArtifactState, RuntimeNameFragment } from '@/api/generated/operations'
+import type { ArtifactState, RuntimeLabelFragment } from '@/api/generated/operations'
 import { stateNames } from '@/strings/common'
 import { valueName, steering as words } from '@/strings/steering'
 import { Said } from '@/ui/said'
@@ -16,7 +16,7 @@ export function Observed({ observed }: { observed: AspectFacts['observed'] }) {
   const agree = observed.length === 1
   return (
     <ul className="min-w-0">
-      {observed.map(({ value, reason, runtimes }) => (
+      {observed.map(({ value, reason, runtimes, runtimeCount }) => (
         <li key={value}>
           <span className="flex flex-wrap items-center gap-x-1.5">
             {value in stateNames ? (
@@ -25,10 +25,10 @@ export function Observed({ observed }: { observed: AspectFacts['observed'] }) {
               <code>{valueName(value)}</code>
             )}
             {agree ? (
-              <span className="text-faint">{words.onAll(runtimes.length)}</span>
+              <span className="text-faint">{words.onAll(runtimeCount)}</span>
             ) : (
               <span className="text-muted">
-                {words.on} <RuntimeNames runtimes={runtimes} />
+                {words.on} <RuntimeNames runtimes={runtimes} count={runtimeCount} />
               </span>
             )}
           </span>
@@ -43,12 +43,19 @@ export function Observed({ observed }: { observed: AspectFacts['observed'] }) {
   )
 }
 
+type RuntimeNamesProps = {
+  runtimes: RuntimeLabelFragment[]
+  /** How many there are; `runtimes` need not be all of them. */
+  count?: number
+}
+
 /** Runtimes by name, linked; the first of them when there are many. */
-export function RuntimeNames({ runtimes }: { runtimes: RuntimeNameFragment[] }) {
-  const rest = runtimes.length - NAMED
+export function RuntimeNames({ runtimes, count = runtimes.length }: RuntimeNamesProps) {
+  const named = runtimes.slice(0, NAMED)
+  const rest = count - named.length
   return (
     <>
-      {runtimes.slice(0, NAMED).map((runtime, index) => (
+      {named.map((runtime, index) => (
         <span key={runtime.id}>
           {index > 0 && ', '}
           <Link {...to.runtime(runtime.id)} className="mono link">

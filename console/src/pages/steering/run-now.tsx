@@ -1,10 +1,14 @@
+import { useQuery } from '@tanstack/react-query'
 import { Play } from 'lucide-react'
 import { useState } from 'react'
 import type { SteerableFactsFragment } from '@/api/generated/operations'
+import { artifactHostsQuery } from '@/api/queries'
+import { strings } from '@/strings/common'
 import { steering as words } from '@/strings/steering'
 import { Button } from '@/ui/button'
 import { CopyCli } from '@/ui/copy'
 import { Field, Select } from '@/ui/field'
+import { CouldNotLoad } from '@/ui/states'
 import { cli } from '@/util/cli'
 import { lazily } from '@/util/lazily'
 import { runtimeLabel } from '@/util/runtime-label'
@@ -17,15 +21,13 @@ const ConfirmDialog = lazily(async () => (await import('@/ui/confirm')).ConfirmD
 /** Runs a task or a schedule once, on one runtime that is chosen, and shows what became of it. */
 export function RunNow({ artifact }: { artifact: SteerableFactsFragment }) {
   const { kind, name, package: from } = artifact
-  const { environment, runtimes, seen, blocked } = useSituation()
+  const { place, environment, seen, blocked } = useSituation()
   const steer = useSteer()
-  const hosting = new Set(
-    artifact.aspects.flatMap((each) => each.observed.flatMap((seenAs) => seenAs.runtimes.map(({ id }) => id))),
-  )
-  const hosts = runtimes.filter((each) => each.status === 'RUNNING' && hosting.has(each.id))
+  const hosted = artifact.aspects.some((each) => each.observed.length > 0)
   const [open, setOpen] = useState(false)
+  const hosts = useQuery({ ...artifactHostsQuery(place, { kind, name, package: from }), enabled: open })
   const [chosen, setChosen] = useState('')
-  const runtime = hosts.find((each) => each.id === chosen) ?? hosts[0]
+  const runtime = hosts.data?.find((each) => each.id === chosen) ?? hosts.data?.[0]
   const { run, pending, problem } = useAction(async (confirm: string | null) => {
     if (!runtime) return
     await steer.run(runtime.id, { kind, name, package: from }, confirm)
@@ -40,7 +42,7 @@ export function RunNow({ artifact }: { artifact: SteerableFactsFragment }) {
       <Button
         small
         aria-label={words.runLabel(name)}
-        blocked={blocked ?? (hosts.length === 0 ? words.nobodyRuns : undefined)}
+        blocked={blocked ?? (!hosted ? words.nobodyRuns : undefined)}
         onClick={() => setOpen(true)}
       >
         <Play size={12} aria-hidden />
@@ -58,20 +60,25 @@ export function RunNow({ artifact }: { artifact: SteerableFactsFragment }) {
           submit={words.runOnce}
           environment={environment}
           pending={pending}
+          blocked={runtime ? undefined : hosts.isPending ? strings.loading : words.nobodyRuns}
           problem={problem}
           onConfirm={(confirm) => void run(confirm)}
           onClose={() => setOpen(false)}
         >
           <Field label={words.runWhere}>
-            {(wiring) => (
-              <Select {...wiring} value={runtime?.id} onChange={(event) => setChosen(event.target.value)}>
-                {hosts.map((each) => (
-                  <option key={each.id} value={each.id}>
-                    {runtimeLabel(each)}
-                  </option>
-                ))}
-              </Select>
-            )}
+            {(wiring) =>
+              hosts.isError ? (
+                <CouldNotLoad what={words.hosts} error={hosts.error} onRetry={() => void hosts.refetch()} />
+              ) : (
+                <Select {...wiring} value={runtime?.id} onChange={(event) => setChosen(event.target.value)}>
+                  {hosts.data?.map((each) => (
+                    <option key={each.id} value={each.id}>
+                      {runtimeLabel(each)}
+                    </option>
+                  ))}
+                </Select>
+              )
+            }
           </Field>
           {runtime && (
             <CopyCli

@@ -7,9 +7,10 @@ import {
   ForgetDesiredStateDocument,
   ResetLogLevelDocument,
   RetryCommandDocument,
-  type RuntimeNameFragment,
+  type RuntimeLabelFragment,
   TriggerArtifactDocument,
 } from '@/api/generated/operations'
+import type { RuntimeType } from '@/api/generated/schema'
 import type { Place } from '@/api/queries'
 import { graphql } from '@/api/request'
 import { useRuntimeChanges } from '@/live/hub'
@@ -24,7 +25,9 @@ const REMEMBERED = 2_000
 export type SteeringSituation = {
   place: Place
   environment: { handle: string; displayName: string; critical: boolean }
-  runtimes: RuntimeNameFragment[]
+  type: RuntimeType
+  /** Runtimes that do not run: the first of them, and how many there are. */
+  resting: { named: RuntimeLabelFragment[]; count: number }
   /** Commands as the line told of them since the page opened. */
   seen: ReadonlyMap<string, Command>
   remember: (commands: Command[]) => void

@@ -210,7 +210,7 @@ class _Measure:
         asked = self._first(node) if "first" in definition.args else None
         times, inner_page = 1, asked or PAGE_DEFAULT
         if is_list_type(get_nullable_type(definition.type)):
-            if asked is not None:
+            if asked is not None and _gives_first(node):
                 times = asked
             elif node.name.value == "nodes" and parent.name.endswith("Connection"):
                 times = page
@@ -238,6 +238,10 @@ class _Measure:
                     value = int(value.value)
                 return min(max(value, 1), PAGE_MAX) if isinstance(value, int) else PAGE_DEFAULT
         return PAGE_DEFAULT
+
+
+def _gives_first(node: FieldNode) -> bool:
+    return any(argument.name.value == "first" for argument in node.arguments or ())
 
 
 def measure(

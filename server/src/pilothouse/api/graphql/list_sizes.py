@@ -19,6 +19,8 @@ LIST_SIZES: Mapping[str, int] = {
     "Runtime.logHandlers": 5,
     "Artifact.facts": 10,
     "Steering.runtimes": PAGE_DEFAULT,
+    "Steering.notRunning": 10,
+    "Steering.hosts": 10,
     "Steering.drift": PAGE_DEFAULT,
     "Drift.runtimes": 10,
     "SteerableArtifact.aspects": 3,
@@ -64,7 +66,7 @@ LIST_SIZES: Mapping[str, int] = {
     "__Field.args": 1,
     "__Directive.args": 1,
 }
-"""Items, by type and field, of lists whose items have fields. `nodes` of a page, and fields that take `first`, are as long as
+"""Items, by type and field, of lists whose items have fields. `nodes` of a page, and fields that are given `first`, are as long as
 the query asks."""
 
 

@@ -1,19 +1,18 @@
 """Resolvers about desired states: what is wished for, what is seen, and where replicas differ."""
 
-import asyncio
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
-from ariadne import MutationType, ObjectType, QueryType
+from ariadne import ObjectType, QueryType
 
 from pilothouse.access.permissions import Permission
 from pilothouse.api.graphql import views
-from pilothouse.api.graphql.commands import is_running, shown, where
+from pilothouse.api.graphql.commands import shown
 from pilothouse.api.graphql.request import GraphQLRequest, Info
 from pilothouse.api.graphql.views import Row, RuntimeView
-from pilothouse.base.errors import NotFound
+from pilothouse.base.errors import InvalidInput, NotFound
 from pilothouse.base.pages import page_request, slice_of
 from pilothouse.domain import replicas
 from pilothouse.domain.commands import Command
@@ -21,19 +20,19 @@ from pilothouse.domain.liveness import Status
 from pilothouse.domain.replicas import ComparedArtifact, ComparedAspect, Difference
 from pilothouse.domain.runtime import RuntimeRow
 from pilothouse.domain.runtime_type import RuntimeType
-from pilothouse.domain.steering import TRIGGERABLE, Aspect, SteerableKind, Target, Wish, values_of
-from pilothouse.operations import steering
+from pilothouse.domain.steering import TRIGGERABLE, SteerableKind, Target, Wish, values_of
 from pilothouse.operations.seeing import find_place
-from pilothouse.operations.steering import Changed, Life
 from pilothouse.storage import command_rows, desired, runtime_rows
 from pilothouse.storage.desired import DesiredChange, Place
 from pilothouse.storage.runtime_rows import RuntimeScope
 from pilothouse.storage.unit import Connection
 
 query = QueryType()
-mutation = MutationType()
 steering_type = ObjectType("Steering")
-bindables = (query, mutation, steering_type)
+artifact_type = ObjectType("SteerableArtifact")
+observed_type = ObjectType("ObservedValue")
+drift_type = ObjectType("Drift")
+bindables = (query, steering_type, artifact_type, observed_type, drift_type)
 
 RUNTIMES_COMPARED_MAX = 5_000
 RUNTIMES_SHOWN_MAX = 500
@@ -67,7 +66,10 @@ class SteeringView:
         self.views = {row.key: RuntimeView(request, row) for row in place.rows}
         running = [row for row in place.rows if self.views[row.key].status is Status.RUNNING]
         others = [row for row in place.rows if self.views[row.key].status is not Status.RUNNING]
-        self.runtimes = [self.views[row.key] for row in (*running, *others)][:RUNTIMES_SHOWN_MAX]
+        self.runtime_count = len(place.rows)
+        self.running_count = len(running)
+        self.running = [self.views[row.key] for row in running]
+        self.resting = [self.views[row.key] for row in others]
         groups = [
             replicas.group(
                 place.runtime_type,
@@ -103,7 +105,8 @@ class SteeringView:
             "label": compared.label,
             "aspects": [self._aspect(aspect) for aspect in compared.aspects],
             "triggerable": TRIGGERABLE.get(self.type) is compared.kind,
-            "missing_on": self._refs(compared.missing_on),
+            "missing_on": self.refs(compared.missing_on),
+            "missing_count": len(compared.missing_on),
         }
 
     def _aspect(self, compared: ComparedAspect) -> Row:
@@ -113,7 +116,12 @@ class SteeringView:
             "values": [value.upper() for value in values_of(self.type, target.aspect)],
             "desired": None if compared.wish is None else self._desired(compared.wish, suspended=compared.suspended),
             "observed": [
-                {"value": seen.value.upper(), "reason": seen.reason, "runtimes": self._refs(seen.runtime_keys)}
+                {
+                    "value": seen.value.upper(),
+                    "reason": seen.reason,
+                    "runtimes": self.refs(seen.runtime_keys),
+                    "runtime_count": len(seen.runtime_keys),
+                }
                 for seen in compared.seen
             ],
             "in_sync": compared.in_sync,
@@ -128,10 +136,12 @@ class SteeringView:
             "message": difference.message,
             "kind": difference.kind,
             "name": difference.name,
-            "runtimes": self._refs(difference.runtime_keys),
+            "runtimes": self.refs(difference.runtime_keys),
+            "runtime_count": len(difference.runtime_keys),
         }
 
-    def _refs(self, keys: Sequence[int]) -> list[RuntimeView]:
+    def refs(self, keys: Sequence[int]) -> list[RuntimeView]:
+        """Show runtimes; of many the first."""
         return [self.views[key] for key in keys[:RUNTIMES_SHOWN_MAX]]
 
 
@@ -174,6 +184,66 @@ def _read_place(
     )
 
 
+@steering_type.field("runtimes")
+def runtimes_of(view: SteeringView, _info: Info, first: int | None = None) -> list[RuntimeView]:
+    """List runtimes, the running ones first."""
+    return _first_of([*view.running, *view.resting], first)
+
+
+@steering_type.field("notRunning")
+def not_running(view: SteeringView, _info: Info, first: int | None = None) -> list[RuntimeView]:
+    """List runtimes that do not run."""
+    return _first_of(view.resting, first)
+
+
+@steering_type.field("hosts")
+def hosts_of(
+    view: SteeringView,
+    _info: Info,
+    kind: SteerableKind,
+    name: str,
+    package: str | None = None,
+    first: int | None = None,
+) -> list[RuntimeView]:
+    """List running runtimes that host an artifact."""
+    keys = {
+        key
+        for artifact in view.compared
+        if (artifact.kind, artifact.name) == (kind, name) and package in {None, artifact.package}
+        for aspect in artifact.aspects
+        for seen in aspect.seen
+        for key in seen.runtime_keys
+    }
+    return _first_of(view.refs(sorted(keys)), first)
+
+
+@artifact_type.field("missingOn")
+def missing_on(row: Row, _info: Info, first: int | None = None) -> list[RuntimeView]:
+    """List running replicas that do not host an artifact."""
+    return _first_of(row["missing_on"], first)
+
+
+@observed_type.field("runtimes")
+@drift_type.field("runtimes")
+def runtimes_in(row: Row, _info: Info, first: int | None = None) -> list[RuntimeView]:
+    """List the runtimes of a value, or of a way in which replicas differ."""
+    return _first_of(row["runtimes"], first)
+
+
+def _first_of(views: Sequence[RuntimeView], first: int | None) -> list[RuntimeView]:
+    """Cut a list that has no pages.
+
+    Raises: InvalidInput
+    """
+    if first is not None and not 1 <= first <= RUNTIMES_SHOWN_MAX:
+        raise InvalidInput(
+            f"A list of runtimes has 1 to {RUNTIMES_SHOWN_MAX} rows, not {first}.",
+            field="first",
+            fix=f"Ask for 1 to {RUNTIMES_SHOWN_MAX} rows.",
+        )
+    return list(views[: RUNTIMES_SHOWN_MAX if first is None else first])
+
+
 @steering_type.field("artifacts")
 def artifacts_of(
     view: SteeringView,
@@ -196,113 +266,6 @@ def artifacts_of(
     order = {each: f"{number:02}" for number, each in enumerate(SteerableKind)}
     found = slice_of("steering", wanted, page, lambda each: (order[each.kind], each.name, each.package))
     return views.connection(found.map(view.artifact))
-
-
-@mutation.field("changeArtifact")
-async def change_artifact(_: Any, info: Info, input: Row) -> Row:
-    """Set what is desired of an artifact."""
-    return await _change(
-        info.context,
-        input,
-        kind=input["kind"],
-        name=input["name"],
-        package=input.get("package"),
-        aspect=input["aspect"],
-        value=str(input["value"]).lower() if input["aspect"] is not Aspect.LEVEL else str(input["value"]).upper(),
-    )
-
-
-@mutation.field("changeLogLevel")
-async def change_log_level(_: Any, info: Info, input: Row) -> Row:
-    """Set the level that is desired of a logger."""
-    return await _change(
-        info.context,
-        input,
-        kind=SteerableKind.LOGGER,
-        name=input["logger"],
-        package=None,
-        aspect=Aspect.LEVEL,
-        value=str(input["level"]).upper(),
-    )
-
-
-@mutation.field("resetLogLevel")
-async def reset_log_level(_: Any, info: Info, input: Row) -> Row:
-    """Go back to the level that the program itself set."""
-    request = info.context
-    changed = await request.services.store.write(
-        lambda tx: steering.reset_log_level(
-            tx, request.subject, where(input), input["logger"], life=_life(request), now=request.now
-        )
-    )
-    return await _changed(request, changed)
-
-
-@mutation.field("forgetDesiredState")
-async def forget_desired_state(_: Any, info: Info, input: Row) -> bool:
-    """Forget what is desired."""
-    request = info.context
-    return await request.services.store.write(
-        lambda tx: steering.forget(
-            tx,
-            request.subject,
-            where(input),
-            kind=input["kind"],
-            name=input["name"],
-            package=input.get("package"),
-            aspect=input["aspect"],
-            life=_life(request),
-            now=request.now,
-        )
-    )
-
-
-async def _change(
-    request: GraphQLRequest,
-    input: Row,
-    *,
-    kind: SteerableKind,
-    name: str,
-    package: str | None,
-    aspect: Aspect,
-    value: str,
-) -> Row:
-    changed = await request.services.store.write(
-        lambda tx: steering.change_artifact(
-            tx,
-            request.subject,
-            where(input),
-            kind=kind,
-            name=name,
-            package=package,
-            aspect=aspect,
-            value=value,
-            life=_life(request),
-            now=request.now,
-        )
-    )
-    return await _changed(request, changed)
-
-
-async def _changed(request: GraphQLRequest, changed: Changed) -> Row:
-    for command in changed.commands:
-        request.services.agenda.boost(command.runtime_key, request.now)
-    keys = list(dict.fromkeys(command.runtime_key for command in changed.commands))
-    rows = dict(zip(keys, await asyncio.gather(*map(request.runtimes.get, keys)), strict=True))
-    wish = changed.wish
-    history: Sequence[DesiredChange] = ()
-    if wish is not None:
-        found = await request.services.store.read(lambda c: desired.list_history(c, changed.place, [wish.target]))
-        history = found[wish.target]
-    return {
-        "desired": None if wish is None else desired_state(wish, history, suspended=False),
-        "commands": [
-            shown(command, RuntimeView(request, row))
-            for command in changed.commands
-            if (row := rows[command.runtime_key]) is not None
-        ],
-        "waiting": changed.waiting,
-    }
 
 
 def desired_state(wish: Wish, history: Sequence[DesiredChange], *, suspended: bool) -> Row:
@@ -331,13 +294,3 @@ _SUSPENDED = (
     "Another listener bears this name now than when it was asked for (its port or its paths changed): nothing is sent. "
     "Ask again to mean the new one."
 )
-
-
-def _life(request: GraphQLRequest) -> Life:
-    board, now = request.services.board, request.now
-
-    def running_since(key: int) -> float:
-        entry = board.find_key(key)
-        return now if entry is None else entry.running_since
-
-    return Life(is_running=is_running(request), running_since=running_since)
