@@ -54,6 +54,8 @@ PAGES: dict[str, dict[str, Any]] = {
     "RuntimeArtifacts": {"id": "r4", "first": 50},
     "NotAsWanted": {"first": 50},
     "Steering": {"project": "p-3", "integration": "i-3", "environment": "dev", "first": 20},
+    "MergedArtifacts": {"project": "p-3", "integration": "i-3", "environment": "dev", "first": 50},
+    "Integration": {"project": "p-3", "handle": "i-3"},
 }
 
 

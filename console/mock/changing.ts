@@ -1,6 +1,6 @@
 import type * as api from '../src/api/generated/schema'
 import { matches } from './access'
-import { connection, type Db, type PageArguments, type RuntimeRecord, verdict } from './db'
+import { connection, type Db, firstOf, type PageArguments, type RuntimeRecord, verdict } from './db'
 import { isFailed } from './drift'
 import { allArtifacts } from './observe'
 import { refs, type Scope } from './people'
@@ -180,14 +180,16 @@ function merge(runtimes: RuntimeRecord[]) {
     return {
       ...artifact,
       state: ordered.length === 1 ? (artifact.state ?? 'UNKNOWN') : 'UNKNOWN',
-      hostedBy: hosts.map(ref),
-      missingOn: missingOn.map(ref),
+      hostedBy: firstOf(hosts.map(ref)),
+      hostCount: hosts.length,
+      missingOn: firstOf(missingOn.map(ref)),
+      missingCount: missingOn.length,
       inSync: ordered.length === 1 && missingOn.length === 0,
       failed: [...forms.keys()].some(isFailed),
       variants: ordered.map(([form, each]) => {
         const fields = Object.entries(JSON.parse(form) as Record<string, unknown>)
         const differences = Object.fromEntries(fields.filter(([name, value]) => most[name] !== value))
-        return { differences: JSON.stringify(differences), runtimes: each.map(ref) }
+        return { differences: JSON.stringify(differences), runtimes: firstOf(each.map(ref)), runtimeCount: each.length }
       }),
     }
   })

@@ -209,6 +209,12 @@ export function viewRuntime(record: RuntimeRecord, db: Db) {
 
 export type PageArguments = { first?: number | null; after?: string | null }
 
+/** A list without pages, of which one may ask for the first. */
+export const firstOf =
+  <Each>(all: Each[]) =>
+  ({ first }: { first?: number | null }) =>
+    all.slice(0, first ?? 500)
+
 export function connection<Node>(all: Node[], { first, after }: PageArguments) {
   const start = after ? Number(after) : 0
   const end = start + Math.min(first ?? 50, 500)

@@ -1,5 +1,5 @@
 import type * as api from '../src/api/generated/schema'
-import { connection, type Db, type PageArguments, type RuntimeRecord } from './db'
+import { connection, type Db, firstOf, type PageArguments, type RuntimeRecord } from './db'
 import { isOpen, type Place, placeOf, samePlace, sameTarget, viewRef } from './desk'
 import { type Hosted, hostedBy, LEVELS, observe, STEERABLE, type Target } from './observe'
 import { refuse } from './refuse'
@@ -121,12 +121,6 @@ function observedBy(hosts: RuntimeRecord[], target: Hosted & { aspect: api.Aspec
     .sort((a, b) => b.members.length - a.members.length)
     .map((each) => ({ ...each, runtimes: firstOf(each.members), runtimeCount: each.members.length }))
 }
-
-/** A list without pages, of which one may ask for the first. */
-const firstOf =
-  <Each>(all: Each[]) =>
-  ({ first }: { first?: number | null }) =>
-    all.slice(0, first ?? 500)
 
 function driftOf({ kind, name, missing, aspects }: ReturnType<typeof viewArtifact>) {
   const what = `${kind.toLowerCase().replaceAll('_', ' ')} \`${name}\``

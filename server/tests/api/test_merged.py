@@ -53,6 +53,24 @@ async def test_it_is_told_who_hosts_what_and_where_replicas_disagree(admin, repl
     assert [ref["name"] for ref in service["missingOn"]] == ["node-2"]
 
 
+async def test_of_many_runtimes_the_first_are_named_and_all_are_counted(admin, replicas) -> None:
+    ask = """{ mergedArtifacts(project: "retail-core", integration: "order-intake", environment: "dev") { nodes {
+      hostCount hostedBy(first: 1) { name } missingCount missingOn(first: 1) { name }
+      variants { runtimeCount runtimes(first: 1) { name } } } } }"""
+    listener, service = (await admin.ask(ask))["mergedArtifacts"]["nodes"]
+    assert listener == {
+        "hostCount": 3,
+        "hostedBy": [{"name": "node-0"}],
+        "missingCount": 0,
+        "missingOn": [],
+        "variants": [
+            {"runtimeCount": 2, "runtimes": [{"name": "node-0"}]},
+            {"runtimeCount": 1, "runtimes": [{"name": "node-2"}]},
+        ],
+    }
+    assert (service["hostCount"], service["missingCount"]) == (2, 1)
+
+
 async def test_filters_and_pages_of_merged_artifacts(admin, replicas, staff) -> None:
     page = (await admin.ask(MERGED, e="dev", n=1))["mergedArtifacts"]
     assert page["pageInfo"]["hasNextPage"]

@@ -617,7 +617,7 @@ export type MergedArtifactsQueryVariables = Exact<{
 }>;
 
 
-export type MergedArtifactsQuery = { mergedArtifacts: { totalCount: number, differing: number, nodes: Array<{ kind: ArtifactKind, name: string, package: string, state: ArtifactState, inSync: boolean, hostedBy: Array<{ id: string, runtimeId: string, name: string | null, type: RuntimeType, status: RuntimeStatus, environment: { handle: string, displayName: string, critical: boolean }, project: { handle: string, displayName: string }, integration: { handle: string, displayName: string } }>, missingOn: Array<{ id: string, runtimeId: string, name: string | null, type: RuntimeType, status: RuntimeStatus, environment: { handle: string, displayName: string, critical: boolean }, project: { handle: string, displayName: string }, integration: { handle: string, displayName: string } }>, variants: Array<{ differences: string, runtimes: Array<{ id: string, runtimeId: string, name: string | null, type: RuntimeType, status: RuntimeStatus, environment: { handle: string, displayName: string, critical: boolean }, project: { handle: string, displayName: string }, integration: { handle: string, displayName: string } }> }> }>, pageInfo: { endCursor: string | null, hasNextPage: boolean } } | null };
+export type MergedArtifactsQuery = { mergedArtifacts: { totalCount: number, differing: number, nodes: Array<{ kind: ArtifactKind, name: string, package: string, state: ArtifactState, inSync: boolean, hostCount: number, missingCount: number, hostedBy: Array<{ id: string, runtimeId: string, name: string | null }>, missingOn: Array<{ id: string, runtimeId: string, name: string | null }>, variants: Array<{ differences: string, runtimeCount: number, runtimes: Array<{ id: string, runtimeId: string, name: string | null }> }> }>, pageInfo: { endCursor: string | null, hasNextPage: boolean } } | null };
 
 export type NotAsWantedQueryVariables = Exact<{
   filter?: NotAsWantedFilter | null | undefined;
@@ -2031,17 +2031,20 @@ export const MergedArtifactsDocument = new TypedDocumentString(`
       package
       state
       inSync
-      hostedBy {
-        ...RuntimeName
+      hostedBy(first: 4) {
+        ...RuntimeLabel
       }
-      missingOn {
-        ...RuntimeName
+      hostCount
+      missingOn(first: 4) {
+        ...RuntimeLabel
       }
+      missingCount
       variants {
         differences
-        runtimes {
-          ...RuntimeName
+        runtimes(first: 4) {
+          ...RuntimeLabel
         }
+        runtimeCount
       }
     }
     totalCount
@@ -2055,28 +2058,10 @@ export const MergedArtifactsDocument = new TypedDocumentString(`
   endCursor
   hasNextPage
 }
-fragment EnvironmentName on EnvironmentRef {
-  handle
-  displayName
-  critical
-}
-fragment RuntimeName on RuntimeRef {
+fragment RuntimeLabel on RuntimeRef {
   id
   runtimeId
   name
-  type
-  status
-  environment {
-    ...EnvironmentName
-  }
-  project {
-    handle
-    displayName
-  }
-  integration {
-    handle
-    displayName
-  }
 }`) as unknown as TypedDocumentString<MergedArtifactsQuery, MergedArtifactsQueryVariables>;
 export const NotAsWantedDocument = new TypedDocumentString(`
     query NotAsWanted($filter: NotAsWantedFilter, $first: Int, $after: String) {

@@ -2676,19 +2676,39 @@ export type MergedArtifact = {
   package: Scalars['String']['output'];
   /** Enabled or disabled, as the running runtimes agree; UNKNOWN where they do not, or do not tell. */
   state: ArtifactState;
+  /** `first` of the runtimes that host it, running or not; at most 500. */
   hostedBy: Array<RuntimeRef>;
-  /** Running runtimes that do not host it. */
+  hostCount: Scalars['Int']['output'];
+  /** Running runtimes that do not host it; `first` of them, at most 500. */
   missingOn: Array<RuntimeRef>;
+  missingCount: Scalars['Int']['output'];
   /** True when every running runtime hosts it, in the same form. */
   inSync: Scalars['Boolean']['output'];
   /** One entry per form in which runtimes report it; one when they agree. */
   variants: Array<ArtifactVariant>;
 };
 
+
+export type MergedArtifactHostedByArgs = {
+  first?: InputMaybe<Scalars['Int']['input']>;
+};
+
+
+export type MergedArtifactMissingOnArgs = {
+  first?: InputMaybe<Scalars['Int']['input']>;
+};
+
 export type ArtifactVariant = {
   /** The fields that differ from the most frequent form, as JSON; `{}` for that one. */
   differences: Scalars['String']['output'];
+  /** `first` of the runtimes that report this form, at most 500. */
   runtimes: Array<RuntimeRef>;
+  runtimeCount: Scalars['Int']['output'];
+};
+
+
+export type ArtifactVariantRuntimesArgs = {
+  first?: InputMaybe<Scalars['Int']['input']>;
 };
 
 /**

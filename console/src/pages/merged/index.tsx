@@ -92,10 +92,10 @@ const columns: ListColumn<Row>[] = [
     key: 'hosted',
     title: words.columns.hosted,
     className: 'hidden sm:table-cell',
-    cell: ({ hostedBy }) => (
+    cell: ({ hostedBy, hostCount }) => (
       <details>
-        <summary className="nums w-fit">{words.hosts(hostedBy.length)}</summary>
-        <RuntimeNames runtimes={hostedBy} />
+        <summary className="nums w-fit">{words.hosts(hostCount)}</summary>
+        <RuntimeNames runtimes={hostedBy} count={hostCount} />
       </details>
     ),
   },
@@ -103,7 +103,7 @@ const columns: ListColumn<Row>[] = [
     key: 'agree',
     title: words.columns.agree,
     className: 'w-full',
-    cell: ({ inSync, missingOn, variants, name }) =>
+    cell: ({ inSync, missingOn, missingCount, variants, name }) =>
       inSync ? (
         <span className="inline-flex items-center gap-1 text-ok">
           <CircleCheck size={13} aria-hidden />
@@ -115,9 +115,9 @@ const columns: ListColumn<Row>[] = [
             <TriangleAlert size={13} aria-hidden />
             {words.differs}
           </span>
-          {missingOn.length > 0 && (
+          {missingCount > 0 && (
             <div>
-              {words.missingOn} <RuntimeNames runtimes={missingOn} />
+              {words.missingOn} <RuntimeNames runtimes={missingOn} count={missingCount} />
             </div>
           )}
           {variants.length > 1 && <Variants name={name} variants={variants} />}

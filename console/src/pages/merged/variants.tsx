@@ -13,13 +13,13 @@ export function Variants({ name, variants }: { name: string; variants: Variant[]
         {words.variants(variants.length)}
       </summary>
       <ul className="mt-1 space-y-1.5">
-        {variants.map(({ differences, runtimes }) => {
+        {variants.map(({ differences, runtimes, runtimeCount }) => {
           const fields = diffOf(null, differences)
           return (
             <li key={`${differences} ${runtimes[0]?.id}`} className="border-l-2 border-line pl-2.5">
               <div className="text-muted">
-                {fields.length === 0 ? words.usual : words.difference} {words.variant(runtimes.length)}:{' '}
-                <RuntimeNames runtimes={runtimes} />
+                {fields.length === 0 ? words.usual : words.difference} {words.variant(runtimeCount)}:{' '}
+                <RuntimeNames runtimes={runtimes} count={runtimeCount} />
               </div>
               {fields.map(({ field, after }) => (
                 <code key={field} className="block [overflow-wrap:anywhere]">

@@ -46,11 +46,11 @@ export function Observed({ observed }: { observed: AspectFacts['observed'] }) {
 type RuntimeNamesProps = {
   runtimes: RuntimeLabelFragment[]
   /** How many there are; `runtimes` need not be all of them. */
-  count?: number
+  count: number
 }
 
 /** Runtimes by name, linked; the first of them when there are many. */
-export function RuntimeNames({ runtimes, count = runtimes.length }: RuntimeNamesProps) {
+export function RuntimeNames({ runtimes, count }: RuntimeNamesProps) {
   const named = runtimes.slice(0, NAMED)
   const rest = count - named.length
   return (

@@ -208,7 +208,7 @@ def list_artifacts(
             ("name", "name"),
             ("state", "state"),
             ("in sync", "inSync"),
-            ("hosted by", lambda row: len(row["hostedBy"])),
+            ("hosted by", lambda row: row["hostCount"]),
             ("missing on", lambda row: len(row["missingOn"])),
         )
     else:

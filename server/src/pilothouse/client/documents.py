@@ -99,7 +99,8 @@ MERGED_ARTIFACTS: Final = _query(
     "mergedArtifacts",
     "project: String!, integration: String!, environment: String!, kind: ArtifactKind, "
     "search: String, onlyDiffering: Boolean, first: Int, after: String",
-    f"nodes {{ kind name package state inSync hostedBy {{ id runtimeId name }} missingOn {{ id runtimeId name }} }} {_PAGE}",
+    f"nodes {{ kind name package state inSync hostCount hostedBy {{ id runtimeId name }} missingCount "
+    f"missingOn {{ id runtimeId name }} }} {_PAGE}",
 )
 LOG_LEVELS: Final = _query(
     "steering",

@@ -4,14 +4,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
-from ariadne import QueryType
+from ariadne import ObjectType, QueryType
 
 from pilothouse.access.permissions import Permission
 from pilothouse.api.graphql import views
 from pilothouse.api.graphql.commands import is_running
+from pilothouse.api.graphql.first_of import RUNTIMES_SHOWN_MAX, first_of
 from pilothouse.api.graphql.queries import check_search
 from pilothouse.api.graphql.request import GraphQLRequest, Info
-from pilothouse.api.graphql.steering import RUNTIMES_COMPARED_MAX, RUNTIMES_SHOWN_MAX
+from pilothouse.api.graphql.steering import RUNTIMES_COMPARED_MAX
 from pilothouse.api.graphql.views import Row, RuntimeView
 from pilothouse.base.errors import NotFound
 from pilothouse.base.pages import page_request, slice_of
@@ -27,7 +28,9 @@ from pilothouse.storage.runtime_rows import RuntimeScope
 from pilothouse.storage.unit import Connection
 
 query = QueryType()
-bindables = (query,)
+artifact_type = ObjectType("MergedArtifact")
+variant_type = ObjectType("ArtifactVariant")
+bindables = (query, artifact_type, variant_type)
 
 _VIEW = Permission.INTEGRATION_MGT_VIEW
 
@@ -124,10 +127,34 @@ def _view(artifact: MergedArtifact, refs: _Refs) -> Row:
         "package": artifact.package,
         "state": artifact.state,
         "hosted_by": refs.of(artifact.hosted_by),
+        "host_count": len(artifact.hosted_by),
         "missing_on": refs.of(artifact.missing_on),
+        "missing_count": len(artifact.missing_on),
         "in_sync": artifact.in_sync,
         "variants": [
-            {"differences": variant.differences, "runtimes": refs.of(variant.runtime_keys)}
+            {
+                "differences": variant.differences,
+                "runtimes": refs.of(variant.runtime_keys),
+                "runtime_count": len(variant.runtime_keys),
+            }
             for variant in artifact.variants
         ],
     }
+
+
+@artifact_type.field("hostedBy")
+def hosted_by(row: Row, _info: Info, first: int | None = None) -> list[RuntimeView]:
+    """List the runtimes that host an artifact."""
+    return first_of(row["hosted_by"], first)
+
+
+@artifact_type.field("missingOn")
+def missing_on(row: Row, _info: Info, first: int | None = None) -> list[RuntimeView]:
+    """List running runtimes that do not host an artifact."""
+    return first_of(row["missing_on"], first)
+
+
+@variant_type.field("runtimes")
+def runtimes_of_variant(row: Row, _info: Info, first: int | None = None) -> list[RuntimeView]:
+    """List the runtimes that report an artifact in one form."""
+    return first_of(row["runtimes"], first)

@@ -10,9 +10,10 @@ from ariadne import ObjectType, QueryType
 from pilothouse.access.permissions import Permission
 from pilothouse.api.graphql import views
 from pilothouse.api.graphql.commands import shown
+from pilothouse.api.graphql.first_of import RUNTIMES_SHOWN_MAX, first_of
 from pilothouse.api.graphql.request import GraphQLRequest, Info
 from pilothouse.api.graphql.views import Row, RuntimeView
-from pilothouse.base.errors import InvalidInput, NotFound
+from pilothouse.base.errors import NotFound
 from pilothouse.base.pages import page_request, slice_of
 from pilothouse.domain import replicas
 from pilothouse.domain.commands import Command
@@ -35,7 +36,6 @@ drift_type = ObjectType("Drift")
 bindables = (query, steering_type, artifact_type, observed_type, drift_type)
 
 RUNTIMES_COMPARED_MAX = 5_000
-RUNTIMES_SHOWN_MAX = 500
 COMMANDS_READ_MAX = 1_000
 COMMANDS_SHOWN_MAX = 20
 _VIEW = Permission.INTEGRATION_MGT_VIEW
@@ -187,13 +187,13 @@ def _read_place(
 @steering_type.field("runtimes")
 def runtimes_of(view: SteeringView, _info: Info, first: int | None = None) -> list[RuntimeView]:
     """List runtimes, the running ones first."""
-    return _first_of([*view.running, *view.resting], first)
+    return first_of([*view.running, *view.resting], first)
 
 
 @steering_type.field("notRunning")
 def not_running(view: SteeringView, _info: Info, first: int | None = None) -> list[RuntimeView]:
     """List runtimes that do not run."""
-    return _first_of(view.resting, first)
+    return first_of(view.resting, first)
 
 
 @steering_type.field("hosts")
@@ -214,34 +214,20 @@ def hosts_of(
         for seen in aspect.seen
         for key in seen.runtime_keys
     }
-    return _first_of(view.refs(sorted(keys)), first)
+    return first_of(view.refs(sorted(keys)), first)
 
 
 @artifact_type.field("missingOn")
 def missing_on(row: Row, _info: Info, first: int | None = None) -> list[RuntimeView]:
     """List running replicas that do not host an artifact."""
-    return _first_of(row["missing_on"], first)
+    return first_of(row["missing_on"], first)
 
 
 @observed_type.field("runtimes")
 @drift_type.field("runtimes")
 def runtimes_in(row: Row, _info: Info, first: int | None = None) -> list[RuntimeView]:
     """List the runtimes of a value, or of a way in which replicas differ."""
-    return _first_of(row["runtimes"], first)
-
-
-def _first_of(views: Sequence[RuntimeView], first: int | None) -> list[RuntimeView]:
-    """Cut a list that has no pages.
-
-    Raises: InvalidInput
-    """
-    if first is not None and not 1 <= first <= RUNTIMES_SHOWN_MAX:
-        raise InvalidInput(
-            f"A list of runtimes has 1 to {RUNTIMES_SHOWN_MAX} rows, not {first}.",
-            field="first",
-            fix=f"Ask for 1 to {RUNTIMES_SHOWN_MAX} rows.",
-        )
-    return list(views[: RUNTIMES_SHOWN_MAX if first is None else first])
+    return first_of(row["runtimes"], first)
 
 
 @steering_type.field("artifacts")
