@@ -1,5 +1,6 @@
 """Runtimes as people see them: lists, single ones, and what they report."""
 
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from enum import StrEnum, unique
 from typing import Any, Final
@@ -96,6 +97,10 @@ class Elsewhere(msgspec.Struct, frozen=True, kw_only=True):
     place: str
 
 
+Elsewheres = Mapping[str, Sequence[Elsewhere]]
+"""By runtimeId."""
+
+
 def list_rows(
     connection: Connection,
     reach: Reach,
@@ -179,18 +184,27 @@ def list_by_keys(
     return {row["key"]: _row(row) for row in connection.execute(statement).mappings()}
 
 
-def list_elsewhere(connection: Connection, reach: Reach, rows: Sequence[RuntimeRow]) -> list[Elsewhere]:
-    """List the runtimes that share a runtimeId with one of these but live elsewhere, as far as somebody sees."""
-    if not rows:
-        return []
+def list_elsewhere(connection: Connection, reach: Reach, rows: Sequence[RuntimeRow]) -> Elsewheres:
+    """List, by runtimeId, the runtimes that share one of these but live elsewhere, as far as somebody sees.
+
+    Those that are asked about are among them. Hardly any runtimeId is shared, so that places are only looked up of those that are.
+    """
     c = runtimes.c
+    alive = select(c.runtime_id).where(c.runtime_id.in_({row.runtime_id for row in rows}), c.retired_at.is_(None))
+    times = Counter(connection.execute(alive).scalars()) if rows else Counter[str]()
+    shared = [runtime_id for runtime_id, count in times.items() if count > 1]
+    if not shared:
+        return {}
     place = projects.c.handle + " / " + integrations.c.handle + " in " + environments.c.handle
     statement = _joined(select(c.key, c.runtime_id, c.registered_at, place.label("place"))).where(
-        c.runtime_id.in_({row.runtime_id for row in rows}),
+        c.runtime_id.in_(shared),
         c.retired_at.is_(None),
         within(reach, project=projects.c.id, integration=c.integration_id, environment=c.environment_id),
     )
-    return [Elsewhere(**row) for row in connection.execute(statement).mappings()]
+    found: defaultdict[str, list[Elsewhere]] = defaultdict(list)
+    for row in connection.execute(statement).mappings():
+        found[row["runtime_id"]].append(Elsewhere(**row))
+    return found
 
 
 def list_artifacts(connection: Connection, digests: Sequence[str]) -> dict[str, bytes]:

@@ -22,7 +22,7 @@ from pilothouse.observe.refusals import RefusalEntry
 from pilothouse.operations.tenancy import HandleKind, handle_availability
 from pilothouse.presence import counting
 from pilothouse.storage import events, runtime_rows, tenancy
-from pilothouse.storage.runtime_rows import Elsewhere, Known, RuntimeListing, RuntimeScope, RuntimeSort
+from pilothouse.storage.runtime_rows import Elsewheres, Known, RuntimeListing, RuntimeScope, RuntimeSort
 from pilothouse.storage.tenancy import Listing
 from pilothouse.storage.unit import Connection
 
@@ -168,7 +168,7 @@ async def list_runtimes(
         await counting.bring_up_to(request.services.board, request.now)
     known = _known(request)
 
-    def read(connection: Connection) -> tuple[Page[RuntimeRow], list[Elsewhere], int]:
+    def read(connection: Connection) -> tuple[Page[RuntimeRow], Elsewheres, int]:
         _, newest = events.bounds(connection)
         found = runtime_rows.list_rows(connection, reach, listing, known, page, counts=counts)
         return found, runtime_rows.list_elsewhere(connection, reach, found.nodes), newest
@@ -183,9 +183,9 @@ async def find_runtime(_: Any, info: Info, id: str) -> RuntimeView | None:
     request = info.context
     reach = request.reach(_VIEW)
 
-    def read(connection: Connection) -> tuple[RuntimeRow | None, list[Elsewhere]]:
+    def read(connection: Connection) -> tuple[RuntimeRow | None, Elsewheres]:
         found = runtime_rows.find_row(connection, reach, id)
-        return found, [] if found is None else runtime_rows.list_elsewhere(connection, reach, [found])
+        return found, {} if found is None else runtime_rows.list_elsewhere(connection, reach, [found])
 
     found, elsewhere = await request.services.store.read(read)
     return None if found is None else RuntimeView(request, found, elsewhere)

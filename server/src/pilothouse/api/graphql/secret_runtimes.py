@@ -16,7 +16,7 @@ from pilothouse.base.pages import Page, PageRequest, slice_of
 from pilothouse.domain.liveness import Status
 from pilothouse.domain.runtime import RuntimeRow
 from pilothouse.storage import events, runtime_rows, secrets
-from pilothouse.storage.runtime_rows import Elsewhere, RuntimeScope
+from pilothouse.storage.runtime_rows import Elsewhere, Elsewheres, RuntimeScope
 from pilothouse.storage.unit import Connection
 
 _AT_ONCE = 5_000
@@ -87,13 +87,13 @@ async def _read(request: GraphQLRequest, wishes: Sequence[_Wish]) -> list[Row]:
 
 def _read_rows(
     connection: Connection, reach: Reach, keys: Sequence[int]
-) -> tuple[dict[int, RuntimeRow], list[Elsewhere], int]:
+) -> tuple[dict[int, RuntimeRow], Elsewheres, int]:
     _, newest = events.bounds(connection)
     rows: dict[int, RuntimeRow] = {}
-    elsewhere: list[Elsewhere] = []
+    elsewhere: dict[str, Sequence[Elsewhere]] = {}
     for start in range(0, len(keys), _AT_ONCE):
         part = runtime_rows.list_by_keys(connection, reach, keys[start : start + _AT_ONCE], RuntimeScope())
-        elsewhere += runtime_rows.list_elsewhere(connection, reach, list(part.values()))
+        elsewhere |= runtime_rows.list_elsewhere(connection, reach, list(part.values()))
         rows |= part
     return rows, elsewhere, newest
 

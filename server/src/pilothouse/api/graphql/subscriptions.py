@@ -16,7 +16,7 @@ from pilothouse.domain.commands import Command
 from pilothouse.domain.events import Event, EventKind
 from pilothouse.domain.runtime import RuntimeRow
 from pilothouse.storage import command_rows, events, runtime_rows, tenancy
-from pilothouse.storage.runtime_rows import Elsewhere, RuntimeScope
+from pilothouse.storage.runtime_rows import Elsewheres, RuntimeScope
 from pilothouse.storage.unit import Connection
 
 subscription = SubscriptionType()
@@ -109,7 +109,7 @@ async def _changes(request: GraphQLRequest, scope: RuntimeScope, happened: Itera
     keys = [event.runtime_key for event in latest.values() if event.runtime_key is not None]
     gone = [event for event in latest.values() if event.kind in _GONE]
 
-    def read(connection: Connection) -> tuple[dict[int, RuntimeRow], list[Elsewhere], frozenset[int]]:
+    def read(connection: Connection) -> tuple[dict[int, RuntimeRow], Elsewheres, frozenset[int]]:
         found = runtime_rows.list_by_keys(connection, reach, keys, scope)
         return (
             found,

@@ -1,6 +1,8 @@
 """What the schema's types read: our structs, seen as contracts/schema.graphql names them."""
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -17,16 +19,32 @@ from pilothouse.domain.tenancy import Environment, Integration, Project
 from pilothouse.observe.refusals import RefusalEntry
 from pilothouse.presence.board import Board
 from pilothouse.presence.entry import Counts
-from pilothouse.storage.runtime_rows import Elsewhere
+from pilothouse.storage.runtime_rows import Elsewhere, Elsewheres
 
 RESOURCES_SHOWN_MAX = 1_000
+_NOWHERE: Elsewheres = MappingProxyType({})
 Row = dict[str, Any]  # Any: values of a GraphQL type, by field name
+
+
+_SLICE = 20
+"""Nodes that are executed in one go: some milliseconds."""
+
+
+async def in_slices(nodes: Sequence[Any]) -> AsyncIterator[Any]:  # Any: nodes of any type
+    """Go through a long list and let heartbeats through now and then.
+
+    What the fields of nodes wait for is waited for when all nodes are there, so that it is still read together.
+    """
+    for number, node in enumerate(nodes):
+        if number % _SLICE == 0 and number > 0:
+            await asyncio.sleep(0)
+        yield node
 
 
 def connection(page: Page[Any], **more: Any) -> Row:  # Any: nodes of any type
     """Show a page."""
     return {
-        "nodes": page.nodes,
+        "nodes": page.nodes if len(page.nodes) <= _SLICE else in_slices(page.nodes),
         "page_info": {"end_cursor": page.end_cursor, "has_next_page": page.has_next},
         "total_count": page.total,
         **more,
@@ -104,7 +122,7 @@ def _verdict_without_beats(row: RuntimeRow, board: Board) -> Verdict:
 class RuntimeView:
     """A runtime with its verdict of this moment."""
 
-    def __init__(self, request: GraphQLRequest, row: RuntimeRow, elsewhere: Sequence[Elsewhere] = ()) -> None:
+    def __init__(self, request: GraphQLRequest, row: RuntimeRow, elsewhere: Elsewheres = _NOWHERE) -> None:
         board = request.services.board
         entry = board.find_key(row.key)
         verdict = _verdict_without_beats(row, board) if entry is None else board.judge(entry, request.now)
@@ -133,21 +151,15 @@ class RuntimeView:
         self.node = row.document.node
         self.service_count = row.service_count
         self.listener_count = row.listener_count
+        others = [other for other in elsewhere.get(row.runtime_id, ()) if other.key != row.key]
         self.moved_to_key = max(
-            (
-                other.key
-                for other in elsewhere
-                if other.runtime_id == row.runtime_id
-                and other.key != row.key
-                and other.registered_at > row.registered_at
-            ),
-            default=None,
+            (other.key for other in others if other.registered_at > row.registered_at), default=None
         )
         """Another runtime under the same runtimeId that registered later."""
         expiry = None if row.key_id is None else expiry_notice(row.key_id, row.secret_expires_at, request.now)
         self.warnings = [
             *row.document.warnings,
-            *_warn_of_elsewhere(request, row, verdict, elsewhere),
+            *_warn_of_elsewhere(request, row, verdict, others),
             *(
                 notice
                 for notice in (expiry, request.services.board.twins_of(row.key, request.now))
@@ -157,13 +169,11 @@ class RuntimeView:
 
 
 def _warn_of_elsewhere(
-    request: GraphQLRequest, row: RuntimeRow, verdict: Verdict, elsewhere: Sequence[Elsewhere]
+    request: GraphQLRequest, row: RuntimeRow, verdict: Verdict, others: Sequence[Elsewhere]
 ) -> list[Notice]:
     """Tell of the same runtimeId elsewhere: moved if this one fell silent, a copied id file if both live (4.3)."""
     notices: list[Notice] = []
-    for other in elsewhere:
-        if other.runtime_id != row.runtime_id or other.key == row.key:
-            continue
+    for other in others:
         if verdict.status is Status.OFFLINE and other.registered_at > row.registered_at:
             notices.append(
                 Notice(
