@@ -244,7 +244,7 @@ async def measure_database(run: Running, count: int, rounds: int, *, plans: bool
         seen = query_plans.Seen(plane.store.reader_engine)
         print(f"\n{count:,} runtimes on {run.kind}")
         print(
-            "| who | page | kB | statements, page of 50 | of 500 | which holds the loop for ms | median ms | p95 ms | times an empty query |"
+            "| who | page | kB | statements, page of 50 | of 500 | that holds the loop, ms | median ms | p95 ms | times an empty query |"
         )
         print("|---|---|---|---|---|---|---|---|---|")
         for username in ("root", "dev"):
