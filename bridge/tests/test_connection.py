@@ -184,6 +184,23 @@ def test_a_busy_server_is_given_the_time_that_it_asks_for(server: FakePilothouse
 
 
 @pytest.mark.parametrize(
+    ("code", "told_fix"),
+    [
+        ("KEY_UNREADABLE", "Fix: generate another secret"),
+        ("UNAVAILABLE", "Fix: nothing to do on this side"),
+        ("OVERLOADED", "Fix: nothing to do on this side"),
+    ],
+)
+def test_what_somebody_must_do_is_told_although_the_server_asks_to_come_again(
+    server: FakePilothouse, connect: Connect, told: Callable[[], list[str]], code: str, told_fix: str
+) -> None:
+    server.answer_next(FakeAnswer.refusal(503, code, "no", "generate another secret"))
+    bridge = connect(heartbeat_interval=0.1)
+    until(lambda: bridge.status.connected)
+    assert any(line.startswith("WARNING The ICP server answered 503: no. ") and told_fix in line for line in told())
+
+
+@pytest.mark.parametrize(
     ("answer", "complaint"),
     [
         (FakeAnswer(200, b"<html>hello</html>"), "it is not JSON"),

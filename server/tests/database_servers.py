@@ -145,6 +145,7 @@ class MariaDbServer(ServerOfTables):
             f"--socket={self.folder}/socket",
             f"--pid-file={self.folder}/pid",
             f"--init-file={self.folder}/init.sql",
+            f"--tmpdir={self.own_tmp()}",
             "--bind-address=127.0.0.1",
             "--skip-name-resolve",
             "--innodb-flush-log-at-trx-commit=2",

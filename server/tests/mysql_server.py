@@ -90,5 +90,6 @@ class MySqlServer(ServerOfTables):
             "--no-defaults",
             f"--basedir={place}",
             f"--datadir={self.folder}/data",
+            f"--tmpdir={self.own_tmp()}",
             f"--user={me}",
         ]

@@ -210,6 +210,12 @@ class ServerOfTables(Server):
             "GRANT ALL ON *.* TO pilot@'127.0.0.1' WITH GRANT OPTION;\n"
         )
 
+    def own_tmp(self) -> Path:
+        """Give the folder for its temporary tables: in the system's, which all share, another one's start clears what it finds."""
+        place = self.folder / "tmp"
+        place.mkdir(exist_ok=True)
+        return place
+
     def begin(self) -> None:
         self.run("SELECT 1")
 

@@ -26,6 +26,7 @@ from pilothouse.app.restoring import RestoreCutOff, fresh_of, is_cut_off
 from pilothouse.base.clock import FakeClock
 from pilothouse.base.errors import CannotStart, Conflict, NotFound
 from pilothouse.cli.audit import verify_chain
+from pilothouse.cli.main import app
 from pilothouse.config import Settings
 from pilothouse.operations.auditing import verify
 from pilothouse.storage import archive
@@ -34,6 +35,7 @@ from pilothouse.storage.archive import ArchiveBroken
 from pilothouse.storage.migrate import newest
 from pilothouse.storage.tables import events, metadata, organizations
 from sqlalchemy import delete, insert, select, text
+from typer.testing import CliRunner
 
 pytestmark = [pytest.mark.anyio, pytest.mark.embedded]
 
@@ -295,6 +297,28 @@ def test_a_pipe_moves_a_home(settings, tmp_path) -> None:
     assert f"Backed up sqlite:///{settings.database_path}: 0 projects, 0 integrations, 2 environments" in said
     assert "Start the control plane: runtimes report again by themselves." in taken.stderr
     assert all_rows(other.home) == all_rows(settings.home)
+
+
+@pytest.mark.parametrize(("cut", "said"), [(0, "is no backup of Pilothouse"), (-20, "is damaged")])
+def test_a_broken_backup_that_comes_through_a_pipe_is_named_for_what_it_is(settings, tmp_path, cut, said) -> None:
+    home = tmp_path / "empty"
+    back_up(settings, tmp_path / "backup")
+    broken = (tmp_path / "backup").read_bytes()[:cut]
+    told = CliRunner().invoke(app, ["restore", "-", "--home", str(home)], input=broken)
+    assert isinstance(told.exception, ArchiveBroken)
+    assert told.exception.message.startswith(f"The standard input {said}")
+    assert str(home) not in told.exception.message
+    assert list(home.iterdir()) == []
+
+
+def test_who_restores_without_the_key_is_told_what_is_left_to_do(settings, tmp_path) -> None:
+    back_up(settings, tmp_path / "backup")
+    told = CliRunner().invoke(
+        app, ["restore", str(tmp_path / "backup"), "--home", str(tmp_path / "other"), "--without-key"]
+    )
+    assert told.exit_code == 0
+    assert "pilothouse secrets generate" in told.output
+    assert "runtimes report again by themselves" not in told.output
 
 
 @pytest.mark.slow

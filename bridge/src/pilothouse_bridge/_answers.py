@@ -18,6 +18,8 @@ _FIXES: Final = {
     403: "check that the secret may be used for this integration",
     409: "check that environment, project and integration are those that the secret was generated for",
 }
+#: Trouble of the server's own that passes; with any other code it says what somebody has to do.
+_PASSES: Final = frozenset({"UNAVAILABLE", "OVERLOADED"})
 _NOT_YET_FIX: Final = "create the environment in the console, or correct 'environment' in Config.toml"
 
 
@@ -58,5 +60,6 @@ def _refusal(reply: Reply) -> DeliveryError:
     if reply.status in REJECTIONS:
         return HeartbeatRejectedError(reply.status, refusal.code, message, refusal.fix or _FIXES[reply.status])
     if reply.status == 429 or reply.status >= 500:  # noqa: PLR2004 - HTTP's own numbers
-        return ServerBusyError(reply.status, message, retry_after_s(reply.retry_after, time.time()))
+        fix = "" if refusal.code in _PASSES else refusal.fix
+        return ServerBusyError(reply.status, message, retry_after_s(reply.retry_after, time.time()), fix)
     return AnswerNotUnderstoodError(f"status {reply.status}: {message}")

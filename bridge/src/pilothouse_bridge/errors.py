@@ -146,13 +146,13 @@ class ServerBusyError(DeliveryError):
 
     code = "SERVER_BUSY"
 
-    def __init__(self, status: int, message: str, retry_after_s: float | None) -> None:
-        """Keep the status and the server's wish when to come again."""
+    def __init__(self, status: int, message: str, retry_after_s: float | None, fix: str = "") -> None:
+        """Keep the status, the server's wish when to come again, and what somebody has to do, if it says so."""
         self.status = status
         self.retry_after_s = retry_after_s
         super().__init__(
             f"The ICP server answered {status}: {message}",
-            "nothing to do on this side; the bridge tries again by itself. See the server's log",
+            fix or "nothing to do on this side; the bridge tries again by itself. See the server's log",
         )
 
 

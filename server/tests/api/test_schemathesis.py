@@ -6,6 +6,7 @@ PILOTHOUSE_SCHEMATHESIS_SEED says otherwise; PILOTHOUSE_SCHEMATHESIS_EXAMPLES ma
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from pathlib import Path
 import httpx
 import pytest
 import schemathesis
+from database_servers import ends_with_us
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from pilothouse.app import bundled
@@ -67,7 +69,8 @@ def tried(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tried]:
         "PILOTHOUSE_ADMIN_PASSWORD": PASSWORD,
     }
     log = (home / "log.txt").open("w")
-    process = subprocess.Popen([sys.executable, "-m", "pilothouse", "serve"], env=environment, stdout=log, stderr=log)
+    command = [*ends_with_us(signal.SIGKILL), sys.executable, "-m", "pilothouse", "serve"]
+    process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)  # noqa: S603 - our own program
     try:
         wait_for(url, process, home / "log.txt")
         started = Tried(url, make_token(url))

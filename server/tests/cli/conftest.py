@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import Result
+from database_servers import ends_with_us
 from pilothouse.base.errors import PilothouseError
 from pilothouse.cli.main import app
 from pilothouse.client.errors import status_of
@@ -26,8 +27,9 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A control plane over TLS on free ports."""
     home = tmp_path_factory.mktemp("served") / "home"
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PILOTHOUSE_")}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "pilothouse", "serve", "--runtime-port", "0", "--console-port", "0"],
+    serve = [sys.executable, "-m", "pilothouse", "serve", "--runtime-port", "0", "--console-port", "0"]
+    process = subprocess.Popen(  # noqa: S603 - our own program
+        [*ends_with_us(signal.SIGKILL), *serve],
         env={
             **kept,
             "PILOTHOUSE_HOME": str(home),

@@ -148,7 +148,7 @@ async def test_two_replicas_tidy_once_an_hour(two: Two, clock: FakeClock) -> Non
 
     for hour in range(1, 3):
         for _ in range(12):
-            await asyncio.gather(two.one.tidy_for_all(), two.other.tidy_for_all())
+            await asyncio.gather(two.one.upkeep.tidy_for_all(), two.other.upkeep.tidy_for_all())
             clock.advance(300)
         assert await tidied() == hour
 

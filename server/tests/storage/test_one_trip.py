@@ -1,9 +1,15 @@
 """PostgreSQL is asked once a statement, and answers stay in step with questions whatever fails."""
 
+import datetime as dt
+import shutil
+import ssl
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from database_servers import running
+from pilothouse.base.place import Database
+from pilothouse.serving import certificates
 from pilothouse.storage.dialects import KINDS, Trouble, one_trip
 from pilothouse.storage.dialects.one_trip import ROWS_MAX
 from pilothouse.storage.engine import open_readers, open_writer, trouble_of
@@ -21,6 +27,30 @@ def engine() -> Iterator[Engine]:
     made = open_writer(running("postgresql").fresh())
     yield made
     made.dispose()
+
+
+@pytest.fixture
+def tls(tmp_path: Path) -> Iterator[None]:
+    """The server offers TLS meanwhile, by a certificate that nobody trusts."""
+    server = running("postgresql")
+    made = certificates.ensure(certificates.CertificateSettings(directory=tmp_path), dt.datetime.now(dt.UTC))
+    for source, name in ((made.certificate, "server.crt"), (made.key, "server.key")):
+        place = shutil.copy(source, server.folder / "data" / name)
+        Path(place).chmod(0o600)
+        if server.user:
+            shutil.chown(place, server.user, server.user)
+    server.run("ALTER SYSTEM SET ssl = on", "SELECT pg_reload_conf()")
+    yield
+    server.run("ALTER SYSTEM RESET ssl", "SELECT pg_reload_conf()")
+
+
+def is_under_tls(query: str = "") -> bool:
+    engine = open_writer(Database(url=running("postgresql").fresh().url + query))
+    with engine.connect() as connection:
+        asked = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
+        found = connection.exec_driver_sql(asked).scalar_one()
+    engine.dispose()
+    return bool(found)
 
 
 @pytest.fixture
@@ -45,6 +75,17 @@ def trips(engine: Engine) -> list[int]:
 
 def names(connection: Connection) -> list[str]:
     return list(connection.execute(NAMES, {"pattern": "n%"}).scalars())
+
+
+def test_tls_is_used_where_the_server_offers_it_and_nothing_is_asked_for(tls: None) -> None:
+    assert [is_under_tls(query) for query in ("", "?sslmode=require", "?sslmode=disable")] == [True, True, False]
+
+
+def test_a_connection_reads_none_of_the_authorities_that_nobody_is_checked_by(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[object] = []
+    monkeypatch.setattr(ssl.SSLContext, "load_default_certs", read.append)
+    assert not is_under_tls()
+    assert read == []
 
 
 def test_each_statement_is_one_trip_and_what_gives_no_answer_is_none(engine: Engine, trips: list[int]) -> None:

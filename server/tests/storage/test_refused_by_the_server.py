@@ -93,14 +93,13 @@ def test_a_server_that_is_not_there_is_told_by_its_host(server: Server) -> None:
         assert "Look whether it runs" in told.fix
 
 
-@pytest.mark.filterwarnings(
-    "ignore::pytest.PytestUnraisableExceptionWarning"
-)  # pg8000 leaves this socket to the collector
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_socket_that_is_not_there_is_the_same(server: Server, tmp_path: Path) -> None:
     place = f"host={tmp_path}" if server.kind == "postgresql" else f"unix_socket={tmp_path}/nothing"
-    told = refused(StorageUnavailable, "cannot be reached", f"{server.kind}://pilot@localhost/x?{place}")
+    # Both drivers leave this socket to the collector. It goes with the error, which is not kept: else a later test would be blamed.
+    fix = refused(StorageUnavailable, "cannot be reached", f"{server.kind}://pilot@localhost/x?{place}").fix
     gc.collect()
-    assert "Look whether it runs" in told.fix
+    assert "Look whether it runs" in fix
 
 
 @pytest.mark.parametrize("mode", ["require", "verify-full"])

@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import psutil
+from database_servers import ends_with_us
 from pilothouse.base.place import Database
 from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
@@ -103,7 +104,7 @@ def serving(
 ) -> Iterator[Machine]:
     """Serve until the end of the block; then nothing of it runs any more."""
     process = subprocess.Popen(  # noqa: S603 - our own program
-        [sys.executable, *program, *words],
+        [*ends_with_us(signal.SIGKILL), sys.executable, *program, *words],  # and its workers with it
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

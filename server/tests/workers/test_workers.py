@@ -6,6 +6,8 @@ import json
 import os
 import signal
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -16,6 +18,7 @@ import aiohttp
 import jwt
 import pytest
 from driver import TIMEOUT_S, TLS, Person, Sender
+from pilothouse.app.workers.seat import how_it_ended
 from pilothouse.base.place import Database
 from several import ADMINISTRATOR, PATIENCE_S, Machine, environment_of, run, serving
 from stage import until
@@ -216,7 +219,10 @@ def test_a_worker_that_is_killed_is_started_again_and_requests_go_on(empty_datab
             assert after[1] == before[1]
             assert after[2] != before[2]
             assert sample(machine, "pilothouse_worker_restarts", worker="parent") == 1
-            assert "worker.ended" in machine.program.output
+            (told,) = [each for each in machine.program.output.splitlines() if "worker.ended" in each]
+            assert "killed by SIGKILL" in told
+            assert "Somebody ended it at once" in told
+            assert "It is started again in 0.2 s" in told
         with closing(to_runtimes(machine, 2)) as line:
             sender.beat(line)
         assert sender.heard == 3
@@ -246,6 +252,57 @@ def test_a_signal_ends_all_of_it(empty_database: Database, tmp_path: Path, is_go
         for port in (machine.console, machine.runtimes):
             with socket.socket() as asking:
                 assert asking.connect_ex(("127.0.0.1", port)) != 0
+
+
+SERVES_AND_WAITS = """
+import sys
+from pathlib import Path
+
+sys.path[:0] = sys.argv[2:]
+from pilothouse.app.workers.seat import how_it_ended
+from pilothouse.base.place import Database
+from several import environment_of, serving
+
+with serving(environment_of(Path.cwd() / "home", Database(url=sys.argv[1])), "serve", "--workers", "2") as machine:
+    machine.wait_until_all_serve()
+    print(machine.parent, *machine.workers.values(), flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_nothing_that_a_test_serves_outlives_tests_that_are_ended(
+    empty_database: Database, tmp_path: Path, is_gone: Callable[[int], bool], number: int
+) -> None:
+    with subprocess.Popen(  # noqa: S603 - our own program
+        [sys.executable, "-c", SERVES_AND_WAITS, empty_database.url, *sys.path],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=tmp_path,
+    ) as tests:  # fmt: skip
+        assert tests.stdout is not None
+        processes = [int(word) for word in tests.stdout.readline().split()]
+        assert len(processes) == 3
+        tests.send_signal(number)
+        tests.wait(PATIENCE_S)
+    until(lambda: all(is_gone(process) for process in processes), 60)
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        (0, "status 0"),
+        (3, "status 3"),
+        (-9, "killed by SIGKILL"),
+        (-11, "killed by SIGSEGV"),
+        (-64, "killed by SIGRTMAX"),
+    ],
+)
+def test_the_end_of_a_worker_is_told_by_its_status_or_its_signal(code: int, said: str) -> None:
+    assert how_it_ended(code) == said
+
+
+def test_a_signal_without_a_name_is_told_by_its_number() -> None:
+    assert how_it_ended(-40) == "killed by signal 40"
 
 
 @pytest.mark.slow

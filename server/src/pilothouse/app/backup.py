@@ -108,17 +108,24 @@ def write_archive(settings: Settings, to: BinaryIO, clock: Clock | None = None) 
 
 
 def restore(
-    settings: Settings, path: Path, *, replace: bool = False, without_key: bool = False, clock: Clock | None = None
+    settings: Settings,
+    path: Path,
+    *,
+    replace: bool = False,
+    without_key: bool = False,
+    clock: Clock | None = None,
+    called: str = "",
 ) -> Backup:
     """Put a backup back, whole or not at all; no control plane may run here. It may have been taken of any kind of database.
 
     Whoever was signed in is not any more. What was here before is kept beside, with `replace`. On a database server, what is put
     back goes into an empty database with this release's schema. Who is killed has lost nothing: the next start, or the next
     restore, ends it or takes away what it left.
+    called: what begins a sentence about the file, if not its path
     Raises: NotFound, ArchiveBroken, RowRefused, HomeInUse, Conflict, WrongKey, CannotStart, CannotUnseal, StorageUnavailable
     """
     try:
-        header, trailer = archive.check(path)
+        header, trailer = archive.check(path, called)
     except OSError as error:
         raise NotFound(f"The backup {path} cannot be read: {error.strerror}.", fix="Name the file.") from error
     if not migrate.is_known(header.revision):

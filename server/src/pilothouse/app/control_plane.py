@@ -3,10 +3,8 @@
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import Sequence
 from functools import partial
 
-import msgspec
 import structlog
 
 from pilothouse.api.answering import Answering
@@ -24,6 +22,7 @@ from pilothouse.app.periodic import repeat
 from pilothouse.app.services import services_of
 from pilothouse.app.telemetry import RETAIN_EVERY_S, Telemetry
 from pilothouse.app.trying import try_it_client
+from pilothouse.app.upkeep import Upkeep
 from pilothouse.app.user_stores import user_stores
 from pilothouse.base.clock import AgreedClock, Clock, SystemClock
 from pilothouse.base.errors import PilothouseError
@@ -31,7 +30,6 @@ from pilothouse.config import Settings
 from pilothouse.domain.commands import CommandRules
 from pilothouse.domain.events import Event, EventKind
 from pilothouse.domain.liveness import LivenessRules
-from pilothouse.domain.presence import PresenceRow
 from pilothouse.domain.runtime_type import RuntimeType
 from pilothouse.domain.tenancy import DEFAULT_ORGANIZATION_HANDLE, Organization
 from pilothouse.identity.passwords import Passwords
@@ -42,9 +40,8 @@ from pilothouse.management.worker import ManagementWorker
 from pilothouse.observe.figures import Figures
 from pilothouse.observe.refusals import RefusalBook
 from pilothouse.observe.works import Works
-from pilothouse.operations import housekeeping, likenesses, liveness, outcomes, steering
+from pilothouse.operations import outcomes
 from pilothouse.operations.bus import Bus
-from pilothouse.operations.chores import is_round_due
 from pilothouse.operations.following import Following
 from pilothouse.operations.hearing import silence_of
 from pilothouse.operations.ingest_tokens import IngestTokenBook
@@ -52,7 +49,7 @@ from pilothouse.operations.replicas import FLUSH_EVERY_S as FLUSH_SHARED_EVERY_S
 from pilothouse.operations.replicas import Replicas
 from pilothouse.operations.tellings import Tellings
 from pilothouse.operations.tokens import TokenBook
-from pilothouse.presence import Agenda, Board, flushing, watching
+from pilothouse.presence import Agenda, Board, watching
 from pilothouse.protocol.channel import ChannelDesk
 from pilothouse.protocol.exchange import Handler
 from pilothouse.protocol.handing_over import HandingOver
@@ -74,7 +71,6 @@ STEER_EVERY_S = 0.5
 EXPIRE_EVERY_S = 2.0
 FLUSH_EVERY_S = 5.0
 """What is lost of *last seen* when the process is killed, at most; where several serve one database, `FLUSH_SHARED_EVERY_S`."""
-HOUSEKEEPING_EVERY_S = 3600.0
 LOOK_FOR_CHORES_EVERY_S = 300.0
 """So often each process looks whether what one of them does for all is due."""
 STALL_S = 5.0
@@ -157,7 +153,6 @@ class ControlPlane:
         self.handing_over = HandingOver(
             self.store, self.board, self.agenda, self.keyring, self.desk, clock, self.command_rules, vault=vault
         )
-        audiences = tuple(part.strip() for part in settings.token_audience.split(",") if part.strip())
         self.management = ManagementWorker(
             self.store,
             self.board,
@@ -174,9 +169,22 @@ class ControlPlane:
             clock,
             rules=self.command_rules,
             issuer=settings.token_issuer,
-            audiences=audiences,
+            audiences=_audiences(settings),
         )
         self.announcing = Announcing(self.store, self.replicas, self.board, self.agenda, self.bus)
+        self.upkeep = Upkeep(
+            settings=settings,
+            clock=clock,
+            store=self.store,
+            board=self.board,
+            figures=self.figures,
+            keyring=self.keyring,
+            tokens=self.tokens,
+            ingest_tokens=self.ingest_tokens,
+            telemetry=self.telemetry_parts,
+            replicas=self.replicas,
+            tellings=self.tellings,
+        )
         self._places: set[tuple[str, str]] = set()
         """Integrations and environments in which something is desired; an entry stays until the next start."""
         for follower in (
@@ -193,7 +201,7 @@ class ControlPlane:
         tokens = TokenReader(
             TokenRules(
                 issuer=settings.token_issuer,
-                audiences=frozenset(audiences),
+                audiences=frozenset(_audiences(settings)),
                 skew_s=settings.token_skew_s,
             )
         )
@@ -257,8 +265,8 @@ class ControlPlane:
             (self.steer, STEER_EVERY_S),
             (self.expire, EXPIRE_EVERY_S),
             (self.flush, FLUSH_SHARED_EVERY_S if self.replicas.is_shared else FLUSH_EVERY_S),
-            (self.tidy_for_all, LOOK_FOR_CHORES_EVERY_S),
-            (self.retain_for_all, RETAIN_EVERY_S),
+            (self.upkeep.tidy_for_all, LOOK_FOR_CHORES_EVERY_S),
+            (self.upkeep.retain_for_all, RETAIN_EVERY_S),
             (self.health.look, LOOK_EVERY_S),
         ):
             self._work.append(asyncio.create_task(repeat(job, every_s, self.works), name=f"pilothouse-{job.__name__}"))
@@ -383,60 +391,11 @@ class ControlPlane:
 
     async def flush(self, *, is_end: bool = False) -> None:
         """Store what memory knows and the database does not; with others that serve it, also that this one is there, or ends."""
-        await self.tokens.flush()
-        await self.ingest_tokens.flush()
-        await self.telemetry_parts.flush()
-        if self.replicas.is_shared:
-            await self._flush_shared(is_end=is_end)
-            return
-        rows, used = await flushing.take(self.board, flushing.row_of), self.keyring.take_used()
-        if not rows and not used:
-            return
-
-        async def keep(part: Sequence[PresenceRow], is_last: bool) -> None:
-            await self.store.write(partial(liveness.keep, rows=part, secrets_used=used if is_last else {}))
-
-        try:
-            await flushing.store(self.board, rows, keep)
-        except BaseException as error:
-            self.figures.flush_failures += isinstance(error, PilothouseError)
-            self.keyring.give_back(used)
-            raise
-
-    async def _flush_shared(self, *, is_end: bool) -> None:
-        used = self.keyring.take_used()
-        try:
-            await self.replicas.flush(used, is_end=is_end)
-        except BaseException as error:
-            self.figures.flush_failures += isinstance(error, PilothouseError)
-            self.keyring.give_back(used)
-            raise
-        await self.tellings.exchange(is_end=is_end)
-
-    async def tidy_for_all(self) -> None:
-        """Tidy, unless this or another process did so within the hour."""
-        if await is_round_due(self.store, "tidy", HOUSEKEEPING_EVERY_S, self.clock.now()):
-            await self.tidy()
-
-    async def retain_for_all(self) -> None:
-        """Remove old telemetry; out of a cluster that processes share, unless another one did so lately."""
-        every_s = RETAIN_EVERY_S * 0.9  # ours come a little late
-        is_shared = self.settings.telemetry_store == "opensearch"
-        if not is_shared or await is_round_due(self.store, "retain", every_s, self.clock.now()):
-            await self.telemetry_parts.retain()
+        await self.upkeep.flush(is_end=is_end)
 
     async def tidy(self) -> None:
         """Forget what is past its time."""
-        now = self.clock.now()
-        days = self.settings.audit_retention_days
-        retention = housekeeping.Retention(audit_s=days * 86_400.0 if days else None)
-        forgotten = await self.store.write(lambda tx: housekeeping.forget(tx, retention, now))
-        await self.store.write(lambda tx: steering.note_absences(tx, now))
-        while await self.store.write(likenesses.sum_up):
-            pass  # a part at a time: heartbeats are written between two of them
-        await self.store.write(self.replicas.tidy)
-        if any(msgspec.structs.astuple(forgotten)):
-            _log.info("housekeeping.forgot", **msgspec.structs.asdict(forgotten))
+        await self.upkeep.tidy()
 
     def _count_lost(self) -> None:
         self.figures.events_lost += 1
@@ -452,6 +411,10 @@ class ControlPlane:
         if found is None:
             raise PilothouseError("The default organization is missing from the database.")
         return found
+
+
+def _audiences(settings: Settings) -> tuple[str, ...]:
+    return tuple(part.strip() for part in settings.token_audience.split(",") if part.strip())
 
 
 async def open_control_plane(

@@ -61,7 +61,8 @@ def restore(
     settings = load(home=None if home is None else home.expanduser().absolute())
     path = backups.spooled(sys.stdin.buffer, settings.home) if source == _PIPE else source.expanduser().absolute()
     try:
-        done = backups.restore(settings, path, replace=replace, without_key=without_key)
+        called = "The standard input" if source == _PIPE else ""
+        done = backups.restore(settings, path, replace=replace, without_key=without_key, called=called)
     finally:
         if source == _PIPE:
             path.unlink(missing_ok=True)
@@ -70,6 +71,14 @@ def restore(
     _say(done.chain)
     if done.replaced is not None:
         _say(f"What was here before is in {done.replaced}.")
+    if without_key:
+        secrets = counted(done.rows.get("secrets", 0), "secret")
+        _say(
+            f"The {secrets} in it can be read under the key {done.key_number} alone. Without it: start the control plane, and generate"
+            " new ones for the runtimes (Add Runtime in the console, or pilothouse secrets generate). Until a runtime has its new one,"
+            " its heartbeats are refused with KEY_UNREADABLE, and it stands in the list of refused heartbeats."
+        )
+        return
     _say("Start the control plane: runtimes report again by themselves.")
 
 

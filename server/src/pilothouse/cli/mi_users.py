@@ -14,10 +14,11 @@ from pilothouse.cli.places import (
     TimeoutOption,
     WaitOption,
     YesOption,
+    agreed,
     confirmation_of,
     find_runtime,
 )
-from pilothouse.cli.remote import Session, ask_or_refuse, confirmed_name, remote
+from pilothouse.cli.remote import Session, remote
 from pilothouse.cli.runtimes import RuntimeArgument, tell_commands
 from pilothouse.cli.waiting import Waiting, judge
 from pilothouse.client import documents as ask
@@ -89,12 +90,8 @@ def remove(
 ) -> None:
     """Remove a user: nobody signs in to the runtime by that name any more."""
     found = find_runtime(session, runtime)
-    shown, environment, handle = found["name"] or found["runtimeId"], found["environment"], None
-    if environment["critical"]:
-        handle = environment["handle"]
-        confirmed_name(session, handle, f"The critical environment {handle}", confirm)
-    elif not yes and not ask_or_refuse(session, f"Remove the user {name} of {shown}?", "Add --yes."):
-        raise typer.Exit(1)
+    question = f"Remove the user {name} of {found['name'] or found['runtimeId']}?"
+    handle = agreed(session, found["environment"], question, confirm, yes=yes)
     wish = {"runtime": found["id"], "name": name, "confirm": handle}
     command = session.client.ask(ask.REMOVE_MI_USER, input=wish)["removeMicroIntegratorUser"]
     tell_commands(session, [command], wait=wait, timeout_s=timeout)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from pilothouse.base.errors import Conflict, NotFound
-from pilothouse.cli.remote import Session, confirmed_name
+from pilothouse.cli.remote import Session, ask_or_refuse, confirmed_name
 from pilothouse.client import documents as ask
 from pilothouse.client.errors import Misused
 
@@ -99,6 +99,19 @@ def confirmation_of(session: Session, environment: str, given: str | None) -> st
         if found["critical"]
         else given
     )
+
+
+def agreed(session: Session, environment: Json, question: str, given: str | None, *, yes: bool) -> str | None:
+    """Have the name of a critical environment written, or a question answered; gives what was confirmed. Ends where it is refused.
+
+    Raises: Misused
+    """
+    handle = environment["handle"]
+    if environment["critical"]:
+        return confirmed_name(session, handle, f"The critical environment {handle}", given)
+    if not yes and not ask_or_refuse(session, question, "Add --yes."):
+        raise typer.Exit(1)
+    return None
 
 
 def find_runtime(session: Session, text: str) -> Json:

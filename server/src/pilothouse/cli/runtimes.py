@@ -18,12 +18,13 @@ from pilothouse.cli.places import (
     TimeoutOption,
     WaitOption,
     YesOption,
+    agreed,
     check_place,
     confirmation_of,
     filled,
     find_runtime,
 )
-from pilothouse.cli.remote import Session, ask_or_refuse, confirmed_name, remote
+from pilothouse.cli.remote import Session, remote
 from pilothouse.cli.waiting import Waiting, counted, judge
 from pilothouse.client import documents as ask
 from pilothouse.client.errors import Misused, WaitedTooLong
@@ -134,11 +135,7 @@ def remove(
     """Remove a runtime with its history of commands; one that still runs comes back unless its secret goes too."""
     found = find_runtime(session, runtime)
     name = found["name"] or found["runtimeId"]
-    if found["environment"]["critical"]:
-        handle = found["environment"]["handle"]
-        confirmed_name(session, handle, f"The critical environment {handle}", confirm)
-    elif not yes and not ask_or_refuse(session, f"Remove {name}?", "Add --yes."):
-        raise typer.Exit(1)
+    agreed(session, found["environment"], f"Remove {name}?", confirm, yes=yes)
     done = session.client.ask(ask.DELETE_RUNTIME, id=found["id"], revokeSecret=revoke_secret)["deleteRuntime"]
     orphan = done["orphanedKeyId"]
     told = f" No other runtime uses its secret {orphan}." if orphan and not done["secretRevoked"] else ""

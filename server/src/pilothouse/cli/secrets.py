@@ -19,12 +19,13 @@ from pilothouse.cli.places import (
     IntegrationOption,
     ProjectOption,
     YesOption,
+    agreed,
     check_place,
     filled,
     instant,
     seconds,
 )
-from pilothouse.cli.remote import Session, ask_or_refuse, confirmed_name, remote
+from pilothouse.cli.remote import Session, remote
 from pilothouse.cli.waiting import counted
 from pilothouse.client import documents as ask
 from pilothouse.client.errors import Misused
@@ -141,13 +142,8 @@ def revoke(
     found = session.client.ask(ask.SECRET, keyId=key_id)["secret"]
     if found is None:
         raise NotFound(f"There is no secret '{key_id}', or you may not see it.", fix="See `pilothouse secrets list`.")
-    handle = found["environment"]["handle"]
-    if found["environment"]["critical"]:
-        confirmed_name(session, handle, f"The critical environment {handle}", confirm)
-    elif not yes:
-        question = f"Revoke {key_id}, which {found['runtimeCount']} runtimes use?"
-        if not ask_or_refuse(session, question, "Add --yes."):
-            raise typer.Exit(1)
+    question = f"Revoke {key_id}, which {found['runtimeCount']} runtimes use?"
+    agreed(session, found["environment"], question, confirm, yes=yes)
     after = None if grace is None else seconds(grace, "--grace")
     done = session.client.ask(ask.REVOKE_SECRET, keyId=key_id, graceSeconds=after)["revokeSecret"]
     session.out.done(done, f"{key_id} ends at {done['effectiveAt']}; {done['runtimeCount']} runtimes used it.", "keyId")

@@ -6,6 +6,7 @@ Refused (base/errors.py)
     ├── KeyRevoked            400   it was revoked
     ├── KeyRevoking           503   it is being revoked, and can still be restored
     ├── KeyExpired            400   its time is over
+    ├── KeyUnreadable         503   its material cannot be unsealed; somebody must give another one, or the key file back
     ├── EnvironmentUnknown    200   acknowledged: false; heals when the environment is created
     ├── EnvironmentMismatch   409   the secret is for another environment
     ├── TypeMismatch          409   the integration is of another runtime type
@@ -72,6 +73,19 @@ class KeyExpired(RuntimeRefused):
         super().__init__(
             f"The secret with key ID '{key_id}' expired at {to_rfc3339(expires_at)}.",
             fix="Put the secret that replaces it into `secret` of Config.toml, or move its expiry in the console.",
+        )
+
+
+class KeyUnreadable(RuntimeRefused):
+    """The secret's sealed material cannot be opened with the key file: nothing that it signed can be checked."""
+
+    code = "KEY_UNREADABLE"
+
+    def __init__(self, cause: str) -> None:
+        super().__init__(
+            f"This control plane cannot read the secret: {cause}",
+            fix="Generate a new secret in the console and put it into `secret` of Config.toml"
+            "; or put the key file that belongs to the database back and restart the control plane.",
         )
 
 

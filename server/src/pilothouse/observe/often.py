@@ -1,10 +1,15 @@
 """How often the same thing is worth a line in the log: a fleet in trouble must not fill the disk."""
 
+import math
 import time
 from collections.abc import Callable
+from typing import Final
 
 LOUD = 3
 """So many times in a row, then at each power of two."""
+SELDOM_S: Final = 60.0
+THINGS_MAX: Final = 1_000
+"""Things that are told apart; what has not come lately is forgotten when there are more."""
 
 
 def worth_a_line(times: int) -> bool:
@@ -33,3 +38,31 @@ class Allowance:
         self._written += 1
         left_out, self._left_out = self._left_out, 0
         return left_out
+
+
+class Seldom:
+    """One line a minute about each thing, with how often it came since the last one."""
+
+    def __init__(self, clock_s: Callable[[], float] = time.monotonic) -> None:
+        self._clock_s = clock_s
+        self._told: dict[str, tuple[float, int]] = {}
+        """When a line was last written of it, and how often it came since."""
+
+    def take(self, what: str) -> int | None:
+        """Ask for a line: None when it is not time for one yet, else how often it came, this time included."""
+        now = self._clock_s()
+        if what not in self._told and len(self._told) >= THINGS_MAX:
+            self._forget(now)
+        if what not in self._told and len(self._told) >= THINGS_MAX:
+            what = ""  # all that are beyond share one line
+        last, times = self._told.get(what, (-math.inf, 0))
+        if now - last < SELDOM_S:
+            self._told[what] = (last, times + 1)
+            return None
+        self._told[what] = (now, 0)
+        return times + 1
+
+    def _forget(self, now: float) -> None:
+        """Make room: of what has not come for so long, only a count is lost."""
+        for each in [each for each, (last, _) in self._told.items() if now - last >= 2 * SELDOM_S]:
+            del self._told[each]

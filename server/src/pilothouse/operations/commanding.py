@@ -1,6 +1,5 @@
 """What people ask of one runtime once: run a job, restart, answer a question, try again; and its removal."""
 
-from collections.abc import Callable
 from enum import StrEnum, unique
 from typing import Final
 
@@ -9,7 +8,6 @@ import msgspec
 from pilothouse.access.grants import Subject, reach, require
 from pilothouse.access.permissions import Permission
 from pilothouse.base.errors import Conflict, InvalidInput, NotFound
-from pilothouse.base.ids import new_id
 from pilothouse.base.instants import Instant
 from pilothouse.domain.artifacts.template import Template
 from pilothouse.domain.commands import (
@@ -18,77 +16,32 @@ from pilothouse.domain.commands import (
     SEALED,
     STANDARD_RULES,
     USER_CHANGES,
-    WORKFLOW_CAPABILITY,
-    WORKFLOW_WRITE_DEADLINE_S,
     WRITE_DEADLINE_S,
     Command,
     CommandAction,
     CommandRules,
     CommandState,
-    can,
 )
 from pilothouse.domain.events import EventKind, NewEvent
 from pilothouse.domain.runtime import RuntimeRow
 from pilothouse.domain.runtime_type import RuntimeType
-from pilothouse.domain.steering import TRIGGERABLE, Aspect, SteerableKind, Target, observe
+from pilothouse.domain.steering import TRIGGERABLE, Aspect, SteerableKind, observe
+from pilothouse.operations.asking import (
+    CapabilityMissing,
+    IsRunning,
+    asked_once,
+    find_to_ask,
+    queue_asked,
+    require_capability,
+    require_running,
+)
 from pilothouse.operations.audit import audit
 from pilothouse.operations.reconciling import ArtifactReader, begin, queue
-from pilothouse.operations.seeing import find_place, find_runtime, place_of
-from pilothouse.operations.steering import Where, check_confirmation
+from pilothouse.operations.seeing import find_runtime, place_of
 from pilothouse.storage import commands, desired, runtime_rows, runtimes
 from pilothouse.storage.commands import SteeredRuntime
 from pilothouse.storage.desired import Place
 from pilothouse.storage.unit import Transaction
-
-IsRunning = Callable[[int], bool]
-PARAMS_LENGTH_MAX: Final = 65_536
-_WORKFLOW_READS: Final = frozenset(
-    {
-        "definitions.list",
-        "humanTasks.get",
-        "humanTasks.list",
-        "humanTasks.pendingCount",
-        "instances.activityTree",
-        "instances.executionGraph",
-        "instances.get",
-        "instances.history",
-        "instances.list",
-        "instances.resetPoints",
-        "reviewActivities.get",
-        "reviewActivities.list",
-        "workItems.list",
-    }
-)
-_WORKFLOW_WRITES: Final = frozenset(
-    {
-        "humanTasks.complete",
-        "humanTasks.fail",
-        "instances.cancel",
-        "instances.reset",
-        "instances.resume",
-        "instances.start",
-        "instances.suspend",
-        "instances.terminate",
-        "instances.wake",
-        "reviewActivities.bulkRetry",
-        "reviewActivities.decide",
-        "tasks.extendDeadline",
-        "tasks.reassign",
-    }
-)
-"""Source: reference/runtime-protocol.md section 6.7."""
-
-
-class RuntimeNotRunning(Conflict):
-    """The runtime is not running: nothing can be asked of it now."""
-
-    code = "RUNTIME_NOT_RUNNING"
-
-
-class CapabilityMissing(Conflict):
-    """The runtime did not say that it can do this."""
-
-    code = "CAPABILITY_MISSING"
 
 
 @unique
@@ -231,51 +184,6 @@ def _template_type(tx: Transaction, runtime: SteeredRuntime, kind: str | None, n
     return next((each.template_type for each in artifacts.all(Template) if each.name == name), None)
 
 
-def run_workflow(
-    tx: Transaction,
-    subject: Subject,
-    where: Where,
-    operation: str,
-    params: str,
-    *,
-    is_running: IsRunning,
-    now: Instant,
-) -> Command:
-    """Send a workflow operation to a Ballerina runtime that can carry it out.
-
-    Raises: NotPermitted, NotFound, InvalidInput, Conflict
-    """
-    integration, environment, place = find_place(
-        tx.connection, subject, where.project, where.integration, where.environment
-    )
-    is_read = operation in _WORKFLOW_READS
-    if not is_read and operation not in _WORKFLOW_WRITES:
-        known = ", ".join(sorted(_WORKFLOW_READS | _WORKFLOW_WRITES))
-        raise InvalidInput(f"'{operation[:60]}' is no workflow operation.", field="operation", fix=f"One of {known}.")
-    document = _json_object(params)
-    needed = Permission.WORKFLOW_MGT_VIEW_WORKFLOWS if is_read else Permission.WORKFLOW_MGT_MANAGE_WORKFLOWS
-    require(subject, needed, at=place)
-    if not is_read:
-        check_confirmation(environment.handle, critical=environment.critical, confirm=where.confirm)
-    runtime = next(
-        (
-            each
-            for each in commands.list_steered(tx.connection, integration.id, environment.id)
-            if is_running(each.key) and can(each.runtime_type, each.document.capabilities, CommandAction.WORKFLOW)
-        ),
-        None,
-    )
-    if runtime is None:
-        raise CapabilityMissing(
-            f"No running runtime of this integration declared the capability {WORKFLOW_CAPABILITY}.",
-            fix="Start one whose program has a workflow executor.",
-        )
-    payload = msgspec.json.encode({"operation": operation, "params": document, "isRead": is_read}).decode()
-    deadline_s = READ_DEADLINE_S if is_read else WORKFLOW_WRITE_DEADLINE_S
-    command = asked_once(runtime, CommandAction.WORKFLOW, subject, now, deadline_s, payload=payload)
-    return queue_asked(tx, subject, runtime, command, operation, now)
-
-
 def retry(tx: Transaction, subject: Subject, id: str, *, is_running: IsRunning, now: Instant) -> Command:  # noqa: A002
     """Try a command once more that failed or expired, as a new command.
 
@@ -304,7 +212,7 @@ def retry(tx: Transaction, subject: Subject, id: str, *, is_running: IsRunning, 
         raise Conflict(
             "What it was told in secret was wiped when it ended.", field="id", fix="Ask for it anew, with the password."
         )
-    _require_running(runtime, is_running)
+    require_running(runtime, is_running)
     if old.wish_number is None:
         if seen.environment_critical and not old.is_read:
             raise Conflict(
@@ -363,102 +271,5 @@ def remove(tx: Transaction, subject: Subject, id: str, *, now: Instant) -> Remov
     return Removed(row=row, orphaned_key_id=row.key_id if orphaned else None)
 
 
-def find_to_ask(
-    tx: Transaction,
-    subject: Subject,
-    id: str,  # noqa: A002
-    permission: Permission,
-    confirm: str | None,
-    is_running: IsRunning,
-    *,
-    is_change: bool = True,
-) -> SteeredRuntime:
-    """Find a runtime that runs, for somebody who may; a change in a critical environment is confirmed.
-
-    Raises: NotPermitted, NotFound, InvalidInput, Conflict
-    """
-    row, place = find_runtime(tx.connection, subject, id)
-    require(subject, permission, at=place)
-    runtime = commands.find_steered(tx.connection, row.key)
-    if runtime is None:
-        raise NotFound("The runtime was retired.", field="id", fix="Look at the list of runtimes.")
-    if is_change:
-        check_confirmation(row.environment_handle, critical=row.environment_critical, confirm=confirm)
-    _require_running(runtime, is_running)
-    return runtime
-
-
-def _require_running(runtime: SteeredRuntime, is_running: IsRunning) -> None:
-    if not is_running(runtime.key):
-        raise RuntimeNotRunning(
-            f"The runtime {runtime.name or runtime.runtime_id} is not running.", fix="Try again when it is back."
-        )
-
-
-def require_capability(runtime: SteeredRuntime, action: CommandAction) -> None:
-    """Refuse what a runtime does not know.
-
-    Raises: CapabilityMissing
-    """
-    if not can(runtime.runtime_type, runtime.document.capabilities, action):
-        raise CapabilityMissing(
-            f"The runtime {runtime.name or runtime.runtime_id} did not declare that it knows {action.value}.",
-            fix="Update its bridge; a program without a supervisor may have switched restarts off."
-            if action is CommandAction.RESTART
-            else "Update its bridge, or ask a runtime of another type.",
-        )
-
-
-def asked_once(
-    runtime: SteeredRuntime,
-    action: CommandAction,
-    subject: Subject,
-    now: Instant,
-    within_s: float,
-    *,
-    target: Target | None = None,
-    value: str | None = None,
-    payload: str | None = None,
-) -> Command:
-    """Make a command that serves no wish: it is tried once, unless it only reads."""
-    return Command(
-        id=new_id(),
-        runtime_key=runtime.key,
-        action=action,
-        kind=None if target is None else target.kind,
-        name="" if target is None else target.name,
-        package="" if target is None else target.package,
-        aspect=None if target is None else target.aspect,
-        value=value,
-        payload=payload,
-        author=subject.username,
-        reason="It waits for the runtime's next heartbeat, or for its channel.",
-        queued_at=now,
-        deadline=now + within_s,
-    )
-
-
-def queue_asked(
-    tx: Transaction, subject: Subject, runtime: SteeredRuntime, command: Command, what: str, now: Instant
-) -> Command:
-    """Queue what somebody asked for, and note in the audit that they did."""
-    queue(tx, runtime, [command], now)
-    told = f"{runtime.name or runtime.runtime_id} {what}".strip()
-    audit(tx, subject, f"command.{command.action.value}", told, now, at=place_of(runtime))
-    return command
-
-
 def _relevant(tx: Transaction, runtime: SteeredRuntime) -> list[Command]:
     return commands.list_relevant(tx.connection, runtime.key)
-
-
-def _json_object(text: str) -> object:
-    problem = InvalidInput(
-        f"Params are a JSON object of at most {PARAMS_LENGTH_MAX} characters.", field="params", fix='E.g. "{}".'
-    )
-    if len(text) > PARAMS_LENGTH_MAX:
-        raise problem
-    try:
-        return msgspec.json.decode(text, type=dict[str, object])
-    except (msgspec.MsgspecError, RecursionError, UnicodeError):
-        raise problem from None

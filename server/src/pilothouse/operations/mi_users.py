@@ -13,7 +13,7 @@ from pilothouse.base.instants import Instant
 from pilothouse.domain.commands import STANDARD_RULES, USER_CHANGES, Command, CommandAction, CommandRules
 from pilothouse.domain.mi_users import OPEN_CHANGES_MAX, NewUser, check_new, split_name
 from pilothouse.domain.runtime_type import RuntimeType
-from pilothouse.operations.commanding import (
+from pilothouse.operations.asking import (
     CapabilityMissing,
     IsRunning,
     asked_once,

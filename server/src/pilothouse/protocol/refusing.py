@@ -6,13 +6,15 @@ import structlog
 from pilothouse.base.clock import Clock
 from pilothouse.base.errors import PilothouseError, Refused
 from pilothouse.domain.heartbeat import FullHeartbeat
+from pilothouse.domain.refusals import KeyUnreadable
 from pilothouse.observe.figures import Figures
-from pilothouse.observe.often import worth_a_line
+from pilothouse.observe.often import Seldom, worth_a_line
 from pilothouse.observe.refusals import RefusalBook, RefusedSender
 from pilothouse.protocol import wire
 from pilothouse.protocol.exchange import Inbound, Outbound
 from pilothouse.protocol.statuses import ACKNOWLEDGED_FALSE, RETRY_AFTER_S, UNAVAILABLE, status_of
 from pilothouse.protocol.token import TokenReader
+from pilothouse.storage.sealing import CannotUnseal
 
 _log = structlog.get_logger(__name__)
 _RETRY_LATER = (("retry-after", str(RETRY_AFTER_S)),)
@@ -25,9 +27,13 @@ class Refuser(msgspec.Struct, kw_only=True, eq=False):
     refusals: RefusalBook
     figures: Figures
     clock: Clock
+    unreadable: Seldom = msgspec.field(default_factory=Seldom)
+    """Of which secrets a line says that they cannot be read."""
 
     def refuse(self, error: PilothouseError, request: Inbound, heartbeat: FullHeartbeat | None = None) -> Outbound:
         """Answer a request that cannot be taken."""
+        if isinstance(error, CannotUnseal):
+            error = KeyUnreadable(error.message)
         status = status_of(error)
         if not isinstance(error, Refused):
             self.figures.unavailable += 1
@@ -53,13 +59,16 @@ class Refuser(msgspec.Struct, kw_only=True, eq=False):
         self.figures.refused[error.code] += 1
         sender = self._sender(request, heartbeat)
         count = self.refusals.note(error.code, error.message, error.fix, sender, self.clock.now())
-        if worth_a_line(count):
+        times = count if worth_a_line(count) else None
+        if isinstance(error, KeyUnreadable):  # a whole fleet may be behind one secret: more senders than are remembered
+            times = self.unreadable.take(sender.key_id or "")
+        if times is not None:
             _log.warning(
                 "heartbeat.refused",
                 code=error.code,
                 cause=error.message,
                 fix=error.fix,
-                times=count,
+                times=times,
                 **{name: value for name, value in msgspec.structs.asdict(sender).items() if value is not None},
             )
 

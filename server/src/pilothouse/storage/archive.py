@@ -144,18 +144,19 @@ def write(connection: Connection, to: BinaryIO, header: Header) -> Trailer:
     return trailer
 
 
-def check(path: Path) -> tuple[Header, Trailer]:
+def check(path: Path, called: str = "") -> tuple[Header, Trailer]:
     """Read all of an archive and say what it is.
 
+    called: what begins a sentence about it, if not its path
     Raises: ArchiveBroken, OSError
     """
     header: Header | None = None
-    for value in _read(path):
+    for value in _read(path, called):
         if isinstance(value, Header):
             header = value
         elif isinstance(value, Trailer) and header is not None:
             return header, value
-    raise ArchiveBroken(f"{path} has no beginning.", fix="Take another backup.")
+    raise ArchiveBroken(f"{called or path} has no beginning.", fix="Take another backup.")
 
 
 def load(connection: Connection, path: Path) -> dict[str, int]:
@@ -255,18 +256,18 @@ def _framed(value: object) -> bytes:
     return struct.pack(">I", len(packed)) + packed
 
 
-def _read(path: Path) -> Generator[Header | Piece | Trailer]:
+def _read(path: Path, called: str = "") -> Generator[Header | Piece | Trailer]:
     """Give what is in an archive; what was given counts only when the end was reached."""
     with path.open("rb") as file:
         if file.read(len(MAGIC)) != MAGIC:
-            raise ArchiveBroken(f"{path} is no backup of Pilothouse, or one of a newer release.", fix=_NEWER)
+            raise ArchiveBroken(f"{called or path} is no backup of Pilothouse, or one of a newer release.", fix=_NEWER)
         digest = hashlib.sha256()
         try:
             with gzip.GzipFile(fileobj=file, mode="rb") as packed:
                 yield from _values(packed.read, digest)
                 return
         except (EOFError, zlib.error, gzip.BadGzipFile, msgspec.DecodeError, ValueError) as error:
-            raise ArchiveBroken(f"{path} is damaged: {error}.", fix="Take another backup.") from None
+            raise ArchiveBroken(f"{called or path} is damaged: {error}.", fix="Take another backup.") from None
 
 
 def _values(read: Callable[[int], bytes], digest: Any) -> Generator[Header | Piece | Trailer]:  # Any: hashlib's object

@@ -15,7 +15,8 @@ from pilothouse.base.pages import page_request
 from pilothouse.domain.commands import SEALED, Command, CommandState
 from pilothouse.domain.steering import SteerableKind
 from pilothouse.management.translate import call_for
-from pilothouse.operations import commanding, secrets
+from pilothouse.operations import commanding, secrets, workflows
+from pilothouse.operations.asking import IsRunning
 from pilothouse.operations.commanding import Question
 from pilothouse.operations.seeing import place_of
 from pilothouse.operations.steering import Where
@@ -140,7 +141,7 @@ async def run_workflow_operation(_: Any, info: Info, input: Row) -> Row:
     """Send a workflow operation."""
     request = info.context
     made = await request.services.store.write(
-        lambda tx: commanding.run_workflow(
+        lambda tx: workflows.run(
             tx,
             request.subject,
             where(input),
@@ -212,7 +213,7 @@ def _may_see(row: Row, info: Info, needed: Permission | None) -> bool:
     return runtime is not None and sees(info.context.subject, needed, place_of(runtime.row))
 
 
-def is_running(request: GraphQLRequest) -> commanding.IsRunning:
+def is_running(request: GraphQLRequest) -> IsRunning:
     """Tell operations who runs at this moment."""
     board, now = request.services.board, request.now
     return lambda key: board.is_running(key, now)

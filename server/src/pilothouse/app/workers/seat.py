@@ -91,7 +91,9 @@ class Seat:
             if self._stopping:
                 return
             if not self.first.done():
-                self.first.set_exception(self._trouble or CannotStart(f"Worker {self.number} ended: {_how(code)}."))
+                self.first.set_exception(
+                    self._trouble or CannotStart(f"Worker {self.number} ended: {how_it_ended(code)}.")
+                )
                 return
             if loop.time() - begun_s > patience.settled_s:
                 again_s = patience.again_min_s
@@ -99,8 +101,9 @@ class Seat:
             _log.error(
                 "worker.ended",
                 worker=self.number,
-                how=_how(code),
-                cause=None if self._trouble is None else self._trouble.message,
+                how=how_it_ended(code),
+                cause=_cause_of(code) if self._trouble is None else self._trouble.message,
+                next=f"It is started again in {again_s:g} s; the other workers serve meanwhile.",
                 again_in_s=again_s,
                 restarts=self.restarts,
             )
@@ -232,8 +235,27 @@ class Seat:
         return msgspec.msgpack.decode(await self.ask(GiveState(), within_s), type=WorkerState)
 
 
-def _how(code: int) -> str:
-    return f"killed by {signal.Signals(-code).name}" if code < 0 else f"status {code}"
+def how_it_ended(code: int) -> str:
+    """Say how a process ended, of the status that the system tells: negative for a signal."""
+    if code >= 0:
+        return f"status {code}"
+    try:
+        return f"killed by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"killed by signal {-code}"
+
+
+def _cause_of(code: int) -> str:
+    """Say what is known of the end of a worker that said nothing of it."""
+    match -code:
+        case signal.SIGKILL:
+            return "Somebody ended it at once; the system does so when memory runs out (look for oom in its log)."
+        case signal.SIGSEGV | signal.SIGBUS | signal.SIGILL | signal.SIGFPE | signal.SIGABRT:
+            return "It crashed; what it said last is in its own lines above."
+        case number if number > 0:
+            return "Somebody sent it that signal; whoever wants it to stop signals its parent."
+        case _:
+            return "It ended by itself; what it said last is in its own lines above."
 
 
 def listening_of(sockets: Mapping[str, socket.socket]) -> dict[str, int]:

@@ -64,10 +64,7 @@ def tls_of(told: Mapping[str, str]) -> ssl.SSLContext | bool | None:
     if mode == "prefer":
         return None
     if mode == "require":
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-        return context
+        return unchecked_tls()
     try:
         return ssl.create_default_context(cafile=told.get("sslrootcert"))
     except OSError as error:
@@ -75,6 +72,14 @@ def tls_of(told: Mapping[str, str]) -> ssl.SSLContext | bool | None:
             f"The file that sslrootcert names in PILOTHOUSE_DATABASE_URL cannot be used: {error.strerror or error}.",
             fix="Name a PEM file with the one authority that the database is trusted by.",
         ) from error
+
+
+def unchecked_tls() -> ssl.SSLContext:
+    """Make a context for TLS with whoever answers."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
 
 
 def unreached(error: BaseException, *, tls: str, nobody: tuple[str, ...]) -> Refusal | None:

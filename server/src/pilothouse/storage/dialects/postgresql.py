@@ -14,7 +14,7 @@ from sqlalchemy.types import String
 
 from pilothouse.base.place import Database
 from pilothouse.storage.dialects.kind import CONNECT_S, Trouble, changed
-from pilothouse.storage.dialects.opening import open_pool, read_url, refuse_unknown, tls_of, unreached
+from pilothouse.storage.dialects.opening import open_pool, read_url, refuse_unknown, tls_of, unchecked_tls, unreached
 from pilothouse.storage.dialects.refusals import Refusal
 from pilothouse.storage.dialects.turns import take_row
 
@@ -182,12 +182,15 @@ class PostgreSql:
 
 def _connect_in_one_trip(engine: Engine) -> None:
     """Open connections that ask the server once a statement."""
+    unchecked = unchecked_tls()
 
     @event.listens_for(engine, "do_connect")
     def connect(_dialect: Dialect, _record: Any, places: list[Any], named: dict[str, Any]) -> Any:  # Any: the driver's
-        from pilothouse.storage.dialects.one_trip import OneTripConnection
+        from pilothouse.storage.dialects import one_trip
 
-        return OneTripConnection(*places, **named)
+        if named.get("ssl_context") is None:
+            return one_trip.connect_as_offered(unchecked, *places, **named)
+        return one_trip.OneTripConnection(*places, **named)
 
 
 def _with_types(dialect: Dialect) -> Dialect:
