@@ -31,7 +31,7 @@ from pilothouse.config import Settings
 from pilothouse.domain.commands import CommandRules
 from pilothouse.domain.events import Event, EventKind
 from pilothouse.domain.liveness import LivenessRules
-from pilothouse.domain.presence import PresenceRow
+from pilothouse.domain.presence import Seen
 from pilothouse.domain.runtime_type import RuntimeType
 from pilothouse.domain.tenancy import DEFAULT_ORGANIZATION_HANDLE, Organization
 from pilothouse.identity.passwords import Passwords
@@ -389,11 +389,11 @@ class ControlPlane:
         if self.replicas.is_shared:
             await self._flush_shared(is_end=is_end)
             return
-        rows, used = await flushing.take(self.board, flushing.row_of), self.keyring.take_used()
+        rows, used = await flushing.take(self.board, flushing.seen_of), self.keyring.take_used()
         if not rows and not used:
             return
 
-        async def keep(part: Sequence[PresenceRow], is_last: bool) -> None:
+        async def keep(part: Sequence[Seen], is_last: bool) -> None:
             await self.store.write(partial(liveness.keep, rows=part, secrets_used=used if is_last else {}))
 
         try:
