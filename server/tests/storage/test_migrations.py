@@ -45,10 +45,9 @@ def test_every_constraint_of_the_tables_is_in_the_migrated_schema(
     created.dispose()
 
 
-def test_postgresql_has_room_beside_each_row_of_last_seen(tmp_path: Path) -> None:
+@pytest.mark.xdist_group("postgresql")
+def test_postgresql_has_room_beside_each_row_of_last_seen() -> None:
     """Both where migrations made the table and where the tables did: else every flush would write to its indexes."""
-    if "postgresql" not in SERVED:
-        pytest.skip("no PostgreSQL here")
     asked = text("select reloptions from pg_class where relname = 'runtime_presence'")
     for make in (upgrade, metadata.create_all):
         opened = open_writer(running("postgresql").blank())
