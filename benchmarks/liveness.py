@@ -128,7 +128,7 @@ def main() -> None:
             board.touch(entry, NOW, entry.address)
 
     def taken() -> None:
-        asyncio.run(flushing.take(board, flushing.row_of))
+        asyncio.run(flushing.take(board, flushing.seen_of))
 
     silent = plain()
     counts = counting.counts(board, NOW)

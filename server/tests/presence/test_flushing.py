@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import pytest
 from pilothouse.base.errors import StorageUnavailable
 from pilothouse.domain.liveness import LivenessRules, Status
-from pilothouse.domain.presence import PresenceRow
+from pilothouse.domain.presence import Seen
 from pilothouse.domain.runtime_type import RuntimeType
 from pilothouse.presence import Board, Entry, flushing, merging, watching
 from pilothouse.presence.flushing import AT_ONCE, STORED_AT_ONCE
@@ -38,18 +38,57 @@ def beat(shown: Board, key: int, at: float) -> None:
 
 
 async def keys(shown: Board) -> list[int]:
-    return [row.runtime_key for row in await flushing.take(shown, flushing.row_of)]
+    return [row.runtime_key for row in await flushing.take(shown, flushing.seen_of)]
 
 
 async def test_what_changed_is_taken_once_with_what_is_known_last() -> None:
     shown = board(3)
     for at in (T + 5, T + 6):
         beat(shown, 1, at)
-    (row,) = await flushing.take(shown, flushing.row_of)
-    assert (row.runtime_key, row.seen_at, row.address) == (1, T + 6, "10.0.0.1")
+    (row,) = await flushing.take(shown, flushing.seen_of)
+    assert (row.runtime_key, row.seen_at, row.more) == (1, T + 6, ("10.0.0.1", T, Status.RUNNING))
     assert await keys(shown) == []
     beat(shown, 1, T + 7)
     assert await keys(shown) == [1]
+
+
+async def test_where_only_a_beat_came_since_the_last_flush_nothing_else_is_stored_again() -> None:
+    shown = board(1)
+    known = shown.find_key(0)
+    assert known is not None
+
+    async def told_at(at: float, address: str) -> list[Seen]:
+        shown.touch(known, at, address)
+        return await flushing.take(shown, flushing.seen_of)
+
+    (first,) = await told_at(T + 1, "10.0.0.1")
+    assert first.more == ("10.0.0.1", T, Status.RUNNING)
+    (again,) = await told_at(T + 2, "10.0.0.1")
+    assert (again.seen_at, again.interval_s, again.more) == (T + 2, 10.0, None)
+    (moved,) = await told_at(T + 3, "10.0.0.2")
+    assert moved.more == ("10.0.0.2", T, Status.RUNNING)
+    (turn,) = watching.turns(shown, T + 500)
+    shown.announce(turn)
+    (silent,) = await flushing.take(shown, flushing.seen_of)
+    assert silent.more == ("10.0.0.2", T, Status.OFFLINE)
+    assert [one.more for one in await told_at(T + 501, "10.0.0.2")] == [None]
+
+
+async def test_what_could_not_be_stored_comes_whole_with_the_next_flush() -> None:
+    shown = board(1)
+    beat(shown, 0, T + 1)
+    await flushing.give_back(shown, await flushing.take(shown, flushing.seen_of))
+    beat(shown, 0, T + 2)
+    (again,) = await flushing.take(shown, flushing.seen_of)
+    assert again.more == ("10.0.0.1", T, Status.RUNNING)
+
+
+async def test_what_is_taken_comes_in_the_order_of_the_keys_in_which_databases_keep_it() -> None:
+    count = 3 * AT_ONCE
+    shown = board(count)
+    for key in range(count):
+        beat(shown, key * 7 % count, T + 1)
+    assert await keys(shown) == list(range(count))
 
 
 async def test_what_could_not_be_stored_is_taken_again_with_what_came_since() -> None:
@@ -89,7 +128,7 @@ async def test_a_flush_that_is_cancelled_leaves_everything_to_the_next_one() -> 
     shown = board(count)
     for key in range(count):
         beat(shown, key, T + 1)
-    taking = asyncio.create_task(flushing.take(shown, flushing.row_of))
+    taking = asyncio.create_task(flushing.take(shown, flushing.seen_of))
     await asyncio.sleep(0)
     assert shown.dirty_count < count
     taking.cancel()
@@ -136,7 +175,7 @@ async def test_a_slice_holds_the_loop_for_less_than_five_milliseconds() -> None:
         assert len(list(map(told, shown.take_dirty(AT_ONCE)))) == AT_ONCE
         return time.thread_time() - began_s
 
-    for told in (flushing.row_of, merging.heard_of):
+    for told in (flushing.seen_of, merging.heard_of):
         assert min(slice_s(told) for _ in range(7)) < 0.005
 
 
@@ -146,10 +185,10 @@ async def test_what_was_taken_is_stored_in_parts_and_the_last_one_is_told() -> N
     for key in range(count):
         beat(shown, key, T + 1)
 
-    async def write(part: Sequence[PresenceRow], is_last: bool) -> None:
+    async def write(part: Sequence[Seen], is_last: bool) -> None:
         stored.append((len(part), is_last))
 
-    await flushing.store(shown, await flushing.take(shown, flushing.row_of), write)
+    await flushing.store(shown, await flushing.take(shown, flushing.seen_of), write)
     assert stored == [(STORED_AT_ONCE, False), (STORED_AT_ONCE, False), (3, True)]
     stored.clear()
     await flushing.store(shown, [], write)
@@ -162,12 +201,12 @@ async def test_of_parts_that_are_stored_already_nothing_is_flushed_again() -> No
     for key in range(count):
         beat(shown, key, T + 1)
 
-    async def write(part: Sequence[PresenceRow], is_last: bool) -> None:
+    async def write(part: Sequence[Seen], is_last: bool) -> None:
         if stored:
             raise StorageUnavailable("full", fix="-")
         stored.extend(row.runtime_key for row in part)
 
     with pytest.raises(StorageUnavailable):
-        await flushing.store(shown, await flushing.take(shown, flushing.row_of), write)
+        await flushing.store(shown, await flushing.take(shown, flushing.seen_of), write)
     assert len(stored) == STORED_AT_ONCE
     assert sorted([*stored, *await keys(shown)]) == list(range(count))

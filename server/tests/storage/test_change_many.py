@@ -1,11 +1,14 @@
 """Many rows are changed at once, on every database, with values as they are stored one by one."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pilothouse.storage import statements
+from pilothouse.domain.liveness import Status
+from pilothouse.domain.presence import Heard, Seen
+from pilothouse.storage import presence, statements
 from pilothouse.storage.statements import change_many
 from pilothouse.storage.tables import runtime_presence
-from sqlalchemy import Engine, ForeignKeyConstraint, delete, event, insert, select, text
+from sqlalchemy import Connection, Engine, ForeignKeyConstraint, delete, event, insert, select, text
 
 ROWS = [
     {"runtime_key": 1, "seen_at": 1.0, "interval_s": None, "address": None, "running_since": 1.0, "status": "RUNNING"},
@@ -19,6 +22,18 @@ ROWS = [
     },
     {"runtime_key": 3, "seen_at": 3.0, "interval_s": 2.5, "address": "::1", "running_since": 3.0, "status": "OFFLINE"},
 ]
+
+
+def change(
+    connection: Connection, rows: Sequence[Mapping[str, Any]], newest: Mapping[str, str] | None = None, **how: Any
+) -> None:
+    columns = {name: [row[name] for row in rows] for name in (rows or ROWS)[0]}
+    change_many(connection, runtime_presence, columns, newest=newest or {}, **how)
+
+
+def heard(*values: Any) -> Heard:
+    names = Heard.__struct_fields__
+    return Heard(**dict(zip(names, (*values, *[None] * (len(names) - len(values))), strict=True)))
 
 
 def unbind(engine: Engine) -> None:
@@ -48,8 +63,8 @@ def test_values_arrive_as_they_were_given_and_who_is_not_named_keeps_theirs(writ
     ]
     with writer.connect() as connection, connection.begin():
         connection.execute(insert(runtime_presence), ROWS)
-        change_many(connection, runtime_presence, changed)
-        change_many(connection, runtime_presence, [])
+        change(connection, changed)
+        change(connection, [])
         found = connection.execute(select(runtime_presence).order_by(runtime_presence.c.runtime_key)).mappings().all()
     assert [{name: row[name] for name in ROWS[0]} for row in found] == [changed[0], changed[1], ROWS[2]]
 
@@ -69,9 +84,8 @@ def test_more_rows_than_one_statement_changes_are_changed_by_several_of_bounded_
             insert(runtime_presence), [ROWS[0] | {"runtime_key": key, "address": "x" * 64} for key in range(count)]
         )
         event.listen(writer, "before_cursor_execute", note)
-        change_many(
+        change(
             connection,
-            runtime_presence,
             [ROWS[0] | {"runtime_key": key, "seen_at": key + 0.5, "address": "y" * 64} for key in range(count)],
         )
         event.remove(writer, "before_cursor_execute", note)
@@ -97,6 +111,66 @@ def test_of_a_column_that_goes_with_another_the_newest_stands_whichever_comes_la
             connection.execute(delete(runtime_presence))
             connection.execute(insert(runtime_presence), ROWS)
             for number in order:
-                change_many(connection, runtime_presence, [told[number]], newest)
+                change(connection, [told[number]], newest)
             wanted = select(*(runtime_presence.c[name] for name in newest)).where(runtime_presence.c.runtime_key == 1)
             assert tuple(connection.execute(wanted).one()) == (20.0, "new", 15.0, "goodbye"), order
+
+
+def test_what_is_the_same_in_all_rows_is_stored_in_those_that_do_not_become_older(writer: Engine) -> None:
+    unbind(writer)
+    told = [
+        {"runtime_key": 3, "seen_at": 2.9, "address": "older"},
+        {"runtime_key": 1, "seen_at": 1.0, "address": "as old"},
+        {"runtime_key": 2, "seen_at": 2.1, "address": None},
+    ]
+    with writer.connect() as connection, connection.begin():
+        connection.execute(insert(runtime_presence), ROWS)
+        change(connection, told, same={"via": 'a"replica%', "seen_number": 2**40}, unless_older="seen_at")
+        wanted = select(*(runtime_presence.c[name] for name in ("seen_at", "address", "via", "seen_number")))
+        found = connection.execute(wanted.order_by(runtime_presence.c.runtime_key)).all()
+    assert [tuple(row) for row in found] == [
+        (1.0, "as old", 'a"replica%', 2**40),
+        (2.1, None, 'a"replica%', 2**40),
+        (3.0, "::1", None, None),
+    ]
+
+
+def test_of_a_runtime_of_which_only_beats_came_everything_else_stays_as_it_was_stored(writer: Engine) -> None:
+    unbind(writer)
+    told = [
+        Seen(1, 7.0, 2.5, None),
+        Seen(2, 8.0, None, ("10.0.0.9", 3.0, Status.OFFLINE)),
+        Seen(99, 9.0, None, ("::9", 9.0, Status.RUNNING)),
+    ]
+    with writer.connect() as connection, connection.begin():
+        connection.execute(insert(runtime_presence), ROWS)
+        presence.save(connection, told)
+        presence.save(connection, [])
+        found = connection.execute(select(runtime_presence).order_by(runtime_presence.c.runtime_key)).mappings().all()
+    assert [{name: row[name] for name in ROWS[0]} for row in found] == [
+        ROWS[0] | {"seen_at": 7.0, "interval_s": 2.5},
+        ROWS[1]
+        | {"seen_at": 8.0, "interval_s": None, "address": "10.0.0.9", "running_since": 3.0, "status": "OFFLINE"},
+        ROWS[2],
+    ]
+
+
+def test_beats_that_others_heard_later_stand_whether_or_not_a_channel_comes_with_what_was_heard_here(
+    writer: Engine,
+) -> None:
+    unbind(writer)
+    told = [
+        heard(1, 10.0, 1.0, "a"),
+        heard(2, 1.5, 9.0, "late"),
+        heard(3, 2.5, 9.0, "late", 2.25, 2.5, "broken"),
+    ]
+    wanted = select(*(runtime_presence.c[name] for name in (*Heard.__struct_fields__, "via")))
+    with writer.connect() as connection, connection.begin():
+        connection.execute(insert(runtime_presence), ROWS)
+        presence.save_shared(connection, told, "me", 11.0)
+        found = connection.execute(wanted.order_by(runtime_presence.c.runtime_key)).all()
+    assert [tuple(row) for row in found] == [
+        (1, 10.0, 1.0, "a", None, None, None, "me"),
+        (2, 2.0, 1.5, "10.0.0.2", None, None, None, None),
+        (3, 3.0, 2.5, "::1", 2.25, 2.5, "broken", None),
+    ]

@@ -45,6 +45,18 @@ def test_every_constraint_of_the_tables_is_in_the_migrated_schema(
     created.dispose()
 
 
+@pytest.mark.xdist_group("postgresql")
+def test_postgresql_has_room_beside_each_row_of_last_seen() -> None:
+    """Both where migrations made the table and where the tables did: else every flush would write to its indexes."""
+    asked = text("select reloptions from pg_class where relname = 'runtime_presence'")
+    for make in (upgrade, metadata.create_all):
+        opened = open_writer(running("postgresql").blank())
+        make(opened)
+        with opened.connect() as connection:
+            assert connection.execute(asked).scalar_one() == ["fillfactor=45"]
+        opened.dispose()
+
+
 def told(inspector: Inspector, ask: str, table: str) -> list[str]:
     """Put what a database tells into one order; columns were added at the end by later migrations."""
     found = getattr(inspector, ask)(table)

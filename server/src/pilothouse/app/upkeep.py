@@ -11,7 +11,7 @@ from pilothouse.app.telemetry import RETAIN_EVERY_S, Telemetry
 from pilothouse.base.clock import Clock
 from pilothouse.base.errors import PilothouseError
 from pilothouse.config import Settings
-from pilothouse.domain.presence import PresenceRow
+from pilothouse.domain.presence import Seen
 from pilothouse.observe.figures import Figures
 from pilothouse.operations import housekeeping, likenesses, liveness, steering
 from pilothouse.operations.chores import is_round_due
@@ -50,11 +50,11 @@ class Upkeep(msgspec.Struct, kw_only=True, eq=False):
         if self.replicas.is_shared:
             await self._flush_shared(is_end=is_end)
             return
-        rows, used = await flushing.take(self.board, flushing.row_of), self.keyring.take_used()
+        rows, used = await flushing.take(self.board, flushing.seen_of), self.keyring.take_used()
         if not rows and not used:
             return
 
-        async def keep(part: Sequence[PresenceRow], is_last: bool) -> None:
+        async def keep(part: Sequence[Seen], is_last: bool) -> None:
             await self.store.write(partial(liveness.keep, rows=part, secrets_used=used if is_last else {}))
 
         try:

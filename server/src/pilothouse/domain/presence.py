@@ -1,5 +1,7 @@
 """What must survive a restart of what is known of a runtime's heartbeats."""
 
+from typing import TypeAlias
+
 import msgspec
 
 from pilothouse.base.instants import Instant
@@ -22,6 +24,19 @@ class PresenceRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     address: str | None
     running_since: Instant
     status: Status
+
+
+More: TypeAlias = tuple[str | None, Instant, Status]
+"""Of a runtime: its address, since when it runs, and the last verdict that was announced."""
+
+
+class Seen(msgspec.Struct, frozen=True, gc=False):
+    """When a runtime was seen, to be stored; with the rest, where that is not stored already."""
+
+    runtime_key: int
+    seen_at: Instant
+    interval_s: float | None
+    more: More | None
 
 
 class SharedRow(PresenceRow, frozen=True, kw_only=True, gc=False):

@@ -8,7 +8,7 @@ import msgspec
 from pilothouse.base.instants import Instant
 from pilothouse.domain.events import EventKind, NewEvent
 from pilothouse.domain.liveness import Status
-from pilothouse.domain.presence import Announced, Heard, PresenceRow
+from pilothouse.domain.presence import Announced, Heard, Seen
 from pilothouse.operations import outcomes
 from pilothouse.presence import Turn
 from pilothouse.storage import presence, runtimes, secrets
@@ -95,7 +95,7 @@ def _is_still_new(turn: Turn, heard: Heard, stands: Announced | None) -> bool:
     return stands.seen_at <= heard.seen_at + _ROUNDING_S or left_at > stands.seen_at
 
 
-def keep(tx: Transaction, rows: Sequence[PresenceRow], secrets_used: Mapping[str, Instant]) -> None:
+def keep(tx: Transaction, rows: Sequence[Seen], secrets_used: Mapping[str, Instant]) -> None:
     """Flush what changed on the board, in one statement, and when secrets were last used."""
     presence.save(tx.connection, rows)
     secrets.note_use(tx.connection, secrets_used)

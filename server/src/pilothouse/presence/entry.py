@@ -4,6 +4,7 @@ import msgspec
 
 from pilothouse.base.instants import Instant
 from pilothouse.domain.liveness import Departure, Status, Verdict
+from pilothouse.domain.presence import More
 from pilothouse.domain.runtime_type import RuntimeType
 
 
@@ -36,6 +37,8 @@ class Entry(msgspec.Struct, kw_only=True, gc=False):
     """Sum of what the last full heartbeat said; empty when it is not known, as after a restart of ours."""
     dirty: bool = False
     """Whether it must be flushed: the board says so (`Board.mark_dirty`), which knows where to find it then."""
+    stored: More | None = None
+    """What a flush stored last beside when it was seen; None when that is not known."""
     own_interval_s: float | None = None
     """The interval that it keeps unless it is told another one."""
     channel_since: Instant | None = None

@@ -5,9 +5,10 @@ What was taken counts as flushed; who cannot store it gives it back. What change
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from operator import attrgetter
 from typing import Final, Protocol, TypeVar
 
-from pilothouse.domain.presence import PresenceRow
+from pilothouse.domain.presence import Seen
 from pilothouse.presence.board import Board
 from pilothouse.presence.entry import Entry
 
@@ -23,10 +24,11 @@ class _Keyed(Protocol):
 
 
 R = TypeVar("R", bound=_Keyed)
+_key: Final = attrgetter("runtime_key")
 
 
 async def take(board: Board, told: Callable[[Entry], R]) -> list[R]:
-    """List what changed since the last flush as `told` tells it, and count it as flushed."""
+    """List what changed since the last flush as `told` tells it, by the runtimes' keys, and count it as flushed."""
     taken: list[R] = []
     left = board.dirty_count  # what comes behind it waits for the next flush, so that this one ends
     try:
@@ -35,10 +37,26 @@ async def take(board: Board, told: Callable[[Entry], R]) -> list[R]:
             left -= AT_ONCE
             if left > 0:
                 await asyncio.sleep(0)
+        return await _in_order(taken)
     except BaseException:
         await give_back(board, taken)
         raise
-    return taken
+
+
+async def _in_order(taken: Sequence[R]) -> list[R]:
+    """Sort by the keys: what a transaction stores lies together in the database then. Sorted at once, many would hold the loop."""
+    shelves: dict[int, list[R]] = {}
+    for number, one in enumerate(taken, start=1):
+        shelves.setdefault(one.runtime_key // AT_ONCE, []).append(one)
+        if number % AT_ONCE == 0:
+            await asyncio.sleep(0)
+    ordered: list[R] = []
+    for shelf in sorted(shelves):
+        before = len(ordered) // AT_ONCE
+        ordered += sorted(shelves[shelf], key=_key)
+        if len(ordered) // AT_ONCE > before:
+            await asyncio.sleep(0)
+    return ordered
 
 
 async def store(board: Board, taken: Sequence[R], write: Callable[[Sequence[R], bool], Awaitable[object]]) -> None:
@@ -65,24 +83,15 @@ async def give_back(board: Board, taken: Sequence[_Keyed]) -> None:
         for one in taken[start : start + AT_ONCE]:
             entry = board.find_key(one.runtime_key)
             if entry is not None:
+                entry.stored = None
                 board.mark_dirty(entry)
         await asyncio.sleep(0)
 
 
-def row_of(entry: Entry) -> PresenceRow:
-    """Tell what must survive a restart."""
-    # Spelled out: a flush makes one of every runtime, and a dict of fields costs three times as much.
-    return PresenceRow(
-        runtime_key=entry.runtime_key,
-        runtime_id=entry.runtime_id,
-        project_id=entry.project_id,
-        integration_id=entry.integration_id,
-        environment_id=entry.environment_id,
-        runtime_type=entry.runtime_type,
-        runtime_hash=entry.runtime_hash,
-        seen_at=entry.seen_at,
-        interval_s=entry.interval_s,
-        address=entry.address,
-        running_since=entry.running_since,
-        status=entry.status,
-    )
+def seen_of(entry: Entry) -> Seen:
+    """Tell what must survive a restart, as far as it is not stored already."""
+    more = (entry.address, entry.running_since, entry.status)
+    if more == entry.stored:
+        return Seen(entry.runtime_key, entry.seen_at, entry.interval_s, None)
+    entry.stored = more
+    return Seen(entry.runtime_key, entry.seen_at, entry.interval_s, more)

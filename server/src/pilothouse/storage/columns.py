@@ -1,5 +1,6 @@
 """Column types that read the same on every database."""
 
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 from sqlalchemy import BigInteger, Integer, Select
@@ -26,6 +27,11 @@ class InstantMs(TypeDecorator[Instant]):
     def process_bind_param(self, value: Instant | None, dialect: Dialect) -> int | None:  # noqa: ARG002
         """Turn seconds into milliseconds."""
         return None if value is None else round(value * 1000)
+
+    @staticmethod
+    def all_to_ms(values: Sequence[Instant | None]) -> list[int | None]:
+        """Do so with many."""
+        return [None if value is None else round(value * 1000) for value in values]
 
     def process_result_value(self, value: Any | None, dialect: Dialect) -> Instant | None:  # noqa: ARG002 - the driver's integer
         """Turn milliseconds into seconds."""

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, bindparam, or_, select, update
 
 from pilothouse.base.instants import Instant
 from pilothouse.domain.liveness import Status
-from pilothouse.domain.presence import Announced, Heard, PresenceRow, SharedRow
+from pilothouse.domain.presence import Announced, Heard, PresenceRow, Seen, SharedRow
 from pilothouse.domain.runtime_type import RuntimeType
 from pilothouse.storage import heard_batches
 from pilothouse.storage.columns import Rows
@@ -147,23 +147,26 @@ def turn_of(connection: Connection) -> int:
     return int(connection.execute(select(counters.c.number).where(counters.c.name == WRITES)).scalar_one())
 
 
-def save(connection: Connection, rows: Sequence[PresenceRow]) -> None:
-    """Store what changed since the last time, in one statement, where nobody else hears beats."""
-    change_many(
-        connection,
-        runtime_presence,
-        [
-            {
-                "runtime_key": row.runtime_key,
-                "seen_at": row.seen_at,
-                "interval_s": row.interval_s,
-                "address": row.address,
-                "running_since": row.running_since,
-                "status": row.status.value,
-            }
-            for row in rows
-        ],
-    )
+def save(connection: Connection, rows: Sequence[Seen]) -> None:
+    """Store what changed since the last time, where nobody else hears beats: of most, only when they were seen."""
+    change_many(connection, runtime_presence, _seen([row for row in rows if row.more is None]))
+    whole = [row for row in rows if row.more is not None]
+    more = [row.more for row in whole if row.more is not None]
+    columns: dict[str, Sequence[Any]] = {  # Any: column values
+        **_seen(whole),
+        "address": [address for address, _, _ in more],
+        "running_since": [since for _, since, _ in more],
+        "status": [status.value for _, _, status in more],
+    }
+    change_many(connection, runtime_presence, columns)
+
+
+def _seen(rows: Sequence[Seen | Heard]) -> dict[str, Sequence[Any]]:  # Any: column values
+    return {
+        "runtime_key": [row.runtime_key for row in rows],
+        "seen_at": [row.seen_at for row in rows],
+        "interval_s": [row.interval_s for row in rows],
+    }
 
 
 def save_shared(connection: Connection, rows: Sequence[Heard], via: str, at: Instant) -> None:
@@ -172,46 +175,43 @@ def save_shared(connection: Connection, rows: Sequence[Heard], via: str, at: Ins
         return
     number = turn_of(connection)
     heard_batches.add(connection, number, rows, via, at)
-    change_many(
-        connection,
-        runtime_presence,
-        [
-            {
-                "runtime_key": row.runtime_key,
-                "seen_at": row.seen_at,
-                "interval_s": row.interval_s,
-                "address": row.address,
-                "channel_at": row.channel_at,
-                "departed_at": row.departed_at,
-                "departed_how": row.departed_how,
-                "via": via,
-                "seen_number": number,
-            }
-            for row in rows
-        ],
-        _NEWEST,
-    )
+    same = {"via": via, "seen_number": number}
+    beats = [row for row in rows if row.channel_at is None and row.departed_at is None]
+    columns: dict[str, Sequence[Any]] = {
+        **_seen(beats),
+        "address": [row.address for row in beats],
+    }  # Any: column values
+    # Where all goes with one moment, a row is left alone or written whole.
+    change_many(connection, runtime_presence, columns, same=same, unless_older="seen_at")
+    channels = [row for row in rows if row.channel_at is not None or row.departed_at is not None]
+    columns = {
+        **_seen(channels),
+        "address": [row.address for row in channels],
+        "channel_at": [row.channel_at for row in channels],
+        "departed_at": [row.departed_at for row in channels],
+        "departed_how": [row.departed_how for row in channels],
+    }
+    change_many(connection, runtime_presence, columns, same=same, newest=_NEWEST)
 
 
 def save_verdicts(connection: Connection, verdicts: Sequence[tuple[Heard, Status, Instant]]) -> None:
     """Store verdicts with what they are founded on, under the writers' turn."""
-    number = turn_of(connection) if verdicts else 0
+    if not verdicts:
+        return
+    columns: dict[str, Sequence[Any]] = {  # Any: column values
+        "runtime_key": [row.runtime_key for row, _, _ in verdicts],
+        "seen_at": [row.seen_at for row, _, _ in verdicts],
+        "departed_at": [row.departed_at for row, _, _ in verdicts],
+        "departed_how": [row.departed_how for row, _, _ in verdicts],
+        "status": [status.value for _, status, _ in verdicts],
+        "running_since": [since for _, _, since in verdicts],
+    }
     change_many(
         connection,
         runtime_presence,
-        [
-            {
-                "runtime_key": row.runtime_key,
-                "seen_at": row.seen_at,
-                "departed_at": row.departed_at,
-                "departed_how": row.departed_how,
-                "status": status.value,
-                "running_since": running_since,
-                "change_number": number,
-            }
-            for row, status, running_since in verdicts
-        ],
-        {"seen_at": "seen_at", "departed_at": "departed_at", "departed_how": "departed_at"},
+        columns,
+        same={"change_number": turn_of(connection)},
+        newest={"seen_at": "seen_at", "departed_at": "departed_at", "departed_how": "departed_at"},
     )
 
 

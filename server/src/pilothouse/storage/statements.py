@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
 
-import msgspec
 from sqlalchemy import (
     Column,
     ColumnElement,
@@ -22,7 +21,6 @@ from sqlalchemy import (
     insert,
     literal_column,
     select,
-    text,
     update,
 )
 from sqlalchemy.ext.compiler import compiles
@@ -31,7 +29,9 @@ from sqlalchemy.sql.compiler import DDLCompiler, SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
 from pilothouse.base.errors import StorageUnavailable
+from pilothouse.storage.columns import InstantMs
 from pilothouse.storage.dialects import KINDS
+from pilothouse.storage.dialects.kind import Change
 
 _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 ROWS_AT_ONCE: Final = 5_000
@@ -165,47 +165,75 @@ def _where_known(constraint: UniqueConstraint, compiler: DDLCompiler) -> str:
 def change_many(
     connection: Connection,
     table: Table,
-    rows: Sequence[Mapping[str, Any]],  # Any: column values; each row has all of them
+    columns: Mapping[str, Sequence[Any]],  # Any: column values
+    *,
+    same: Mapping[str, Any] = _NOTHING,  # Any: column values
     newest: Mapping[str, str] = _NOTHING,
+    unless_older: str | None = None,
 ) -> None:
-    """Change many rows by their number, so many in one statement as is quick.
+    """Change many rows by their number, so many in one statement as is quick. Who gives them in the order of their numbers waits less.
 
+    columns: the table's key, and then what is changed, each with a value of every row
+    same: what becomes the same in all rows
     newest: columns that change only where another one does not become smaller, and the name of that one: by whichever process
         and in whichever order such changes come, the newest stands at the end
+    unless_older: a row is left alone where this column would become smaller
     """
-    if not rows:
-        return
-    (key,) = table.primary_key
-    names = [name for name in rows[0] if name != key.name]
-    types = {name: type_of(table.c[name]) for name in names}
-    written = KINDS[connection.dialect.name].change_many(table.name, key.name, types, newest)
-    for start in range(0, len(rows), ROWS_AT_ONCE):
-        some = rows[start : start + ROWS_AT_ONCE]
-        if written is not None:
-            connection.execute(text(written), {"rows": _as_json(connection, table, some)})
+    key, *others = columns
+    change = Change(
+        table=table.name,
+        key=key,
+        columns={name: type_of(table.c[name]) for name in others},
+        same={name: type_of(table.c[name]) for name in same},
+        newest=newest,
+        unless_older=unless_older,
+    )
+    changing = KINDS[connection.dialect.name].change_many(change)
+    alike = [_stored(connection, table.c[name], [value])[0] for name, value in same.items()]
+    for start in range(0, len(columns[key]), ROWS_AT_ONCE):
+        some = {name: values[start : start + ROWS_AT_ONCE] for name, values in columns.items()}
+        if changing is None:
+            _change_each(connection, table, some, same, change)
             continue
-        values = {name: _changed(table, name, newest.get(name)) for name in names}
-        changed = update(table).where(key == bindparam("of_key")).values(values)
-        connection.execute(
-            changed, [{"of_key": row[key.name], **{f"to_{name}": row[name] for name in names}} for row in some]
-        )
+        stored = [_stored(connection, table.c[name], values) for name, values in some.items()]
+        connection.exec_driver_sql(changing.statement, changing.given(stored, alike))
 
 
-def _as_json(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> str:  # Any: column values
-    """Write rows as a list of JSON objects, with each value as it is stored."""
-    stored = {
-        name: table.c[name].type.dialect_impl(connection.dialect).bind_processor(connection.dialect) for name in rows[0]
-    }
-    told = [{name: row[name] if to is None else to(row[name]) for name, to in stored.items()} for row in rows]
-    return msgspec.json.encode(told).decode()
+def _change_each(
+    connection: Connection,
+    table: Table,
+    columns: Mapping[str, Sequence[Any]],  # Any: column values
+    same: Mapping[str, Any],  # Any: column values
+    change: Change,
+) -> None:
+    """Do so with a statement for each row, as SQLAlchemy writes it for every database."""
+    changes = {name: _changed(table, name, change.newest.get(name)) for name in (*change.columns, *same)}
+    changed = update(table).where(table.c[change.key] == bindparam("of_key")).values(changes)
+    if change.unless_older is not None:
+        changed = changed.where(_is_newest(table, change.unless_older))
+    given = ["of_key", *(f"to_{name}" for name in change.columns)]
+    alike = {f"to_{name}": value for name, value in same.items()}
+    rows = zip(*columns.values(), strict=True)
+    connection.execute(changed, [{**dict(zip(given, row, strict=True)), **alike} for row in rows])
+
+
+def _stored(connection: Connection, column: Column[Any], values: Sequence[Any]) -> Sequence[Any]:  # Any: column values
+    """Tell a column's values as they are stored."""
+    if isinstance(column.type, InstantMs):
+        return InstantMs.all_to_ms(values)
+    to = column.type.dialect_impl(connection.dialect).bind_processor(connection.dialect)
+    return values if to is None else [to(value) for value in values]
 
 
 def _changed(table: Table, name: str, by: str | None) -> ColumnElement[Any]:  # Any: of the column's type
     new = bindparam(f"to_{name}", type_=table.c[name].type)
     if by is None:
         return new
-    is_newest = (bindparam(f"to_{by}", type_=table.c[by].type) >= table.c[by]) | table.c[by].is_(None)
-    return case((is_newest, new), else_=table.c[name])
+    return case((_is_newest(table, by), new), else_=table.c[name])
+
+
+def _is_newest(table: Table, by: str) -> ColumnElement[bool]:
+    return (bindparam(f"to_{by}", type_=table.c[by].type) >= table.c[by]) | table.c[by].is_(None)
 
 
 def type_of(column: Column[Any]) -> str:  # Any: of any type

@@ -1,10 +1,11 @@
 """What one kind of database answers about itself."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from enum import Enum, unique
-from typing import Protocol
+from typing import Any, Protocol
 
+import msgspec
 from sqlalchemy import Connection, Dialect, Engine
 
 from pilothouse.base.place import Database
@@ -32,16 +33,50 @@ class Trouble(Enum):
     """The statement itself: what asked for it failed, and nothing else."""
 
 
-def changed(name: str, newest: Mapping[str, str]) -> str:
-    """Write what a column becomes where the rows are called `t` and what is new `v`.
+class Change(msgspec.Struct, frozen=True):
+    """What is changed of many rows of a table."""
+
+    table: str
+    key: str
+    columns: Mapping[str, str]
+    """Those that change, each to a value of its row, and their types as `statements.type_of` names them (the key's is BIGINT)."""
+    same: Mapping[str, str]
+    """Those that become the same in all rows, likewise."""
+    newest: Mapping[str, str]
+    """Columns that change only where another one does not become smaller, and the name of that one."""
+    unless_older: str | None
+    """A row is left alone where this one would become smaller."""
+
+
+class Changing(msgspec.Struct, frozen=True):
+    """How many rows are changed by one statement."""
+
+    statement: str
+    """As the driver takes it, places of values included."""
+    given: Callable[[Sequence[Sequence[Any]], Sequence[Any]], Any]  # Any: column values; what the driver takes
+    """Makes what the statement is given of columns: the key first, then the others in their order, each with a value a row; at last, the
+    values that are the same in all rows."""
+
+
+def changed(name: str, newest: Mapping[str, str], new: str | None = None) -> str:
+    """Write what a column becomes where the rows are called `t` and what is new `v`, or where this is what is new.
 
     Whether the other column was changed already makes no difference, as MySQL does it from left to right: it is then the larger
     of both, and what is new is not smaller than that exactly when it was not smaller than the old one.
     """
-    by = newest.get(name)
-    return (
-        f"v.{name}" if by is None else f"CASE WHEN v.{by} >= t.{by} OR t.{by} IS NULL THEN v.{name} ELSE t.{name} END"
-    )
+    by, new = newest.get(name), new or f"v.{name}"
+    return new if by is None else f"CASE WHEN v.{by} >= t.{by} OR t.{by} IS NULL THEN {new} ELSE t.{name} END"
+
+
+def as_lists(columns: Sequence[Sequence[Any]]) -> str:  # Any: numbers, texts, nulls
+    """Write columns as a list of JSON with a list for each row."""
+    return msgspec.json.encode(list(zip(*columns, strict=True))).decode()
+
+
+def is_not_older(change: Change) -> str:
+    """Write the end of a condition by which rows are left alone."""
+    by = change.unless_older
+    return "" if by is None else f" AND (v.{by} >= t.{by} OR t.{by} IS NULL)"
 
 
 class Kind(Protocol):
@@ -80,12 +115,8 @@ class Kind(Protocol):
         """Tell the first release of the server that this works with, once `dialect` has been connected; () for any."""
         ...
 
-    def change_many(self, table: str, key: str, columns: Mapping[str, str], newest: Mapping[str, str]) -> str | None:
-        """Write the statement that changes many rows at once by the list of JSON objects `:rows`; None: one by one is as quick.
-
-        columns: what is changed, and each column's type as `type_of` names it (the key's is BIGINT)
-        newest: columns that change only where another one does not become smaller, and the name of that one
-        """
+    def change_many(self, change: Change) -> Changing | None:
+        """Write the statement that changes many rows at once; None: SQLAlchemy's for each row is what there is."""
         ...
 
     def take_turn(self, connection: Connection) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy.types import String
 
 from pilothouse.base.errors import CannotStart
 from pilothouse.base.place import Database
-from pilothouse.storage.dialects.kind import CONNECT_S, Trouble
+from pilothouse.storage.dialects.kind import CONNECT_S, Change, Trouble
 from pilothouse.storage.dialects.opening import open_pool, read_url
 from pilothouse.storage.dialects.refusals import Refusal
 from pilothouse.storage.dialects.turns import take_row
@@ -85,9 +85,9 @@ class SqlServer:
         """Work with SQL Server 2019 and newer."""
         return (15,)
 
-    def change_many(self, table: str, key: str, columns: Mapping[str, str], newest: Mapping[str, str]) -> str | None:  # noqa: ARG002 - none
+    def change_many(self, change: Change) -> None:  # noqa: ARG002 - none
         """Change them one by one."""
-        return None
+        return
 
     def take_turn(self, connection: Connection) -> None:
         """Take the row."""

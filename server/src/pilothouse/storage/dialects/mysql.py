@@ -15,7 +15,7 @@ from sqlalchemy.types import String
 
 from pilothouse.base.errors import CannotStart
 from pilothouse.base.place import Database
-from pilothouse.storage.dialects.kind import CONNECT_S, Trouble, changed
+from pilothouse.storage.dialects.kind import CONNECT_S, Change, Changing, Trouble, as_lists, changed, is_not_older
 from pilothouse.storage.dialects.opening import open_pool, read_url, refuse_unknown, tls_of, unreached
 from pilothouse.storage.dialects.refusals import Refusal
 from pilothouse.storage.dialects.turns import take_row
@@ -135,15 +135,22 @@ class MySql:
         """Tell the oldest release, of whichever of the two it turned out to be."""
         return OLDEST_OF_MARIADB if getattr(dialect, "is_mariadb", False) else OLDEST_OF_MYSQL
 
-    def change_many(self, table: str, key: str, columns: Mapping[str, str], newest: Mapping[str, str]) -> str | None:
-        """Change them in one statement: the driver asks the server once for each of many."""
-        changes = ", ".join(f"t.{name} = {changed(name, newest)}" for name in columns)
-        wanted = {key: "BIGINT", **columns}.items()
-        types = ", ".join(f"{name} {_in_json(type_)} PATH '$.{name}'" for name, type_ in wanted)
-        return (
-            f"UPDATE {table} AS t JOIN JSON_TABLE(:rows, '$[*]' COLUMNS({types})) AS v "  # noqa: S608 - our own tables
-            f"ON t.{key} = v.{key} SET {changes}"
+    def change_many(self, change: Change) -> Changing | None:
+        """Change them in one statement, by a list of JSON: the driver asks the server once for each of many.
+
+        A row is a list, too: to look values up by their names takes the server longer than to change them.
+        """
+        same = dict.fromkeys(change.same, "%s")
+        changes = ", ".join(
+            f"t.{name} = {changed(name, change.newest, same.get(name))}" for name in (*change.same, *change.columns)
         )
+        wanted = {change.key: "BIGINT", **change.columns}.items()
+        types = ", ".join(f"{name} {_in_json(type_)} PATH '$[{place}]'" for place, (name, type_) in enumerate(wanted))
+        statement = (
+            f"UPDATE {change.table} AS t JOIN JSON_TABLE(%s, '$[*]' COLUMNS({types})) AS v "  # noqa: S608 - our own tables
+            f"ON t.{change.key} = v.{change.key}{is_not_older(change)} SET {changes}"
+        )
+        return Changing(statement, lambda given, same: (as_lists(given), *same))
 
     def take_turn(self, connection: Connection) -> None:
         """Take the row."""

@@ -13,7 +13,7 @@ from sqlalchemy.dialects.oracle.base import OracleDDLCompiler, OracleDialect, Or
 from sqlalchemy.types import String
 
 from pilothouse.base.place import Database
-from pilothouse.storage.dialects.kind import Trouble
+from pilothouse.storage.dialects.kind import Change, Trouble
 from pilothouse.storage.dialects.opening import open_pool, read_url
 from pilothouse.storage.dialects.refusals import Refusal
 from pilothouse.storage.dialects.turns import take_row
@@ -131,9 +131,9 @@ class Oracle:
         """Work with Oracle 19c and newer."""
         return (19,)
 
-    def change_many(self, table: str, key: str, columns: Mapping[str, str], newest: Mapping[str, str]) -> str | None:  # noqa: ARG002 - none
+    def change_many(self, change: Change) -> None:  # noqa: ARG002 - none
         """Change them one by one."""
-        return None
+        return
 
     def take_turn(self, connection: Connection) -> None:
         """Take the row."""

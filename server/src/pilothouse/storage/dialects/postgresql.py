@@ -4,7 +4,7 @@ Text is compared by its octets (`COLLATE "C"`), as on every other database: what
 order of letters does not decide where a page of a list ends.
 """
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql.base import PGDialect, PGTypeCompiler
 from sqlalchemy.types import String
 
 from pilothouse.base.place import Database
-from pilothouse.storage.dialects.kind import CONNECT_S, Trouble, changed
+from pilothouse.storage.dialects.kind import CONNECT_S, Change, Changing, Trouble, changed, is_not_older
 from pilothouse.storage.dialects.opening import open_pool, read_url, refuse_unknown, tls_of, unchecked_tls, unreached
 from pilothouse.storage.dialects.refusals import Refusal
 from pilothouse.storage.dialects.turns import take_row
@@ -53,6 +53,16 @@ class _Text(String):
     def bind_processor(self, dialect: Dialect) -> Callable[..., Any]:  # noqa: ARG002 - SQLAlchemy's. Any: as stored
         """Replace NUL, as the audit does before it takes its digest."""
         return _without_nul
+
+
+def _array(values: Sequence[Any]) -> str:  # Any: numbers, texts, nulls
+    """Write values as PostgreSQL writes an array; the driver would do so value by value."""
+    return f"{{{','.join([_quoted(one) if isinstance(one, str) else 'NULL' if one is None else str(one) for one in values])}}}"
+
+
+def _quoted(value: str) -> str:
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
 
 
 def _without_nul(value: str | None) -> str | None:
@@ -144,14 +154,22 @@ class PostgreSql:
         """Work with PostgreSQL 13 and newer."""
         return (13,)
 
-    def change_many(self, table: str, key: str, columns: Mapping[str, str], newest: Mapping[str, str]) -> str | None:
-        """Change them in one statement: the driver asks the server twice for each of many."""
-        changes = ", ".join(f"{name} = {changed(name, newest)}" for name in columns)
-        types = ", ".join(f"{name} {type_}" for name, type_ in {key: "BIGINT", **columns}.items())
-        return (
-            f"UPDATE {table} AS t SET {changes} "  # noqa: S608 - names of our own tables
-            f"FROM json_to_recordset(CAST(:rows AS json)) AS v({types}) WHERE t.{key} = v.{key}"
+    def change_many(self, change: Change) -> Changing | None:
+        """Change them in one statement, by an array of each column.
+
+        It also says between which keys all of them lie: without that the server reads the whole table for each statement.
+        """
+        same = {name: f"CAST(%s AS {type_})" for name, type_ in change.same.items()}
+        changes = ", ".join(
+            f"{name} = {changed(name, change.newest, same.get(name))}" for name in (*change.same, *change.columns)
         )
+        wanted, key = {change.key: "BIGINT", **change.columns}, change.key
+        arrays = ", ".join(f"CAST(%s AS {type_.partition('(')[0]}[])" for type_ in wanted.values())
+        statement = (
+            f"UPDATE {change.table} AS t SET {changes} FROM unnest({arrays}) AS v({', '.join(wanted)}) "  # noqa: S608 - our tables
+            f"WHERE t.{key} = v.{key} AND t.{key} BETWEEN CAST(%s AS BIGINT) AND CAST(%s AS BIGINT){is_not_older(change)}"
+        )
+        return Changing(statement, lambda given, same: (*same, *map(_array, given), min(given[0]), max(given[0])))
 
     def take_turn(self, connection: Connection) -> None:
         """Take the row."""
