@@ -61,7 +61,8 @@ export function RuntimeGroup(props: RuntimeGroupProps) {
   const list = useRuntimeList(filter, sort, near)
   const { query, rows, total, held, showHeld } = list
   const shown = useColumns(without.join(' '))
-  const counts = props.counts ?? (query.data && countLoaded(rows, query.hasNextPage))
+  const loaded = useMemo(() => countLoaded(rows, query.hasNextPage), [rows, query.hasNextPage])
+  const counts = props.counts ?? (query.data && loaded)
   return (
     <div ref={ref}>
       <Card
