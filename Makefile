@@ -51,8 +51,9 @@ test-databases: $(STAMPS)/dev ## Some of the server's tests with PostgreSQL, Mar
 		$(BIN)/python -m pytest -n 2 --dist loadgroup $(ON_SERVERS) $(if $(CI),--cache-clear || $(BIN)/python scripts/second_look.py $$?); \
 	done
 
-test-console: $(STAMPS)/console console/dist/index.html ## The console's unit tests, and its stories on the mocked API
+test-console: $(STAMPS)/console console/dist/index.html ## The console's unit tests, the size of its first page, and its stories on the mocked API
 	$(NPM) test
+	$(NPM) run size
 	$(if $(CI),rm -f console/e2e/failed/stories.json &&) $(NPM) run e2e $(if $(CI),|| $(NPM) run e2e:again)
 
 $(STAMPS)/collector/otelcol: acceptance/collector.yaml # the OpenTelemetry Collector, for the test that has it as a sender; needs Go

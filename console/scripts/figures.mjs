@@ -18,12 +18,17 @@ const { values } = parseArgs({
     lines: { type: 'string', default: '100000' },
     check: { type: 'boolean', default: false },
     built: { type: 'boolean', default: false },
+    only: { type: 'string', multiple: true },
   },
 })
 const RUNTIMES = Number(values.runtimes)
 const CHANGES = Number(values.changes)
 const SECONDS = Number(values.seconds)
 const LINES = Number(values.lines)
+const FRAMES = 200
+
+/** `--only scroll` measures that alone: start, scroll, changes, tail. */
+const wants = (figure) => values.only?.includes(figure) ?? true
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const DIST = join(ROOT, 'dist-figures')
@@ -168,7 +173,12 @@ const usedMiB = async (session) => {
   return (await cpu(session)).JSHeapUsedSize / 2 ** 20
 }
 
-function tell(name, { frames, tasks }, busy, seconds) {
+/** What the main thread did, by kind. */
+const spentOn = (before, after) =>
+  ['ScriptDuration', 'RecalcStyleDuration', 'LayoutDuration', 'TaskDuration'].map((each) => after[each] - before[each])
+
+function tell(name, { frames, tasks }, spent, seconds) {
+  const busy = spent.at(-1)
   print(`${name}: frames a second`, round((frames.length * 1_000) / frames.reduce((sum, each) => sum + each, 0), 1))
   print(
     `${name}: frame, p50 / p95 / longest`,
@@ -176,6 +186,7 @@ function tell(name, { frames, tasks }, busy, seconds) {
   )
   print(`${name}: long tasks (over 50 ms), all / longest`, `${tasks.length} / ${round(Math.max(0, ...tasks))} ms`)
   print(`${name}: main thread busy`, `${round((busy / seconds) * 100)} %`)
+  print(`${name}: CPU for script / style / layout / all`, `${spent.map((each) => round(each * 1_000)).join(' / ')} ms`)
 }
 
 async function figureFirstPage() {
@@ -233,32 +244,77 @@ async function figureScroll(page, session) {
   await page.evaluate(() => globalThis.forgetSeen())
   const before = await cpu(session)
   const began = performance.now()
-  const most = await page.evaluate(async (seconds) => {
+  const { most, drawn, gaps } = await page.evaluate(async (seconds) => {
     const end = document.body.scrollHeight - innerHeight
     const start = performance.now()
-    let rows = 0
+    const gaps = []
+    let drawn = 0
+    let most = 0
+    // What the frame will show: nothing changes anymore between this and its painting.
+    const empty = () => {
+      const spaces = [...document.querySelectorAll('main tbody > tr[aria-hidden]')].map((each) => {
+        const { top, bottom } = each.getBoundingClientRect()
+        return Math.max(0, Math.min(bottom, innerHeight) - Math.max(top, 0))
+      })
+      return spaces.reduce((sum, each) => sum + each, 0)
+    }
     await new Promise((resolve) => {
       const step = (now) => {
         const done = Math.min(1, (now - start) / (seconds * 1_000))
         window.scrollTo(0, end * done)
-        rows = Math.max(rows, document.querySelectorAll('main tr[data-key]').length)
+        most = Math.max(most, document.querySelectorAll('main tr[data-key]').length)
+        drawn += 1
+        const gap = empty()
+        if (gap >= 1) gaps.push(gap / innerHeight)
         if (done < 1) requestAnimationFrame(step)
         else resolve()
       }
       requestAnimationFrame(step)
     })
-    return rows
+    return { most, drawn, gaps }
   }, SECONDS)
   const took = (performance.now() - began) / 1_000
   const seen = await seenIn(page)
-  tell(
-    `${round(RUNTIMES)} rows scrolled in ${SECONDS} s`,
-    seen,
-    (await cpu(session)).TaskDuration - before.TaskDuration,
-    took,
-  )
+  tell(`${round(RUNTIMES)} rows scrolled in ${SECONDS} s`, seen, spentOn(before, await cpu(session)), took)
   print('rows in the page, at most', most)
+  print(
+    'frames with empty space, and how much of the window is empty then (mean)',
+    `${gaps.length} of ${drawn}, ${round(gaps.length > 0 ? (gaps.reduce((sum, each) => sum + each, 0) / gaps.length) * 100 : 0)} %`,
+  )
   return { most, longest: Math.max(...seen.frames) }
+}
+
+/**
+ * What one frame costs at 60 frames a second, however many come about on this machine: each goes on by a sixtieth of a
+ * second of the same scrolling, and is drawn before the next one begins.
+ */
+async function figureFrame(page, session) {
+  await page.evaluate(() => window.scrollTo(0, 0))
+  await page.waitForTimeout(500)
+  const before = await cpu(session)
+  const empty = await page.evaluate(
+    async ({ frames, all }) => {
+      const step = (document.body.scrollHeight - innerHeight) / all
+      const drawn = () => new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve, 0)))
+      let empty = 0
+      for (let frame = 1; frame <= frames; frame++) {
+        window.scrollTo(0, frame * step)
+        await drawn()
+        await drawn()
+        const isGap = ({ top, bottom }) => Math.min(bottom, innerHeight) - Math.max(top, 0) >= 1
+        const spaces = [...document.querySelectorAll('main tbody > tr[aria-hidden]')]
+        if (spaces.some((each) => isGap(each.getBoundingClientRect()))) empty += 1
+      }
+      return empty
+    },
+    { frames: FRAMES, all: SECONDS * 60 },
+  )
+  const [script, style, layout, all] = spentOn(before, await cpu(session)).map((each) => (each * 1_000) / FRAMES)
+  print(
+    `a frame of ${round(RUNTIMES / SECONDS / 60, 1)} rows: CPU for script / style / layout / all (target 16 ms)`,
+    `${[script, style, layout, all].map((each) => round(each, 1)).join(' / ')} ms`,
+  )
+  print('such frames that are still empty when the next one is due', `${empty} of ${FRAMES}`)
 }
 
 async function figureStorm(page, session, api) {
@@ -279,10 +335,10 @@ async function figureStorm(page, session, api) {
   const took = (performance.now() - began) / 1_000
   const told = (api.db.sequence - from) / (took + 1)
   const seen = await seenIn(page)
-  const busy = (await cpu(session)).TaskDuration - before.TaskDuration
+  const spent = spentOn(before, await cpu(session))
   stop()
   print('changes told to the page', `${round(told)} a second`)
-  tell('a fleet that changes', seen, busy, took)
+  tell('a fleet that changes', seen, spent, took)
   const { interactions } = seen
   print(
     '  keys until seen, p50 / p95 / longest (target 100 ms)',
@@ -326,16 +382,17 @@ async function main() {
     const context = await browser.newContext({ viewport: { width: 1440, height: 900 } })
     const list = `${origin}/runtimes?group=none&search=fleet-`
     await figureFirstPage()
-    const interactive = await figureStart(context, list)
+    const interactive = wants('start') ? await figureStart(context, list) : 0
     const page = await context.newPage()
     await page.addInitScript(watchPage)
     const session = await context.newCDPSession(page)
     await session.send('Performance.enable', { timeDomain: 'threadTicks' })
     await page.goto(list)
     await page.locator('a[data-row]').first().waitFor()
-    const { most, longest } = await figureScroll(page, session)
-    const interaction = await figureStorm(page, session, api)
-    const grown = await figureTail(page, session, api, origin)
+    const { most, longest } = wants('scroll') ? await figureScroll(page, session) : { most: 0, longest: 0 }
+    if (wants('scroll')) await figureFrame(page, session)
+    const interaction = wants('changes') ? await figureStorm(page, session, api) : 0
+    const grown = wants('tail') ? await figureTail(page, session, api, origin) : 0
     const wrong = [
       interactive > LIMITS.interactiveMs && 'interactive too late',
       longest > LIMITS.longestFrameMs && 'a frame too long while scrolling',

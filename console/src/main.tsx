@@ -8,7 +8,7 @@ import { asProblem } from './api/problem'
 import { forget, viewerQuery } from './api/queries'
 import { whenPasswordDue, whenSignedOut } from './api/request'
 import { plan } from './api/session'
-import { makeRouter, setRouter } from './routes'
+import { loadPage, makeRouter, setRouter } from './routes'
 import { PATH, to } from './util/paths'
 
 if (import.meta.env.MODE === 'mock') {
@@ -26,6 +26,7 @@ const client = new QueryClient({
 })
 const router = makeRouter(client)
 setRouter(router)
+loadPage(router)
 
 whenSignedOut(() => {
   if (router.state.location.pathname === PATH.signIn) return

@@ -365,6 +365,16 @@ export const makeRouter = (client: QueryClient) =>
   })
 
 export type Router = ReturnType<typeof makeRouter>
+
+/** Asks for the script of the page at the address at once: the router itself would first ask who looks at it. */
+export function loadPage(router: Router): void {
+  const matches: { routeId: keyof Router['routesById'] }[] = router.matchRoutes(router.latestLocation)
+  for (const { routeId } of matches) {
+    // What fails here is asked for again, and told, when the page is shown.
+    router.loadRouteChunk(router.routesById[routeId])?.catch(() => undefined)
+  }
+}
+
 let router: Router
 
 export function setRouter(made: Router): void {

@@ -1,5 +1,5 @@
 import { useInfiniteQuery, useQuery, useQueryClient } from '@tanstack/react-query'
-import { useEffectEvent, useMemo, useRef, useState } from 'react'
+import { useCallback, useEffect, useEffectEvent, useMemo, useRef, useState } from 'react'
 import {
   type BeatFragment,
   HeartbeatsDocument,
@@ -16,6 +16,9 @@ import { applyChanges, applyHeartbeats, insertRows, type RuntimePages, recount, 
 const HEARTBEATS_EVERY_MS = 5_000
 /** A fleet may change a thousand times a second: what is shown changes no more often than eyes can follow. */
 const SHOWN_EVERY_MS = 200
+
+/** Rows that rest on the screen for so long have their heartbeats read; those that are scrolled past have not. */
+const SEEN_MS = 150
 
 /** So long is a new row marked. */
 const FRESH_MS = 6_000
@@ -35,7 +38,7 @@ export function useRuntimeList(filter: RuntimeFilter, sort: RuntimeSort = 'NAME'
   const [held, setHeld] = useState<RuntimeRowFragment[]>([])
   const [left, setLeft] = useState(NOBODY)
   const [fresh, setFresh] = useState(NOBODY)
-  const [visible, setVisible] = useState({ start: 0, end: PAGE_SIZE })
+  const [visible, setVisible] = useRested({ start: 0, end: PAGE_SIZE })
 
   const change = (how: (pages: RuntimePages) => RuntimePages) =>
     client.setQueryData(options.queryKey, (pages) => pages && (how(pages) as typeof pages))
@@ -107,10 +110,26 @@ export function useRuntimeList(filter: RuntimeFilter, sort: RuntimeSort = 'NAME'
       if (value) busy.current.add(why)
       else if (busy.current.delete(why)) settle()
     },
-    /** Of the rows on the screen the heartbeats are read. */
-    setVisible: (start: number, end: number) =>
-      setVisible((before) => (before.start === start && before.end === end ? before : { start, end })),
+    /** Of the rows on the screen the heartbeats are read, once they rest there. */
+    setVisible,
   }
+}
+
+type Visible = { start: number; end: number }
+
+/** Which rows are on the screen, told when that has not changed for a moment: a list that scrolls renders its own rows alone. */
+function useRested(first: Visible) {
+  const [visible, setVisible] = useState(first)
+  const timer = useRef<ReturnType<typeof setTimeout>>(undefined)
+  useEffect(() => () => clearTimeout(timer.current), [])
+  const tell = useCallback((start: number, end: number) => {
+    clearTimeout(timer.current)
+    timer.current = setTimeout(
+      () => setVisible((before) => (before.start === start && before.end === end ? before : { start, end })),
+      SEEN_MS,
+    )
+  }, [])
+  return [visible, tell] as const
 }
 
 /** Those that left and have not come back, and those that left just now. */

@@ -1,10 +1,9 @@
 import { type RefObject, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react'
-import { Heights, Offsets, type Part, partsOf, type Range, rangeOf } from './windowing'
+import { flushSync } from 'react-dom'
+import { Heights, Offsets, type Part, partsOf, type Range, rangeOf, spareOf } from './windowing'
 
 /** Lists that are not longer are rendered whole: the browser's own search finds all of them. */
 export const WHOLE = 100
-/** So much is rendered beyond each edge of the window, so that a quick scroll does not show empty space. Units: px. */
-const SPARE_PX = 700
 
 /** Kept while the console is open, so that a page to which one returns is as high as it was. */
 const heights = new Heights()
@@ -29,6 +28,7 @@ export function useWindowed(keys: readonly string[], unloaded: number): Windowed
   const body = useRef<HTMLTableSectionElement>(null)
   const partial = keys.length + unloaded > WHOLE
   const [version, setVersion] = useState(heights.version)
+  const at = useRef(0)
   const [range, setRange] = useState<Range>({ start: 0, end: WHOLE })
   const [focused, setFocused] = useState<string>()
   // biome-ignore lint/correctness/useExhaustiveDependencies: `version` tells that heights were learned
@@ -36,24 +36,29 @@ export function useWindowed(keys: readonly string[], unloaded: number): Windowed
   const look = useCallback(() => {
     const box = body.current
     if (!box || !partial) return
-    const above = -box.getBoundingClientRect().top
-    const next = rangeOf(offsets, above - SPARE_PX, above + window.innerHeight + SPARE_PX)
+    const top = -box.getBoundingClientRect().top
+    const spare = spareOf(top - at.current)
+    at.current = top
+    const next = rangeOf(offsets, top - spare.above, top + window.innerHeight + spare.below)
     setRange((before) => (before.start === next.start && before.end === next.end ? before : next))
   }, [offsets, partial])
 
   useLayoutEffect(() => {
-    if (body.current && partial && measure(body.current)) setVersion(heights.version)
+    if (body.current && partial && measure(body.current, offsets.total + unloaded * heights.usual))
+      setVersion(heights.version)
   })
   useLayoutEffect(look, [look])
   useEffect(() => {
     if (!partial) return
     const whenResized = new ResizeObserver(() => look())
     whenResized.observe(document.body)
-    window.addEventListener('scroll', look, { passive: true })
+    // Rows are there in the very frame that shows where they are: React would take its time.
+    const whenScrolled = () => flushSync(look)
+    window.addEventListener('scroll', whenScrolled, { passive: true })
     window.addEventListener('resize', look)
     return () => {
       whenResized.disconnect()
-      window.removeEventListener('scroll', look)
+      window.removeEventListener('scroll', whenScrolled)
       window.removeEventListener('resize', look)
     }
   }, [look, partial])
@@ -74,9 +79,14 @@ export function useWindowed(keys: readonly string[], unloaded: number): Windowed
 
 const whole = (keys: readonly string[]): Range => ({ start: 0, end: keys.length })
 
-/** Takes the heights of the rows that are there; in a window of another width none is known. Tells whether there was news. */
-function measure(box: HTMLTableSectionElement): boolean {
-  if (measuredAt !== window.innerWidth) heights.forget()
+/**
+ * Takes the heights of the rows that are there; in a window of another width none is known. Tells whether there was news.
+ * Where all of them together are as high as was expected, none is looked at alone.
+ */
+function measure(box: HTMLTableSectionElement, expected: number): boolean {
+  const isKnown = measuredAt === window.innerWidth
+  if (isKnown && Math.abs(box.getBoundingClientRect().height - expected) < 1) return false
+  if (!isKnown) heights.forget()
   measuredAt = window.innerWidth
   const seen = new Map<string, number>()
   for (const row of box.rows) {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { Heights, Offsets, partsOf, rangeOf, USUAL_PX } from './windowing'
+import { Heights, Offsets, partsOf, rangeOf, spareOf, USUAL_PX } from './windowing'
 
 const keys = Array.from({ length: 10_000 }, (_, index) => `r${index}`)
 
@@ -46,4 +46,19 @@ test('the row that holds the focus stays wherever one scrolls, and rows that are
     expect(new Set(parts.map((part) => ('row' in part ? `row ${part.row}` : part.key))).size).toBe(parts.length)
   }
   expect(partsOf(offsets, { start: 40, end: 48 }, 44, 0).filter((part) => 'row' in part)).toHaveLength(8)
+})
+
+test('a window that scrolls has more to spare where it goes than where it comes from', () => {
+  const down = spareOf(467)
+  expect(down.below).toBeGreaterThan(467)
+  expect(down.above).toBeLessThan(down.below)
+  expect(spareOf(-467)).toEqual({ above: down.below, below: down.above })
+})
+
+test('a window that rests has as much to spare on either side, and one that leapt little', () => {
+  const rest = spareOf(0)
+  expect(rest.above).toBe(rest.below)
+  const leap = spareOf(100_000)
+  expect(leap.above).toBe(leap.below)
+  expect(leap.below).toBeLessThan(rest.below)
 })

@@ -82,6 +82,25 @@ export class Offsets {
   }
 }
 
+/** Beyond the edges of a window that rests, so much is rendered. Units: px. */
+const REST_PX = 500
+/** While it scrolls: so much behind, and at most so much ahead. Units: px. */
+const BEHIND_PX = 150
+const AHEAD_PX = 1_400
+
+/**
+ * How much is rendered beyond the edges of a window that went on by so many px since it was looked at: twice as far again
+ * where it is going to, so that no frame shows empty space, and little where it comes from. A leap tells of no direction.
+ * Units: px.
+ */
+export function spareOf(moved: number): { above: number; below: number } {
+  const speed = Math.abs(moved)
+  if (speed < 1) return { above: REST_PX, below: REST_PX }
+  if (speed > AHEAD_PX) return { above: BEHIND_PX, below: BEHIND_PX }
+  const ahead = Math.max(REST_PX, Math.min(AHEAD_PX, 2 * speed))
+  return moved > 0 ? { above: BEHIND_PX, below: ahead } : { above: ahead, below: BEHIND_PX }
+}
+
 /** Rows from `start` to before `end`. */
 export type Range = { start: number; end: number }
 

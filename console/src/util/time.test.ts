@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { learnSkew, serverNow } from './clock'
 import { exactTime, formatSpan } from './time'
 
@@ -24,6 +24,17 @@ test.each([
 
 test('an exact time always carries UTC', () => {
   expect(exactTime('2026-11-21T10:02:11.254Z')).toMatch(/2026-11-21 10:02:11 UTC$/)
+})
+
+test('an exact time has the name of its zone in that season, whichever was asked for first', async () => {
+  vi.stubEnv('TZ', 'Europe/Berlin')
+  vi.resetModules()
+  onTestFinished(() => void vi.unstubAllEnvs())
+  const there = await import('./time')
+  const winter = '2026-01-21 11:02:11 GMT+1 · 2026-01-21 10:02:11 UTC'
+  expect(there.exactTime('2026-01-21T10:02:11Z')).toBe(winter)
+  expect(there.exactTime('2026-07-21T10:02:11Z')).toBe('2026-07-21 12:02:11 GMT+2 · 2026-07-21 10:02:11 UTC')
+  expect(there.exactTime('2026-01-21T10:02:11Z')).toBe(winter)
 })
 
 test("a clock that is minutes off is corrected by the server's, noise is not", () => {

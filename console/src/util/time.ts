@@ -25,9 +25,22 @@ const clock = new Intl.DateTimeFormat('sv-SE', { timeStyle: 'medium' })
 /** Local time with its zone, then UTC: what stands behind every relative time. */
 export function exactTime(iso: string): string {
   const at = new Date(iso)
-  const name = zone.formatToParts(at).find((part) => part.type === 'timeZoneName')?.value ?? ''
+  const name = zoneAt(at)
   const utc = at.toISOString().slice(0, 19).replace('T', ' ')
   return name === 'UTC' ? `${utc} UTC` : `${local.format(at)} ${name} · ${utc} UTC`
+}
+
+/** The zone's names by its offsets, summer and winter: asking for one takes longer than all else that a time needs. */
+const zones = new Map<number, string>()
+
+function zoneAt(at: Date): string {
+  const offset = at.getTimezoneOffset()
+  let name = zones.get(offset)
+  if (name === undefined) {
+    name = zone.formatToParts(at).find((part) => part.type === 'timeZoneName')?.value ?? ''
+    zones.set(offset, name)
+  }
+  return name
 }
 
 /** hh:mm:ss in local time. */

@@ -12,13 +12,16 @@ import { Card, Facts } from '@/ui/page'
 import { Said } from '@/ui/said'
 import { CouldNotLoad, Empty, Skeleton } from '@/ui/states'
 import { serverNow } from '@/util/clock'
+import { lazily } from '@/util/lazily'
 import { to } from '@/util/paths'
 import { mayNot } from '@/util/permissions'
 import { useMinute } from '@/util/ticker'
-import { LogLine } from '../logs/line'
 import { format, formatCount } from '../metrics/format'
 import type { RuntimeFacts } from './index'
 import { latelyOf } from './lately-time'
+
+/** Who may not see lines does not load what draws them. */
+const LogLine = lazily(async () => (await import('../logs/line')).LogLine)
 
 const LINES_SHOWN = 8
 const EVENTS_SHOWN = 6

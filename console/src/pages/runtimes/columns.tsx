@@ -1,10 +1,10 @@
-import { Link } from '@tanstack/react-router'
 import type { ReactNode } from 'react'
 import type { RuntimeRowFragment } from '@/api/generated/operations'
 import { typeNames } from '@/strings/common'
 import { runtimes as words } from '@/strings/runtimes'
 import { Age } from '@/ui/age'
 import { ChannelSign, StalledMark } from '@/ui/change'
+import { RowLink } from '@/ui/row-link'
 import { CriticalBadge, Status, WarningMark } from '@/ui/status'
 import { to } from '@/util/paths'
 import { ROOM } from '@/util/room'
@@ -46,14 +46,14 @@ export const columns: Column[] = [
     className: 'min-[1180px]:w-[166px] min-[1440px]:w-[182px] min-[1680px]:w-[240px]',
     cell: (runtime) => (
       <span className="flex items-center gap-1.5">
-        <Link
-          {...to.runtime(runtime.id)}
+        <RowLink
+          link={to.runtime(runtime.id)}
           data-row
           data-tip={words.statusTip(runtimeLabel(runtime), runtime.statusReason, exactTime(runtime.statusSince))}
           className="mono link truncate"
         >
           {runtimeLabel(runtime)}
-        </Link>
+        </RowLink>
         {runtime.warnings.length > 0 && <WarningMark text={runtime.warnings.map((each) => each.message).join(' ')} />}
       </span>
     ),
@@ -65,13 +65,13 @@ export const columns: Column[] = [
     from: ROOM.small,
     cell: ({ project, integration }) => (
       <span data-tip={`${project.displayName} / ${integration.displayName}`} className="flex items-center gap-1">
-        <Link {...to.project(project.handle)} className="link shrink-[20] truncate text-muted">
+        <RowLink link={to.project(project.handle)} className="link shrink-[20] truncate text-muted">
           {project.displayName}
-        </Link>
+        </RowLink>
         <span className="text-faint">/</span>
-        <Link {...to.integration(project.handle, integration.handle)} className="link truncate">
+        <RowLink link={to.integration(project.handle, integration.handle)} className="link truncate">
           {integration.displayName}
-        </Link>
+        </RowLink>
       </span>
     ),
   },

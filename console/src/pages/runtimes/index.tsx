@@ -137,7 +137,7 @@ function RuntimesPage({ title, early, scope = {} }: RuntimesPageProps) {
         }
       />
       {!blocked && <RefusalsNotice onShow={() => change({ refusals: true })} />}
-      {environments.isPending ? (
+      {environments.isPending && !group ? (
         <Skeleton label={words.environments} rows={8} />
       ) : environments.isError && all.length === 0 ? (
         <CouldNotLoad
@@ -145,7 +145,7 @@ function RuntimesPage({ title, early, scope = {} }: RuntimesPageProps) {
           error={environments.error}
           onRetry={() => void environments.refetch()}
         />
-      ) : all.length === 0 ? (
+      ) : all.length === 0 && environments.data ? (
         <Empty
           title={words.noEnvironmentTitle}
           action={
@@ -156,7 +156,7 @@ function RuntimesPage({ title, early, scope = {} }: RuntimesPageProps) {
         >
           {words.noEnvironmentText}
         </Empty>
-      ) : shown.length === 0 ? (
+      ) : shown.length === 0 && environments.data ? (
         <Empty
           title={words.noSuchEnvironment(search.environment ?? '')}
           action={<Button onClick={() => change({ environment: undefined })}>{words.showAll}</Button>}

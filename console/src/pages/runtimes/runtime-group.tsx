@@ -57,11 +57,12 @@ type RuntimeGroupProps = Shared & {
 export function RuntimeGroup(props: RuntimeGroupProps) {
   const { label, title, filter, sort, without, expected, own, actions, empty, selection, narrowed, onClear, alone } =
     props
-  const { ref, near } = useNear<HTMLDivElement>()
+  const { ref, near } = useNear<HTMLDivElement>(alone)
   const list = useRuntimeList(filter, sort, near)
   const { query, rows, total, held, showHeld } = list
   const shown = useColumns(without.join(' '))
-  const counts = props.counts ?? (query.data && countLoaded(rows, query.hasNextPage))
+  const loaded = useMemo(() => countLoaded(rows, query.hasNextPage), [rows, query.hasNextPage])
+  const counts = props.counts ?? (query.data && loaded)
   return (
     <div ref={ref}>
       <Card
@@ -122,10 +123,10 @@ export function RuntimeGroup(props: RuntimeGroupProps) {
   )
 }
 
-/** Whether something is or was near the window; what is far below need not be read. */
-function useNear<Box extends Element>() {
+/** Whether something is or was near the window; what is far below need not be read, and what is alone is not far. */
+function useNear<Box extends Element>(isAlone: boolean) {
   const ref = useRef<Box>(null)
-  const [near, setNear] = useState(false)
+  const [near, setNear] = useState(isAlone)
   useEffect(() => {
     if (near || !ref.current) return
     const watcher = new IntersectionObserver((seen) => seen.some((each) => each.isIntersecting) && setNear(true), {

@@ -3,6 +3,7 @@ import type { RuntimeRowFragment } from '@/api/generated/operations'
 import type { useRuntimeList } from '@/live/use-runtime-list'
 import { runtimes as words } from '@/strings/runtimes'
 import { TableBox } from '@/ui/page'
+import { useRowLinks } from '@/ui/row-link'
 import { useWindowed } from '@/ui/use-windowed'
 import { runtimeLabel } from '@/util/runtime-label'
 import type { Column } from './columns'
@@ -45,7 +46,11 @@ export function RuntimeTable({ label, list, columns, selection, endless }: Runti
     const id = (event.target as Element).closest<HTMLElement>('[data-key]')?.dataset.key
     if (id !== undefined) select(id, !selection.rows.has(id), event.shiftKey)
   }
-  const chosen = rows.filter((row) => selection.rows.has(row.id)).length
+  const chosen = useMemo(
+    () => (selection.rows.size === 0 ? 0 : rows.filter((row) => selection.rows.has(row.id)).length),
+    [rows, selection.rows],
+  )
+  const links = useRowLinks()
   return (
     <TableBox label={label}>
       <table
@@ -53,9 +58,13 @@ export function RuntimeTable({ label, list, columns, selection, endless }: Runti
         aria-rowcount={partial ? total + 1 : undefined}
         onPointerEnter={() => setBusy('pointed', true)}
         onPointerLeave={() => setBusy('pointed', false)}
+        onPointerOver={links.onPointerOver}
+        onTouchStart={links.onTouchStart}
+        onClick={links.onClick}
         onKeyDown={onKeyDown}
         onFocus={(event) => {
           onFocus(event)
+          links.onFocus(event)
           setBusy('focused', true)
         }}
         onBlur={() => {
