@@ -25,7 +25,7 @@ def artifacts(count: int) -> list[dict[str, Any]]:
     return [
         {
             "digest": f"{number:064x}",
-            "document": bytes([number % 256]) * number,
+            "document": bytes([number % 256]) * (number % 9),
             "service_count": number,
             "listener_count": 0,
             "stored_at": 1_790_000_000.1234 + number,

@@ -13,7 +13,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, Dialect, Table, insert
 
 _NOTHING: Final[Mapping[str, ColumnElement[Any]]] = MappingProxyType({})  # Any: of any type
-AT_ONCE: Final = 64
+AT_ONCE: Final = 256
 """Rows of one statement; what is left over goes by half as many, and so on, so that there are few texts to be remembered."""
 _TEXTS_MAX: Final = 256
 

@@ -59,6 +59,11 @@ _CHANGE = (
         }
     )
 )
+_CHANGE_ARTIFACTS = (
+    update(runtimes)
+    .where(_r.key == bindparam("of_key"))
+    .values({name: bindparam(f"to_{name}") for name in ("runtime_hash", "artifact_digest")})
+)
 _CHANGE_REPORT = (
     update(runtime_reports)
     .where(runtime_reports.c.runtime_key == bindparam("of_key"))
@@ -172,26 +177,41 @@ def change(connection: Connection, changed: Sequence[tuple[KnownRuntime, Report,
     """Store what runtimes report anew, each with its document; one that was retired is live again."""
     if not changed:
         return
-    connection.execute(
-        _CHANGE,
-        [
-            {
-                "of_key": known.key,
-                "to_name": report.name,
-                "to_version": report.version,
-                "to_key_id": report.key_id,
-                "to_runtime_hash": report.runtime_hash,
-                "to_artifact_digest": report.artifact_digest,
-                "to_retired_at": None,
-            }
-            for known, report, _ in changed
-        ],
-    )
+    hardly = [_of_artifacts(known, report) for known, report, _ in changed if _is_else_as_known(known, report)]
+    if hardly:  # SQLite writes every index anew that has a column which is told, whether it changes or not
+        connection.execute(_CHANGE_ARTIFACTS, hardly)
+    wholly = [
+        {
+            **_of_artifacts(known, report),
+            "to_name": report.name,
+            "to_version": report.version,
+            "to_key_id": report.key_id,
+            "to_retired_at": None,
+        }
+        for known, report, _ in changed
+        if not _is_else_as_known(known, report)
+    ]
+    if wholly:
+        connection.execute(_CHANGE, wholly)
     documents = [
         {"of_key": known.key, "to_document": document} for known, _, document in changed if document != known.document
     ]
     if documents:
         connection.execute(_CHANGE_REPORT, documents)
+
+
+def _is_else_as_known(known: KnownRuntime, report: Report) -> bool:
+    """Tell whether nothing of a runtime's own row changed but its artifacts."""
+    told = (report.name, report.version, report.key_id)
+    return not known.retired and (known.name, known.version, known.key_id) == told
+
+
+def _of_artifacts(known: KnownRuntime, report: Report) -> dict[str, Any]:  # Any: column values
+    return {
+        "of_key": known.key,
+        "to_runtime_hash": report.runtime_hash,
+        "to_artifact_digest": report.artifact_digest,
+    }
 
 
 def note_returns(connection: Connection, returned: Sequence[tuple[KnownRuntime, Report, Instant]]) -> None:
