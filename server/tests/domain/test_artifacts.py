@@ -152,3 +152,10 @@ def test_artifacts_do_not_change() -> None:
     with pytest.raises(AttributeError):
         Service(name="s").name = "t"  # type: ignore[misc]
     assert artifact_set.digest(b"") == hashlib.sha256(b"").hexdigest()
+
+
+def test_a_set_that_many_report_is_encoded_once() -> None:
+    one = ArtifactSet.of([Automation(name="nightly")])
+    assert one.document == encode(one)
+    assert one.document is one.document
+    assert one.digest == digest(one.document)

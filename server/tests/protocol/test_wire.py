@@ -14,7 +14,14 @@ from pilothouse.domain.artifacts.artifact_set import ArtifactSet
 from pilothouse.domain.artifacts.task import Task
 from pilothouse.domain.heartbeat import DeltaHeartbeat, FullHeartbeat
 from pilothouse.protocol import wire
-from pilothouse.protocol.wire_artifacts import REMEMBERED_BYTES_MAX, REMEMBERED_MAX, _read_remembered
+from pilothouse.protocol.wire_artifacts import (
+    REMEMBERED_BYTES_MAX,
+    REMEMBERED_MAX,
+    _read_entry_remembered,
+    _read_remembered,
+    read_anything,
+    read_plain,
+)
 from pilothouse.protocol.wire_members import CAPABILITIES_MAX, LOGGERS_MAX, RAW_BYTES_MAX
 from pilothouse.protocol.wire_values import ENTRIES_MAX, TEXT_CHARS_MAX, TEXT_CHARS_MAX_ELSE
 
@@ -453,6 +460,65 @@ def test_artifacts_are_remembered_within_bounds_and_never_mixed_up() -> None:
     assert _read_remembered.cache_info().currsize == REMEMBERED_MAX
     full(artifacts={"tasks": [{"name": "t", "group": "g" * REMEMBERED_BYTES_MAX}]})
     assert _read_remembered.cache_info().misses == 2 * (REMEMBERED_MAX + 50)
+
+
+def one_of(*values: Any) -> st.SearchStrategy[Any]:
+    return st.sampled_from(values)
+
+
+ENTRIES: st.SearchStrategy[Any] = st.fixed_dictionaries(
+    {"name": one_of("a", "b", "c")},
+    optional={
+        "package": one_of("p", "q", None, 7),
+        "state": one_of("enabled", "disabled", "odd", 5),
+        "listeners": st.lists(one_of({"name": "l1"}, "l2", {}, None), max_size=2),
+        "resources": st.lists(one_of({"methods": ["get"], "url": "/x"}, {"url": "/y"}, 3), max_size=2),
+        "port": one_of(9090, "9091", "x", 2**70),
+        "unheardOf": one_of("x", {}, 1e308),
+    },
+)
+MEMBERS: st.SearchStrategy[Any] = st.dictionaries(
+    one_of("services", "listeners", "tasks", "carbonApps", "compositeApps", "main", "others"),
+    one_of(None, "x") | st.lists(ENTRIES | one_of(None, "named", {}, 5, []), max_size=3) | ENTRIES,
+    max_size=4,
+)
+ODD_TEXTS = (
+    '{"tasks":[{"name":"t","x":1e999}]}',
+    '{"tasks":[{"name":"t"}],"x":"\\ud800"}',
+    '{"tasks":[{"name":"t"},]}',
+    "[]",
+)
+
+
+@given(MEMBERS)
+def test_what_is_plain_is_read_as_anything_is(members: dict[str, Any]) -> None:
+    document = msgspec.json.encode(members)
+    for _ in range(2):  # the second time out of memory
+        plain = read_plain(document)
+        assert plain is None or (plain, ()) == read_anything(document)
+
+
+@pytest.mark.parametrize("text", ODD_TEXTS)
+def test_what_is_not_sound_is_not_plain(text: str) -> None:
+    assert read_plain(text.encode()) is None
+
+
+def test_of_what_is_reported_anew_only_the_entries_that_changed_are_read() -> None:
+    def report(state: str) -> ArtifactSet | None:
+        tasks = [{"name": f"task-{number}", "group": "g", "class": "c", "state": "enabled"} for number in range(9)]
+        return read_plain(
+            msgspec.json.encode({"tasks": [*tasks, {"name": "last", "group": "g", "class": "c", "state": state}]})
+        )
+
+    before = report("enabled")
+    misses = _read_entry_remembered.cache_info().misses
+    after = report("disabled")
+    assert _read_entry_remembered.cache_info().misses == misses + 1
+    assert before is not None
+    assert after is not None
+    assert [one for one in after.artifacts if one not in before.artifacts] == [
+        one for one in after.artifacts if one.name == "last"
+    ]
 
 
 def test_every_kind_is_read_from_an_array_of_its_own() -> None:

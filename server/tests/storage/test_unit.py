@@ -258,7 +258,7 @@ async def test_more_waiting_writes_than_the_limit_are_refused_and_not_piled_up(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert unit.QUEUE_MAX == 10_000
-    store._jobs.maxsize = 3
+    monkeypatch.setattr(unit, "QUEUE_MAX", 3)
     answers = await asyncio.gather(
         *(store.write(adding(f"n{number:03}")) for number in range(200)), return_exceptions=True
     )

@@ -81,12 +81,12 @@ class _Reported(msgspec.Struct):
 
 def prepare_artifacts(heartbeat: FullHeartbeat) -> PreparedArtifacts:
     """Encode what a heartbeat reports of artifacts."""
-    document = artifact_set.encode(heartbeat.artifacts)
+    artifacts = heartbeat.artifacts
     return PreparedArtifacts(
-        digest=artifact_set.digest(document),
-        document=document,
-        services=len(heartbeat.artifacts.services),
-        listeners=len(heartbeat.artifacts.listeners),
+        digest=artifacts.digest,
+        document=artifacts.document,
+        services=len(artifacts.services),
+        listeners=len(artifacts.listeners),
     )
 
 

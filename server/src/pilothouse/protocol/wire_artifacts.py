@@ -15,10 +15,22 @@ from pilothouse.domain.artifacts import KINDS, Artifact, Base
 from pilothouse.domain.artifacts.artifact_set import ArtifactSet
 from pilothouse.domain.artifacts.automation import Automation
 from pilothouse.protocol.wire_structs import struct_reader, wire_keys
-from pilothouse.protocol.wire_values import Json, JsonObject, Notes, is_list, is_object
+from pilothouse.protocol.wire_values import (
+    ENTRIES_MAX,
+    Json,
+    JsonObject,
+    Notes,
+    TooManyArtifacts,
+    is_list,
+    is_object,
+)
 
 REMEMBERED_MAX: Final = 256
 REMEMBERED_BYTES_MAX: Final = 32_768
+PLAIN_BYTES_MAX: Final = 262_144
+"""In a larger document, entries are not looked for one by one."""
+ENTRIES_REMEMBERED_MAX: Final = 2_048
+ENTRY_REMEMBERED_BYTES_MAX: Final = 2_048
 
 
 def _array_of(kind: type[Base]) -> str:
@@ -28,6 +40,8 @@ def _array_of(kind: type[Base]) -> str:
 
 
 _AUTOMATION_KEYS: Final = {"name": "packageName", "organization": "packageOrg", "version": "packageVersion"}
+_decode_arrays: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_decode_entries: Final = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _read_automation = struct_reader(Automation, "artifacts.main")
 _ARRAYS: Final = {
     array: struct_reader(kind, f"artifacts.{array}[]")
@@ -49,6 +63,56 @@ def read_artifacts(document: bytes) -> tuple[ArtifactSet, tuple[str, ...]]:
 
 
 def _read_document(document: bytes) -> tuple[ArtifactSet, tuple[str, ...]]:
+    plain = read_plain(document) if len(document) <= PLAIN_BYTES_MAX else None
+    return read_anything(document) if plain is None else (plain, ())
+
+
+def read_plain(document: bytes) -> ArtifactSet | None:
+    """Read artifacts in which nothing is odd, each entry that was read before out of memory; None where anything is.
+
+    Of what a runtime reports anew most is as it was: the last `ENTRIES_REMEMBERED_MAX` entries of up to
+    `ENTRY_REMEMBERED_BYTES_MAX` bytes are remembered, the one unused for longest goes first.
+    """
+    found: list[tuple[Artifact | None, int]] = []
+    try:
+        for array, raw in _decode_arrays(document).items():
+            if array not in _ARRAYS:
+                msgspec.json.decode(raw)  # nobody looks at it, but what is no JSON is refused
+                continue
+            for each in _decode_entries(raw):
+                entry = bytes(each)
+                read = _read_entry_remembered if len(entry) <= ENTRY_REMEMBERED_BYTES_MAX else _read_entry
+                found.append(read(array, entry))
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    artifacts = ArtifactSet.of([artifact for artifact, _ in found if artifact is not None])
+    is_plain = artifacts.count == len(found) > 0
+    return artifacts if is_plain and sum(count for _, count in found) <= ENTRIES_MAX else None
+
+
+def _read_entry(array: str, entry: bytes) -> tuple[Artifact | None, int]:
+    """Read an entry, and count it and those of the lists inside of it; None where anything in it is odd.
+
+    Raises: msgspec.DecodeError
+    """
+    value, notes = msgspec.json.decode(entry), Notes()
+    if not is_object(value) or not value.get("name"):
+        return None, 0
+    try:
+        artifact = _ARRAYS[array](value, notes)
+    except TooManyArtifacts:
+        return None, 0
+    return (None, 0) if notes.flags() else (cast("Artifact", artifact), 1 + notes.entries)
+
+
+_read_entry_remembered = lru_cache(maxsize=ENTRIES_REMEMBERED_MAX)(_read_entry)
+
+
+def read_anything(document: bytes) -> tuple[ArtifactSet, tuple[str, ...]]:
+    """Read artifacts, and what is odd in them.
+
+    Raises: TooManyArtifacts, msgspec.DecodeError
+    """
     notes = Notes()
     artifacts = _read_set(msgspec.json.decode(document), notes)
     return artifacts, notes.flags()

@@ -38,7 +38,8 @@ def read_node(value: Json, hostname: Json, port: Json, notes: Notes) -> NodeFact
     members: JsonObject = value
 
     def text(key: str) -> str | None:
-        return read_text(members.get(key), key, f"nodeInfo.{key}", notes)
+        value = members.get(key)
+        return None if value is None else read_text(value, key, f"nodeInfo.{key}", notes)
 
     return NodeFacts(
         hostname=text("hostname"),

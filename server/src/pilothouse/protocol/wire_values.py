@@ -3,7 +3,6 @@
 Source: contracts/README.md.
 """
 
-import math
 from collections.abc import Mapping
 from typing import Any, Final, NoReturn, TypeGuard
 
@@ -104,7 +103,8 @@ class Notes:
 
     def __init__(self) -> None:
         self._counts: dict[str, int] = {}
-        self._entries = 0
+        self.entries = 0
+        """Of lists, together."""
 
     def add(self, flag: str) -> None:
         """Note that something is odd."""
@@ -115,8 +115,8 @@ class Notes:
 
         Raises: TooManyArtifacts
         """
-        self._entries += entries
-        if entries > ENTRIES_MAX or self._entries > ENTRIES_TOTAL_MAX:
+        self.entries += entries
+        if entries > ENTRIES_MAX or self.entries > ENTRIES_TOTAL_MAX:
             refuse_too_many(where)
 
     def flags(self) -> tuple[str, ...]:
@@ -148,6 +148,8 @@ def is_list(value: Json) -> TypeGuard[list[Json]]:
 
 def read_text(value: Json, key: str, where: str, notes: Notes) -> str | None:
     """Read a text: numbers become text, what is too long is cut, anything else is nothing."""
+    if value is None:
+        return None
     limit = TEXT_CHARS_MAX.get(key, TEXT_CHARS_MAX_ELSE)
     if isinstance(value, str):
         if len(value) <= limit:
@@ -157,8 +159,7 @@ def read_text(value: Json, key: str, where: str, notes: Notes) -> str | None:
     if isinstance(value, (int, float)):
         notes.add(f"{where}: not a text")
         return msgspec.json.encode(value).decode()[:limit]
-    if value is not None:
-        notes.add(f"{where}: not a text, ignored")
+    notes.add(f"{where}: not a text, ignored")
     return None
 
 
@@ -186,11 +187,16 @@ def read_number(value: Json, where: str, notes: Notes) -> float | None:
 
 def read_time_s(value: Json, where: str, notes: Notes) -> float | None:
     """Read `[epochSeconds, fraction]`, or a plain number of seconds."""
-    parts = value if is_list(value) else [value]
-    if 1 <= len(parts) <= 2 and all(type(part) in {int, float} and abs(part) <= TIME_S_MAX for part in parts):  # noqa: PLR2004  seconds and fraction
-        time_s = math.fsum(float(part) for part in parts)
-        if 0 <= time_s <= TIME_S_MAX:
-            return time_s
+    time_s = _seconds(value)
+    if is_list(value) and 1 <= len(value) <= 2:  # noqa: PLR2004 - seconds and fraction
+        whole_s, part_s = _seconds(value[0]), _seconds(value[-1]) if len(value) > 1 else 0.0
+        time_s = None if whole_s is None or part_s is None else whole_s + part_s
+    if time_s is not None and 0 <= time_s <= TIME_S_MAX:
+        return time_s
     if value is not None:
         notes.add(f"{where}: not a time, ignored")
     return None
+
+
+def _seconds(value: Json) -> float | None:
+    return float(value) if type(value) in {int, float} and abs(value) <= TIME_S_MAX else None

@@ -7,11 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, Integer, bindparam, literal_column, select, update
 
 from pilothouse.base.instants import Instant
 from pilothouse.domain.liveness import Status
 from pilothouse.domain.runtime import KnownRuntime, Report
+from pilothouse.storage.adding import add_all
 from pilothouse.storage.counter_tables import TURN
 from pilothouse.storage.many import add_each_numbered, in_batches
 from pilothouse.storage.tables import artifact_sets, runtime_presence, runtime_reports, runtimes
@@ -45,9 +46,6 @@ _FIND_KNOWN = (
         _r.integration_id.in_(bindparam("integration_ids", expanding=True)),
     )
 )
-_ADD_REPORTS = insert(runtime_reports)
-_ADD_PRESENCE = insert(runtime_presence).values(change_number=TURN)
-_ADD_ARTIFACTS = insert(artifact_sets)
 _ARTIFACTS_THERE = select(artifact_sets.c.digest).where(
     artifact_sets.c.digest.in_(bindparam("digests", expanding=True))
 )
@@ -60,6 +58,11 @@ _CHANGE = (
             for name in ("name", "version", "key_id", "runtime_hash", "artifact_digest", "retired_at")
         }
     )
+)
+_CHANGE_ARTIFACTS = (
+    update(runtimes)
+    .where(_r.key == bindparam("of_key"))
+    .values({name: bindparam(f"to_{name}") for name in ("runtime_hash", "artifact_digest")})
 )
 _CHANGE_REPORT = (
     update(runtime_reports)
@@ -80,8 +83,10 @@ _NOTE_RETURN = (
 )
 _BEARING_NAMES = select(_r.key, _r.integration_id, _r.environment_id, _r.name, _r.runtime_id).where(
     _r.integration_id.in_(bindparam("integration_ids", expanding=True)),
+    _r.environment_id.in_(bindparam("environment_ids", expanding=True)),
     _r.name.in_(bindparam("names", expanding=True)),
-    _r.retired_at.is_(None),
+    # Not to be looked up: SQLite would take an index that begins with it, and read everybody who lives there.
+    (_r.retired_at + literal_column("0", Integer)).is_(None),
 )
 
 
@@ -133,8 +138,8 @@ def add(connection: Connection, new: Sequence[NewRuntime]) -> list[int]:
     keys = add_each_numbered(connection, runtimes, [_runtime(one) for one in new])
     if new:
         given = list(zip(keys, new, strict=True))
-        connection.execute(_ADD_REPORTS, [{"runtime_key": key, "document": one.document} for key, one in given])
-        connection.execute(_ADD_PRESENCE, [_presence(key, one) for key, one in given])
+        add_all(connection, runtime_reports, [{"runtime_key": key, "document": one.document} for key, one in given])
+        add_all(connection, runtime_presence, [_presence(key, one) for key, one in given], {"change_number": TURN})
     return keys
 
 
@@ -172,26 +177,41 @@ def change(connection: Connection, changed: Sequence[tuple[KnownRuntime, Report,
     """Store what runtimes report anew, each with its document; one that was retired is live again."""
     if not changed:
         return
-    connection.execute(
-        _CHANGE,
-        [
-            {
-                "of_key": known.key,
-                "to_name": report.name,
-                "to_version": report.version,
-                "to_key_id": report.key_id,
-                "to_runtime_hash": report.runtime_hash,
-                "to_artifact_digest": report.artifact_digest,
-                "to_retired_at": None,
-            }
-            for known, report, _ in changed
-        ],
-    )
+    hardly = [_of_artifacts(known, report) for known, report, _ in changed if _is_else_as_known(known, report)]
+    if hardly:  # SQLite writes every index anew that has a column which is told, whether it changes or not
+        connection.execute(_CHANGE_ARTIFACTS, hardly)
+    wholly = [
+        {
+            **_of_artifacts(known, report),
+            "to_name": report.name,
+            "to_version": report.version,
+            "to_key_id": report.key_id,
+            "to_retired_at": None,
+        }
+        for known, report, _ in changed
+        if not _is_else_as_known(known, report)
+    ]
+    if wholly:
+        connection.execute(_CHANGE, wholly)
     documents = [
         {"of_key": known.key, "to_document": document} for known, _, document in changed if document != known.document
     ]
     if documents:
         connection.execute(_CHANGE_REPORT, documents)
+
+
+def _is_else_as_known(known: KnownRuntime, report: Report) -> bool:
+    """Tell whether nothing of a runtime's own row changed but its artifacts."""
+    told = (report.name, report.version, report.key_id)
+    return not known.retired and (known.name, known.version, known.key_id) == told
+
+
+def _of_artifacts(known: KnownRuntime, report: Report) -> dict[str, Any]:  # Any: column values
+    return {
+        "of_key": known.key,
+        "to_runtime_hash": report.runtime_hash,
+        "to_artifact_digest": report.artifact_digest,
+    }
 
 
 def note_returns(connection: Connection, returned: Sequence[tuple[KnownRuntime, Report, Instant]]) -> None:
@@ -222,8 +242,7 @@ def list_artifacts_there(connection: Connection, digests: Iterable[str]) -> set[
 
 def keep_artifacts(connection: Connection, sets: Mapping[str, NewArtifacts]) -> None:
     """Store artifact sets by digest, under the writers' turn; none of them is there."""
-    if sets:
-        connection.execute(_ADD_ARTIFACTS, [msgspec.structs.asdict(one) for one in sets.values()])
+    add_all(connection, artifact_sets, [msgspec.structs.asdict(one) for one in sets.values()])
 
 
 def list_bearing_names(connection: Connection, reports: Sequence[Report]) -> list[tuple[int, str, str, str, str]]:
@@ -231,9 +250,16 @@ def list_bearing_names(connection: Connection, reports: Sequence[Report]) -> lis
 
     Shape: key, integration, environment, name, runtimeId; maybe of more places than were asked for.
     """
-    named = sorted({(report.name, report.integration_id) for report in reports if report.name is not None})
+    named = sorted(
+        {(report.name, report.integration_id, report.environment_id) for report in reports if report.name is not None}
+    )
     found: list[tuple[int, str, str, str, str]] = []
     for some in in_batches(named):
-        asked = {"names": sorted({one[0] for one in some}), "integration_ids": sorted({one[1] for one in some})}
+        names, integration_ids, environment_ids = zip(*some, strict=True)
+        asked = {
+            "names": names,
+            "integration_ids": sorted(set(integration_ids)),
+            "environment_ids": sorted(set(environment_ids)),
+        }
         found += [(row[0], row[1], row[2], row[3], row[4]) for row in connection.execute(_BEARING_NAMES, asked)]
     return found

@@ -29,6 +29,7 @@ from sqlalchemy.sql.compiler import DDLCompiler, SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
 from pilothouse.base.errors import StorageUnavailable
+from pilothouse.storage.adding import add_all
 from pilothouse.storage.columns import InstantMs
 from pilothouse.storage.dialects import KINDS
 from pilothouse.storage.dialects.kind import Change
@@ -56,7 +57,7 @@ def add_many_numbered(connection: Connection, table: Table, rows: Sequence[Mappi
     # Since others wait for their turn, what is behind the last one now is what is added here. Databases that tell the numbers of
     # many (PostgreSQL) want a text with a place for every value of every row, which costs more than to ask for the numbers.
     last = int(connection.execute(select(func.max(key))).scalar() or 0)
-    connection.execute(insert(table), rows)
+    add_all(connection, table, rows)
     given = list(connection.execute(select(key).where(key > last).order_by(key)).scalars())
     if len(given) != len(rows):
         raise StorageUnavailable("The database told other numbers than of the rows that it added.", fix="Report this.")

@@ -87,7 +87,10 @@ class Store:
         """Questions that are being answered, or wait for a connection."""
         self.committed_s: float | None = None
         """When the last commit was told of, by `time.monotonic`; None before the first."""
-        self._jobs: queue.Queue[Job | None] = queue.Queue(QUEUE_MAX)
+        # Cap: QUEUE_MAX, which whoever asks looks at.
+        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._coming: list[Job] = []
+        """Operations of this turn of the loop; they join the queue at its end."""
         self.free_within_s: float = CONNECT_S
         """Unit: seconds. So long a question waits for a free connection."""
         self.turn_within_s: float = database.timeout_s
@@ -112,7 +115,7 @@ class Store:
     @property
     def waiting(self) -> int:
         """Operations that wait for the writer."""
-        return self._jobs.qsize()
+        return self._jobs.qsize() + len(self._coming)
 
     @property
     def waiting_reads(self) -> int:
@@ -175,18 +178,34 @@ class Store:
         one: Any,  # Any: what the operation is for
     ) -> T:
         loop = asyncio.get_running_loop()
-        job = Job(operation, together, one, loop.create_future(), loop, contextvars.copy_context())
-        try:
-            self._jobs.put_nowait(job)
-        except queue.Full:
+        if self.waiting >= QUEUE_MAX:
             raise Unavailable(
                 f"{QUEUE_MAX} writes are waiting for the database already.", fix="Try again in a few seconds."
-            ) from None
+            )
+        job = Job(operation, together, one, loop.create_future(), loop, contextvars.copy_context())
+        if together is None:
+            self._jobs.put(job)
+        else:
+            self._bring(job)
         too_late = loop.call_later(self.turn_within_s, self._give_up, job)
         try:
             return await job.done
         finally:
             too_late.cancel()
+
+    def _bring(self, job: Job) -> None:
+        """Queue an operation that can be done with others, with all that come in the same turn of the loop.
+
+        Else a writer that is free takes the first of them alone, and a commit costs as much as ten of them.
+        """
+        if not self._coming:
+            job.loop.call_soon(self._hand_over)
+        self._coming.append(job)
+
+    def _hand_over(self) -> None:
+        coming, self._coming = self._coming, []
+        for job in coming:
+            self._jobs.put(job)
 
     def _give_up(self, job: Job) -> None:
         """Take an operation back that the writer did not come to."""
@@ -200,6 +219,7 @@ class Store:
 
     def close(self) -> None:
         """Finish what is queued and close the database."""
+        self._hand_over()
         self._jobs.put(None)
         self._thread.join(timeout=30)
         self._readers.shutdown(wait=True)

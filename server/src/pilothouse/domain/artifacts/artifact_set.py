@@ -6,6 +6,7 @@ Replicas that run the same thus share one stored document.
 
 import zlib
 from collections.abc import Iterable
+from functools import cached_property
 from hashlib import sha256
 from typing import Final, TypeVar
 
@@ -26,8 +27,8 @@ def _place(artifact: Base) -> tuple[str, ...]:
     return (_ORDER[type(artifact)], *artifact.identity)
 
 
-class ArtifactSet(msgspec.Struct, frozen=True):
-    """All artifacts of one runtime: by kind, then by identity, each once."""
+class ArtifactSet(msgspec.Struct, frozen=True, dict=True):
+    """All artifacts of one runtime: by kind, then by identity, each once. What is computed of it is remembered with it."""
 
     artifacts: tuple[Artifact, ...] = ()
 
@@ -41,15 +42,25 @@ class ArtifactSet(msgspec.Struct, frozen=True):
         """Artifacts of one kind, by identity."""
         return tuple(artifact for artifact in self.artifacts if isinstance(artifact, kind))
 
-    @property
+    @cached_property
     def services(self) -> tuple[Service, ...]:
         """All services."""
         return self.all(Service)
 
-    @property
+    @cached_property
     def listeners(self) -> tuple[Listener, ...]:
         """All listeners."""
         return self.all(Listener)
+
+    @cached_property
+    def document(self) -> bytes:
+        """What it is stored as."""
+        return encode(self)
+
+    @cached_property
+    def digest(self) -> str:
+        """Where it is stored: replicas share one set, which is encoded and summed up once for all of them."""
+        return digest(self.document)
 
     @property
     def automation(self) -> Automation | None:
