@@ -7,7 +7,7 @@ stories('What is installed, and what was set', (story) => {
     await page.getByRole('heading', { name: 'What is not well' }).waitFor()
     await page.getByRole('button', { name: 'Your account' }).click()
     await page.getByRole('link', { name: 'About' }).click()
-    await page.getByRole('heading', { level: 1, name: 'About' }).waitFor()
+    await page.getByRole('heading', { level: 1, name: 'About', exact: true }).waitFor()
     const plane = page.getByRole('region', { name: 'Control plane', exact: true })
     await plane.getByText('PostgreSQL 17.2').waitFor()
     await plane.getByText('Embedded store').waitFor()

@@ -18,7 +18,7 @@ stories('Projects, integrations, environments, secrets', (story) => {
     await page.getByLabel('Display name').fill('Tax Report')
     await page.getByRole('radio', { name: /Ballerina/ }).check()
     await page.keyboard.press('Enter')
-    await page.getByRole('heading', { level: 1, name: 'Tax Report' }).waitFor()
+    await page.getByRole('heading', { level: 1, name: 'Tax Report', exact: true }).waitFor()
     await page.getByText('WSO2 Integrator: BI (Ballerina)').waitFor()
   })
 
@@ -57,7 +57,7 @@ stories('Projects, integrations, environments, secrets', (story) => {
     await dialog.getByLabel('Type billing to confirm').fill('billing')
     await submit.click()
     await page.getByText('Billing is deleted.').waitFor()
-    await page.getByRole('heading', { level: 1, name: 'Projects' }).waitFor()
+    await page.getByRole('heading', { level: 1, name: 'Projects', exact: true }).waitFor()
     await page.getByRole('link', { name: 'Warehouse' }).waitFor()
     expect(await page.getByRole('link', { name: 'Billing' }).count()).toBe(0)
   })

@@ -18,7 +18,7 @@ stories('Traces', (story) => {
     'the slow and the failed are found; every filter is in the address, and a link shows the same',
     async ({ page }) => {
       await page.goto('/traces')
-      await page.getByRole('heading', { level: 1, name: 'Traces' }).waitFor()
+      await page.getByRole('heading', { level: 1, name: 'Traces', exact: true }).waitFor()
       await page.getByRole('link', { name: 'sync invoices' }).first().waitFor()
       await page.getByLabel('Status').selectOption({ label: 'Failed only' })
       await page.getByRole('link', { name: 'sync invoices' }).first().waitFor({ state: 'detached' })
@@ -63,7 +63,7 @@ stories('Traces', (story) => {
   story('a failed request leads to where it failed, why, and to what was said meanwhile', async ({ page }) => {
     await page.goto('/traces?failed=true&operation=POST')
     await page.getByRole('link', { name: 'POST /orders' }).first().click()
-    await page.getByRole('heading', { level: 1, name: 'POST /orders' }).waitFor()
+    await page.getByRole('heading', { level: 1, name: 'POST /orders', exact: true }).waitFor()
     await page.getByText('4 spans failed').waitFor()
     await page.getByText(/1 span began before the parent, by up to/).waitFor()
     await page.getByRole('treeitem', { name: /^charge card.*payment-gateway.*failed first here/ }).waitFor()
@@ -78,7 +78,7 @@ stories('Traces', (story) => {
     expect(asked(page).get('selected')).toMatch(/^[0-9a-f]{16}$/)
     await sheet.getByRole('link', { name: 'payment-gateway-prod-1' }).waitFor()
     await sheet.getByRole('link', { name: 'Logs of this trace' }).click()
-    await page.getByRole('heading', { level: 1, name: 'Logs' }).waitFor()
+    await page.getByRole('heading', { level: 1, name: 'Logs', exact: true }).waitFor()
     const search = asked(page)
     expect([search.get('trace')?.length, Boolean(search.get('from')), Boolean(search.get('to'))]).toEqual([
       32,
@@ -96,7 +96,7 @@ stories('Traces', (story) => {
       .first()
       .click()
     await page.getByRole('link', { name: 'Follow the request' }).click()
-    await page.getByRole('heading', { level: 1, name: 'POST /orders' }).waitFor()
+    await page.getByRole('heading', { level: 1, name: 'POST /orders', exact: true }).waitFor()
     await page.getByRole('link', { name: 'Logs of this trace' }).click()
     await page.getByRole('button', { name: /card has expired/ }).waitFor()
     await expect.poll(() => page.getByRole('list', { name: 'Logs' }).getByRole('listitem').count()).toBe(1)
@@ -156,16 +156,16 @@ stories('Traces', (story) => {
       await page.getByText(/2 spans without the parent/).waitFor()
       await page.getByRole('treeitem', { name: /^notify.*parent missing/ }).waitFor()
       await page.goto('/traces/00000000000000000000000000000001')
-      await page.getByRole('heading', { level: 1, name: 'No span of this trace is here' }).waitFor()
+      await page.getByRole('heading', { level: 1, name: 'No span of this trace is here', exact: true }).waitFor()
       await page.getByRole('link', { name: 'All traces' }).click()
-      await page.getByRole('heading', { level: 1, name: 'Traces' }).waitFor()
+      await page.getByRole('heading', { level: 1, name: 'Traces', exact: true }).waitFor()
     },
   )
 
   story('the map tells who calls whom, how often and how well, in a drawing and in tables', async ({ page }) => {
     await page.goto('/traces')
     await page.getByRole('link', { name: 'Service map' }).click()
-    await page.getByRole('heading', { level: 1, name: 'Service map' }).waitFor()
+    await page.getByRole('heading', { level: 1, name: 'Service map', exact: true }).waitFor()
     const drawing = page.getByRole('group', { name: 'Who calls whom' })
     await drawing.getByText('postgresql db.internal').waitFor()
     const calls = page.getByRole('group', { name: 'Calls' })
@@ -174,7 +174,7 @@ stories('Traces', (story) => {
     const boxes = await drawing.locator('a').evaluateAll((all) => all.map((each) => each.getBoundingClientRect().x))
     expect(new Set(boxes).size).toBe(2)
     await drawing.getByRole('link', { name: /^payment-gateway/ }).click()
-    await page.getByRole('heading', { level: 1, name: 'Traces' }).waitFor()
+    await page.getByRole('heading', { level: 1, name: 'Traces', exact: true }).waitFor()
     expect(Object.fromEntries(asked(page))).toEqual({
       project: 'billing',
       integration: 'payment-gateway',
@@ -185,12 +185,12 @@ stories('Traces', (story) => {
 
   story('an integration has its own traces and its own map', async ({ page }) => {
     await page.goto('/projects/billing/integrations/invoice-sync/traces')
-    await page.getByRole('heading', { level: 1, name: 'Traces of Invoice Sync' }).waitFor()
+    await page.getByRole('heading', { level: 1, name: 'Traces of Invoice Sync', exact: true }).waitFor()
     await page.getByRole('link', { name: 'sync invoices' }).first().waitFor()
     expect(await page.getByRole('link', { name: 'POST /orders' }).count()).toBe(0)
     expect(await page.getByLabel('Project', { exact: true }).count()).toBe(0)
     await page.getByRole('link', { name: 'Service map' }).click()
-    await page.getByRole('heading', { level: 1, name: 'Service map around Invoice Sync' }).waitFor()
+    await page.getByRole('heading', { level: 1, name: 'Service map around Invoice Sync', exact: true }).waitFor()
     await page.getByRole('group', { name: 'Who calls whom' }).getByText('postgresql db.internal').waitFor()
     expect(await page.getByText('payment-gateway').count()).toBe(0)
   })
@@ -204,7 +204,7 @@ stories('Traces', (story) => {
     expect(Object.fromEntries(asked(page))).toEqual({ span: '7d' })
     await page.evaluate(() => globalThis.mock?.degrade('The disk is full. Give it more room.'))
     await page.getByRole('link', { name: 'POST /orders' }).first().click()
-    await page.getByRole('heading', { level: 1, name: 'POST /orders' }).waitFor()
+    await page.getByRole('heading', { level: 1, name: 'POST /orders', exact: true }).waitFor()
     await page.getByRole('link', { name: 'All traces' }).click()
     await page.getByText('Give it more room.').waitFor()
   })

@@ -9,7 +9,7 @@ stories('Try-It', (story) => {
     'a developer places an order through the control plane, and sees the answer',
     async ({ page }) => {
       await page.goto(ORDERS)
-      await page.getByRole('heading', { level: 1, name: 'Try out Order Create' }).waitFor()
+      await page.getByRole('heading', { level: 1, name: 'Try out Order Create', exact: true }).waitFor()
       await page.getByRole('button', { name: 'POST /orders Place an order' }).click()
       await expect.poll(() => new URL(page.url()).searchParams.get('operation')).toBe('POST /orders')
       const request = page.getByRole('region', { name: 'Request' })

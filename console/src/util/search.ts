@@ -9,26 +9,9 @@ import type {
 } from '@/api/generated/operations'
 import type { AuditOutcome, Permission, Trouble, UserKind, UserState } from '@/api/generated/people'
 import type { Severity } from '@/api/generated/telemetry'
+import { code, filled, flag, milliseconds, moment, oneOf, type Raw, text, texts } from './address-values'
 
-/** What the pages keep in the address: read strictly, everything else is dropped. */
-type Raw = Record<string, unknown>
-
-function text(raw: Raw, name: string): string | undefined {
-  const value = raw[name]
-  return typeof value === 'string' ? value : typeof value === 'number' ? String(value) : undefined
-}
-
-function filled(raw: Raw, name: string): string | undefined {
-  return text(raw, name) || undefined
-}
-
-function flag(raw: Raw, name: string): true | undefined {
-  return raw[name] === true || raw[name] === 'true' ? true : undefined
-}
-
-function oneOf<Name extends string>(raw: Raw, name: string, names: readonly Name[]): Name | undefined {
-  return names.find((each) => each === raw[name])
-}
+/** What each page keeps in the address; how one value is read lies beside it. */
 
 export const STEERABLE_KINDS = [
   'API',
@@ -332,11 +315,6 @@ export const whoMay = (raw: Raw): WhoMaySearch => ({
   permission: oneOf(raw, 'permission', PERMISSIONS),
   user: filled(raw, 'user'),
 })
-/** An instant as a form writes it, or nothing. */
-const moment = (raw: Raw, name: string) => {
-  const value = filled(raw, name)
-  return value && !Number.isNaN(Date.parse(value)) ? value : undefined
-}
 export const audit = (raw: Raw): AuditSearch => ({
   ...place(raw),
   actor: filled(raw, 'actor'),
@@ -353,12 +331,6 @@ export const events = (raw: Raw): EventsSearch => ({
   from: moment(raw, 'from'),
   to: moment(raw, 'to'),
 })
-/** One text or several of them, each once. */
-const texts = (raw: Raw, name: string): string[] | undefined => {
-  const all = [raw[name]].flat().map((one) => (typeof one === 'string' || typeof one === 'number' ? `${one}` : ''))
-  const told = [...new Set(all.map((one) => one.trim()).filter(Boolean))].slice(0, 100)
-  return told.length > 0 ? told : undefined
-}
 const statuses = (raw: Raw): StatusSearch => {
   const status = texts(raw, 'status')
   return { status, calls: status && flag(raw, 'calls') }
@@ -404,8 +376,6 @@ export const alertSilences = (raw: Raw): AlertSilencesSearch => ({
   create: flag(raw, 'create'),
   ended: flag(raw, 'ended'),
 })
-/** A number in the address is the text that it was. */
-const code = (raw: Raw, name: string) => (typeof raw[name] === 'number' ? String(raw[name]) : filled(raw, name))
 export const metrics = (raw: Raw): MetricsSearch => ({
   ...place(raw),
   runtime: filled(raw, 'runtime'),
@@ -426,11 +396,6 @@ export const metrics = (raw: Raw): MetricsSearch => ({
   search: filled(raw, 'search'),
   table: filled(raw, 'table'),
 })
-/** A number of milliseconds above 0, or nothing. */
-const milliseconds = (raw: Raw, name: string) => {
-  const value = Number(filled(raw, name))
-  return Number.isFinite(value) && value > 0 ? value : undefined
-}
 export const traces = (raw: Raw): TracesSearch => ({
   ...place(raw),
   runtime: filled(raw, 'runtime'),
