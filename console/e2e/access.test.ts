@@ -69,7 +69,7 @@ stories('Who may do what', (story) => {
       await page.getByRole('button', { name: 'Edit integration' }).click()
       await page.getByLabel('Display name').fill('Order Intake')
       await page.getByRole('button', { name: 'Save' }).click()
-      await page.getByRole('heading', { level: 1, name: 'Order Intake' }).waitFor()
+      await page.getByRole('heading', { level: 1, name: 'Order Intake', exact: true }).waitFor()
       const remove = page.getByRole('button', { name: 'Delete integration' })
       expect(await remove.getAttribute('data-tip')).toBe('You need the permission integration_mgt:manage here.')
     },
@@ -101,7 +101,7 @@ stories('Who may do what', (story) => {
       .toBe(true)
     await page.keyboard.type('Night watch')
     await page.keyboard.press('Enter')
-    await page.getByRole('heading', { level: 1, name: 'Night watch' }).waitFor()
+    await page.getByRole('heading', { level: 1, name: 'Night watch', exact: true }).waitFor()
     await page.getByRole('button', { name: 'Map role' }).focus()
     await page.keyboard.press('Enter')
     const dialog = page.getByRole('dialog', { name: 'Map a role to Night watch' })
@@ -156,7 +156,7 @@ stories('Who may do what', (story) => {
     expect(await form.getByLabel('Name').inputValue()).toBe('Viewer (copy)')
     await form.getByRole('checkbox', { name: /audit_mgt:view/ }).check()
     await form.getByRole('button', { name: 'Create role' }).click()
-    await page.getByRole('heading', { level: 1, name: 'Viewer (copy)' }).waitFor()
+    await page.getByRole('heading', { level: 1, name: 'Viewer (copy)', exact: true }).waitFor()
     expect(await page.getByRole('checkbox', { name: /audit_mgt:view/ }).isChecked()).toBe(true)
   })
 

@@ -8,7 +8,7 @@ stories('Alerts', (story) => {
   story('from the overview to what fires, with its figure, who was told, and where to look', async ({ page }) => {
     await page.goto('/')
     await page.getByRole('link', { name: '4 alerts are firing', exact: true }).first().click()
-    await page.getByRole('heading', { level: 1, name: 'Alerts' }).waitFor()
+    await page.getByRole('heading', { level: 1, name: 'Alerts', exact: true }).waitFor()
     await expect.poll(() => firing(page).count()).toBe(4)
     await firing(page).first().getByText('Critical', { exact: true }).waitFor()
     const orders = firing(page).filter({ hasText: 'Orders fail' })
@@ -22,7 +22,7 @@ stories('Alerts', (story) => {
     await panel.getByText(/next attempt in \d+ min/).waitFor()
     expect(new URL(page.url()).searchParams.get('alert')).toBe('al-1')
     await panel.getByRole('link', { name: 'Errors in the logs of that time' }).click()
-    await page.getByRole('heading', { level: 1, name: 'Logs of Order Create' }).waitFor()
+    await page.getByRole('heading', { level: 1, name: 'Logs of Order Create', exact: true }).waitFor()
     const { pathname, searchParams } = new URL(page.url())
     expect(pathname).toBe('/projects/order-service/integrations/order-create/logs')
     expect(Object.fromEntries(searchParams)).toMatchObject({ environment: 'prod', level: 'ERROR' })

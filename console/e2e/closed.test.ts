@@ -135,7 +135,7 @@ stories('What is not open', (story) => {
     async ({ page }) => {
       for (const address of ['/projects/billing', '/projects/nowhere']) {
         await page.goto(address)
-        await page.getByRole('heading', { level: 1, name: 'There is no such project' }).waitFor()
+        await page.getByRole('heading', { level: 1, name: 'There is no such project', exact: true }).waitFor()
         await page.getByText(/dora does not hold project_mgt:view in it: a Super Admin/).waitFor()
       }
       expect(await refused(page)).toEqual([])

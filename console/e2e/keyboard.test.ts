@@ -28,7 +28,7 @@ stories('Keyboard only', (story) => {
     await inPalette(page, 'project')
     await page.getByRole('option', { name: 'Projects', exact: true }).waitFor()
     await page.keyboard.press('Enter')
-    await page.getByRole('heading', { level: 1, name: 'Projects' }).waitFor()
+    await page.getByRole('heading', { level: 1, name: 'Projects', exact: true }).waitFor()
 
     await page.getByRole('link', { name: 'Billing' }).waitFor()
     await page.keyboard.press('j')
@@ -43,7 +43,7 @@ stories('Keyboard only', (story) => {
     await page.keyboard.press('j')
     await expect.poll(() => focused(page)).toBe('Warehouse')
     await page.keyboard.press('Enter')
-    await page.getByRole('heading', { level: 1, name: 'Warehouse' }).waitFor()
+    await page.getByRole('heading', { level: 1, name: 'Warehouse', exact: true }).waitFor()
 
     await page.keyboard.press('?')
     const sheet = page.getByRole('dialog', { name: 'Keyboard shortcuts' })
@@ -56,7 +56,7 @@ stories('Keyboard only', (story) => {
     await page.getByRole('option', { name: /Billing/ }).waitFor()
     await page.keyboard.press('ArrowDown')
     await page.keyboard.press('Enter')
-    await page.getByRole('heading', { level: 1, name: 'Customer 360' }).waitFor()
+    await page.getByRole('heading', { level: 1, name: 'Customer 360', exact: true }).waitFor()
 
     await page.getByRole('button', { name: /Switch integration/ }).focus()
     await page.keyboard.press('Enter')
@@ -66,7 +66,7 @@ stories('Keyboard only', (story) => {
 
     await page.locator('#content').focus()
     await pressGo(page, 'r')
-    await page.getByRole('heading', { level: 1, name: 'Runtimes' }).waitFor()
+    await page.getByRole('heading', { level: 1, name: 'Runtimes', exact: true }).waitFor()
   })
 
   story(
@@ -144,7 +144,7 @@ stories('Keyboard only', (story) => {
     await page.getByRole('option', { name: /Warehouse/, selected: true }).waitFor()
     expect(new URL(page.url()).pathname).toBe('/projects')
     await page.keyboard.press('Enter')
-    await page.getByRole('heading', { level: 1, name: 'Warehouse' }).waitFor()
+    await page.getByRole('heading', { level: 1, name: 'Warehouse', exact: true }).waitFor()
   })
 
   story(
@@ -268,7 +268,7 @@ stories('Keyboard only', (story) => {
     // Until the name comes, the page is called by its handle, `billing`.
     await page.getByRole('heading', { level: 1, name: 'Billing', exact: true }).waitFor()
     await pressGo(page, 'e')
-    await page.getByRole('heading', { level: 1, name: 'Environments' }).waitFor()
+    await page.getByRole('heading', { level: 1, name: 'Environments', exact: true }).waitFor()
     await inPalette(page, '')
     const before = page.getByRole('group', { name: 'Where you were' })
     await before.getByRole('option', { name: /Billing/ }).waitFor()

@@ -5,7 +5,7 @@ import { stories } from './story'
 stories('Logs', (story) => {
   story('lines are read, narrowed by level and word, opened, and seen in their surroundings', async ({ page }) => {
     await page.goto('/logs')
-    await page.getByRole('heading', { level: 1, name: 'Logs' }).waitFor()
+    await page.getByRole('heading', { level: 1, name: 'Logs', exact: true }).waitFor()
     const lines = page.getByRole('list', { name: 'Logs' }).getByRole('listitem')
     await lines.first().waitFor()
     await page.getByLabel('Level', { exact: true }).selectOption({ label: 'Error and worse' })

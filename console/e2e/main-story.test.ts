@@ -42,7 +42,7 @@ stories('The main story', (story) => {
       await skip(page)
       await reach(page, page.getByRole('link', { name: 'order-status-prod-3', exact: true }).first())
       await page.keyboard.press('Enter')
-      await page.getByRole('heading', { level: 1, name: 'order-status-prod-3' }).waitFor()
+      await page.getByRole('heading', { level: 1, name: 'order-status-prod-3', exact: true }).waitFor()
 
       await page.keyboard.press('Control+k')
       await page.getByRole('combobox').waitFor()
@@ -52,7 +52,7 @@ stories('The main story', (story) => {
         .first()
         .waitFor()
       await page.keyboard.press('Enter')
-      await page.getByRole('heading', { level: 1, name: 'Order Create' }).waitFor()
+      await page.getByRole('heading', { level: 1, name: 'Order Create', exact: true }).waitFor()
       await pressGo(page, 'd')
       await page.getByRole('heading', { level: 1, name: /Steering of Order Create/ }).waitFor()
 

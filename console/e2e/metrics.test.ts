@@ -25,7 +25,7 @@ async function placeIn(page: Page, name: string, share: number): Promise<{ x: nu
 stories('Metrics', (story) => {
   story('a burst of failures is seen, and what is unknown is a gap and not zero', async ({ page }) => {
     await open(page, HOME)
-    await page.getByRole('heading', { level: 1, name: 'Metrics of Order Create' }).waitFor()
+    await page.getByRole('heading', { level: 1, name: 'Metrics of Order Create', exact: true }).waitFor()
     const errors = chart(page, 'Error rate')
     await errors.getByText(/At most \d+(\.\d+)? % at \d\d:\d\d\. Nothing is known of \d of 60 steps\./).waitFor()
     await errors.getByText('As a table').click()
@@ -67,7 +67,7 @@ stories('Metrics', (story) => {
     const link = moment.getByRole('link', { name: 'Logs of this moment' })
     await expect.poll(() => link.evaluate((each) => each === document.activeElement)).toBe(true)
     await page.keyboard.press('Enter')
-    await page.getByRole('heading', { level: 1, name: 'Logs' }).waitFor()
+    await page.getByRole('heading', { level: 1, name: 'Logs', exact: true }).waitFor()
     expect(Object.fromEntries(asked(page))).toEqual({
       project: 'order-service',
       integration: 'order-create',
@@ -104,7 +104,7 @@ stories('Metrics', (story) => {
       await moment.getByText('503', { exact: true }).waitFor()
       await moment.getByRole('link', { name: 'Logs of this moment' }).waitFor()
       await moment.getByRole('link', { name: 'Traces of this moment' }).click()
-      await page.getByRole('heading', { level: 1, name: 'Traces of Order Create' }).waitFor()
+      await page.getByRole('heading', { level: 1, name: 'Traces of Order Create', exact: true }).waitFor()
       expect(Object.fromEntries(asked(page))).toEqual({
         status: '["503"]',
         from: at,

@@ -33,7 +33,7 @@ stories('The overview', (story) => {
     async ({ page }) => {
       await page.goto('/')
       await page.getByRole('link', { name: /with failed artifacts$/ }).click()
-      await page.getByRole('heading', { level: 1, name: 'Drift' }).waitFor()
+      await page.getByRole('heading', { level: 1, name: 'Drift', exact: true }).waitFor()
       await expect.poll(() => new URL(page.url()).search).toBe('?trouble=FAILED')
       const list = page.getByRole('group', { name: 'what is not as wanted' })
       await list.getByRole('link', { name: 'Invoice Sync', exact: true }).waitFor()

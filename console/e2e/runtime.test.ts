@@ -145,7 +145,7 @@ stories('One runtime', (story) => {
     await page.getByRole('region', { name: 'Requests in the last hour' }).getByText('95 % within').waitFor()
     await page.getByRole('region', { name: 'Latest events' }).getByText('runtime.registered').waitFor()
     await lines.getByRole('link', { name: 'All its lines' }).click()
-    await page.getByRole('heading', { level: 1, name: 'Logs of Order Create' }).waitFor()
+    await page.getByRole('heading', { level: 1, name: 'Logs of Order Create', exact: true }).waitFor()
     expect(new URL(page.url()).searchParams.get('runtime')).toMatch(/^[0-9a-f-]{36}$/)
   })
 
@@ -184,7 +184,7 @@ stories('One runtime', (story) => {
     await dialog.getByRole('checkbox').check()
     await dialog.getByRole('button', { name: 'Remove runtime' }).click()
     await page.getByText(/dunning-dev-1 is removed and its secret \w+ is revoked\./).waitFor()
-    await page.getByRole('heading', { level: 1, name: 'Runtimes of Dunning' }).waitFor()
+    await page.getByRole('heading', { level: 1, name: 'Runtimes of Dunning', exact: true }).waitFor()
     await page.getByText('No runtime reports from Development yet').waitFor()
   })
 

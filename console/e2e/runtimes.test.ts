@@ -161,7 +161,7 @@ stories('Runtimes', (story) => {
 
   story('a runtime page shows what it hosts, and narrows it', async ({ page }) => {
     await page.goto('/runtimes/rt-order-create-prod-1')
-    await page.getByRole('heading', { level: 1, name: 'order-create-prod-1' }).waitFor()
+    await page.getByRole('heading', { level: 1, name: 'order-create-prod-1', exact: true }).waitFor()
     await page.getByText('app/routes/orders.py:31').waitFor()
     await page.getByLabel('Filter loggers').fill('uvicorn')
     await page.getByRole('cell', { name: 'uvicorn.access' }).waitFor()

@@ -102,7 +102,7 @@ stories('Sign-in', (story) => {
       await page.getByLabel('New password', { exact: true }).fill('long enough now')
       await page.getByLabel('New password again').fill('long enough now')
       await page.getByRole('button', { name: 'Change password' }).click()
-      await page.getByRole('heading', { level: 1, name: 'Projects' }).waitFor()
+      await page.getByRole('heading', { level: 1, name: 'Projects', exact: true }).waitFor()
       complaints.splice(0)
     },
     { signedIn: false },

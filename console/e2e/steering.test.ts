@@ -160,7 +160,7 @@ stories('Steering', (story) => {
   story('from the integration one gets to steering, and another environment is one choice away', async ({ page }) => {
     await page.goto('/projects/order-service/integrations/order-create')
     await page.getByRole('link', { name: 'Steer: Development' }).click()
-    await page.getByRole('heading', { level: 1, name: 'Steering of Order Create' }).waitFor()
+    await page.getByRole('heading', { level: 1, name: 'Steering of Order Create', exact: true }).waitFor()
     await page.getByLabel('Environment', { exact: true }).selectOption('staging')
     await page.getByText('No runtime of this integration reports from Staging').waitFor()
     expect(new URL(page.url()).searchParams.get('environment')).toBe('staging')

@@ -53,7 +53,7 @@ stories('When something is wrong', (story) => {
       expect(await form.getByLabel('Display name').inputValue()).toBe('Night Train')
       await down(page, false)
       await form.getByRole('button', { name: 'Create project' }).click()
-      await page.getByRole('heading', { level: 1, name: 'Night Train' }).waitFor()
+      await page.getByRole('heading', { level: 1, name: 'Night Train', exact: true }).waitFor()
       complaints.splice(0)
     },
     { timeoutMs: 120_000 },
@@ -162,7 +162,7 @@ stories('As a viewer', (story) => {
       page.setDefaultTimeout(PATIENCE_MS)
       await page.goto('/')
       await page.getByRole('link', { name: 'order-status-prod-3', exact: true }).first().click()
-      await page.getByRole('heading', { level: 1, name: 'order-status-prod-3' }).waitFor()
+      await page.getByRole('heading', { level: 1, name: 'order-status-prod-3', exact: true }).waitFor()
       await page.goto(steering)
       const toggle = entry(page, 'http').getByRole('switch', { name: 'Listener http: State' })
       await toggle.waitFor()

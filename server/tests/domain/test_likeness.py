@@ -47,6 +47,15 @@ def test_the_address_of_a_machine_is_no_difference() -> None:
     assert sum_of(one, kind=RuntimeType.MI) != sum_of(replace(one, context="/x"), kind=RuntimeType.MI)
 
 
+def test_a_port_that_the_system_chose_is_no_difference_and_one_that_was_configured_is() -> None:
+    one, two = (
+        Listener(name="http-dynamic", protocol="HTTP", host="127.0.0.1", port=port) for port in (40_001, 40_002)
+    )
+    assert sum_of(one, kind=RuntimeType.PY) == sum_of(two, kind=RuntimeType.PY)
+    fixed = [replace(one, name=f"http-{port}", port=port) for port in (8291, 8292)]
+    assert len({sum_of(each, kind=RuntimeType.PY) for each in (one, *fixed)}) == 3
+
+
 def test_what_failed_is_counted_of_every_kind() -> None:
     failed = ArtifactSet.of(
         [

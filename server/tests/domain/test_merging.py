@@ -143,6 +143,16 @@ def test_the_address_of_each_machine_makes_no_difference_but_the_context_does() 
     assert [v.runtime_keys for v in merged.variants] == [(0, 1), (2,)]
 
 
+def test_a_port_that_the_system_chose_makes_no_difference_but_the_host_does() -> None:
+    def listening(host: str, port: int) -> list[Artifact]:
+        return [Listener(name="http-dynamic", package="uvicorn", protocol="HTTP", host=host, port=port)]
+
+    assert merge(RuntimeType.PY, replicas(listening("::", 40_001), listening("::", 40_002)))[0].in_sync
+    elsewhere = listening("127.0.0.1", 40_003)
+    (merged,) = merge(RuntimeType.PY, replicas(listening("::", 40_001), listening("::", 40_002), elsewhere))
+    assert [json.loads(v.differences) for v in merged.variants] == [{}, {"host": "127.0.0.1"}]
+
+
 def test_a_unit_that_is_faulty_on_one_node_differs() -> None:
     good, bad = (CarbonApp(name="c", version="1", state=state) for state in list(DeploymentState)[:2])
     (merged,) = merge(RuntimeType.MI, replicas([good], [bad]))

@@ -9,6 +9,7 @@ import { Button } from '@/ui/button'
 import { List, type ListColumn } from '@/ui/list'
 import { notify } from '@/ui/notices'
 import { Empty } from '@/ui/states'
+import { clientName } from '@/util/client-name'
 import { useAction } from '@/util/use-action'
 
 const columns: ListColumn<SessionRowFragment>[] = [
@@ -19,7 +20,7 @@ const columns: ListColumn<SessionRowFragment>[] = [
     cell: ({ userAgent, current }) => (
       <span className="flex min-w-0 items-center gap-2">
         <span className="truncate" data-tip={userAgent}>
-          {userAgent || '–'}
+          {clientName(userAgent) || '–'}
         </span>
         {current && <span className="shrink-0 rounded border border-edge px-1.5 text-[11px]">{words.current}</span>}
       </span>
@@ -74,7 +75,7 @@ export function Sessions({ user = null, blocked }: { user?: string | null; block
               <Button
                 small
                 look="quiet"
-                aria-label={words.endLabel(userAgent)}
+                aria-label={words.endLabel(clientName(userAgent))}
                 blocked={blocked}
                 aria-busy={pending}
                 onClick={() => !pending && void run(id)}

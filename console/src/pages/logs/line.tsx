@@ -40,6 +40,8 @@ type LineProps = {
   onTrace: (traceId: string) => void
   onContext?: ((line: LogLineRowFragment) => void) | undefined
   marked?: boolean
+  /** Where all lines come from one place, it is not told beside each. */
+  withoutOrigin?: boolean
   /** What stands beside the message. */
   columns?: readonly string[]
   /** Puts an attribute there, or takes it away. */
@@ -66,7 +68,15 @@ export function LineHead({ columns }: { columns: readonly string[] }) {
 }
 
 /** One line; opened it tells everything that it holds. */
-export function LogLine({ line, onTrace, onContext, marked = false, columns = [], onColumn }: LineProps) {
+export function LogLine({
+  line,
+  onTrace,
+  onContext,
+  marked = false,
+  withoutOrigin = false,
+  columns = [],
+  onColumn,
+}: LineProps) {
   const [open, setOpen] = useState(false)
   const { at, level, message, origin } = line
   const Chevron = open ? ChevronDown : ChevronRight
@@ -96,17 +106,19 @@ export function LogLine({ line, onTrace, onContext, marked = false, columns = []
         >
           {message}
         </span>
-        <span className="hidden max-w-64 shrink-0 truncate text-faint lg:inline min-[1800px]:order-1 min-[1800px]:w-64">
-          {origin.integration?.displayName ?? origin.runtimeId ?? words.unclaimed}
-          {origin.environment && ` · ${origin.environment.displayName}`}
-        </span>
+        {!withoutOrigin && (
+          <span className="hidden max-w-64 shrink-0 truncate text-faint lg:inline min-[1800px]:order-1 min-[1800px]:w-64">
+            {origin.integration?.displayName ?? origin.runtimeId ?? words.unclaimed}
+            {origin.environment && ` · ${origin.environment.displayName}`}
+          </span>
+        )}
       </button>
       {open && <Opened line={line} onTrace={onTrace} onContext={onContext} columns={columns} onColumn={onColumn} />}
     </li>
   )
 }
 
-function Opened({ line, onTrace, onContext, columns = [], onColumn }: Omit<LineProps, 'marked'>) {
+function Opened({ line, onTrace, onContext, columns = [], onColumn }: Omit<LineProps, 'marked' | 'withoutOrigin'>) {
   const { at, logger, traceId, spanId, attributes, origin } = line
   const noTraces = useBlocked()('OBSERVABILITY_MGT_VIEW_INSIGHTS')
   const { project, integration, environment, runtime, runtimeId } = origin

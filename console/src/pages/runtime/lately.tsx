@@ -66,6 +66,7 @@ export function LatestLines({ runtime }: { runtime: RuntimeFacts }) {
             <LogLine
               key={line.id}
               line={line}
+              withoutOrigin
               onTrace={(trace) => void navigate(to.integrationLogs(project.handle, integration.handle, { trace }))}
             />
           ))}

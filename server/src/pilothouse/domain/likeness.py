@@ -1,7 +1,7 @@
 """In what replicas should be alike, in one sum: equal sums have nothing to tell apart, so that a database can compare them.
 
 What it is a sum of is what `merging` compares, and the states that can be steered. What only measures, and the addresses of a
-runtime's own machine, are left out.
+runtime's own machine and ports that the system chose, are left out.
 """
 
 from hashlib import blake2b
@@ -13,7 +13,7 @@ from pilothouse.domain.artifacts import KINDS, ArtifactState
 from pilothouse.domain.artifacts.artifact_set import ArtifactSet
 from pilothouse.domain.artifacts.listener import Listener
 from pilothouse.domain.artifacts.service import Service
-from pilothouse.domain.merging import STATES, attached, marks_of, place_of, what_counts
+from pilothouse.domain.merging import STATES, attached, marks_of, place_of, what_counts, without_found_port
 from pilothouse.domain.runtime_type import RuntimeType
 from pilothouse.domain.steering import STEERABLE
 
@@ -35,7 +35,9 @@ def likeness(runtime_type: RuntimeType, artifacts: ArtifactSet) -> str:
     parts: list[bytes] = []
     for artifact in artifacts.artifacts:
         kind, name, package = place = place_of(artifact)
-        told = attached(artifact, listeners) if listeners and isinstance(artifact, Service) else artifact
+        told = without_found_port(artifact)
+        if listeners and isinstance(told, Service):
+            told = attached(told, listeners)
         values: list[Any] = [
             getattr(artifact, aspect.value, None) for aspect in steered.get(kind, ())
         ]  # Any: of fields

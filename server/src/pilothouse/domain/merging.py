@@ -1,7 +1,8 @@
 """Artifacts of one place, merged over its runtimes: which host each, in which forms, and where they disagree.
 
 What is steered (state, tracing, statistics) is compared with what is desired elsewhere (`replicas`), and makes no form of its
-own here; neither does what only measures, such as the size of a store, nor the address of the runtime's own machine.
+own here; neither does what only measures, such as the size of a store, nor the address of the runtime's own machine, nor a port
+that the system chose.
 """
 
 from collections import Counter, defaultdict
@@ -114,6 +115,7 @@ def merge(runtime_type: RuntimeType, hosts: Iterable[Host]) -> list[MergedArtifa
                 place = (kind, renamed.get(place, name), package)
                 if isinstance(artifact, Service):
                     artifact = attached(artifact, listeners)  # noqa: PLW2901 - the same one, in names that all share
+            artifact = without_found_port(artifact)  # noqa: PLW2901 - the same one, as it is compared
             fields, read = counting[type(artifact)]
             row = rows.get(place)
             if row is None:
@@ -210,6 +212,13 @@ def _differences(form: _Form, base: _Form, fields: tuple[str, ...]) -> str:
 
 def _named(part: bytes, fields: tuple[str, ...]) -> dict[str, Any]:  # Any: JSON values
     return dict(zip(fields, msgspec.json.decode(part, type=list[Any]), strict=True))
+
+
+def without_found_port(artifact: Artifact) -> Artifact:
+    """Leave out the port of a listener that takes any: it differs after each start."""
+    if isinstance(artifact, Listener) and artifact.takes_any_port:
+        return msgspec.structs.replace(artifact, port=None)
+    return artifact
 
 
 def attached(service: Service, row_names: Mapping[str, str]) -> Service:

@@ -194,7 +194,8 @@ def values_of(runtime_type: RuntimeType, aspect: Aspect) -> Sequence[str]:
 def label_of(artifact: Artifact) -> str:
     """Say what tells an artifact apart for people."""
     if isinstance(artifact, Listener):
-        address = ":".join(str(part) for part in (artifact.host, artifact.port) if part is not None)
+        port = None if artifact.takes_any_port else artifact.port
+        address = ":".join(str(part) for part in (artifact.host, port) if part is not None)
         return " ".join(part for part in (artifact.protocol, address) if part) or artifact.name
     for member in ("trigger", "source", "context", "protocol"):
         told = getattr(artifact, member, None)

@@ -17,6 +17,11 @@ class Listener(Base, frozen=True, kw_only=True, tag="listener"):
     """The runtime's own words on the state."""
 
     @property
+    def takes_any_port(self) -> bool:
+        """Whether the system chose the port: the Python bridge names such listeners without it, e.g. `http-dynamic`."""
+        return self.name.endswith("-dynamic")
+
+    @property
     def identity(self) -> tuple[str, ...]:
         """Names are generated per package."""
         return (self.package, self.name)
