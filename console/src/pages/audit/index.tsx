@@ -70,7 +70,7 @@ const columns: ListColumn<AuditRow>[] = [
     key: 'target',
     title: words.columns.target,
     // At least as wide as its longest word, so that none is broken, up to a width from where on even words are.
-    className: 'hidden sm:table-cell min-w-48 max-w-96 whitespace-normal! lg:min-w-72',
+    className: 'hidden sm:table-cell min-w-48 max-w-96 whitespace-normal! lg:min-w-60',
     cell: ({ target }) => <code className="wrap-break-word">{target}</code>,
   },
   { key: 'outcome', title: words.columns.outcome, cell: ({ outcome }) => <OutcomeMark outcome={outcome} /> },
