@@ -25,6 +25,8 @@ const RUNTIMES = Number(values.runtimes)
 const CHANGES = Number(values.changes)
 const SECONDS = Number(values.seconds)
 const LINES = Number(values.lines)
+/** Fifty notches of a wheel a second. */
+const HAND_PX_S = 5_000
 const FRAMES = 200
 
 /** `--only scroll` measures that alone: start, scroll, changes, tail. */
@@ -284,6 +286,38 @@ async function figureScroll(page, session) {
   return { most, longest: Math.max(...seen.frames) }
 }
 
+/** The same rows at the pace of a hand that turns a wheel fast; what is above goes through all of them in seconds, as one drags the bar. */
+async function figureHand(page, session) {
+  await page.evaluate(() => window.scrollTo(0, 0))
+  await page.waitForTimeout(500)
+  await page.evaluate(() => globalThis.forgetSeen())
+  const before = await cpu(session)
+  const began = performance.now()
+  const empty = await page.evaluate(
+    async ({ pace, seconds }) => {
+      const start = performance.now()
+      let empty = 0
+      await new Promise((resolve) => {
+        const step = (now) => {
+          const spaces = [...document.querySelectorAll('main tbody > tr[aria-hidden]')]
+          const isGap = ({ top, bottom }) => Math.min(bottom, innerHeight) - Math.max(top, 0) >= 1
+          if (spaces.some((each) => isGap(each.getBoundingClientRect()))) empty += 1
+          window.scrollTo(0, ((now - start) / 1_000) * pace)
+          if (now - start < seconds * 1_000) requestAnimationFrame(step)
+          else resolve()
+        }
+        requestAnimationFrame(step)
+      })
+      return empty
+    },
+    { pace: HAND_PX_S, seconds: SECONDS },
+  )
+  const took = (performance.now() - began) / 1_000
+  const seen = await seenIn(page)
+  tell(`${round(HAND_PX_S)} px a second (target 60)`, seen, spentOn(before, await cpu(session)), took)
+  print('frames with empty space', `${empty} of ${seen.frames.length}`)
+}
+
 /**
  * What one frame costs at 60 frames a second, however many come about on this machine: each goes on by a sixtieth of a
  * second of the same scrolling, and is drawn before the next one begins.
@@ -390,6 +424,7 @@ async function main() {
     await page.goto(list)
     await page.locator('a[data-row]').first().waitFor()
     const { most, longest } = wants('scroll') ? await figureScroll(page, session) : { most: 0, longest: 0 }
+    if (wants('scroll')) await figureHand(page, session)
     if (wants('scroll')) await figureFrame(page, session)
     const interaction = wants('changes') ? await figureStorm(page, session, api) : 0
     const grown = wants('tail') ? await figureTail(page, session, api, origin) : 0
