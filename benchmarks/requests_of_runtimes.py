@@ -51,7 +51,9 @@ def sign(secret: str, now: float) -> str:
 
 
 def full_request(runtime_id: str, authorization: str, *, variant: int = 0, runtime_type: str = "BI") -> Inbound:
-    """Make a full heartbeat of about 8 kB."""
+    """Make a full heartbeat of about 8 kB; each variant is an artifact set of its own."""
+    first, *others = ARTIFACTS["services"]
+    services = [{**first, "basePath": f"/v{variant}"}, *others]
     body = {
         "runtimeId": runtime_id,
         "runtime": runtime_id,
@@ -62,7 +64,7 @@ def full_request(runtime_id: str, authorization: str, *, variant: int = 0, runti
         "project": "retail",
         "component": "orders",
         "nodeInfo": {"platformName": "ballerina"},
-        "artifacts": {**ARTIFACTS, "main": {"packageOrg": "a", "packageName": f"v{variant}", "packageVersion": "1"}},
+        "artifacts": {**ARTIFACTS, "services": services},
         "runtimeHash": f"hash-{variant}",
         "timestamp": [int(time.time()), 0.5],
     }
