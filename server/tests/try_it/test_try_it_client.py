@@ -55,7 +55,8 @@ class Service:
         self._behaviour = behaviour
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+        # RuntimeError: uvloop's, of a write to a connection that the client has closed already.
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError, RuntimeError):
             head = await reader.readuntil(b"\r\n\r\n")
             self.heads.append(head)
             await self._behaviour(head, reader, writer)
@@ -68,8 +69,10 @@ async def service(behaviour: Behaviour, **more: Any) -> AsyncIterator[Service]:
     made = Service(behaviour)
     server = await asyncio.start_server(made.serve, "127.0.0.1", 0, **more)
     made.port = server.sockets[0].getsockname()[1]
-    yield made
-    server.close()
+    try:
+        yield made
+    finally:
+        server.close()  # the loop waits for it
 
 
 def saying(*parts: bytes) -> Behaviour:
@@ -85,8 +88,10 @@ def saying(*parts: bytes) -> Behaviour:
 async def client(**rules: Any) -> AsyncIterator[TryItClient]:
     resolve = rules.pop("resolve", None)
     made = TryItClient(TryItRules(**{"timeout_s": 20.0, **rules}), resolve)
-    yield made
-    await made.close()
+    try:
+        yield made
+    finally:
+        await made.close()
 
 
 def target(port: int, *, scheme: str = "http", host: str | None = None, source: str | None = "127.0.0.1") -> Target:
