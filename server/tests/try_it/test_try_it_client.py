@@ -150,7 +150,7 @@ async def test_an_answer_that_does_not_end_is_told_as_far_as_it_came() -> None:
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: 1\n\n")
         await reader.read()
 
-    async with service(drip) as there, client(timeout_s=0.5) as ours:
+    async with service(drip) as there, client(timeout_s=2.0) as ours:
         told = await ours.send("ann", target(there.port), Asked(method="GET", path="/"))
         async with asyncio.timeout(20):
             await there.ended.wait()
@@ -199,7 +199,7 @@ async def test_a_service_that_is_silent_is_too_slow_and_the_connection_ends() ->
     async def wait(_: bytes, reader: asyncio.StreamReader, __: asyncio.StreamWriter) -> None:
         await reader.read()
 
-    async with service(wait) as there, client(timeout_s=0.3) as ours:
+    async with service(wait) as there, client(timeout_s=2.0) as ours:
         with pytest.raises(TooSlow) as slow:
             await ours.send("ann", target(there.port), Asked(method="POST", path="/"))
         async with asyncio.timeout(20):
