@@ -2,8 +2,10 @@
 
 import gc
 import os
+import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from functools import partial
@@ -280,6 +282,29 @@ def test_a_server_of_another_kind_is_no_database_of_this_one() -> None:
             command(Database(url=url))
         assert failure.value.fix
         del failure
+    gc.collect()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_what_no_postgresql_server_would_say_is_an_answer_that_is_told_of() -> None:
+    said = iter([b"N", b"d\0\0\0\x05x"])  # no TLS, and then a piece of what is copied
+
+    def serve() -> None:
+        for answer in said:
+            connection, _ = listening.accept()
+            with connection:
+                connection.recv(1_024)
+                connection.sendall(answer)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        serving = threading.Thread(target=serve)
+        serving.start()
+        url = f"postgresql://pilot@127.0.0.1:{listening.getsockname()[1]}/pilothouse"
+        with pytest.raises(StorageUnavailable, match="is no PostgreSQL server") as failure:
+            status_now(Database(url=url))
+        serving.join(10)
+    assert failure.value.fix
+    del failure
     gc.collect()
 
 

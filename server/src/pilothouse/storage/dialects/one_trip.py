@@ -188,11 +188,24 @@ def connect_as_offered(
     Left to itself the driver reads the system's authorities for each such connection, by which nobody is checked: 50 ms of CPU.
     """
     try:
-        return OneTripConnection(*arguments, **named | {"ssl_context": unchecked})
+        return connect(*arguments, **named | {"ssl_context": unchecked})
     except pg8000.legacy.InterfaceError as error:
         if _NO_TLS not in str(error):
             raise
-    return OneTripConnection(*arguments, **named | {"ssl_context": False})
+    return connect(*arguments, **named | {"ssl_context": False})
+
+
+def connect(*arguments: Any, **named: Any) -> OneTripConnection:  # Any: the driver's
+    """Connect; whatever the driver stumbles over in what is no PostgreSQL server becomes an error of its own.
+
+    Raises: pg8000.legacy.Error, OSError
+    """
+    try:
+        return OneTripConnection(*arguments, **named)
+    except (pg8000.legacy.Error, OSError):
+        raise
+    except Exception:  # noqa: BLE001 - of the driver's reading: of attributes, of lengths, of text
+        raise pg8000.legacy.InterfaceError("what answers there is no PostgreSQL server") from None
 
 
 class OneTripCursor(pg8000.legacy.Cursor):

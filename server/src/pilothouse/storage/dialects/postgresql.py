@@ -208,7 +208,7 @@ def _connect_in_one_trip(engine: Engine) -> None:
 
         if named.get("ssl_context") is None:
             return one_trip.connect_as_offered(unchecked, *places, **named)
-        return one_trip.OneTripConnection(*places, **named)
+        return one_trip.connect(*places, **named)
 
 
 def _with_types(dialect: Dialect) -> Dialect:
