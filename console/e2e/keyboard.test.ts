@@ -66,7 +66,7 @@ stories('Keyboard only', (story) => {
 
     await page.locator('#content').focus()
     await pressGo(page, 'r')
-    await page.getByRole('heading', { level: 1, name: 'Runtimes', exact: true }).waitFor()
+    await page.getByRole('heading', { level: 1, name: 'Runtimes' }).waitFor()
   })
 
   story(
