@@ -286,6 +286,7 @@ def test_a_server_of_another_kind_is_no_database_of_this_one() -> None:
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.xdist_group("postgresql")
 def test_what_no_postgresql_server_would_say_is_an_answer_that_is_told_of() -> None:
     said = iter([b"N", b"d\0\0\0\x05x"])  # no TLS, and then a piece of what is copied
 
