@@ -10,6 +10,7 @@ from pilothouse.domain.presence import Heard
 from pilothouse.storage import heard_batches, presence
 from pilothouse.storage.heard_batches import HEARD_AT_ONCE, KEPT_S
 from pilothouse.storage.replica_tables import heard_batches as table
+from pilothouse.storage.unit import Transaction
 from sqlalchemy import event, func, select
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -123,3 +124,21 @@ async def test_who_was_away_until_batches_were_deleted_looks_at_all_runtimes_onc
     end()
     assert not any("seen_number" in one for one in found)
     assert max(entry.seen_at for entry in there.board.list_all()) == pair.clock.now()
+
+
+@EVERYWHERE
+async def test_two_flushes_of_one_turn_are_both_told(pair: Group) -> None:
+    """One that waits for its turn as its process ends is joined by the last one."""
+    here, there = pair.planes
+    now = pair.clock.now()
+
+    def flush_twice(tx: Transaction) -> int:
+        before = presence.turn_of(tx.connection)
+        presence.save_shared(tx.connection, [heard(7, now)], here.replicas.id, now)
+        presence.save_shared(tx.connection, [heard(8, now), heard(9, now)], here.replicas.id, now)
+        return before
+
+    turn = await here.store.write(flush_twice)
+    told = await there.store.read(lambda connection: heard_batches.list_after(connection, turn - 1, there.replicas.id))
+    assert told is not None
+    assert [one.runtime_key for one in told] == [7, 8, 9]

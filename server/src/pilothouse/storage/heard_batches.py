@@ -23,23 +23,29 @@ HEARD_AT_ONCE: Final = 5_000
 _b = heard_batches.c
 _FLOOR = select(counters.c.number).where(counters.c.name == HEARD)
 _AFTER = select(_b.heard).where(_b.number > bindparam("after"), _b.via != bindparam("me")).order_by(_b.number, _b.part)
+_PARTS = select(func.count()).select_from(heard_batches).where(_b.number == bindparam("number"))
 _decode = msgspec.msgpack.Decoder(list[Heard]).decode
 
 
 def add(connection: Connection, number: int, heard: Sequence[Heard], via: str, at: Instant) -> None:
-    """Tell others what was heard, under the writers' turn with this number."""
+    """Tell others what was heard, under the writers' turn with this number; of one turn there may be several flushes.
+
+    That is so when a flush waits for its turn and the process ends meanwhile: its last one joins the same transaction.
+    """
+    if not heard:
+        return
+    first = int(connection.execute(_PARTS, {"number": number}).scalar_one())
     batches = [
         {
             "number": number,
-            "part": start // HEARD_AT_ONCE,
+            "part": first + start // HEARD_AT_ONCE,
             "via": via,
             "at": at,
             "heard": msgspec.msgpack.encode(heard[start : start + HEARD_AT_ONCE]),
         }
         for start in range(0, len(heard), HEARD_AT_ONCE)
     ]
-    if batches:
-        connection.execute(insert(heard_batches), batches)
+    connection.execute(insert(heard_batches), batches)
 
 
 def list_after(connection: Connection, after: int, me: str) -> list[Heard] | None:
