@@ -116,6 +116,8 @@ def running_on(*replicas: Replica) -> Iterator[None]:
         raise
     codes = [replica.end() for replica in replicas]
     assert codes == [0] * len(replicas), "\n".join(replica.said[-3000:] for replica in replicas)
+    for replica in replicas:
+        assert "leaked" not in replica.said, "a stop in good order ends without a word of libraries"
 
 
 def wait_until_ready(replica: Replica, within_s: float = 60.0) -> float:

@@ -93,6 +93,7 @@ async def serve(
         await run_until_signalled(carrier, ready, let_go, shared and shared.asked)
     finally:
         await plane.stop()
+        process.end()
 
 
 async def _carrier(
