@@ -476,6 +476,23 @@ def test_the_list_of_handlers_has_an_end(
     assert len(log_handlers(log_levels([]))) == HANDLER_LIMIT
 
 
+def test_an_application_that_its_server_froze_before_the_bridge_came_is_found(program: Any) -> None:
+    source = """
+        import gc
+        from fastapi import FastAPI
+        app = FastAPI(title="Frozen")
+        also = app
+        gc.freeze()  # as gunicorn's users do before it forks
+        from pilothouse_bridge.discover import Discovery
+        from pilothouse_bridge.discover.starlette import Starlette
+        discovery = Discovery([], [Starlette()])
+        discovery.install(lambda: None)
+        print([service.name for service in discovery.look(lambda _: []).services])
+    """
+    _, out, err = program.finish(program.start(source))
+    assert (out, err) == ("['Frozen']\n", "")
+
+
 def test_a_framework_that_is_not_there_costs_nothing(program: Any) -> None:
     source = """
         import sys

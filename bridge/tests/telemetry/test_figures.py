@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -51,11 +52,62 @@ def test_names_without_end_become_one_series() -> None:
     meter = Meter()
     for number in range(SERIES_LIMIT + 50):
         meter.observe("m", (("http.route", str(number)),), 1.0)
-    taken = meter.take().series
+    (durations,) = meter.take()
+    taken = durations.series
     assert len(taken) == SERIES_LIMIT + 1
     assert taken["m", (("otel.metric.overflow", True),)].count == 50
-    assert not meter.take().series
+    assert not meter.take()[-1].series
     assert sum(one.count for one in meter.totals().values()) == SERIES_LIMIT + 50
+
+
+MINUTE_NS = 60 * 10**9
+
+
+@given(st.lists(st.tuples(st.integers(0, 3 * MINUTE_NS), st.booleans()), max_size=40))
+def test_each_request_is_told_in_the_minute_of_the_clock_in_which_it_ended(steps: list[tuple[int, bool]]) -> None:
+    now = [7 * MINUTE_NS + 1]
+    meter = Meter(lambda: now[0])
+    happened: Counter[int] = Counter()
+    told: Counter[int] = Counter()
+
+    def take() -> None:
+        for durations in meter.take():
+            assert durations.since_ns <= durations.until_ns
+            told[durations.until_ns // MINUTE_NS] += sum(one.count for one in durations.series.values())
+
+    for later_ns, is_taken in steps:
+        now[0] += later_ns
+        meter.observe("m", (), 0.1)
+        happened[now[0] // MINUTE_NS] += 1
+        if is_taken:
+            take()
+    assert sum(one.count for one in meter.totals().values()) == happened.total()
+    take()
+    assert +told == happened
+
+
+def test_what_nobody_takes_for_hours_goes_on_in_one() -> None:
+    now = [0]
+    meter = Meter(lambda: now[0])
+    for _ in range(300):
+        meter.observe("m", (), 0.1)
+        now[0] += MINUTE_NS
+    taken = meter.take()
+    assert len(taken) <= 61
+    assert sum(one.count for durations in taken for one in durations.series.values()) == 300
+
+
+def test_a_clock_that_is_set_back_loses_no_request() -> None:
+    now = [100 * MINUTE_NS]
+    meter = Meter(lambda: now[0])
+    meter.observe("m", (), 0.1)
+    now[0] = 3 * MINUTE_NS
+    meter.observe("m", (), 0.1)
+    meter.take()
+    meter.observe("m", (), 0.1)
+    now[0] += MINUTE_NS
+    meter.observe("m", (), 0.1)
+    assert [sum(one.count for one in durations.series.values()) for durations in meter.take()] == [1, 1]
 
 
 def test_the_first_of_a_second_are_taken_and_a_share_of_the_rest() -> None:

@@ -12,7 +12,7 @@ import weakref
 from collections.abc import Callable, Iterator, Sequence
 from importlib.machinery import ModuleSpec
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Final, final
+from typing import TYPE_CHECKING, Any, Final, cast, final
 
 from pilothouse_bridge import _native
 
@@ -73,8 +73,8 @@ class Watch:
         """Find instances made before we came; called from our own thread, because the look takes some 20 ms, once."""
         self._hook_when_loaded()
         if self._scan_due and self._hooked is not None:
-            self._scan_due = False
             self._scan(self._hooked)
+            self._scan_due = False  # a look that failed is taken again
 
     def renew_lock(self) -> None:
         """In a forked child: the lock may have been held by a thread that is not here."""
@@ -113,7 +113,18 @@ def instances_of(wanted: type[Any]) -> list[object]:
     for kind in kinds:
         kinds += [each for each in type.__subclasses__(kind) if each not in kinds]
     # type() and not isinstance(): proxies answer __class__ by running the program's code.
-    return [one for one in gc.get_referrers(*kinds) if issubclass(type(one), wanted)]
+    found = {id(one): one for one in gc.get_referrers(*kinds) if issubclass(type(one), wanted)}
+    if gc.get_freeze_count():  # as servers do before they fork: what is frozen is not found as a referrer
+        found |= {id(one): one for one in _module_members() if issubclass(type(one), wanted)}
+    return list(found.values())
+
+
+def _module_members() -> Iterator[object]:
+    """Whatever the loaded modules have by name."""
+    for module in list(sys.modules.values()):
+        members = getattr(module, "__dict__", None)  # of the module itself: getattr would wake lazy modules
+        if isinstance(members, dict):
+            yield from list(cast("dict[str, object]", members).values())
 
 
 def is_being_imported(module: ModuleType) -> bool:

@@ -37,12 +37,13 @@ Attributes = Mapping[str, object]
 class Figures:
     """Everything that one sending of metrics says."""
 
-    durations: Durations
+    durations: Sequence[Durations]
+    """One after the other, at least one; the last until now."""
     gauges: Mapping[str, float]
     dropped: Mapping[tuple[str, str], int] = field(default_factory=dict[tuple[str, str], int])
 
     def __len__(self) -> int:
-        return len(self.durations.series) + len(self.gauges) + len(self.dropped)
+        return sum(len(one.series) for one in self.durations) + len(self.gauges) + len(self.dropped)
 
 
 def logs(resource: Attributes, lines: Iterable[Line]) -> bytes:
@@ -70,10 +71,12 @@ def traces(resource: Attributes, spans: Iterable[Span]) -> bytes:
 
 def metrics(resource: Attributes, figures: Figures) -> bytes:
     """Durations and drops as differences, the rest as they stand."""
-    since, until = str(figures.durations.since_ns), str(figures.durations.until_ns)
+    since, until = str(figures.durations[0].since_ns), str(figures.durations[-1].until_ns)
     by_name: dict[str, list[Json]] = {}
-    for (name, labels), histogram in figures.durations.series.items():
-        by_name.setdefault(name, []).append(_distribution(labels, histogram, since, until))
+    for durations in figures.durations:
+        its_since, its_until = str(durations.since_ns), str(durations.until_ns)
+        for (name, labels), histogram in durations.series.items():
+            by_name.setdefault(name, []).append(_distribution(labels, histogram, its_since, its_until))
     found: list[Json] = [
         {
             "name": name,
