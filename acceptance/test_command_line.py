@@ -240,6 +240,10 @@ def test_what_cannot_be_done_is_told_with_its_reason_and_never_called_done(
     assert (wished.status, wished.out) == (8, ""), wished
     assert "Nobody confirmed it: no runtime is running now, 1 runtime will follow when back. (TIMED_OUT)" in wished.err
     assert terminal("runtimes", "restart", orders.name).status == 6
+    assert terminal("log-level", "reset", "orders.http", *HERE).status in {
+        0,
+        8,
+    }  # the next story's program is of this integration, too
 
 
 def test_a_stream_that_cannot_be_opened_at_all_is_told_at_once(
