@@ -24,6 +24,7 @@ from pilothouse.alerting import worker
 from pilothouse.app import control_plane
 from pilothouse.app.control_plane import ControlPlane, open_control_plane
 from pilothouse.app.people import LOCAL
+from pilothouse.app.process import begin_start, end, end_start
 from pilothouse.config import Settings
 from pilothouse.observe.logs import configure
 from pilothouse.operations.secrets import generate
@@ -109,6 +110,7 @@ async def serve(url: str, count: int) -> None:
     configure("ERROR", "text")
     leave_alone()  # it flushes when we say so, and nobody falls silent
     with tempfile.TemporaryDirectory() as folder:
+        begin_start()
         plane = await open_control_plane(Settings(home=Path(folder) / "home", database_url=url))
         await plane.store.write(lambda tx: fill(tx.connection, plane.clock.now(), count - BEATING))
         making = partial(
@@ -126,11 +128,13 @@ async def serve(url: str, count: int) -> None:
             (Listener(name="runtimes", app=app, host="127.0.0.1", port=0, setting="-"),), CarrierSettings()
         )
         await carrier.start()
+        end_start()
         _say({"port": carrier.ports["runtimes"], "token": token.removeprefix("Bearer "), "names": names})
         while line := (await asyncio.to_thread(sys.stdin.readline)).strip():
             _say(await (flush_all(plane) if line == "flush" else rest(float(line))))
         await carrier.stop()
         await plane.stop()
+        end()
 
 
 def _say(told: dict[str, Any]) -> None:  # Any: what JSON has

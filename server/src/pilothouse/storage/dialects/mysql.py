@@ -9,6 +9,7 @@ from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
+import msgspec
 from sqlalchemy import Connection, Dialect, Engine, event
 from sqlalchemy.dialects.mysql.base import MySQLDialect, MySQLTypeCompiler
 from sqlalchemy.types import String
@@ -16,7 +17,7 @@ from sqlalchemy.types import String
 from pilothouse.base.errors import CannotStart
 from pilothouse.base.place import Database
 from pilothouse.storage.dialects.kind import CONNECT_S, Change, Changing, Trouble, as_lists, changed, is_not_older
-from pilothouse.storage.dialects.opening import open_pool, read_url, refuse_unknown, tls_of, unreached
+from pilothouse.storage.dialects.opening import open_pool, read_url, refuse_unknown, tls_of, unchecked_tls, unreached
 from pilothouse.storage.dialects.refusals import Refusal
 from pilothouse.storage.dialects.turns import take_row
 
@@ -33,6 +34,7 @@ _NEXT: Final = (
     "WHERE table_schema = database() AND auto_increment IS NOT NULL"
 )
 _OTHERS: Final = "SELECT count(*) FROM information_schema.processlist WHERE db = database() AND id <> connection_id()"
+_NO_TLS: Final = 2026
 _AGAIN: Final = {1213, 1205, 1020}
 _GONE: Final = {1053, 1077, 1079, 1927, 2002, 2003, 2006, 2013, 2014, 2045, 2055, 4031}
 _FULL: Final = {3, 1021, 1026, 1114, 1290, 1792, 1836}
@@ -44,6 +46,18 @@ _REFUSALS: Final = {
     **dict.fromkeys((1040, 1203, 1226), Refusal.CONNECTIONS),
     **dict.fromkeys((2026, 3159), Refusal.TLS),
 }
+
+
+class _Document(msgspec.Struct, frozen=True):
+    """A text of JSON for the driver, which writes texts sign by sign where one of them is a quotation mark."""
+
+    text: str
+
+
+def _quoted(document: _Document, _mapping: object = None) -> str:
+    """Write a text of JSON into a statement: it has no control characters, and the session's mode lets a backslash escape."""
+    escaped = document.text.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
 
 
 class _Types(MySQLTypeCompiler):
@@ -90,6 +104,7 @@ class MySql:
         url, told = read_url(database, "mysql+pymysql")
         refuse_unknown(told, "sslmode", "sslrootcert", "unix_socket")
         tls = tls_of(told)
+        unchecked = unchecked_tls()
         arguments: dict[str, Any] = {  # Any: the driver's arguments
             "charset": "utf8mb4",
             "connect_timeout": CONNECT_S,
@@ -105,8 +120,21 @@ class MySql:
         engine = open_pool(self, url, arguments, size=size, isolation=isolation)
         _with_types(engine.dialect)
 
+        if tls is None:
+
+            @event.listens_for(engine, "do_connect")
+            def connect(dialect: Any, _record: Any, given: Any, named: dict[str, Any]) -> Any:  # Any: the driver's; unused
+                """Use TLS if the server offers it; left to itself the driver reads the authorities each time, by which nobody is checked."""
+                try:
+                    return dialect.dbapi.connect(*given, **named | {"ssl": unchecked})
+                except dialect.dbapi.OperationalError as error:
+                    if error.args[0] != _NO_TLS:
+                        raise
+                return dialect.dbapi.connect(*given, **named | {"ssl_disabled": True})
+
         @event.listens_for(engine, "connect")
         def prepare(connection: Any, _record: Any) -> None:  # Any: the driver's connection; the pool's record, unused
+            connection.encoders = {**connection.encoders, _Document: _quoted}
             with connection.cursor() as cursor:
                 cursor.execute("SELECT VERSION()")
                 for statement in _settings(cursor.fetchone()[0], database.timeout_s, read_only=read_only):
@@ -150,7 +178,7 @@ class MySql:
             f"UPDATE {change.table} AS t JOIN JSON_TABLE(%s, '$[*]' COLUMNS({types})) AS v "  # noqa: S608 - our own tables
             f"ON t.{change.key} = v.{change.key}{is_not_older(change)} SET {changes}"
         )
-        return Changing(statement, lambda given, same: (as_lists(given), *same))
+        return Changing(statement, lambda given, same: (_Document(as_lists(given)), *same))
 
     def take_turn(self, connection: Connection) -> None:
         """Take the row."""
