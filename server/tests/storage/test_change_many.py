@@ -57,7 +57,12 @@ def test_values_arrive_as_they_were_given_and_who_is_not_named_keeps_theirs(writ
     unbind(writer)
     changed = [
         ROWS[0]
-        | {"seen_at": 1_790_000_000.123, "interval_s": 0.1 + 0.2, "address": 'a"b\\c\'; %s\n\x1a\\\' -- 日本', "status": "OFFLINE"},
+        | {
+            "seen_at": 1_790_000_000.123,
+            "interval_s": 0.1 + 0.2,
+            "address": "a\"b\\c'; %s\n\x1a\\' -- 日本",
+            "status": "OFFLINE",
+        },
         ROWS[1] | {"interval_s": None, "address": None},
         ROWS[2] | {"runtime_key": 99},
     ]

@@ -123,8 +123,10 @@ class MySql:
         if tls is None:
 
             @event.listens_for(engine, "do_connect")
-            def connect(dialect: Any, _record: Any, given: Any, named: dict[str, Any]) -> Any:  # Any: the driver's; unused
-                """Use TLS if the server offers it; left to itself the driver reads the authorities each time, by which nobody is checked."""
+            def connect(
+                dialect: Any, _record: Any, given: Any, named: dict[str, Any]
+            ) -> Any:  # Any: the driver's; unused
+                """Use TLS if it is offered; left to itself the driver reads the authorities each time, by which nobody is checked."""
                 try:
                     return dialect.dbapi.connect(*given, **named | {"ssl": unchecked})
                 except dialect.dbapi.OperationalError as error:
