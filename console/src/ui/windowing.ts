@@ -1,5 +1,5 @@
 /** A row that nobody has measured yet is taken to be so high. Units: px. */
-export const USUAL_PX = 28
+export const USUAL_PX = 27
 /** Rows are made and let go so many at a time, so that a slow scroll does not render for every one of them. */
 const STEP = 8
 

@@ -43,7 +43,7 @@ export const columns: Column[] = [
   {
     key: 'name',
     title: words.columns.name,
-    className: 'min-[1180px]:w-[166px] min-[1440px]:w-[182px] min-[1680px]:w-[240px]',
+    className: 'flex-1! min-[1180px]:flex-none! min-[1180px]:w-[166px] min-[1440px]:w-[182px] min-[1680px]:w-[240px]',
     cell: (runtime) => (
       <span className="flex items-center gap-1.5">
         <RowLink
@@ -101,7 +101,7 @@ export const columns: Column[] = [
   {
     key: 'reason',
     title: words.columns.reason,
-    className: 'reason',
+    className: 'reason flex-1!',
     from: ROOM.wide,
     cell: (runtime) => <Why runtime={runtime} />,
   },

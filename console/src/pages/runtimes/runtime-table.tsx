@@ -13,6 +13,15 @@ import { hasWhy, Why } from './why'
 /** The next page is asked for when so few loaded rows are left below those that are rendered. */
 const AHEAD = 20
 
+/** Said of what the style makes boxes of: to who cannot see it, it stays a table. */
+const as = {
+  table: { role: 'table' },
+  group: { role: 'rowgroup' },
+  row: { role: 'row' },
+  head: { role: 'columnheader' },
+  cell: { role: 'cell' },
+} as const
+
 type Select = (id: string, on: boolean, through: boolean) => void
 
 type RuntimeTableProps = {
@@ -54,7 +63,8 @@ export function RuntimeTable({ label, list, columns, selection, endless }: Runti
   return (
     <TableBox label={label}>
       <table
-        className="grid-table table-fixed"
+        {...as.table}
+        className="grid-table boxed-rows"
         aria-rowcount={partial ? total + 1 : undefined}
         onPointerEnter={() => setBusy('pointed', true)}
         onPointerLeave={() => setBusy('pointed', false)}
@@ -72,9 +82,9 @@ export function RuntimeTable({ label, list, columns, selection, endless }: Runti
           setBusy('focused', false)
         }}
       >
-        <thead>
-          <tr>
-            <th scope="col" className="w-[30px] pr-0!">
+        <thead {...as.group}>
+          <tr {...as.row}>
+            <th scope="col" {...as.head} className="w-[30px] pr-0!">
               <input
                 type="checkbox"
                 aria-label={words.selectAll(rows.length)}
@@ -88,13 +98,13 @@ export function RuntimeTable({ label, list, columns, selection, endless }: Runti
               />
             </th>
             {columns.map((column) => (
-              <th key={column.key} scope="col" className={column.className}>
+              <th key={column.key} scope="col" {...as.head} className={column.className}>
                 {column.title}
               </th>
             ))}
           </tr>
         </thead>
-        <tbody ref={body}>
+        <tbody {...as.group} ref={body}>
           {parts.map((part) => {
             if (!('row' in part)) {
               return (
@@ -153,13 +163,14 @@ type SpaceProps = { height: number; columns: number; loading: boolean }
 /** Stands for rows that are not in the document; where they are still to be loaded it has their shape. */
 function Space({ height, columns, loading }: SpaceProps) {
   return (
-    <tr aria-hidden>
+    <tr aria-hidden className="border-b-0!">
       <td
         colSpan={columns}
+        className="flex-1!"
         style={{
           height,
+          minHeight: 0,
           padding: 0,
-          border: 0,
           ...(loading && {
             background:
               'repeating-linear-gradient(transparent 0 9px, var(--color-line) 9px 19px, transparent 19px 28px) 14px 0 / min(60%, 640px) 100% no-repeat',
@@ -187,12 +198,13 @@ const Row = memo(function Row({ row, index, fresh, left, selected, columns: show
   return (
     <>
       <tr
+        {...as.row}
         data-key={row.id}
         aria-rowindex={index}
         data-tip={left ? words.noLonger : undefined}
-        className={`${look} ${below ? '[&>td]:border-b-0' : ''}`}
+        className={`${look} ${below ? 'border-b-0!' : ''}`}
       >
-        <td className="pr-0!">
+        <td {...as.cell} className="w-[30px] pr-0!">
           <input
             type="checkbox"
             aria-label={words.select(runtimeLabel(row))}
@@ -202,14 +214,14 @@ const Row = memo(function Row({ row, index, fresh, left, selected, columns: show
           />
         </td>
         {shown.map((column) => (
-          <td key={column.key} className={column.className}>
+          <td key={column.key} {...as.cell} className={column.className}>
             {column.cell(row)}
           </td>
         ))}
       </tr>
       {below && (
-        <tr data-key={row.id} className={look}>
-          <td colSpan={shown.length + 1} className="reason">
+        <tr {...as.row} data-key={row.id} className={look}>
+          <td {...as.cell} colSpan={shown.length + 1} className="reason flex-1!">
             <Why runtime={row} />
           </td>
         </tr>
