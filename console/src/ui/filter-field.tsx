@@ -1,4 +1,4 @@
-import { useState } from 'react'
+import { type ReactNode, useState } from 'react'
 
 type FilterFieldProps = {
   label: string
@@ -37,4 +37,9 @@ export function FilterField({ label, value, onChange, placeholder, type = 'text'
       />
     </label>
   )
+}
+
+/** Two ends of a time stay side by side where the line has room for both. */
+export function FromTo({ children }: { children: ReactNode }) {
+  return <span className="flex flex-wrap items-center gap-2">{children}</span>
 }

@@ -79,11 +79,6 @@ export function Tokens({ user, blocked }: TokensProps) {
   const refresh = () => void client.invalidateQueries({ queryKey: ['people', 'tokens'] })
   // A person makes their own tokens; those of a service account are made for it.
   const mayCreate = !user || user.isService
-  const create = mayCreate && (
-    <Button small blocked={blocked} onClick={() => setOpen('create')}>
-      {words.create}
-    </Button>
-  )
   return (
     <Card
       title={words.title}
@@ -99,7 +94,11 @@ export function Tokens({ user, blocked }: TokensProps) {
             />
             {words.ended}
           </label>
-          {create}
+          {mayCreate && (
+            <Button small blocked={blocked} onClick={() => setOpen('create')}>
+              {words.create}
+            </Button>
+          )}
         </>
       }
     >
@@ -129,9 +128,7 @@ export function Tokens({ user, blocked }: TokensProps) {
         ]}
         rowKey={(row) => row.id}
         empty={
-          <Empty title={words.emptyTitle} action={create}>
-            {words.emptyText.replaceAll('`', '')}
-          </Empty>
+          <Empty title={words.emptyTitle}>{words.emptyText.replaceAll('`', '')}</Empty>
         }
       />
       {open === 'create' && (

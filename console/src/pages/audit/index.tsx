@@ -13,7 +13,7 @@ import { Button, buttonClass } from '@/ui/button'
 import { Choose } from '@/ui/choose'
 import { openTo } from '@/ui/closed'
 import { CopyGraphql } from '@/ui/copy'
-import { FilterField } from '@/ui/filter-field'
+import { FilterField, FromTo } from '@/ui/filter-field'
 import { List, type ListColumn } from '@/ui/list'
 import { PageHead } from '@/ui/page'
 import { SearchBox } from '@/ui/search-box'
@@ -154,13 +154,20 @@ function Audit() {
           onChange={(outcome) => change({ outcome }, true)}
           choices={OUTCOMES.map((each) => [each, words.outcomes[each]])}
         />
-        <FilterField
-          type="datetime-local"
-          label={words.from}
-          value={search.from ?? ''}
-          onChange={(from) => change({ from })}
-        />
-        <FilterField type="datetime-local" label={words.to} value={search.to ?? ''} onChange={(to) => change({ to })} />
+        <FromTo>
+          <FilterField
+            type="datetime-local"
+            label={words.from}
+            value={search.from ?? ''}
+            onChange={(from) => change({ from })}
+          />
+          <FilterField
+            type="datetime-local"
+            label={words.to}
+            value={search.to ?? ''}
+            onChange={(to) => change({ to })}
+          />
+        </FromTo>
         <PlacePicker place={search} onChange={change} />
         {(filtered || text) && (
           <Button look="quiet" onClick={() => change(NOTHING)}>

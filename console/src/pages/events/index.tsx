@@ -10,7 +10,7 @@ import { Age } from '@/ui/age'
 import { Button } from '@/ui/button'
 import { Choose } from '@/ui/choose'
 import { CopyGraphql } from '@/ui/copy'
-import { FilterField } from '@/ui/filter-field'
+import { FilterField, FromTo } from '@/ui/filter-field'
 import { List, type ListColumn } from '@/ui/list'
 import { PageHead } from '@/ui/page'
 import { Said } from '@/ui/said'
@@ -153,13 +153,20 @@ function Events({ title, early, scope, picks = false, tabs }: EventsProps) {
           onChange={(kind) => change({ kind }, true)}
           choices={Object.entries(words.things)}
         />
-        <FilterField
-          type="datetime-local"
-          label={audit.from}
-          value={search.from ?? ''}
-          onChange={(from) => change({ from })}
-        />
-        <FilterField type="datetime-local" label={audit.to} value={search.to ?? ''} onChange={(to) => change({ to })} />
+        <FromTo>
+          <FilterField
+            type="datetime-local"
+            label={audit.from}
+            value={search.from ?? ''}
+            onChange={(from) => change({ from })}
+          />
+          <FilterField
+            type="datetime-local"
+            label={audit.to}
+            value={search.to ?? ''}
+            onChange={(to) => change({ to })}
+          />
+        </FromTo>
         {picks && <PlacePicker place={search} onChange={change} />}
         {filtered && (
           <Button look="quiet" onClick={clear}>

@@ -4,7 +4,7 @@ import { strings } from '@/strings/common'
 import { metrics as words } from '@/strings/metrics'
 import { Button } from '@/ui/button'
 import { Choose } from '@/ui/choose'
-import { FilterField } from '@/ui/filter-field'
+import { FilterField, FromTo } from '@/ui/filter-field'
 import { METRIC_PARTS, METRIC_SHARES, type MetricsSearch, SPANS } from '@/util/search'
 import { PlacePicker } from '../access/place-picker'
 import { instant, localText, type Window } from './window'
@@ -106,7 +106,7 @@ function Time({ search, window, onChange }: TimeProps) {
         choices={[...SPANS.map((span) => [span, words.spans[span]] as const), [CUSTOM, words.custom] as const]}
       />
       {isCustom && (
-        <>
+        <FromTo>
           <FilterField
             type="datetime-local"
             label={words.from}
@@ -119,7 +119,7 @@ function Time({ search, window, onChange }: TimeProps) {
             value={search.to ? localText(toS) : ''}
             onChange={(to) => onChange({ to: read(to), at: undefined })}
           />
-        </>
+        </FromTo>
       )}
     </>
   )
