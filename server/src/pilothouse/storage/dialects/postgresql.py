@@ -4,7 +4,7 @@ Text is compared by its octets (`COLLATE "C"`), as on every other database: what
 order of letters does not decide where a page of a list ends.
 """
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -13,6 +13,7 @@ from sqlalchemy.dialects.postgresql.base import PGDialect, PGTypeCompiler
 from sqlalchemy.types import String
 
 from pilothouse.base.place import Database
+from pilothouse.storage.dialects.arrays import WithArrays, array
 from pilothouse.storage.dialects.kind import CONNECT_S, Change, Changing, Trouble, changed, is_not_older
 from pilothouse.storage.dialects.opening import open_pool, read_url, refuse_unknown, tls_of, unchecked_tls, unreached
 from pilothouse.storage.dialects.refusals import Refusal
@@ -53,16 +54,6 @@ class _Text(String):
     def bind_processor(self, dialect: Dialect) -> Callable[..., Any]:  # noqa: ARG002 - SQLAlchemy's. Any: as stored
         """Replace NUL, as the audit does before it takes its digest."""
         return _without_nul
-
-
-def _array(values: Sequence[Any]) -> str:  # Any: numbers, texts, nulls
-    """Write values as PostgreSQL writes an array; the driver would do so value by value."""
-    return f"{{{','.join([_quoted(one) if isinstance(one, str) else 'NULL' if one is None else str(one) for one in values])}}}"
-
-
-def _quoted(value: str) -> str:
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
 
 
 def _without_nul(value: str | None) -> str | None:
@@ -169,7 +160,7 @@ class PostgreSql:
             f"UPDATE {change.table} AS t SET {changes} FROM unnest({arrays}) AS v({', '.join(wanted)}) "  # noqa: S608 - our tables
             f"WHERE t.{key} = v.{key} AND t.{key} BETWEEN CAST(%s AS BIGINT) AND CAST(%s AS BIGINT){is_not_older(change)}"
         )
-        return Changing(statement, lambda given, same: (*same, *map(_array, given), min(given[0]), max(given[0])))
+        return Changing(statement, lambda given, same: (*same, *map(array, given), min(given[0]), max(given[0])))
 
     def take_turn(self, connection: Connection) -> None:
         """Take the row."""
@@ -214,6 +205,7 @@ def _connect_in_one_trip(engine: Engine) -> None:
 def _with_types(dialect: Dialect) -> Dialect:
     dialect.type_compiler_instance = dialect.type_compiler = _Types(dialect)
     dialect.colspecs = {**dialect.colspecs, String: _Text}
+    dialect.statement_compiler = WithArrays
     return dialect
 
 
