@@ -89,6 +89,7 @@ bench: $(STAMPS)/dev ## Measure, as ratios against a reference in the same run
 	$(BIN)/python benchmarks/liveness.py
 	$(BIN)/python benchmarks/beat_in_process.py
 	$(BIN)/python benchmarks/full_heartbeats.py
+	$(BIN)/python benchmarks/command_results.py
 	$(BIN)/python benchmarks/delta_heartbeats.py
 	$(BIN)/python benchmarks/idle_sql.py
 	$(BIN)/python benchmarks/idle_memory.py

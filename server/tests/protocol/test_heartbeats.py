@@ -55,7 +55,7 @@ async def test_case_5_a_lookup_that_fails_is_503_and_never_400(runtime, monkeypa
     def fail(*_: object) -> None:
         raise StorageUnavailable("the disk is on fire")
 
-    monkeypatch.setattr(secrets, "find", fail)
+    monkeypatch.setattr(secrets, "find_all", fail)
     for answer in (await runtime.full(), await runtime.delta()):
         assert_refused(answer, 503, "UNAVAILABLE")
         assert "disk" not in answer[1]["message"]  # our inside is our own

@@ -290,6 +290,7 @@ class ControlPlane:
         for task in self._work:
             task.cancel()
         await asyncio.gather(*self._work, self.announcing.close(), return_exceptions=True)
+        self.edge.refuser.tell_left_out(is_end=True)
         await self.handing_over.close()
         await self.management.close()
         await self.alerting.close()
@@ -309,6 +310,7 @@ class ControlPlane:
             self._hand_over_soon(key)
         self.agenda.sweep(now)
         self.handing_over.sweep(now)
+        self.edge.refuser.tell_left_out()
 
     async def expire(self) -> None:
         """End the commands whose deadline has passed, and set the pace of heartbeats."""

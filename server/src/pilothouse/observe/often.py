@@ -2,12 +2,15 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from typing import Final
 
 LOUD = 3
 """So many times in a row, then at each power of two."""
 SELDOM_S: Final = 60.0
+A_MINUTE: Final = 60
+"""Lines of a kind in a minute, whatever they are about."""
 THINGS_MAX: Final = 1_000
 """Things that are told apart; what has not come lately is forgotten when there are more."""
 
@@ -37,6 +40,36 @@ class Allowance:
             return None
         self._written += 1
         left_out, self._left_out = self._left_out, 0
+        return left_out
+
+
+class Bounded:
+    """So many lines a minute over all that they are about; what is beyond is counted by what it was, and told once the minute is over."""
+
+    def __init__(self, per_minute: int = A_MINUTE, clock_s: Callable[[], float] = time.monotonic) -> None:
+        self._per_minute = per_minute
+        self._clock_s = clock_s
+        self._began_s = -math.inf
+        self._written = 0
+        # Cap: the codes that there are; emptied by `take_left_out`.
+        self._left_out = Counter[str]()
+
+    def take(self, what: str) -> bool:
+        """Ask for a line; false when there is none left in this minute."""
+        now_s = self._clock_s()
+        if now_s - self._began_s >= SELDOM_S:
+            self._began_s, self._written = now_s, 0
+        if self._written >= self._per_minute:
+            self._left_out[what] += 1
+            return False
+        self._written += 1
+        return True
+
+    def take_left_out(self, *, is_end: bool = False) -> Mapping[str, int]:
+        """Tell how many lines were left out of what, when the minute is over; nothing before, unless this is the end."""
+        if not self._left_out or (not is_end and self._clock_s() - self._began_s < SELDOM_S):
+            return {}
+        left_out, self._left_out = self._left_out, Counter[str]()
         return left_out
 
 

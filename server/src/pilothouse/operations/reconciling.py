@@ -25,9 +25,10 @@ from pilothouse.domain.commands import (
     action_for,
     next_attempt_after,
 )
-from pilothouse.domain.events import EventKind, NewEvent
+from pilothouse.domain.events import EventKind
 from pilothouse.domain.runtime_type import RuntimeType
 from pilothouse.domain.steering import Wish, observe
+from pilothouse.operations.command_book import CommandBook
 from pilothouse.presence import Entry
 from pilothouse.reconcile import Plan, Situation, plan
 from pilothouse.storage import commands, desired
@@ -98,28 +99,6 @@ class ArtifactReader:
         return self._sets[digest]
 
 
-class _Book:
-    """What is to be stored of commands: all that are new, and then how all stand, in few statements."""
-
-    def __init__(self, tx: Transaction) -> None:
-        self._tx = tx
-        self._new: list[Command] = []
-        self._changed: list[Command] = []
-
-    def queue(self, runtime: SteeredRuntime, new: Sequence[Command], now: Instant) -> None:
-        self._new += new
-        for command in new:
-            self._tx.emit(_event(EventKind.COMMAND_QUEUED, runtime, command, now))
-
-    def change(self, runtime: SteeredRuntime, command: Command, kind: EventKind, now: Instant) -> None:
-        self._changed.append(command)
-        self._tx.emit(_event(kind, runtime, command, now))
-
-    def write(self) -> None:
-        commands.add(self._tx.connection, self._new)
-        commands.save(self._tx.connection, self._changed)
-
-
 def look_of(entry: Entry, route: CommandRoute, now: Instant) -> Look:
     """Say how a runtime that said nothing new is looked at, and by what commands that are due leave."""
     return Look(runtime_key=entry.runtime_key, now=now, running_since=entry.running_since, route=route)
@@ -173,11 +152,11 @@ def settle_known(
     }
     reader = artifacts or ArtifactReader(tx.connection)
     reader.load(each.runtime.artifact_digest for each in known if each.runtime.key not in idle)
-    book = _Book(tx)
+    book = CommandBook(tx)
     handovers = [
         Handover(runtime=each.runtime)
         if each.runtime.key in idle
-        else _settle(tx, book, each, relevant.get(each.runtime.key, []), reader, rules)
+        else _settle(book, each, relevant.get(each.runtime.key, []), reader, rules)
         for each in known
     ]
     book.write()
@@ -185,17 +164,16 @@ def settle_known(
 
 
 def _settle(
-    tx: Transaction, book: _Book, known: Known, relevant: Sequence[Command], reader: ArtifactReader, rules: CommandRules
+    book: CommandBook, known: Known, relevant: Sequence[Command], reader: ArtifactReader, rules: CommandRules
 ) -> Handover:
     runtime, wishes, look = known.runtime, known.wishes, known.look
     now = look.now
     situation = _situation(runtime, reader.read(runtime.artifact_digest), look.observed_at, look.running_since)
     decided = plan(wishes, situation, relevant, now)
     for ending in decided.endings:
-        ended = _ended(ending.command, ending.state, ending.reason, now)
-        book.change(runtime, ended, EventKind.COMMAND_ENDED, now)
+        book.end(runtime, ending.command, ending.state, ending.reason, now)
         if ending.state is CommandState.EXPIRED and ending.command.wish_number is None:
-            note_silence(tx, runtime, ending.command)
+            book.note_silence(runtime, ending.command)
     begun = _begun(runtime, decided.begin, now)
     book.queue(runtime, begun, now)
     ready = [*decided.due, *begun]
@@ -222,25 +200,9 @@ def begin(tx: Transaction, runtime: SteeredRuntime, wishes: Sequence[Wish], now:
 
 def queue(tx: Transaction, runtime: SteeredRuntime, begun: Sequence[Command], now: Instant) -> None:
     """Store new commands and tell of them."""
-    book = _Book(tx)
+    book = CommandBook(tx)
     book.queue(runtime, begun, now)
     book.write()
-
-
-def end(
-    tx: Transaction, runtime: SteeredRuntime, command: Command, state: CommandState, reason: str, now: Instant
-) -> Command:
-    """End a command."""
-    book, ended = _Book(tx), _ended(command, state, reason, now)
-    book.change(runtime, ended, EventKind.COMMAND_ENDED, now)
-    book.write()
-    return ended
-
-
-def note_silence(tx: Transaction, runtime: SteeredRuntime, command: Command) -> None:
-    """Doubt a tunnel through which a command left that nobody answered in time."""
-    if command.route is CommandRoute.TUNNEL and command.delivered_at is not None:
-        commands.doubt_tunnel(tx.connection, runtime.key)
 
 
 def list_to_settle(connection: Connection, places: Mapping[int, Place]) -> set[int]:
@@ -262,7 +224,7 @@ def probe(tx: Transaction, asked: Sequence[tuple[SteeredRuntime, Instant]]) -> N
         if runtime.tunnel_proved_at is None and (runtime.tunnel_probed_at or _NEVER_SEEN) <= now - PROBE_EVERY_S
     ]
     commands.note_probes(tx.connection, [(runtime.key, now) for runtime, now in due])
-    book = _Book(tx)
+    book = CommandBook(tx)
     for runtime, now in due:
         asking = Command(
             id=new_id(),
@@ -312,10 +274,6 @@ def _delivered(command: Command, route: CommandRoute, now: Instant, rules: Comma
         delivered_at=now,
         next_attempt_at=next_attempt_after(command, command.attempts + 1, route, now, rules),
     )
-
-
-def _ended(command: Command, state: CommandState, reason: str, now: Instant) -> Command:
-    return msgspec.structs.replace(command, state=state, reason=reason, ended_at=now, next_attempt_at=None)
 
 
 def _situation(
@@ -374,18 +332,6 @@ def _awaited_since(open_: Sequence[Command], wishes: Sequence[Wish]) -> Instant 
         if command.action is not CommandAction.PROBE
     ]
     return max(asked, default=None)
-
-
-def _event(kind: EventKind, runtime: SteeredRuntime, command: Command, now: Instant) -> NewEvent:
-    return NewEvent(
-        kind=kind,
-        at=now,
-        runtime_key=runtime.key,
-        environment_id=runtime.environment_id,
-        project_id=runtime.project_id,
-        integration_id=runtime.integration_id,
-        detail=command.id,
-    )
 
 
 _DELIVERED: Final = {

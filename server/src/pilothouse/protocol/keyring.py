@@ -1,14 +1,16 @@
 """The secrets that senders use, ready to verify with: opened once, kept in memory, dropped when they change."""
 
 import asyncio
+import contextvars
 import math
 import time
-from collections.abc import Callable, Mapping
-from typing import Final
+from collections.abc import Callable, Coroutine, Mapping
+from itertools import islice
+from typing import Any, Final
 
 import msgspec
 
-from pilothouse.base.errors import PilothouseError, StorageUnavailable
+from pilothouse.base.errors import PilothouseError, StorageUnavailable, Unavailable
 from pilothouse.base.instants import Instant
 from pilothouse.domain.events import Event, EventKind
 from pilothouse.domain.refusals import KeyExpired, KeyRevoked, KeyRevoking, KeyUnknown, RuntimeRefused
@@ -16,7 +18,7 @@ from pilothouse.domain.secrets import SecretFacts, SecretState
 from pilothouse.operations.hearing import DEAF_S, Silence, unbroken
 from pilothouse.protocol.token import SigningKey
 from pilothouse.storage import secrets
-from pilothouse.storage.sealing import Vault
+from pilothouse.storage.sealing import CannotUnseal, Vault
 from pilothouse.storage.unit import Store
 
 KEYS_MAX = 200_000
@@ -24,6 +26,8 @@ KEYS_MAX = 200_000
 BELIEVED_S: Final = 300.0
 """Unit: seconds. So long after it was last known that a key is good it is taken where the database cannot be asked: a heartbeat
 that only says that its sender lives, and telemetry, go on through an outage; everything else needs the database anyway."""
+READ_AT_ONCE: Final = 256
+"""Keys of one statement."""
 _ANSWERED_WITHIN_S: Final = 2.0
 """Unit: seconds. So long a heartbeat waits for the database to confirm a key that is known: a cut network answers nothing."""
 _PAUSE_S: Final = 5.0
@@ -47,8 +51,24 @@ class Key(msgspec.Struct, eq=False):
     """When the database said that it is good, by the keyring's own clock."""
 
 
+_Outcome = Key | Exception
+"""What came of asking for a key; an error is raised by everybody who asked."""
+
+
+class _Asked(msgspec.Struct, eq=False):
+    """Keys that are being read by one statement."""
+
+    waiting: dict[str, asyncio.Future[_Outcome]]
+    changed: set[str] = msgspec.field(default_factory=set[str])
+    """Those of which a change was heard meanwhile: they are used once, and not kept."""
+
+
 class Keyring:
-    """Keys by key id."""
+    """Keys by key id.
+
+    Those that are not ready are read together: what is asked for in one turn of the loop, or while others are read. Whoever asks
+    is answered by a read that began later, so that nothing is older than if each had asked alone.
+    """
 
     def __init__(
         self,
@@ -65,7 +85,11 @@ class Keyring:
         self._store = store
         self._vault = vault
         self._keys: dict[str, Key] = {}
-        self._generation = 0
+        # By key id, once each, until they are read; as many as requests that wait.
+        self._waiting: dict[str, asyncio.Future[_Outcome]] = {}
+        self._under_way: list[_Asked] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._reading: asyncio.Task[None] | None = None
         self._used: dict[str, Instant] = {}
 
     def peek(self, key_id: str) -> Key | None:
@@ -88,11 +112,13 @@ class Keyring:
         ready = self.peek(key_id)
         if ready is not None:
             return ready
-        generation, began_s = self._generation, self._clock_s()
+        began_s = self._clock_s()
         self._is_asking = True
         try:
             async with asyncio.timeout(_ANSWERED_WITHIN_S if key_id in self._keys else None):
-                found = await self._store.read(lambda connection: secrets.find(connection, key_id))
+                outcome = await asyncio.shield(self._ask(key_id))
+            if isinstance(outcome, Unavailable):
+                raise outcome.with_traceback(None)
         except (PilothouseError, TimeoutError) as error:
             self._not_before_s = self._clock_s() + _PAUSE_S
             known = self._keys.get(key_id)
@@ -103,16 +129,67 @@ class Keyring:
             raise
         finally:
             self._is_asking = False
+        if isinstance(outcome, Exception):
+            raise outcome.with_traceback(None)
+        return outcome
+
+    def _ask(self, key_id: str) -> asyncio.Future[_Outcome]:
+        """Have a key read with all that are asked for in this turn of the loop, or while others are read."""
+        asked = self._waiting.get(key_id)
+        if asked is None:
+            asked = self._waiting[key_id] = asyncio.get_running_loop().create_future()
+            if self._reading is None or self._reading.done():
+                self._reading = self._begin(self._read_waiting())
+        return asked
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:  # Any: what coroutines are sent
+        """Begin what belongs to no request, whoever was the first to ask."""
+        task = asyncio.get_running_loop().create_task(work, name="pilothouse-keys", context=contextvars.Context())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def _read_waiting(self) -> None:
+        """Read what waits, statement by statement; one that is not answered holds nobody up who asks later."""
+        while self._waiting:
+            asked = _Asked(dict(islice(self._waiting.items(), READ_AT_ONCE)))
+            for key_id in asked.waiting:
+                del self._waiting[key_id]
+            await asyncio.wait((self._begin(self._read(asked)),), timeout=_ANSWERED_WITHIN_S)
+
+    async def _read(self, asked: _Asked) -> None:
+        began_s, key_ids = self._clock_s(), list(asked.waiting)
+        self._under_way.append(asked)
+        outcomes: Mapping[str, _Outcome] = {}
+        failure: Exception = StorageUnavailable()
+        try:
+            found = await self._store.read(lambda connection: secrets.find_all(connection, key_ids))
+            outcomes = {key_id: self._open(key_id, found.get(key_id), began_s, asked) for key_id in key_ids}
+        except Exception as error:  # noqa: BLE001 - it is raised by everybody who asked
+            failure = error
+        finally:
+            self._under_way.remove(asked)
+            for key_id, waiting in asked.waiting.items():
+                if not waiting.done():
+                    waiting.set_result(outcomes.get(key_id, failure))
+
+    def _open(
+        self, key_id: str, found: tuple[SecretFacts, bytes | None] | None, began_s: float, asked: _Asked
+    ) -> _Outcome:
+        """Make a key of what the database said, and keep it, unless it may have changed while it was read."""
         if found is None or found[1] is None:
             self._keys.pop(key_id, None)
         if found is None:
-            raise KeyUnknown(key_id)
+            return KeyUnknown(key_id)
         facts, sealed = found
         if sealed is None:
-            raise KeyRevoked(key_id)
-        signing = SigningKey(self._vault.open(sealed, key_id=key_id).encode())
+            return KeyRevoked(key_id)
+        try:
+            signing = SigningKey(self._vault.open(sealed, key_id=key_id).encode())
+        except CannotUnseal as error:
+            return error
         key = Key(facts, signing, facts.life.usable_until, began_s)
-        if generation == self._generation:  # else it may have changed while it was read: use it once, do not keep it
+        if key_id not in asked.changed:
             if len(self._keys) >= KEYS_MAX:
                 self._keys.clear()
             self._keys[key_id] = key
@@ -130,8 +207,9 @@ class Keyring:
     def follow(self, event: Event) -> None:
         """Drop a key that was bound, or whose life was changed."""
         if event.kind in _CHANGES and event.key_id is not None:
-            self._generation += 1
             self._keys.pop(event.key_id, None)
+            for asked in self._under_way:
+                asked.changed.add(event.key_id)
 
     def note_use(self, key: Key, now: Instant) -> None:
         """Let a key that verified a message be used, and remember it; flushed with presence.

@@ -8,7 +8,7 @@ from pilothouse.base.errors import PilothouseError, Refused
 from pilothouse.domain.heartbeat import FullHeartbeat
 from pilothouse.domain.refusals import KeyUnreadable
 from pilothouse.observe.figures import Figures
-from pilothouse.observe.often import Seldom, worth_a_line
+from pilothouse.observe.often import Bounded, Seldom, worth_a_line
 from pilothouse.observe.refusals import RefusalBook, RefusedSender
 from pilothouse.protocol import wire
 from pilothouse.protocol.exchange import Inbound, Outbound
@@ -29,6 +29,9 @@ class Refuser(msgspec.Struct, kw_only=True, eq=False):
     clock: Clock
     unreadable: Seldom = msgspec.field(default_factory=Seldom)
     """Of which secrets a line says that they cannot be read."""
+    refused_lines: Bounded = msgspec.field(default_factory=Bounded)
+    unavailable_lines: Bounded = msgspec.field(default_factory=Bounded)
+    """Of our own trouble; refusals do not use them up."""
 
     def refuse(self, error: PilothouseError, request: Inbound, heartbeat: FullHeartbeat | None = None) -> Outbound:
         """Answer a request that cannot be taken."""
@@ -37,7 +40,9 @@ class Refuser(msgspec.Struct, kw_only=True, eq=False):
         status = status_of(error)
         if not isinstance(error, Refused):
             self.figures.unavailable += 1
-            _log.error("heartbeat.unavailable", code=error.code, cause=error.message, address=request.address)
+            self.tell_left_out()
+            if self.unavailable_lines.take(error.code):
+                _log.error("heartbeat.unavailable", code=error.code, cause=error.message, address=request.address)
             return Outbound(
                 UNAVAILABLE,
                 wire.refusal(
@@ -55,6 +60,13 @@ class Refuser(msgspec.Struct, kw_only=True, eq=False):
         later = _RETRY_LATER if status == UNAVAILABLE else ()
         return Outbound(status, wire.refusal(error.code, error.message, error.fix), later)
 
+    def tell_left_out(self, *, is_end: bool = False) -> None:
+        """Write how many lines were left out of the minute that is over, by code; called as time passes, too."""
+        for code, count in self.refused_lines.take_left_out(is_end=is_end).items():
+            _log.warning("heartbeat.refused", code=code, cause=_more(count), left_out=count)
+        for code, count in self.unavailable_lines.take_left_out(is_end=is_end).items():
+            _log.error("heartbeat.unavailable", code=code, cause=_more(count), left_out=count)
+
     def _note(self, error: Refused, request: Inbound, heartbeat: FullHeartbeat | None) -> None:
         self.figures.refused[error.code] += 1
         sender = self._sender(request, heartbeat)
@@ -62,7 +74,8 @@ class Refuser(msgspec.Struct, kw_only=True, eq=False):
         times = count if worth_a_line(count) else None
         if isinstance(error, KeyUnreadable):  # a whole fleet may be behind one secret: more senders than are remembered
             times = self.unreadable.take(sender.key_id or "")
-        if times is not None:
+        self.tell_left_out()
+        if times is not None and self.refused_lines.take(error.code):
             _log.warning(
                 "heartbeat.refused",
                 code=error.code,
@@ -88,6 +101,10 @@ class Refuser(msgspec.Struct, kw_only=True, eq=False):
             project=heartbeat.project,
             integration=heartbeat.integration,
         )
+
+
+def _more(count: int) -> str:
+    return f"{count} more like these in the last minute."
 
 
 def no_runtime(error: Refused) -> Outbound:

@@ -7,7 +7,6 @@ Source: reference/runtime-protocol.md sections 1-6; contracts/README.md; contrac
 import asyncio
 from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
 
 import msgspec
 
@@ -21,7 +20,7 @@ from pilothouse.domain.presence import PresenceRow
 from pilothouse.domain.refusals import RuntimeNotRegistered
 from pilothouse.observe.figures import Figures
 from pilothouse.operations.heartbeats import Incoming, Recorded, fingerprint, prepare_artifacts
-from pilothouse.operations.outcomes import note_result
+from pilothouse.operations.outcomes import Posted, note_results
 from pilothouse.operations.taking_in import TakenIn, take_in_all
 from pilothouse.presence import Agenda, Board, Entry, Turn
 from pilothouse.protocol import wire
@@ -218,21 +217,15 @@ class RuntimeEdge(msgspec.Struct, kw_only=True, eq=False):
             key, now = await self._authenticate(request)
             self.keyring.note_use(key, now)
             result = decode_result(request.body)
-            runtime_key = await self.store.write(
-                partial(
-                    note_result,
-                    sender=key.facts,
-                    result=result,
-                    vault=self.vault,
-                    now=now,
-                    rules=self.command_rules,
-                )
-            )
+            runtime_key = await self.store.write_together(self._note_results, Posted(key.facts, result, now))
         except PilothouseError as error:
             return self.refuser.refuse(error, request)
         if runtime_key is not None:
             self.agenda.look_at(runtime_key, now)
         return _RESULT_TAKEN
+
+    def _note_results(self, tx: Transaction, posted: Sequence[Posted]) -> list[int | None]:
+        return note_results(tx, posted, vault=self.vault, rules=self.command_rules)
 
     async def _channel(self, request: Inbound) -> Outbound:
         """Open a runtime's channel, or take its goodbye."""

@@ -86,6 +86,9 @@ _DOCUMENTS = select(artifact_sets.c.digest, artifact_sets.c.document).where(
     artifact_sets.c.digest.in_(bindparam("digests", expanding=True))
 )
 _NOTE_PROBE = update(runtimes).where(runtimes.c.key == bindparam("of_key")).values(tunnel_probed_at=bindparam("to_at"))
+_NOTE_TUNNEL = update(runtimes).where(runtimes.c.key == bindparam("of_key")).values(tunnel_proved_at=bindparam("to_at"))
+_BY_IDS = select(*_COLUMNS).where(_c.id.in_(bindparam("ids", expanding=True)))
+_KEEP_RESULT = update(commands).where(_c.id == bindparam("of_id")).values(result=bindparam("to_result"))
 _ADD = insert(commands)
 _CHANGE = (
     update(commands)
@@ -158,6 +161,15 @@ def find(connection: Connection, id: str) -> Command | None:  # noqa: A002
     return None if row is None else _command(row)
 
 
+def find_all(connection: Connection, ids: Collection[str]) -> dict[str, Command]:
+    """Find commands, by id."""
+    return {
+        row["id"]: _command(row)
+        for some in in_batches(sorted(ids))
+        for row in connection.execute(_BY_IDS, {"ids": some}).mappings()
+    }
+
+
 def add(connection: Connection, new: Sequence[Command]) -> None:
     """Queue commands, in order."""
     if new:
@@ -201,9 +213,11 @@ def reseal(connection: Connection, id: str, payload: str) -> None:  # noqa: A002
     connection.execute(update(commands).where(_c.id == id).values(payload=payload))
 
 
-def keep_result(connection: Connection, id: str, result: bytes) -> None:  # noqa: A002
-    """Keep what a runtime answered."""
-    connection.execute(update(commands).where(_c.id == id).values(result=zlib.compress(result, 1)))
+def keep_results(connection: Connection, results: Sequence[tuple[str, bytes]]) -> None:
+    """Keep what runtimes answered, by command."""
+    if results:
+        packed = [{"of_id": id_, "to_result": zlib.compress(result, 1)} for id_, result in results]
+        connection.execute(_KEEP_RESULT, packed)
 
 
 def find_result(connection: Connection, id: str) -> bytes | None:  # noqa: A002
@@ -245,18 +259,20 @@ def note_probes(connection: Connection, probed: Sequence[tuple[int, Instant]]) -
         connection.execute(_NOTE_PROBE, [{"of_key": key, "to_at": at} for key, at in probed])
 
 
-def note_tunnel(connection: Connection, runtime_key: int, proved_at: Instant) -> None:
-    """Remember that it does."""
-    connection.execute(update(runtimes).where(runtimes.c.key == runtime_key).values(tunnel_proved_at=proved_at))
+def note_tunnels(connection: Connection, proved: Sequence[tuple[int, Instant]]) -> None:
+    """Remember that Micro Integrators do, and since when, by key."""
+    if proved:
+        connection.execute(_NOTE_TUNNEL, [{"of_key": key, "to_at": at} for key, at in proved])
 
 
-def doubt_tunnel(connection: Connection, runtime_key: int) -> None:
-    """Take back that a Micro Integrator carries out what comes through the tunnel: it was silent, and is asked again."""
-    connection.execute(
-        update(runtimes)
-        .where(runtimes.c.key == runtime_key, runtimes.c.tunnel_proved_at.is_not(None))
-        .values(tunnel_proved_at=None, tunnel_probed_at=None)
-    )
+def doubt_tunnels(connection: Connection, runtime_keys: Collection[int]) -> None:
+    """Take back that Micro Integrators carry out what comes through the tunnel: they were silent, and are asked again."""
+    for keys in in_batches(sorted(runtime_keys)):
+        connection.execute(
+            update(runtimes)
+            .where(runtimes.c.key.in_(keys), runtimes.c.tunnel_proved_at.is_not(None))
+            .values(tunnel_proved_at=None, tunnel_probed_at=None)
+        )
 
 
 def forget_results(connection: Connection, *, reads_before: Instant, writes_before: Instant) -> int:

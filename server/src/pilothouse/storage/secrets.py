@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, insert, or_, select, true, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, and_, bindparam, func, insert, or_, select, true, update
 
 from pilothouse.access.grants import Reach
 from pilothouse.access.secrets import SecretReach
@@ -11,11 +11,35 @@ from pilothouse.base.pages import Page, PageRequest, page_of
 from pilothouse.domain.runtime_type import RuntimeType
 from pilothouse.domain.secrets import Binding, SecretFacts, SecretLife, SecretRow
 from pilothouse.storage.columns import Rows
+from pilothouse.storage.many import in_batches
 from pilothouse.storage.scope import within
 from pilothouse.storage.tables import environments, integrations, projects, runtimes, secrets
 
 _NOTE_USE = (
     update(secrets).where(secrets.c.key_id == bindparam("of_key_id")).values(last_used_at=bindparam("to_used_at"))
+)
+
+_BY_KEY_IDS = (
+    select(
+        secrets.c.key_id,
+        secrets.c.organization_id,
+        secrets.c.environment_id,
+        environments.c.handle.label("environment_handle"),
+        secrets.c.created_by,
+        secrets.c.sealed_material,
+        secrets.c.integration_id,
+        integrations.c.project_id,
+        projects.c.handle.label("project_handle"),
+        integrations.c.handle.label("integration_handle"),
+        integrations.c.runtime_type,
+        secrets.c.expires_at,
+        secrets.c.revoked_from,
+        secrets.c.revoked_at,
+    )
+    .join(environments, environments.c.id == secrets.c.environment_id)
+    .outerjoin(integrations, integrations.c.id == secrets.c.integration_id)
+    .outerjoin(projects, projects.c.id == integrations.c.project_id)
+    .where(secrets.c.key_id.in_(bindparam("key_ids", expanding=True)))
 )
 
 
@@ -51,49 +75,16 @@ def add(
 
 def find(connection: Connection, key_id: str) -> tuple[SecretFacts, bytes | None] | None:
     """Find a secret with its sealed material; the material is None once it was destroyed."""
-    statement = (
-        select(
-            secrets.c.key_id,
-            secrets.c.organization_id,
-            secrets.c.environment_id,
-            environments.c.handle.label("environment_handle"),
-            secrets.c.created_by,
-            secrets.c.sealed_material,
-            secrets.c.integration_id,
-            integrations.c.project_id,
-            projects.c.handle.label("project_handle"),
-            integrations.c.handle.label("integration_handle"),
-            integrations.c.runtime_type,
-            secrets.c.expires_at,
-            secrets.c.revoked_from,
-            secrets.c.revoked_at,
-        )
-        .join(environments, environments.c.id == secrets.c.environment_id)
-        .outerjoin(integrations, integrations.c.id == secrets.c.integration_id)
-        .outerjoin(projects, projects.c.id == integrations.c.project_id)
-        .where(secrets.c.key_id == key_id)
-    )
-    row = connection.execute(statement).mappings().first()
-    if row is None:
-        return None
-    facts = SecretFacts(
-        key_id=row["key_id"],
-        organization_id=row["organization_id"],
-        environment_id=row["environment_id"],
-        environment_handle=row["environment_handle"],
-        created_by=row["created_by"],
-        binding=None
-        if row["integration_id"] is None
-        else Binding(
-            project_id=row["project_id"],
-            integration_id=row["integration_id"],
-            project_handle=row["project_handle"],
-            integration_handle=row["integration_handle"],
-            runtime_type=RuntimeType(row["runtime_type"]),
-        ),
-        life=SecretLife(expires_at=row["expires_at"], revoked_from=row["revoked_from"], revoked_at=row["revoked_at"]),
-    )
-    return facts, row["sealed_material"]
+    return find_all(connection, [key_id]).get(key_id)
+
+
+def find_all(connection: Connection, key_ids: Sequence[str]) -> dict[str, tuple[SecretFacts, bytes | None]]:
+    """Find secrets, by key id, with their sealed materials; a material is None once it was destroyed."""
+    return {
+        row["key_id"]: (_facts(row), row["sealed_material"])
+        for some in in_batches(key_ids)
+        for row in connection.execute(_BY_KEY_IDS, {"key_ids": some}).mappings()
+    }
 
 
 def bind(connection: Connection, key_id: str, integration_id: str, at: Instant) -> bool:
@@ -213,6 +204,26 @@ def list_rows(
         request,
         total,
         lambda row: (str(round(row.created_at * 1000)), row.key_id),
+    )
+
+
+def _facts(row: RowMapping) -> SecretFacts:
+    return SecretFacts(
+        key_id=row["key_id"],
+        organization_id=row["organization_id"],
+        environment_id=row["environment_id"],
+        environment_handle=row["environment_handle"],
+        created_by=row["created_by"],
+        binding=None
+        if row["integration_id"] is None
+        else Binding(
+            project_id=row["project_id"],
+            integration_id=row["integration_id"],
+            project_handle=row["project_handle"],
+            integration_handle=row["integration_handle"],
+            runtime_type=RuntimeType(row["runtime_type"]),
+        ),
+        life=SecretLife(expires_at=row["expires_at"], revoked_from=row["revoked_from"], revoked_at=row["revoked_at"]),
     )
 
 
