@@ -127,9 +127,7 @@ export function Tokens({ user, blocked }: TokensProps) {
           },
         ]}
         rowKey={(row) => row.id}
-        empty={
-          <Empty title={words.emptyTitle}>{words.emptyText.replaceAll('`', '')}</Empty>
-        }
+        empty={<Empty title={words.emptyTitle}>{words.emptyText.replaceAll('`', '')}</Empty>}
       />
       {open === 'create' && (
         <CreateToken
