@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import pytest
 from pilothouse.domain.liveness import Status
 from pilothouse.domain.presence import Heard, Seen
 from pilothouse.storage import presence, statements
@@ -138,6 +139,41 @@ def test_what_is_the_same_in_all_rows_is_stored_in_those_that_do_not_become_olde
         (2.1, None, 'a"replica%', 2**40),
         (3.0, "::1", None, None),
     ]
+
+
+@pytest.mark.parametrize("apart", [1, 2, 3, 100])
+def test_rows_whose_numbers_lie_close_together_or_far_apart_are_changed_alike(writer: Engine, apart: int) -> None:
+    """Those between them, those that are not there and those that would become older stay as they are."""
+    unbind(writer)
+    there = [
+        ROWS[0] | {"runtime_key": key, "seen_at": 10.0 + key % 3, "address": "before"} for key in range(1, 601, apart)
+    ] + [
+        ROWS[0] | {"runtime_key": key, "seen_at": 1.0, "address": "between"}
+        for key in range(2, 600, 50 * apart)
+        if apart > 1
+    ]
+    told = [
+        {
+            "runtime_key": key,
+            "seen_at": 11.001,
+            "interval_s": None if key % 5 else 0.1 + key,
+            "address": f"it's \\ {key} %s, ' 日",
+        }
+        for key in range(1, 701, apart)
+        if key % 7
+    ]
+    with writer.connect() as connection, connection.begin():
+        connection.execute(insert(runtime_presence), there)
+        change(connection, told, same={"via": "me", "seen_number": 7}, unless_older="seen_at")
+        wanted = select(
+            *(runtime_presence.c[name] for name in ("runtime_key", "seen_at", "interval_s", "address", "via"))
+        )
+        found = {row[0]: tuple(row) for row in connection.execute(wanted)}
+    expected = {row["runtime_key"]: (row["runtime_key"], row["seen_at"], None, row["address"], None) for row in there}
+    for row in told:
+        if row["runtime_key"] in expected and expected[row["runtime_key"]][1] <= row["seen_at"]:
+            expected[row["runtime_key"]] = (*row.values(), "me")
+    assert found == expected
 
 
 def test_of_a_runtime_of_which_only_beats_came_everything_else_stays_as_it_was_stored(writer: Engine) -> None:

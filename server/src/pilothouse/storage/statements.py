@@ -197,7 +197,7 @@ def change_many(
             _change_each(connection, table, some, same, change)
             continue
         stored = [_stored(connection, table.c[name], values) for name, values in some.items()]
-        connection.exec_driver_sql(changing.statement, changing.given(stored, alike))
+        connection.exec_driver_sql(*changing(stored, alike))
 
 
 def _change_each(

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from enum import Enum, unique
 from functools import cache
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import msgspec
 from sqlalchemy import Connection, Dialect, Engine
@@ -49,14 +49,11 @@ class Change(msgspec.Struct, frozen=True):
     """A row is left alone where this one would become smaller."""
 
 
-class Changing(msgspec.Struct, frozen=True):
-    """How many rows are changed by one statement."""
+Changing: TypeAlias = Callable[[Sequence[Sequence[Any]], Sequence[Any]], tuple[str, Any]]
+"""Writes the statement that changes some rows, and what the driver is given with it. Any: column values; what the driver takes.
 
-    statement: str
-    """As the driver takes it, places of values included."""
-    given: Callable[[Sequence[Sequence[Any]], Sequence[Any]], Any]  # Any: column values; what the driver takes
-    """Makes what the statement is given of columns: the key first, then the others in their order, each with a value a row; at last, the
-    values that are the same in all rows."""
+Told columns, the key first, then the others in their order, each with a value a row; and the values that are the same in all rows.
+"""
 
 
 def changed(name: str, newest: Mapping[str, str], new: str | None = None) -> str:

@@ -9,14 +9,14 @@ from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
-import msgspec
 from sqlalchemy import Connection, Dialect, Engine, event
 from sqlalchemy.dialects.mysql.base import MySQLDialect, MySQLTypeCompiler
 from sqlalchemy.types import String
 
 from pilothouse.base.errors import CannotStart
 from pilothouse.base.place import Database
-from pilothouse.storage.dialects.kind import CONNECT_S, Change, Changing, Trouble, as_lists, changed, is_not_older
+from pilothouse.storage.dialects.kind import CONNECT_S, Change, Changing, Trouble
+from pilothouse.storage.dialects.mysql_changes import ENCODERS, changing
 from pilothouse.storage.dialects.opening import open_pool, read_url, refuse_unknown, tls_of, unchecked_tls, unreached
 from pilothouse.storage.dialects.refusals import Refusal
 from pilothouse.storage.dialects.turns import take_row
@@ -46,18 +46,6 @@ _REFUSALS: Final = {
     **dict.fromkeys((1040, 1203, 1226), Refusal.CONNECTIONS),
     **dict.fromkeys((2026, 3159), Refusal.TLS),
 }
-
-
-class _Document(msgspec.Struct, frozen=True):
-    """A text of JSON for the driver, which writes texts sign by sign where one of them is a quotation mark."""
-
-    text: str
-
-
-def _quoted(document: _Document, _mapping: object = None) -> str:
-    """Write a text of JSON into a statement: it has no control characters, and the session's mode lets a backslash escape."""
-    escaped = document.text.replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{escaped}'"
 
 
 class _Types(MySQLTypeCompiler):
@@ -136,7 +124,7 @@ class MySql:
 
         @event.listens_for(engine, "connect")
         def prepare(connection: Any, _record: Any) -> None:  # Any: the driver's connection; the pool's record, unused
-            connection.encoders = {**connection.encoders, _Document: _quoted}
+            connection.encoders = {**connection.encoders, **ENCODERS}
             with connection.cursor() as cursor:
                 cursor.execute("SELECT VERSION()")
                 for statement in _settings(cursor.fetchone()[0], database.timeout_s, read_only=read_only):
@@ -166,21 +154,8 @@ class MySql:
         return OLDEST_OF_MARIADB if getattr(dialect, "is_mariadb", False) else OLDEST_OF_MYSQL
 
     def change_many(self, change: Change) -> Changing | None:
-        """Change them in one statement, by a list of JSON: the driver asks the server once for each of many.
-
-        A row is a list, too: to look values up by their names takes the server longer than to change them.
-        """
-        same = dict.fromkeys(change.same, "%s")
-        changes = ", ".join(
-            f"t.{name} = {changed(name, change.newest, same.get(name))}" for name in (*change.same, *change.columns)
-        )
-        wanted = {change.key: "BIGINT", **change.columns}.items()
-        types = ", ".join(f"{name} {_in_json(type_)} PATH '$[{place}]'" for place, (name, type_) in enumerate(wanted))
-        statement = (
-            f"UPDATE {change.table} AS t JOIN JSON_TABLE(%s, '$[*]' COLUMNS({types})) AS v "  # noqa: S608 - our own tables
-            f"ON t.{change.key} = v.{change.key}{is_not_older(change)} SET {changes}"
-        )
-        return Changing(statement, lambda given, same: (_Document(as_lists(given)), *same))
+        """Change them in one statement: the driver asks the server once for each of many."""
+        return changing(change)
 
     def take_turn(self, connection: Connection) -> None:
         """Take the row."""
@@ -224,13 +199,6 @@ class MariaDb(MySql):
 
     name = "mariadb"
     _is_mariadb = True
-
-
-def _in_json(type_: str) -> str:
-    """Name a type for a value out of JSON; a text would take the letters of the database, whatever those are."""
-    if type_.startswith("VARCHAR"):
-        return f"{type_} CHARACTER SET utf8mb4"
-    return "DOUBLE" if type_ == "DOUBLE PRECISION" else type_
 
 
 def _wait_s(connection: Connection) -> float:

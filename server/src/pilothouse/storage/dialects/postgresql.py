@@ -160,7 +160,7 @@ class PostgreSql:
             f"UPDATE {change.table} AS t SET {changes} FROM unnest({arrays}) AS v({', '.join(wanted)}) "  # noqa: S608 - our tables
             f"WHERE t.{key} = v.{key} AND t.{key} BETWEEN CAST(%s AS BIGINT) AND CAST(%s AS BIGINT){is_not_older(change)}"
         )
-        return Changing(statement, lambda given, same: (*same, *map(array, given), min(given[0]), max(given[0])))
+        return lambda given, same: (statement, (*same, *map(array, given), min(given[0]), max(given[0])))
 
     def take_turn(self, connection: Connection) -> None:
         """Take the row."""

@@ -87,7 +87,7 @@ class Sqlite:
             f"UPDATE {change.table} AS t SET {changes} FROM (SELECT {wanted} FROM json_each(?)) AS v "  # noqa: S608 - our own tables
             f"WHERE t.{change.key} = v.{change.key}"
         )
-        return Changing(statement, lambda given, _same: (as_lists(given),))
+        return lambda given, _same: (statement, (as_lists(given),))
 
     def take_turn(self, connection: Connection) -> None:
         """Do nothing: BEGIN IMMEDIATE took it."""
