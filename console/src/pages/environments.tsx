@@ -9,11 +9,12 @@ import { environments as words } from '@/strings/tenancy'
 import { tryIt as tryItWords } from '@/strings/try-it'
 import { Age } from '@/ui/age'
 import { Button } from '@/ui/button'
-import { CopyGraphql } from '@/ui/copy'
+import { CopyCli, CopyGraphql } from '@/ui/copy'
 import { List, type ListColumn } from '@/ui/list'
 import { PageHead } from '@/ui/page'
 import { Empty } from '@/ui/states'
 import { Counts, CriticalBadge } from '@/ui/status'
+import { lists } from '@/util/cli-lists'
 import { lazily } from '@/util/lazily'
 import { PATH, to } from '@/util/paths'
 import { managing, mayNot, useBlocked } from '@/util/permissions'
@@ -78,6 +79,7 @@ export function EnvironmentsPage() {
         title={words.title}
         actions={
           <>
+            <CopyCli command={lists.environments()} />
             <CopyGraphql document={EnvironmentsDocument} variables={{ first: PAGE_SIZE, after: null }} />
             {button}
           </>

@@ -10,13 +10,14 @@ import { projects, project as words } from '@/strings/tenancy'
 import { Age } from '@/ui/age'
 import { Button } from '@/ui/button'
 import { Choose } from '@/ui/choose'
-import { CopyGraphql } from '@/ui/copy'
+import { CopyCli, CopyGraphql } from '@/ui/copy'
 import { List, type ListColumn } from '@/ui/list'
 import { PageHead } from '@/ui/page'
 import { SearchBox } from '@/ui/search-box'
 import { SortSelect } from '@/ui/sort-select'
 import { CouldNotLoad, Empty, Missing } from '@/ui/states'
 import { Counts } from '@/ui/status'
+import { lists } from '@/util/cli-lists'
 import { lazily } from '@/util/lazily'
 import { PATH, to } from '@/util/paths'
 import { mayNot } from '@/util/permissions'
@@ -117,6 +118,7 @@ export function ProjectPage() {
         }
         actions={
           <>
+            <CopyCli command={lists.integrations(project, search, type)} />
             <CopyGraphql
               document={IntegrationsDocument}
               variables={{ project, runtimeType: type, search: search || null, sort, first: PAGE_SIZE, after: null }}

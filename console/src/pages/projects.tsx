@@ -6,13 +6,14 @@ import { PAGE_SIZE, projectsQuery } from '@/api/queries'
 import { projects as words } from '@/strings/tenancy'
 import { Age } from '@/ui/age'
 import { Button } from '@/ui/button'
-import { CopyGraphql } from '@/ui/copy'
+import { CopyCli, CopyGraphql } from '@/ui/copy'
 import { List, type ListColumn } from '@/ui/list'
 import { PageHead } from '@/ui/page'
 import { SearchBox } from '@/ui/search-box'
 import { SortSelect } from '@/ui/sort-select'
 import { Empty } from '@/ui/states'
 import { Counts } from '@/ui/status'
+import { lists } from '@/util/cli-lists'
 import { lazily } from '@/util/lazily'
 import { PATH, to } from '@/util/paths'
 import { useBlocked } from '@/util/permissions'
@@ -85,6 +86,7 @@ export function ProjectsPage() {
         title={words.title}
         actions={
           <>
+            <CopyCli command={lists.projects(search)} />
             <CopyGraphql
               document={ProjectsDocument}
               variables={{ search: search || null, sort, first: PAGE_SIZE, after: null }}

@@ -105,8 +105,9 @@ export function CopyCliIcon({ command, label }: { command: string; label: string
   )
 }
 
-/** The same for a terminal. */
-export function CopyCli({ command }: { command: string }) {
+/** The same for a terminal; nothing where the command line does not know it. */
+export function CopyCli({ command }: { command: string | null }) {
+  if (command === null) return null
   return (
     <span className="hidden sm:contents">
       <CopyButton look="quiet" text={command} label={strings.copyCli} />

@@ -15,7 +15,7 @@ export function word(text: string): string {
   return /^[\w./:@=-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`
 }
 
-function line(words: string[], options: Record<string, string | true | null | undefined> = {}): string {
+export function line(words: string[], options: Record<string, string | true | null | undefined> = {}): string {
   const given = Object.entries(options).flatMap(([name, value]) =>
     value === true ? [`--${name}`] : value ? [`--${name}`, word(value)] : [],
   )

@@ -9,11 +9,12 @@ import { Age } from '@/ui/age'
 import { Badge } from '@/ui/badge'
 import { Button } from '@/ui/button'
 import { openTo } from '@/ui/closed'
-import { CopyGraphql } from '@/ui/copy'
+import { CopyCli, CopyGraphql } from '@/ui/copy'
 import { List, type ListColumn } from '@/ui/list'
 import { SearchBox } from '@/ui/search-box'
 import { SortSelect } from '@/ui/sort-select'
 import { Empty } from '@/ui/states'
+import { lists } from '@/util/cli-lists'
 import { lazily } from '@/util/lazily'
 import { PATH, to } from '@/util/paths'
 import { useBlocked } from '@/util/permissions'
@@ -80,6 +81,7 @@ function Groups() {
       title={access.tabs.groups}
       actions={
         <>
+          <CopyCli command={lists.groups(search)} />
           <CopyGraphql document={GroupsDocument} variables={{ search: search || null, sort, first: PAGE_SIZE }} />
           {button}
         </>

@@ -10,11 +10,12 @@ import { Badge } from '@/ui/badge'
 import { Button } from '@/ui/button'
 import { Choose } from '@/ui/choose'
 import { openTo } from '@/ui/closed'
-import { CopyGraphql } from '@/ui/copy'
+import { CopyCli, CopyGraphql } from '@/ui/copy'
 import { List, type ListColumn } from '@/ui/list'
 import { SearchBox } from '@/ui/search-box'
 import { SortSelect } from '@/ui/sort-select'
 import { Empty } from '@/ui/states'
+import { lists } from '@/util/cli-lists'
 import { lazily } from '@/util/lazily'
 import { PATH, to } from '@/util/paths'
 import { useBlocked } from '@/util/permissions'
@@ -87,6 +88,7 @@ function Users() {
       title={access.tabs.users}
       actions={
         <>
+          <CopyCli command={lists.users(search, [kind, state, group])} />
           <CopyGraphql document={UsersDocument} variables={{ filter, sort, first: PAGE_SIZE }} />
           <Button look="solid" blocked={blocked} onClick={() => change({ create: true })}>
             {words.create}

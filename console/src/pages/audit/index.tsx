@@ -12,12 +12,13 @@ import { Age } from '@/ui/age'
 import { Button, buttonClass } from '@/ui/button'
 import { Choose } from '@/ui/choose'
 import { openTo } from '@/ui/closed'
-import { CopyGraphql } from '@/ui/copy'
+import { CopyCli, CopyGraphql } from '@/ui/copy'
 import { FilterField, FromTo } from '@/ui/filter-field'
 import { List, type ListColumn } from '@/ui/list'
 import { PageHead } from '@/ui/page'
 import { SearchBox } from '@/ui/search-box'
 import { Empty } from '@/ui/states'
+import { lists } from '@/util/cli-lists'
 import { lazily } from '@/util/lazily'
 import { PATH } from '@/util/paths'
 import { type AuditSearch, OUTCOMES } from '@/util/search'
@@ -120,6 +121,7 @@ function Audit() {
         actions={
           <>
             <CheckIntegrity check={check} />
+            <CopyCli command={lists.audit(search)} />
             <CopyGraphql document={AuditRecordsDocument} variables={{ filter, first: PAGE_SIZE }} />
             <a
               href={exportAddress(filter)}

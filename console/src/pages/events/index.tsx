@@ -9,13 +9,14 @@ import { missing } from '@/strings/shell'
 import { Age } from '@/ui/age'
 import { Button } from '@/ui/button'
 import { Choose } from '@/ui/choose'
-import { CopyGraphql } from '@/ui/copy'
+import { CopyCli, CopyGraphql } from '@/ui/copy'
 import { FilterField, FromTo } from '@/ui/filter-field'
 import { List, type ListColumn } from '@/ui/list'
 import { PageHead } from '@/ui/page'
 import { Said } from '@/ui/said'
 import { Empty, Missing } from '@/ui/states'
 import { Tabs } from '@/ui/tabs'
+import { lists } from '@/util/cli-lists'
 import { PATH, to } from '@/util/paths'
 import { runtimeLabel } from '@/util/runtime-label'
 import type { EventsSearch } from '@/util/search'
@@ -141,7 +142,12 @@ function Events({ title, early, scope, picks = false, tabs }: EventsProps) {
       <PageHead
         title={title}
         early={early}
-        actions={<CopyGraphql document={EventsDocument} variables={{ filter, first: PAGE_SIZE }} />}
+        actions={
+          <>
+            <CopyCli command={lists.events(search, filter)} />
+            <CopyGraphql document={EventsDocument} variables={{ filter, first: PAGE_SIZE }} />
+          </>
+        }
       />
       {tabs}
       <p className="-mt-2 mb-3 text-muted">{words.live}</p>

@@ -11,7 +11,7 @@ import { missing } from '@/strings/shell'
 import { Button, buttonClass } from '@/ui/button'
 import { Choose } from '@/ui/choose'
 import { OpenTo } from '@/ui/closed'
-import { CopyGraphql } from '@/ui/copy'
+import { CopyCli, CopyGraphql } from '@/ui/copy'
 import { FilterField } from '@/ui/filter-field'
 import { MoreFilters } from '@/ui/more-filters'
 import { PageHead } from '@/ui/page'
@@ -19,6 +19,7 @@ import { SearchBox } from '@/ui/search-box'
 import { CouldNotLoad, Empty, Missing, Skeleton } from '@/ui/states'
 import { StatusFilter } from '@/ui/status-filter'
 import { Switch } from '@/ui/switch'
+import { lists } from '@/util/cli-lists'
 import { serverNow } from '@/util/clock'
 import { lazily } from '@/util/lazily'
 import { PATH } from '@/util/paths'
@@ -105,6 +106,7 @@ function LogsOf({ title, early, place, picks = false }: OfProps) {
         early={early}
         actions={
           <>
+            <CopyCli command={lists.logs({ ...search, ...place, live: live || undefined })} />
             <CopyGraphql document={LogsDocument} variables={{ filter, newestFirst, first: LINES }} />
             <Saved search={{ ...search, ...place }} />
             <Choose

@@ -9,12 +9,13 @@ import { missing } from '@/strings/shell'
 import { Age } from '@/ui/age'
 import { buttonClass } from '@/ui/button'
 import { openTo } from '@/ui/closed'
-import { CopyGraphql } from '@/ui/copy'
+import { CopyCli, CopyGraphql } from '@/ui/copy'
 import { Select } from '@/ui/field'
 import { List, type ListColumn } from '@/ui/list'
 import { PageHead } from '@/ui/page'
 import { Empty, Missing } from '@/ui/states'
 import { CriticalBadge } from '@/ui/status'
+import { lists } from '@/util/cli-lists'
 import { lazily } from '@/util/lazily'
 import { to } from '@/util/paths'
 import type { SecretsSearch } from '@/util/search'
@@ -85,6 +86,7 @@ function SecretsPage({ title, early, scope, add }: SecretsPageProps) {
         early={early}
         actions={
           <>
+            <CopyCli command={lists.secrets(filter)} />
             <CopyGraphql document={SecretsDocument} variables={{ filter, first: PAGE_SIZE, after: null }} />
             <Select
               aria-label={words.environmentFilter}

@@ -9,8 +9,9 @@ import { missing } from '@/strings/shell'
 import { traces as words } from '@/strings/traces'
 import { Button, buttonClass } from '@/ui/button'
 import { OpenTo } from '@/ui/closed'
-import { CopyGraphql } from '@/ui/copy'
+import { CopyCli, CopyGraphql } from '@/ui/copy'
 import { CouldNotLoad, Empty, Missing, Skeleton } from '@/ui/states'
+import { lists } from '@/util/cli-lists'
 import { serverNow } from '@/util/clock'
 import { PATH, to } from '@/util/paths'
 import type { PlaceSearch, TracesSearch } from '@/util/search'
@@ -63,7 +64,12 @@ function TracesOf({ title, early, place }: { title: string; early?: boolean; pla
       place={place}
       search={search}
       onAgain={() => setAsked(asked + 1)}
-      actions={<CopyGraphql document={TracesDocument} variables={{ filter, first: TRACES }} />}
+      actions={
+        <>
+          <CopyCli command={lists.traces({ ...search, ...place })} />
+          <CopyGraphql document={TracesDocument} variables={{ filter, first: TRACES }} />
+        </>
+      }
     >
       <div className="rounded-lg border border-line bg-surface">
         {query.isPending ? (
