@@ -221,7 +221,7 @@ const Row = memo(function Row({ row, index, fresh, left, selected, columns: show
       </tr>
       {below && (
         <tr {...as.row} data-key={row.id} className={look}>
-          <td {...as.cell} colSpan={shown.length + 1} className="reason flex-1!">
+          <td {...as.cell} aria-colspan={shown.length + 1} className="reason flex-1!">
             <Why runtime={row} />
           </td>
         </tr>
