@@ -15,6 +15,7 @@ from pilothouse.storage.dialects.kind import Change, Changing, as_lists, changed
 _CLOSE: Final = 2
 """Keys lie close together where at least every second number between the first and the last is one of them."""
 _BEFORE_ALL: Final = -(2**63)
+_NULL: Final = "NULL"
 
 
 class _Document(msgspec.Struct, frozen=True):
@@ -91,22 +92,36 @@ def _by_place(change: Change) -> Changing | None:
     ) -> tuple[str, Any]:  # Any: column values; for the driver
         keys, *others = columns
         first, last = min(keys), max(keys)
-        lists = [_Listed(_listed(keys, values, first, last)) for values in others]
+        lists = [
+            _Listed(_listed(keys, _written(type_, values), first, last))
+            for type_, values in zip(change.columns.values(), others, strict=True)
+        ]
         places = [part for listed in lists for part in (first - 1, listed)]
         return statement, (*same, *places, first, last, first - 1, lists[deciding])
 
     return write
 
 
-def _listed(keys: Sequence[int], values: Sequence[Any], first: int, last: int) -> str:  # Any: numbers, texts, nulls
+def _listed(keys: Sequence[int], written: Sequence[str], first: int, last: int) -> str:
     """Write a value for each number from the first key to the last; null for those that are no key."""
-    written = ["NULL" if one is None else _quoted(one if isinstance(one, str) else str(one)) for one in values]
     if list(keys) != list(range(first, last + 1)):
-        spread = ["NULL"] * (last - first + 1)
+        spread = [_NULL] * (last - first + 1)
         for key, one in zip(keys, written, strict=True):
             spread[key - first] = one
         written = spread
     return ",".join(written)
+
+
+def _written(type_: str, values: Sequence[Any]) -> list[str]:  # Any: of the column's type, or null
+    """Write values of a column as the statement has them; few texts have anything to escape."""
+    if type_ == "BIGINT":
+        return [_NULL if one is None else str(one) for one in values]
+    if not type_.startswith("VARCHAR"):
+        return [_NULL if one is None else f"'{one!r}'" for one in values]  # a text, of which no digit is lost
+    together = "".join([one for one in values if one is not None])
+    if "'" in together or "\\" in together:
+        return [_NULL if one is None else _quoted(one) for one in values]
+    return [_NULL if one is None else f"'{one}'" for one in values]
 
 
 def _in_json(type_: str) -> str:
