@@ -62,7 +62,7 @@ for (const [filename, documents] of [
       ['typescriptOperations', typescriptOperations],
       ['typedDocumentNode', typedDocumentNode],
     ],
-    { documentMode: 'string', dedupeFragments: true },
+    { documentMode: 'string', dedupeFragments: true, pureMagicComment: true },
     documents,
   )
 }

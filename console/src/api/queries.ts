@@ -34,6 +34,13 @@ export const organizationQuery = queryOptions({
   queryFn: async ({ signal }) => (await graphql(doc.OrganizationDocument, {}, signal)).organization,
 })
 
+/** How many places are not as wanted, by what is wrong. */
+export const tallyQuery = (filter: doc.NotAsWantedFilter) =>
+  queryOptions({
+    queryKey: ['counts', 'tally', filter],
+    queryFn: async ({ signal }) => (await graphql(doc.TallyDocument, { filter }, signal)).notAsWanted,
+  })
+
 /** All of them, for choices and for the pages that have a part for each. */
 export const environmentsQuery = queryOptions({
   queryKey: ['counts', 'environments'],

@@ -106,6 +106,11 @@ async def test_each_trouble_project_and_environment_narrows_the_list_and_not_the
     ):
         found = await ask(admin, **wanted)
         assert (places(found), found["totalCount"], found["places"]) == (expected, len(expected), 2)
+    counts = "query ($f: NotAsWantedFilter) { notAsWanted(filter: $f) { totalCount places differing failed } }"
+    for wanted, total in (({}, 2), ({"trouble": "FAILED"}, 1), ({"project": "other"}, 0)):
+        everywhere = 0 if "project" in wanted else 1
+        alone = (await admin.ask(counts, f=wanted))["notAsWanted"]  # with no place named
+        assert alone == {"totalCount": total, "places": 2 * everywhere, "differing": everywhere, "failed": everywhere}
     assert (await ask(admin, project="shop"))["totalCount"] == 2
     assert (await ask(admin, project="other"))["places"] == 0
     assert (await ask(admin, environment="prod"))["places"] == 0

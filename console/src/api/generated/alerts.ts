@@ -269,7 +269,7 @@ export class TypedDocumentString<TResult, TVariables>
     return this.value;
   }
 }
-export const CountsFragmentDoc = new TypedDocumentString(`
+export const CountsFragmentDoc = /*#__PURE__*/ new TypedDocumentString(`
     fragment Counts on RuntimeCounts {
   total
   running
@@ -277,27 +277,27 @@ export const CountsFragmentDoc = new TypedDocumentString(`
   unknown
 }
     `, {"fragmentName":"Counts"}) as unknown as TypedDocumentString<CountsFragment, unknown>;
-export const PageFragmentDoc = new TypedDocumentString(`
+export const PageFragmentDoc = /*#__PURE__*/ new TypedDocumentString(`
     fragment Page on PageInfo {
   endCursor
   hasNextPage
 }
     `, {"fragmentName":"Page"}) as unknown as TypedDocumentString<PageFragment, unknown>;
-export const RuntimeLabelFragmentDoc = new TypedDocumentString(`
+export const RuntimeLabelFragmentDoc = /*#__PURE__*/ new TypedDocumentString(`
     fragment RuntimeLabel on RuntimeRef {
   id
   runtimeId
   name
 }
     `, {"fragmentName":"RuntimeLabel"}) as unknown as TypedDocumentString<RuntimeLabelFragment, unknown>;
-export const EnvironmentNameFragmentDoc = new TypedDocumentString(`
+export const EnvironmentNameFragmentDoc = /*#__PURE__*/ new TypedDocumentString(`
     fragment EnvironmentName on EnvironmentRef {
   handle
   displayName
   critical
 }
     `, {"fragmentName":"EnvironmentName"}) as unknown as TypedDocumentString<EnvironmentNameFragment, unknown>;
-export const RuntimeNameFragmentDoc = new TypedDocumentString(`
+export const RuntimeNameFragmentDoc = /*#__PURE__*/ new TypedDocumentString(`
     fragment RuntimeName on RuntimeRef {
   id
   runtimeId
@@ -321,7 +321,7 @@ export const RuntimeNameFragmentDoc = new TypedDocumentString(`
   displayName
   critical
 }`, {"fragmentName":"RuntimeName"}) as unknown as TypedDocumentString<RuntimeNameFragment, unknown>;
-export const ToldFragmentDoc = new TypedDocumentString(`
+export const ToldFragmentDoc = /*#__PURE__*/ new TypedDocumentString(`
     fragment Told on AlertNotification {
   id
   channel {
@@ -338,7 +338,7 @@ export const ToldFragmentDoc = new TypedDocumentString(`
   nextAttemptAt
 }
     `, {"fragmentName":"Told"}) as unknown as TypedDocumentString<ToldFragment, unknown>;
-export const AlertRowFragmentDoc = new TypedDocumentString(`
+export const AlertRowFragmentDoc = /*#__PURE__*/ new TypedDocumentString(`
     fragment AlertRow on Alert {
   id
   rule {
@@ -393,7 +393,7 @@ fragment Told on AlertNotification {
   sentAt
   nextAttemptAt
 }`, {"fragmentName":"AlertRow"}) as unknown as TypedDocumentString<AlertRowFragment, unknown>;
-export const AlertRuleRowFragmentDoc = new TypedDocumentString(`
+export const AlertRuleRowFragmentDoc = /*#__PURE__*/ new TypedDocumentString(`
     fragment AlertRuleRow on AlertRule {
   id
   name
@@ -437,7 +437,7 @@ export const AlertRuleRowFragmentDoc = new TypedDocumentString(`
   displayName
   critical
 }`, {"fragmentName":"AlertRuleRow"}) as unknown as TypedDocumentString<AlertRuleRowFragment, unknown>;
-export const AlertChannelRowFragmentDoc = new TypedDocumentString(`
+export const AlertChannelRowFragmentDoc = /*#__PURE__*/ new TypedDocumentString(`
     fragment AlertChannelRow on AlertChannel {
   id
   name
@@ -451,7 +451,7 @@ export const AlertChannelRowFragmentDoc = new TypedDocumentString(`
   lastFailure
 }
     `, {"fragmentName":"AlertChannelRow"}) as unknown as TypedDocumentString<AlertChannelRowFragment, unknown>;
-export const AlertSilenceRowFragmentDoc = new TypedDocumentString(`
+export const AlertSilenceRowFragmentDoc = /*#__PURE__*/ new TypedDocumentString(`
     fragment AlertSilenceRow on AlertSilence {
   id
   rule {
@@ -479,7 +479,7 @@ export const AlertSilenceRowFragmentDoc = new TypedDocumentString(`
   displayName
   critical
 }`, {"fragmentName":"AlertSilenceRow"}) as unknown as TypedDocumentString<AlertSilenceRowFragment, unknown>;
-export const AlertsDocument = new TypedDocumentString(`
+export const AlertsDocument = /*#__PURE__*/ new TypedDocumentString(`
     query Alerts($filter: AlertFilter, $first: Int, $after: String) {
   alerts(filter: $filter, first: $first, after: $after) {
     nodes {
@@ -549,14 +549,14 @@ fragment AlertRow on Alert {
     ...Told
   }
 }`) as unknown as TypedDocumentString<AlertsQuery, AlertsQueryVariables>;
-export const AlertsFiringDocument = new TypedDocumentString(`
+export const AlertsFiringDocument = /*#__PURE__*/ new TypedDocumentString(`
     query AlertsFiring {
   alerts(filter: {states: [FIRING]}, first: 1) {
     totalCount
   }
 }
     `) as unknown as TypedDocumentString<AlertsFiringQuery, AlertsFiringQueryVariables>;
-export const AlertRulesDocument = new TypedDocumentString(`
+export const AlertRulesDocument = /*#__PURE__*/ new TypedDocumentString(`
     query AlertRules($search: String, $first: Int, $after: String) {
   alertRules(search: $search, first: $first, after: $after) {
     nodes {
@@ -615,7 +615,7 @@ fragment AlertRuleRow on AlertRule {
   createdBy
   editable
 }`) as unknown as TypedDocumentString<AlertRulesQuery, AlertRulesQueryVariables>;
-export const AlertRuleDocument = new TypedDocumentString(`
+export const AlertRuleDocument = /*#__PURE__*/ new TypedDocumentString(`
     query AlertRule($id: ID!) {
   alertRule(id: $id) {
     ...AlertRuleRow
@@ -664,7 +664,7 @@ fragment AlertRuleRow on AlertRule {
   createdBy
   editable
 }`) as unknown as TypedDocumentString<AlertRuleQuery, AlertRuleQueryVariables>;
-export const AlertLimitsDocument = new TypedDocumentString(`
+export const AlertLimitsDocument = /*#__PURE__*/ new TypedDocumentString(`
     query AlertLimits($first: Int, $after: String) {
   alertRules(first: $first, after: $after) {
     nodes {
@@ -684,7 +684,7 @@ export const AlertLimitsDocument = new TypedDocumentString(`
   endCursor
   hasNextPage
 }`) as unknown as TypedDocumentString<AlertLimitsQuery, AlertLimitsQueryVariables>;
-export const SaveAlertRuleDocument = new TypedDocumentString(`
+export const SaveAlertRuleDocument = /*#__PURE__*/ new TypedDocumentString(`
     mutation SaveAlertRule($input: AlertRuleInput!) {
   saveAlertRule(input: $input) {
     ...AlertRuleRow
@@ -733,7 +733,7 @@ fragment AlertRuleRow on AlertRule {
   createdBy
   editable
 }`) as unknown as TypedDocumentString<SaveAlertRuleMutation, SaveAlertRuleMutationVariables>;
-export const DeleteAlertRuleDocument = new TypedDocumentString(`
+export const DeleteAlertRuleDocument = /*#__PURE__*/ new TypedDocumentString(`
     mutation DeleteAlertRule($id: ID!) {
   deleteAlertRule(id: $id) {
     id
@@ -741,7 +741,7 @@ export const DeleteAlertRuleDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<DeleteAlertRuleMutation, DeleteAlertRuleMutationVariables>;
-export const AlertChannelsDocument = new TypedDocumentString(`
+export const AlertChannelsDocument = /*#__PURE__*/ new TypedDocumentString(`
     query AlertChannels($first: Int, $after: String) {
   alertChannels(first: $first, after: $after) {
     nodes {
@@ -769,7 +769,7 @@ fragment AlertChannelRow on AlertChannel {
   lastFailedAt
   lastFailure
 }`) as unknown as TypedDocumentString<AlertChannelsQuery, AlertChannelsQueryVariables>;
-export const SaveAlertChannelDocument = new TypedDocumentString(`
+export const SaveAlertChannelDocument = /*#__PURE__*/ new TypedDocumentString(`
     mutation SaveAlertChannel($input: AlertChannelInput!) {
   saveAlertChannel(input: $input) {
     channel {
@@ -790,7 +790,7 @@ export const SaveAlertChannelDocument = new TypedDocumentString(`
   lastFailedAt
   lastFailure
 }`) as unknown as TypedDocumentString<SaveAlertChannelMutation, SaveAlertChannelMutationVariables>;
-export const DeleteAlertChannelDocument = new TypedDocumentString(`
+export const DeleteAlertChannelDocument = /*#__PURE__*/ new TypedDocumentString(`
     mutation DeleteAlertChannel($id: ID!) {
   deleteAlertChannel(id: $id) {
     id
@@ -798,7 +798,7 @@ export const DeleteAlertChannelDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<DeleteAlertChannelMutation, DeleteAlertChannelMutationVariables>;
-export const TestAlertChannelDocument = new TypedDocumentString(`
+export const TestAlertChannelDocument = /*#__PURE__*/ new TypedDocumentString(`
     mutation TestAlertChannel($id: ID!) {
   testAlertChannel(id: $id) {
     ...Told
@@ -819,7 +819,7 @@ export const TestAlertChannelDocument = new TypedDocumentString(`
   sentAt
   nextAttemptAt
 }`) as unknown as TypedDocumentString<TestAlertChannelMutation, TestAlertChannelMutationVariables>;
-export const AlertSilencesDocument = new TypedDocumentString(`
+export const AlertSilencesDocument = /*#__PURE__*/ new TypedDocumentString(`
     query AlertSilences($includeEnded: Boolean, $first: Int, $after: String) {
   alertSilences(includeEnded: $includeEnded, first: $first, after: $after) {
     nodes {
@@ -862,7 +862,7 @@ fragment AlertSilenceRow on AlertSilence {
   to
   createdBy
 }`) as unknown as TypedDocumentString<AlertSilencesQuery, AlertSilencesQueryVariables>;
-export const SilenceAlertsDocument = new TypedDocumentString(`
+export const SilenceAlertsDocument = /*#__PURE__*/ new TypedDocumentString(`
     mutation SilenceAlerts($input: AlertSilenceInput!) {
   silenceAlerts(input: $input) {
     ...AlertSilenceRow
@@ -895,7 +895,7 @@ fragment AlertSilenceRow on AlertSilence {
   to
   createdBy
 }`) as unknown as TypedDocumentString<SilenceAlertsMutation, SilenceAlertsMutationVariables>;
-export const EndAlertSilenceDocument = new TypedDocumentString(`
+export const EndAlertSilenceDocument = /*#__PURE__*/ new TypedDocumentString(`
     mutation EndAlertSilence($id: ID!) {
   endAlertSilence(id: $id) {
     ...AlertSilenceRow

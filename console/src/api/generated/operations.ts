@@ -359,6 +359,21 @@ export type CreateEnvironmentInput = {
   critical: boolean;
 };
 
+export type NotAsWantedFilter = {
+  project?: string | null | undefined;
+  environment?: string | null | undefined;
+  /** Only those with this trouble. */
+  trouble?: Trouble | null | undefined;
+};
+
+export type Trouble =
+  /** Running runtimes report other artifacts than each other, in another form or state. */
+  | 'DIFFERING'
+  /** Artifacts failed. */
+  | 'FAILED'
+  /** A desired state was not carried out: its command failed, or has waited for more than a minute. */
+  | 'UNREACHED';
+
 /** A part of the tree. What is left out is not limited: no project is the whole organization, no environment is all of them. */
 export type PlaceInput = {
   project?: string | null | undefined;
@@ -745,6 +760,13 @@ export type CreateEnvironmentMutationVariables = Exact<{
 
 export type CreateEnvironmentMutation = { createEnvironment: { handle: string, displayName: string, critical: boolean, createdAt: string, permissions: Array<Permission>, runtimes: { total: number, running: number, offline: number, unknown: number } } };
 
+export type TallyQueryVariables = Exact<{
+  filter?: NotAsWantedFilter | null | undefined;
+}>;
+
+
+export type TallyQuery = { notAsWanted: { places: number, differing: number, failed: number, unreached: number } };
+
 export class TypedDocumentString<TResult, TVariables>
   extends String
   implements DocumentTypeDecoration<TResult, TVariables>
@@ -763,14 +785,14 @@ export class TypedDocumentString<TResult, TVariables>
     return this.value;
   }
 }
-export const EnvironmentNameFragmentDoc = new TypedDocumentString(`
+export const EnvironmentNameFragmentDoc = /*#__PURE__*/ new TypedDocumentString(`
     fragment EnvironmentName on EnvironmentRef {
   handle
   displayName
   critical
 }
     `, {"fragmentName":"EnvironmentName"}) as unknown as TypedDocumentString<EnvironmentNameFragment, unknown>;
-export const RuntimeRowFragmentDoc = new TypedDocumentString(`
+export const RuntimeRowFragmentDoc = /*#__PURE__*/ new TypedDocumentString(`
     fragment RuntimeRow on Runtime {
   id
   runtimeId
@@ -817,7 +839,7 @@ export const RuntimeRowFragmentDoc = new TypedDocumentString(`
   displayName
   critical
 }`, {"fragmentName":"RuntimeRow"}) as unknown as TypedDocumentString<RuntimeRowFragment, unknown>;
-export const ConsumerFactsFragmentDoc = new TypedDocumentString(`
+export const ConsumerFactsFragmentDoc = /*#__PURE__*/ new TypedDocumentString(`
     fragment ConsumerFacts on Consumer {
   name
   package
@@ -829,7 +851,7 @@ export const ConsumerFactsFragmentDoc = new TypedDocumentString(`
   stateReason
 }
     `, {"fragmentName":"ConsumerFacts"}) as unknown as TypedDocumentString<ConsumerFactsFragment, unknown>;
-export const ScheduleFactsFragmentDoc = new TypedDocumentString(`
+export const ScheduleFactsFragmentDoc = /*#__PURE__*/ new TypedDocumentString(`
     fragment ScheduleFacts on Schedule {
   name
   package
@@ -839,7 +861,7 @@ export const ScheduleFactsFragmentDoc = new TypedDocumentString(`
   stateReason
 }
     `, {"fragmentName":"ScheduleFacts"}) as unknown as TypedDocumentString<ScheduleFactsFragment, unknown>;
-export const ArtifactFactsFragmentDoc = new TypedDocumentString(`
+export const ArtifactFactsFragmentDoc = /*#__PURE__*/ new TypedDocumentString(`
     fragment ArtifactFacts on Artifact {
   kind
   name
@@ -853,7 +875,7 @@ export const ArtifactFactsFragmentDoc = new TypedDocumentString(`
   }
 }
     `, {"fragmentName":"ArtifactFacts"}) as unknown as TypedDocumentString<ArtifactFactsFragment, unknown>;
-export const ServiceFactsFragmentDoc = new TypedDocumentString(`
+export const ServiceFactsFragmentDoc = /*#__PURE__*/ new TypedDocumentString(`
     fragment ServiceFacts on Service {
   name
   package
@@ -868,7 +890,7 @@ export const ServiceFactsFragmentDoc = new TypedDocumentString(`
   }
 }
     `, {"fragmentName":"ServiceFacts"}) as unknown as TypedDocumentString<ServiceFactsFragment, unknown>;
-export const ListenerFactsFragmentDoc = new TypedDocumentString(`
+export const ListenerFactsFragmentDoc = /*#__PURE__*/ new TypedDocumentString(`
     fragment ListenerFacts on Listener {
   name
   package
@@ -879,7 +901,7 @@ export const ListenerFactsFragmentDoc = new TypedDocumentString(`
   stateReason
 }
     `, {"fragmentName":"ListenerFacts"}) as unknown as TypedDocumentString<ListenerFactsFragment, unknown>;
-export const BeatFragmentDoc = new TypedDocumentString(`
+export const BeatFragmentDoc = /*#__PURE__*/ new TypedDocumentString(`
     fragment Beat on Runtime {
   id
   lastHeartbeatAt
@@ -889,7 +911,7 @@ export const BeatFragmentDoc = new TypedDocumentString(`
   }
 }
     `, {"fragmentName":"Beat"}) as unknown as TypedDocumentString<BeatFragment, unknown>;
-export const SecretRowFragmentDoc = new TypedDocumentString(`
+export const SecretRowFragmentDoc = /*#__PURE__*/ new TypedDocumentString(`
     fragment SecretRow on Secret {
   keyId
   environment {
@@ -921,7 +943,7 @@ export const SecretRowFragmentDoc = new TypedDocumentString(`
   displayName
   critical
 }`, {"fragmentName":"SecretRow"}) as unknown as TypedDocumentString<SecretRowFragment, unknown>;
-export const SecretOnceFragmentDoc = new TypedDocumentString(`
+export const SecretOnceFragmentDoc = /*#__PURE__*/ new TypedDocumentString(`
     fragment SecretOnce on GeneratedSecret {
   keyId
   secret
@@ -935,20 +957,20 @@ export const SecretOnceFragmentDoc = new TypedDocumentString(`
   displayName
   critical
 }`, {"fragmentName":"SecretOnce"}) as unknown as TypedDocumentString<SecretOnceFragment, unknown>;
-export const PageFragmentDoc = new TypedDocumentString(`
+export const PageFragmentDoc = /*#__PURE__*/ new TypedDocumentString(`
     fragment Page on PageInfo {
   endCursor
   hasNextPage
 }
     `, {"fragmentName":"Page"}) as unknown as TypedDocumentString<PageFragment, unknown>;
-export const RuntimeLabelFragmentDoc = new TypedDocumentString(`
+export const RuntimeLabelFragmentDoc = /*#__PURE__*/ new TypedDocumentString(`
     fragment RuntimeLabel on RuntimeRef {
   id
   runtimeId
   name
 }
     `, {"fragmentName":"RuntimeLabel"}) as unknown as TypedDocumentString<RuntimeLabelFragment, unknown>;
-export const WishFragmentDoc = new TypedDocumentString(`
+export const WishFragmentDoc = /*#__PURE__*/ new TypedDocumentString(`
     fragment Wish on DesiredState {
   value
   version
@@ -964,7 +986,7 @@ export const WishFragmentDoc = new TypedDocumentString(`
   }
 }
     `, {"fragmentName":"Wish"}) as unknown as TypedDocumentString<WishFragment, unknown>;
-export const RuntimeNameFragmentDoc = new TypedDocumentString(`
+export const RuntimeNameFragmentDoc = /*#__PURE__*/ new TypedDocumentString(`
     fragment RuntimeName on RuntimeRef {
   id
   runtimeId
@@ -988,7 +1010,7 @@ export const RuntimeNameFragmentDoc = new TypedDocumentString(`
   displayName
   critical
 }`, {"fragmentName":"RuntimeName"}) as unknown as TypedDocumentString<RuntimeNameFragment, unknown>;
-export const CommandRowFragmentDoc = new TypedDocumentString(`
+export const CommandRowFragmentDoc = /*#__PURE__*/ new TypedDocumentString(`
     fragment CommandRow on Command {
   id
   runtime {
@@ -1035,7 +1057,7 @@ fragment RuntimeName on RuntimeRef {
     displayName
   }
 }`, {"fragmentName":"CommandRow"}) as unknown as TypedDocumentString<CommandRowFragment, unknown>;
-export const SteerableFactsFragmentDoc = new TypedDocumentString(`
+export const SteerableFactsFragmentDoc = /*#__PURE__*/ new TypedDocumentString(`
     fragment SteerableFacts on SteerableArtifact {
   kind
   name
@@ -1131,7 +1153,7 @@ fragment CommandRow on Command {
   deadline
   retryable
 }`, {"fragmentName":"SteerableFacts"}) as unknown as TypedDocumentString<SteerableFactsFragment, unknown>;
-export const ChangeOutcomeFragmentDoc = new TypedDocumentString(`
+export const ChangeOutcomeFragmentDoc = /*#__PURE__*/ new TypedDocumentString(`
     fragment ChangeOutcome on Change {
   desired {
     ...Wish
@@ -1201,7 +1223,7 @@ fragment CommandRow on Command {
   deadline
   retryable
 }`, {"fragmentName":"ChangeOutcome"}) as unknown as TypedDocumentString<ChangeOutcomeFragment, unknown>;
-export const CountsFragmentDoc = new TypedDocumentString(`
+export const CountsFragmentDoc = /*#__PURE__*/ new TypedDocumentString(`
     fragment Counts on RuntimeCounts {
   total
   running
@@ -1209,7 +1231,7 @@ export const CountsFragmentDoc = new TypedDocumentString(`
   unknown
 }
     `, {"fragmentName":"Counts"}) as unknown as TypedDocumentString<CountsFragment, unknown>;
-export const EnvironmentRowFragmentDoc = new TypedDocumentString(`
+export const EnvironmentRowFragmentDoc = /*#__PURE__*/ new TypedDocumentString(`
     fragment EnvironmentRow on Environment {
   handle
   displayName
@@ -1226,7 +1248,7 @@ export const EnvironmentRowFragmentDoc = new TypedDocumentString(`
   offline
   unknown
 }`, {"fragmentName":"EnvironmentRow"}) as unknown as TypedDocumentString<EnvironmentRowFragment, unknown>;
-export const ProjectRowFragmentDoc = new TypedDocumentString(`
+export const ProjectRowFragmentDoc = /*#__PURE__*/ new TypedDocumentString(`
     fragment ProjectRow on Project {
   handle
   displayName
@@ -1245,7 +1267,7 @@ export const ProjectRowFragmentDoc = new TypedDocumentString(`
   offline
   unknown
 }`, {"fragmentName":"ProjectRow"}) as unknown as TypedDocumentString<ProjectRowFragment, unknown>;
-export const IntegrationRowFragmentDoc = new TypedDocumentString(`
+export const IntegrationRowFragmentDoc = /*#__PURE__*/ new TypedDocumentString(`
     fragment IntegrationRow on Integration {
   handle
   displayName
@@ -1268,7 +1290,7 @@ export const IntegrationRowFragmentDoc = new TypedDocumentString(`
   offline
   unknown
 }`, {"fragmentName":"IntegrationRow"}) as unknown as TypedDocumentString<IntegrationRowFragment, unknown>;
-export const RuntimesDocument = new TypedDocumentString(`
+export const RuntimesDocument = /*#__PURE__*/ new TypedDocumentString(`
     query Runtimes($filter: RuntimeFilter, $sort: RuntimeSort, $first: Int, $after: String) {
   runtimes(filter: $filter, sort: $sort, first: $first, after: $after) {
     nodes {
@@ -1331,7 +1353,7 @@ fragment EnvironmentName on EnvironmentRef {
   displayName
   critical
 }`) as unknown as TypedDocumentString<RuntimesQuery, RuntimesQueryVariables>;
-export const HeartbeatsDocument = new TypedDocumentString(`
+export const HeartbeatsDocument = /*#__PURE__*/ new TypedDocumentString(`
     query Heartbeats($filter: RuntimeFilter, $sort: RuntimeSort, $first: Int, $after: String) {
   runtimes(filter: $filter, sort: $sort, first: $first, after: $after) {
     nodes {
@@ -1355,7 +1377,7 @@ fragment Page on PageInfo {
   endCursor
   hasNextPage
 }`) as unknown as TypedDocumentString<HeartbeatsQuery, HeartbeatsQueryVariables>;
-export const RuntimePageDocument = new TypedDocumentString(`
+export const RuntimePageDocument = /*#__PURE__*/ new TypedDocumentString(`
     query RuntimePage($id: ID!, $first: Int!) {
   runtime(id: $id) {
     ...RuntimeRow
@@ -1546,7 +1568,7 @@ fragment RuntimeName on RuntimeRef {
     displayName
   }
 }`) as unknown as TypedDocumentString<RuntimePageQuery, RuntimePageQueryVariables>;
-export const RuntimeArtifactsDocument = new TypedDocumentString(`
+export const RuntimeArtifactsDocument = /*#__PURE__*/ new TypedDocumentString(`
     query RuntimeArtifacts($id: ID!, $kind: ArtifactKind, $search: String, $first: Int, $after: String) {
   runtime(id: $id) {
     artifacts(kind: $kind, search: $search, first: $first, after: $after) {
@@ -1576,7 +1598,7 @@ fragment Page on PageInfo {
   endCursor
   hasNextPage
 }`) as unknown as TypedDocumentString<RuntimeArtifactsQuery, RuntimeArtifactsQueryVariables>;
-export const RuntimeChangedDocument = new TypedDocumentString(`
+export const RuntimeChangedDocument = /*#__PURE__*/ new TypedDocumentString(`
     subscription RuntimeChanged($filter: RuntimeFilter, $after: Int) {
   runtimeChanged(filter: $filter, after: $after) {
     sequence
@@ -1679,7 +1701,7 @@ fragment CommandRow on Command {
   deadline
   retryable
 }`) as unknown as TypedDocumentString<RuntimeChangedSubscription, RuntimeChangedSubscriptionVariables>;
-export const HeartbeatDocument = new TypedDocumentString(`
+export const HeartbeatDocument = /*#__PURE__*/ new TypedDocumentString(`
     query Heartbeat($id: ID!) {
   runtime(id: $id) {
     ...Beat
@@ -1693,7 +1715,7 @@ export const HeartbeatDocument = new TypedDocumentString(`
     since
   }
 }`) as unknown as TypedDocumentString<HeartbeatQuery, HeartbeatQueryVariables>;
-export const RestartRuntimeDocument = new TypedDocumentString(`
+export const RestartRuntimeDocument = /*#__PURE__*/ new TypedDocumentString(`
     mutation RestartRuntime($id: ID!, $confirm: String) {
   restartRuntime(id: $id, confirm: $confirm) {
     ...CommandRow
@@ -1745,7 +1767,7 @@ fragment CommandRow on Command {
   deadline
   retryable
 }`) as unknown as TypedDocumentString<RestartRuntimeMutation, RestartRuntimeMutationVariables>;
-export const AskRuntimeDocument = new TypedDocumentString(`
+export const AskRuntimeDocument = /*#__PURE__*/ new TypedDocumentString(`
     mutation AskRuntime($input: AskRuntimeInput!) {
   askRuntime(input: $input) {
     ...CommandRow
@@ -1798,7 +1820,7 @@ fragment CommandRow on Command {
   deadline
   retryable
 }`) as unknown as TypedDocumentString<AskRuntimeMutation, AskRuntimeMutationVariables>;
-export const AddMicroIntegratorUserDocument = new TypedDocumentString(`
+export const AddMicroIntegratorUserDocument = /*#__PURE__*/ new TypedDocumentString(`
     mutation AddMicroIntegratorUser($input: AddMicroIntegratorUserInput!) {
   addMicroIntegratorUser(input: $input) {
     ...CommandRow
@@ -1851,7 +1873,7 @@ fragment CommandRow on Command {
   deadline
   retryable
 }`) as unknown as TypedDocumentString<AddMicroIntegratorUserMutation, AddMicroIntegratorUserMutationVariables>;
-export const RemoveMicroIntegratorUserDocument = new TypedDocumentString(`
+export const RemoveMicroIntegratorUserDocument = /*#__PURE__*/ new TypedDocumentString(`
     mutation RemoveMicroIntegratorUser($input: RemoveMicroIntegratorUserInput!) {
   removeMicroIntegratorUser(input: $input) {
     ...CommandRow
@@ -1904,7 +1926,7 @@ fragment CommandRow on Command {
   deadline
   retryable
 }`) as unknown as TypedDocumentString<RemoveMicroIntegratorUserMutation, RemoveMicroIntegratorUserMutationVariables>;
-export const DeleteRuntimeDocument = new TypedDocumentString(`
+export const DeleteRuntimeDocument = /*#__PURE__*/ new TypedDocumentString(`
     mutation DeleteRuntime($id: ID!, $revokeSecret: Boolean) {
   deleteRuntime(id: $id, revokeSecret: $revokeSecret) {
     deleted
@@ -1913,7 +1935,7 @@ export const DeleteRuntimeDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<DeleteRuntimeMutation, DeleteRuntimeMutationVariables>;
-export const SecretsDocument = new TypedDocumentString(`
+export const SecretsDocument = /*#__PURE__*/ new TypedDocumentString(`
     query Secrets($filter: SecretFilter, $first: Int, $after: String) {
   secrets(filter: $filter, first: $first, after: $after) {
     nodes {
@@ -1960,7 +1982,7 @@ fragment EnvironmentName on EnvironmentRef {
   displayName
   critical
 }`) as unknown as TypedDocumentString<SecretsQuery, SecretsQueryVariables>;
-export const SecretDocument = new TypedDocumentString(`
+export const SecretDocument = /*#__PURE__*/ new TypedDocumentString(`
     query Secret($keyId: String!, $first: Int, $after: String) {
   secret(keyId: $keyId) {
     ...SecretRow
@@ -2044,7 +2066,7 @@ fragment EnvironmentName on EnvironmentRef {
   displayName
   critical
 }`) as unknown as TypedDocumentString<SecretQuery, SecretQueryVariables>;
-export const GenerateSecretDocument = new TypedDocumentString(`
+export const GenerateSecretDocument = /*#__PURE__*/ new TypedDocumentString(`
     mutation GenerateSecret($input: GenerateSecretInput!) {
   generateSecret(input: $input) {
     ...SecretOnce
@@ -2063,7 +2085,7 @@ fragment EnvironmentName on EnvironmentRef {
   displayName
   critical
 }`) as unknown as TypedDocumentString<GenerateSecretMutation, GenerateSecretMutationVariables>;
-export const RevokeSecretDocument = new TypedDocumentString(`
+export const RevokeSecretDocument = /*#__PURE__*/ new TypedDocumentString(`
     mutation RevokeSecret($keyId: String!, $graceSeconds: Int) {
   revokeSecret(keyId: $keyId, graceSeconds: $graceSeconds) {
     keyId
@@ -2072,7 +2094,7 @@ export const RevokeSecretDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<RevokeSecretMutation, RevokeSecretMutationVariables>;
-export const RestoreSecretDocument = new TypedDocumentString(`
+export const RestoreSecretDocument = /*#__PURE__*/ new TypedDocumentString(`
     mutation RestoreSecret($keyId: String!) {
   restoreSecret(keyId: $keyId) {
     ...SecretRow
@@ -2109,7 +2131,7 @@ fragment EnvironmentName on EnvironmentRef {
   displayName
   critical
 }`) as unknown as TypedDocumentString<RestoreSecretMutation, RestoreSecretMutationVariables>;
-export const RotateSecretDocument = new TypedDocumentString(`
+export const RotateSecretDocument = /*#__PURE__*/ new TypedDocumentString(`
     mutation RotateSecret($keyId: String!, $overlapSeconds: Int) {
   rotateSecret(keyId: $keyId, overlapSeconds: $overlapSeconds) {
     generated {
@@ -2159,7 +2181,7 @@ fragment EnvironmentName on EnvironmentRef {
   displayName
   critical
 }`) as unknown as TypedDocumentString<RotateSecretMutation, RotateSecretMutationVariables>;
-export const SetSecretExpiryDocument = new TypedDocumentString(`
+export const SetSecretExpiryDocument = /*#__PURE__*/ new TypedDocumentString(`
     mutation SetSecretExpiry($keyId: String!, $expiresAt: DateTime) {
   setSecretExpiry(keyId: $keyId, expiresAt: $expiresAt) {
     ...SecretRow
@@ -2196,7 +2218,7 @@ fragment EnvironmentName on EnvironmentRef {
   displayName
   critical
 }`) as unknown as TypedDocumentString<SetSecretExpiryMutation, SetSecretExpiryMutationVariables>;
-export const RefusalsDocument = new TypedDocumentString(`
+export const RefusalsDocument = /*#__PURE__*/ new TypedDocumentString(`
     query Refusals($first: Int) {
   refusals(first: $first) {
     at
@@ -2214,7 +2236,7 @@ export const RefusalsDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<RefusalsQuery, RefusalsQueryVariables>;
-export const ViewerDocument = new TypedDocumentString(`
+export const ViewerDocument = /*#__PURE__*/ new TypedDocumentString(`
     query Viewer {
   viewer {
     id
@@ -2237,14 +2259,14 @@ export const ViewerDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<ViewerQuery, ViewerQueryVariables>;
-export const LivePositionDocument = new TypedDocumentString(`
+export const LivePositionDocument = /*#__PURE__*/ new TypedDocumentString(`
     query LivePosition {
   runtimes(first: 1) {
     sequence
   }
 }
     `) as unknown as TypedDocumentString<LivePositionQuery, LivePositionQueryVariables>;
-export const OrganizationDocument = new TypedDocumentString(`
+export const OrganizationDocument = /*#__PURE__*/ new TypedDocumentString(`
     query Organization {
   organization {
     handle
@@ -2263,7 +2285,7 @@ export const OrganizationDocument = new TypedDocumentString(`
   offline
   unknown
 }`) as unknown as TypedDocumentString<OrganizationQuery, OrganizationQueryVariables>;
-export const HandleAvailabilityDocument = new TypedDocumentString(`
+export const HandleAvailabilityDocument = /*#__PURE__*/ new TypedDocumentString(`
     query HandleAvailability($kind: HandleKind!, $handle: String!, $project: String) {
   handleAvailability(kind: $kind, handle: $handle, project: $project) {
     handle
@@ -2273,7 +2295,7 @@ export const HandleAvailabilityDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<HandleAvailabilityQuery, HandleAvailabilityQueryVariables>;
-export const MayIDocument = new TypedDocumentString(`
+export const MayIDocument = /*#__PURE__*/ new TypedDocumentString(`
     query MayI($permission: Permission!, $place: PlaceInput) {
   access(permission: $permission, place: $place) {
     allowed
@@ -2281,7 +2303,7 @@ export const MayIDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<MayIQuery, MayIQueryVariables>;
-export const SteeringDocument = new TypedDocumentString(`
+export const SteeringDocument = /*#__PURE__*/ new TypedDocumentString(`
     query Steering($project: String!, $integration: String!, $environment: String!, $kind: SteerableKind, $search: String, $onlyDiffering: Boolean, $first: Int, $after: String) {
   steering(
     project: $project
@@ -2427,7 +2449,7 @@ fragment CommandRow on Command {
   deadline
   retryable
 }`) as unknown as TypedDocumentString<SteeringQuery, SteeringQueryVariables>;
-export const ArtifactHostsDocument = new TypedDocumentString(`
+export const ArtifactHostsDocument = /*#__PURE__*/ new TypedDocumentString(`
     query ArtifactHosts($project: String!, $integration: String!, $environment: String!, $kind: SteerableKind!, $name: String!, $package: String) {
   steering(
     project: $project
@@ -2444,7 +2466,7 @@ export const ArtifactHostsDocument = new TypedDocumentString(`
   runtimeId
   name
 }`) as unknown as TypedDocumentString<ArtifactHostsQuery, ArtifactHostsQueryVariables>;
-export const CommandsDocument = new TypedDocumentString(`
+export const CommandsDocument = /*#__PURE__*/ new TypedDocumentString(`
     query Commands($filter: CommandFilter, $first: Int, $after: String) {
   commands(filter: $filter, first: $first, after: $after) {
     nodes {
@@ -2507,7 +2529,7 @@ fragment CommandRow on Command {
   deadline
   retryable
 }`) as unknown as TypedDocumentString<CommandsQuery, CommandsQueryVariables>;
-export const CommandDocument = new TypedDocumentString(`
+export const CommandDocument = /*#__PURE__*/ new TypedDocumentString(`
     query Command($id: ID!) {
   command(id: $id) {
     ...CommandRow
@@ -2560,7 +2582,7 @@ fragment CommandRow on Command {
   deadline
   retryable
 }`) as unknown as TypedDocumentString<CommandQuery, CommandQueryVariables>;
-export const ChangeArtifactDocument = new TypedDocumentString(`
+export const ChangeArtifactDocument = /*#__PURE__*/ new TypedDocumentString(`
     mutation ChangeArtifact($input: ChangeArtifactInput!) {
   changeArtifact(input: $input) {
     ...ChangeOutcome
@@ -2635,7 +2657,7 @@ fragment ChangeOutcome on Change {
   }
   waiting
 }`) as unknown as TypedDocumentString<ChangeArtifactMutation, ChangeArtifactMutationVariables>;
-export const ChangeLogLevelDocument = new TypedDocumentString(`
+export const ChangeLogLevelDocument = /*#__PURE__*/ new TypedDocumentString(`
     mutation ChangeLogLevel($input: ChangeLogLevelInput!) {
   changeLogLevel(input: $input) {
     ...ChangeOutcome
@@ -2710,7 +2732,7 @@ fragment ChangeOutcome on Change {
   }
   waiting
 }`) as unknown as TypedDocumentString<ChangeLogLevelMutation, ChangeLogLevelMutationVariables>;
-export const ResetLogLevelDocument = new TypedDocumentString(`
+export const ResetLogLevelDocument = /*#__PURE__*/ new TypedDocumentString(`
     mutation ResetLogLevel($input: ResetLogLevelInput!) {
   resetLogLevel(input: $input) {
     ...ChangeOutcome
@@ -2785,12 +2807,12 @@ fragment ChangeOutcome on Change {
   }
   waiting
 }`) as unknown as TypedDocumentString<ResetLogLevelMutation, ResetLogLevelMutationVariables>;
-export const ForgetDesiredStateDocument = new TypedDocumentString(`
+export const ForgetDesiredStateDocument = /*#__PURE__*/ new TypedDocumentString(`
     mutation ForgetDesiredState($input: ForgetDesiredStateInput!) {
   forgetDesiredState(input: $input)
 }
     `) as unknown as TypedDocumentString<ForgetDesiredStateMutation, ForgetDesiredStateMutationVariables>;
-export const TriggerArtifactDocument = new TypedDocumentString(`
+export const TriggerArtifactDocument = /*#__PURE__*/ new TypedDocumentString(`
     mutation TriggerArtifact($input: TriggerArtifactInput!) {
   triggerArtifact(input: $input) {
     ...CommandRow
@@ -2842,7 +2864,7 @@ fragment CommandRow on Command {
   deadline
   retryable
 }`) as unknown as TypedDocumentString<TriggerArtifactMutation, TriggerArtifactMutationVariables>;
-export const RetryCommandDocument = new TypedDocumentString(`
+export const RetryCommandDocument = /*#__PURE__*/ new TypedDocumentString(`
     mutation RetryCommand($id: ID!) {
   retryCommand(id: $id) {
     ...CommandRow
@@ -2894,7 +2916,7 @@ fragment CommandRow on Command {
   deadline
   retryable
 }`) as unknown as TypedDocumentString<RetryCommandMutation, RetryCommandMutationVariables>;
-export const EnvironmentsDocument = new TypedDocumentString(`
+export const EnvironmentsDocument = /*#__PURE__*/ new TypedDocumentString(`
     query Environments($first: Int, $after: String) {
   environments(first: $first, after: $after) {
     nodes {
@@ -2926,7 +2948,7 @@ fragment EnvironmentRow on Environment {
   }
   permissions
 }`) as unknown as TypedDocumentString<EnvironmentsQuery, EnvironmentsQueryVariables>;
-export const ProjectsDocument = new TypedDocumentString(`
+export const ProjectsDocument = /*#__PURE__*/ new TypedDocumentString(`
     query Projects($search: String, $sort: Sort, $first: Int, $after: String) {
   projects(search: $search, sort: $sort, first: $first, after: $after) {
     nodes {
@@ -2960,7 +2982,7 @@ fragment ProjectRow on Project {
   }
   permissions
 }`) as unknown as TypedDocumentString<ProjectsQuery, ProjectsQueryVariables>;
-export const ProjectDocument = new TypedDocumentString(`
+export const ProjectDocument = /*#__PURE__*/ new TypedDocumentString(`
     query Project($handle: String!) {
   project(handle: $handle) {
     ...ProjectRow
@@ -2984,7 +3006,7 @@ fragment ProjectRow on Project {
   }
   permissions
 }`) as unknown as TypedDocumentString<ProjectQuery, ProjectQueryVariables>;
-export const IntegrationsDocument = new TypedDocumentString(`
+export const IntegrationsDocument = /*#__PURE__*/ new TypedDocumentString(`
     query Integrations($project: String, $runtimeType: RuntimeType, $search: String, $sort: Sort, $first: Int, $after: String) {
   integrations(
     project: $project
@@ -3029,7 +3051,7 @@ fragment IntegrationRow on Integration {
   }
   permissions
 }`) as unknown as TypedDocumentString<IntegrationsQuery, IntegrationsQueryVariables>;
-export const IntegrationDocument = new TypedDocumentString(`
+export const IntegrationDocument = /*#__PURE__*/ new TypedDocumentString(`
     query Integration($project: String!, $handle: String!) {
   integration(project: $project, handle: $handle) {
     ...IntegrationRow
@@ -3057,7 +3079,7 @@ fragment IntegrationRow on Integration {
   }
   permissions
 }`) as unknown as TypedDocumentString<IntegrationQuery, IntegrationQueryVariables>;
-export const CreateProjectDocument = new TypedDocumentString(`
+export const CreateProjectDocument = /*#__PURE__*/ new TypedDocumentString(`
     mutation CreateProject($input: CreateProjectInput!) {
   createProject(input: $input) {
     ...ProjectRow
@@ -3081,7 +3103,7 @@ fragment ProjectRow on Project {
   }
   permissions
 }`) as unknown as TypedDocumentString<CreateProjectMutation, CreateProjectMutationVariables>;
-export const CreateIntegrationDocument = new TypedDocumentString(`
+export const CreateIntegrationDocument = /*#__PURE__*/ new TypedDocumentString(`
     mutation CreateIntegration($input: CreateIntegrationInput!) {
   createIntegration(input: $input) {
     ...IntegrationRow
@@ -3109,7 +3131,7 @@ fragment IntegrationRow on Integration {
   }
   permissions
 }`) as unknown as TypedDocumentString<CreateIntegrationMutation, CreateIntegrationMutationVariables>;
-export const CreateEnvironmentDocument = new TypedDocumentString(`
+export const CreateEnvironmentDocument = /*#__PURE__*/ new TypedDocumentString(`
     mutation CreateEnvironment($input: CreateEnvironmentInput!) {
   createEnvironment(input: $input) {
     ...EnvironmentRow
@@ -3131,3 +3153,13 @@ fragment EnvironmentRow on Environment {
   }
   permissions
 }`) as unknown as TypedDocumentString<CreateEnvironmentMutation, CreateEnvironmentMutationVariables>;
+export const TallyDocument = /*#__PURE__*/ new TypedDocumentString(`
+    query Tally($filter: NotAsWantedFilter) {
+  notAsWanted(filter: $filter) {
+    places
+    differing
+    failed
+    unreached
+  }
+}
+    `) as unknown as TypedDocumentString<TallyQuery, TallyQueryVariables>;

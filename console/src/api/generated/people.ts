@@ -752,7 +752,7 @@ export class TypedDocumentString<TResult, TVariables>
     return this.value;
   }
 }
-export const CountsFragmentDoc = new TypedDocumentString(`
+export const CountsFragmentDoc = /*#__PURE__*/ new TypedDocumentString(`
     fragment Counts on RuntimeCounts {
   total
   running
@@ -760,27 +760,27 @@ export const CountsFragmentDoc = new TypedDocumentString(`
   unknown
 }
     `, {"fragmentName":"Counts"}) as unknown as TypedDocumentString<CountsFragment, unknown>;
-export const PageFragmentDoc = new TypedDocumentString(`
+export const PageFragmentDoc = /*#__PURE__*/ new TypedDocumentString(`
     fragment Page on PageInfo {
   endCursor
   hasNextPage
 }
     `, {"fragmentName":"Page"}) as unknown as TypedDocumentString<PageFragment, unknown>;
-export const RuntimeLabelFragmentDoc = new TypedDocumentString(`
+export const RuntimeLabelFragmentDoc = /*#__PURE__*/ new TypedDocumentString(`
     fragment RuntimeLabel on RuntimeRef {
   id
   runtimeId
   name
 }
     `, {"fragmentName":"RuntimeLabel"}) as unknown as TypedDocumentString<RuntimeLabelFragment, unknown>;
-export const EnvironmentNameFragmentDoc = new TypedDocumentString(`
+export const EnvironmentNameFragmentDoc = /*#__PURE__*/ new TypedDocumentString(`
     fragment EnvironmentName on EnvironmentRef {
   handle
   displayName
   critical
 }
     `, {"fragmentName":"EnvironmentName"}) as unknown as TypedDocumentString<EnvironmentNameFragment, unknown>;
-export const RuntimeNameFragmentDoc = new TypedDocumentString(`
+export const RuntimeNameFragmentDoc = /*#__PURE__*/ new TypedDocumentString(`
     fragment RuntimeName on RuntimeRef {
   id
   runtimeId
@@ -804,7 +804,7 @@ export const RuntimeNameFragmentDoc = new TypedDocumentString(`
   displayName
   critical
 }`, {"fragmentName":"RuntimeName"}) as unknown as TypedDocumentString<RuntimeNameFragment, unknown>;
-export const PlaceNamesFragmentDoc = new TypedDocumentString(`
+export const PlaceNamesFragmentDoc = /*#__PURE__*/ new TypedDocumentString(`
     fragment PlaceNames on Place {
   project {
     handle
@@ -823,7 +823,7 @@ export const PlaceNamesFragmentDoc = new TypedDocumentString(`
   displayName
   critical
 }`, {"fragmentName":"PlaceNames"}) as unknown as TypedDocumentString<PlaceNamesFragment, unknown>;
-export const MappingRowFragmentDoc = new TypedDocumentString(`
+export const MappingRowFragmentDoc = /*#__PURE__*/ new TypedDocumentString(`
     fragment MappingRow on RoleMapping {
   id
   group {
@@ -859,7 +859,7 @@ fragment PlaceNames on Place {
     ...EnvironmentName
   }
 }`, {"fragmentName":"MappingRow"}) as unknown as TypedDocumentString<MappingRowFragment, unknown>;
-export const UserRowFragmentDoc = new TypedDocumentString(`
+export const UserRowFragmentDoc = /*#__PURE__*/ new TypedDocumentString(`
     fragment UserRow on User {
   id
   username
@@ -878,7 +878,7 @@ export const UserRowFragmentDoc = new TypedDocumentString(`
   }
 }
     `, {"fragmentName":"UserRow"}) as unknown as TypedDocumentString<UserRowFragment, unknown>;
-export const GroupRowFragmentDoc = new TypedDocumentString(`
+export const GroupRowFragmentDoc = /*#__PURE__*/ new TypedDocumentString(`
     fragment GroupRow on Group {
   id
   name
@@ -893,7 +893,7 @@ export const GroupRowFragmentDoc = new TypedDocumentString(`
   memberCount
 }
     `, {"fragmentName":"GroupRow"}) as unknown as TypedDocumentString<GroupRowFragment, unknown>;
-export const RoleRowFragmentDoc = new TypedDocumentString(`
+export const RoleRowFragmentDoc = /*#__PURE__*/ new TypedDocumentString(`
     fragment RoleRow on Role {
   id
   name
@@ -905,7 +905,7 @@ export const RoleRowFragmentDoc = new TypedDocumentString(`
   groupCount
 }
     `, {"fragmentName":"RoleRow"}) as unknown as TypedDocumentString<RoleRowFragment, unknown>;
-export const GrantStepFragmentDoc = new TypedDocumentString(`
+export const GrantStepFragmentDoc = /*#__PURE__*/ new TypedDocumentString(`
     fragment GrantStep on Grant {
   mapping
   group {
@@ -939,7 +939,7 @@ fragment PlaceNames on Place {
     ...EnvironmentName
   }
 }`, {"fragmentName":"GrantStep"}) as unknown as TypedDocumentString<GrantStepFragment, unknown>;
-export const DecisionFragmentDoc = new TypedDocumentString(`
+export const DecisionFragmentDoc = /*#__PURE__*/ new TypedDocumentString(`
     fragment Decision on AccessDecision {
   user {
     id
@@ -993,7 +993,7 @@ fragment GrantStep on Grant {
     ...PlaceNames
   }
 }`, {"fragmentName":"Decision"}) as unknown as TypedDocumentString<DecisionFragment, unknown>;
-export const EventRowFragmentDoc = new TypedDocumentString(`
+export const EventRowFragmentDoc = /*#__PURE__*/ new TypedDocumentString(`
     fragment EventRow on Event {
   sequence
   at
@@ -1022,7 +1022,7 @@ export const EventRowFragmentDoc = new TypedDocumentString(`
   displayName
   critical
 }`, {"fragmentName":"EventRow"}) as unknown as TypedDocumentString<EventRowFragment, unknown>;
-export const DeletionFactsFragmentDoc = new TypedDocumentString(`
+export const DeletionFactsFragmentDoc = /*#__PURE__*/ new TypedDocumentString(`
     fragment DeletionFacts on Deletion {
   kind
   handle
@@ -1037,7 +1037,7 @@ export const DeletionFactsFragmentDoc = new TypedDocumentString(`
   message
 }
     `, {"fragmentName":"DeletionFacts"}) as unknown as TypedDocumentString<DeletionFactsFragment, unknown>;
-export const TokenRowFragmentDoc = new TypedDocumentString(`
+export const TokenRowFragmentDoc = /*#__PURE__*/ new TypedDocumentString(`
     fragment TokenRow on ApiToken {
   id
   name
@@ -1053,7 +1053,7 @@ export const TokenRowFragmentDoc = new TypedDocumentString(`
   revokedBy
 }
     `, {"fragmentName":"TokenRow"}) as unknown as TypedDocumentString<TokenRowFragment, unknown>;
-export const SessionRowFragmentDoc = new TypedDocumentString(`
+export const SessionRowFragmentDoc = /*#__PURE__*/ new TypedDocumentString(`
     fragment SessionRow on Session {
   id
   kind
@@ -1066,7 +1066,7 @@ export const SessionRowFragmentDoc = new TypedDocumentString(`
   current
 }
     `, {"fragmentName":"SessionRow"}) as unknown as TypedDocumentString<SessionRowFragment, unknown>;
-export const PermissionsDocument = new TypedDocumentString(`
+export const PermissionsDocument = /*#__PURE__*/ new TypedDocumentString(`
     query Permissions {
   permissions {
     permission
@@ -1076,7 +1076,7 @@ export const PermissionsDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<PermissionsQuery, PermissionsQueryVariables>;
-export const UsersDocument = new TypedDocumentString(`
+export const UsersDocument = /*#__PURE__*/ new TypedDocumentString(`
     query Users($filter: UserFilter, $sort: Sort, $first: Int, $after: String) {
   users(filter: $filter, sort: $sort, first: $first, after: $after) {
     nodes {
@@ -1109,7 +1109,7 @@ fragment UserRow on User {
     name
   }
 }`) as unknown as TypedDocumentString<UsersQuery, UsersQueryVariables>;
-export const UserDocument = new TypedDocumentString(`
+export const UserDocument = /*#__PURE__*/ new TypedDocumentString(`
     query User($id: ID!) {
   user(id: $id) {
     ...UserRow
@@ -1170,7 +1170,7 @@ fragment UserRow on User {
     name
   }
 }`) as unknown as TypedDocumentString<UserQuery, UserQueryVariables>;
-export const GroupsDocument = new TypedDocumentString(`
+export const GroupsDocument = /*#__PURE__*/ new TypedDocumentString(`
     query Groups($search: String, $sort: Sort, $first: Int, $after: String) {
   groups(search: $search, sort: $sort, first: $first, after: $after) {
     nodes {
@@ -1199,7 +1199,7 @@ fragment GroupRow on Group {
   createdBy
   memberCount
 }`) as unknown as TypedDocumentString<GroupsQuery, GroupsQueryVariables>;
-export const GroupDocument = new TypedDocumentString(`
+export const GroupDocument = /*#__PURE__*/ new TypedDocumentString(`
     query Group($id: ID!, $search: String, $first: Int, $mappings: Int) {
   group(id: $id) {
     ...GroupRow
@@ -1282,7 +1282,7 @@ fragment GroupRow on Group {
   createdBy
   memberCount
 }`) as unknown as TypedDocumentString<GroupQuery, GroupQueryVariables>;
-export const RolesDocument = new TypedDocumentString(`
+export const RolesDocument = /*#__PURE__*/ new TypedDocumentString(`
     query Roles($search: String, $sort: Sort, $first: Int, $after: String) {
   roles(search: $search, sort: $sort, first: $first, after: $after) {
     nodes {
@@ -1308,7 +1308,7 @@ fragment RoleRow on Role {
   createdBy
   groupCount
 }`) as unknown as TypedDocumentString<RolesQuery, RolesQueryVariables>;
-export const RoleDocument = new TypedDocumentString(`
+export const RoleDocument = /*#__PURE__*/ new TypedDocumentString(`
     query Role($id: ID!, $first: Int) {
   role(id: $id) {
     ...RoleRow
@@ -1372,7 +1372,7 @@ fragment RoleRow on Role {
   createdBy
   groupCount
 }`) as unknown as TypedDocumentString<RoleQuery, RoleQueryVariables>;
-export const SsoGroupMappingsDocument = new TypedDocumentString(`
+export const SsoGroupMappingsDocument = /*#__PURE__*/ new TypedDocumentString(`
     query SsoGroupMappings($first: Int, $after: String) {
   ssoGroupMappings(first: $first, after: $after) {
     nodes {
@@ -1397,7 +1397,7 @@ export const SsoGroupMappingsDocument = new TypedDocumentString(`
   endCursor
   hasNextPage
 }`) as unknown as TypedDocumentString<SsoGroupMappingsQuery, SsoGroupMappingsQueryVariables>;
-export const WhoMayDocument = new TypedDocumentString(`
+export const WhoMayDocument = /*#__PURE__*/ new TypedDocumentString(`
     query WhoMay($permission: Permission!, $place: PlaceInput, $first: Int, $after: String) {
   whoMay(permission: $permission, place: $place, first: $first, after: $after) {
     nodes {
@@ -1466,7 +1466,7 @@ fragment Decision on AccessDecision {
     ...GrantStep
   }
 }`) as unknown as TypedDocumentString<WhoMayQuery, WhoMayQueryVariables>;
-export const AccessDocument = new TypedDocumentString(`
+export const AccessDocument = /*#__PURE__*/ new TypedDocumentString(`
     query Access($permission: Permission!, $place: PlaceInput, $user: ID) {
   access(permission: $permission, place: $place, user: $user) {
     ...Decision
@@ -1525,7 +1525,7 @@ fragment Decision on AccessDecision {
     ...GrantStep
   }
 }`) as unknown as TypedDocumentString<AccessQuery, AccessQueryVariables>;
-export const CreateUserDocument = new TypedDocumentString(`
+export const CreateUserDocument = /*#__PURE__*/ new TypedDocumentString(`
     mutation CreateUser($input: CreateUserInput!) {
   createUser(input: $input) {
     user {
@@ -1551,7 +1551,7 @@ export const CreateUserDocument = new TypedDocumentString(`
     name
   }
 }`) as unknown as TypedDocumentString<CreateUserMutation, CreateUserMutationVariables>;
-export const UpdateUserDocument = new TypedDocumentString(`
+export const UpdateUserDocument = /*#__PURE__*/ new TypedDocumentString(`
     mutation UpdateUser($id: ID!, $input: UpdateUserInput!) {
   updateUser(id: $id, input: $input) {
     ...UserRow
@@ -1574,24 +1574,24 @@ export const UpdateUserDocument = new TypedDocumentString(`
     name
   }
 }`) as unknown as TypedDocumentString<UpdateUserMutation, UpdateUserMutationVariables>;
-export const DeleteUserDocument = new TypedDocumentString(`
+export const DeleteUserDocument = /*#__PURE__*/ new TypedDocumentString(`
     mutation DeleteUser($id: ID!) {
   deleteUser(id: $id)
 }
     `) as unknown as TypedDocumentString<DeleteUserMutation, DeleteUserMutationVariables>;
-export const ResetPasswordDocument = new TypedDocumentString(`
+export const ResetPasswordDocument = /*#__PURE__*/ new TypedDocumentString(`
     mutation ResetPassword($user: ID!) {
   resetPassword(user: $user) {
     password
   }
 }
     `) as unknown as TypedDocumentString<ResetPasswordMutation, ResetPasswordMutationVariables>;
-export const UnlockUserDocument = new TypedDocumentString(`
+export const UnlockUserDocument = /*#__PURE__*/ new TypedDocumentString(`
     mutation UnlockUser($id: ID!) {
   unlockUser(id: $id)
 }
     `) as unknown as TypedDocumentString<UnlockUserMutation, UnlockUserMutationVariables>;
-export const SetUserGroupsDocument = new TypedDocumentString(`
+export const SetUserGroupsDocument = /*#__PURE__*/ new TypedDocumentString(`
     mutation SetUserGroups($user: ID!, $groups: [ID!]!) {
   setUserGroups(user: $user, groups: $groups) {
     ...UserRow
@@ -1614,7 +1614,7 @@ export const SetUserGroupsDocument = new TypedDocumentString(`
     name
   }
 }`) as unknown as TypedDocumentString<SetUserGroupsMutation, SetUserGroupsMutationVariables>;
-export const CreateGroupDocument = new TypedDocumentString(`
+export const CreateGroupDocument = /*#__PURE__*/ new TypedDocumentString(`
     mutation CreateGroup($input: GroupInput!) {
   createGroup(input: $input) {
     ...GroupRow
@@ -1633,7 +1633,7 @@ export const CreateGroupDocument = new TypedDocumentString(`
   createdBy
   memberCount
 }`) as unknown as TypedDocumentString<CreateGroupMutation, CreateGroupMutationVariables>;
-export const UpdateGroupDocument = new TypedDocumentString(`
+export const UpdateGroupDocument = /*#__PURE__*/ new TypedDocumentString(`
     mutation UpdateGroup($id: ID!, $input: GroupInput!) {
   updateGroup(id: $id, input: $input) {
     ...GroupRow
@@ -1652,12 +1652,12 @@ export const UpdateGroupDocument = new TypedDocumentString(`
   createdBy
   memberCount
 }`) as unknown as TypedDocumentString<UpdateGroupMutation, UpdateGroupMutationVariables>;
-export const DeleteGroupDocument = new TypedDocumentString(`
+export const DeleteGroupDocument = /*#__PURE__*/ new TypedDocumentString(`
     mutation DeleteGroup($id: ID!, $cascade: Boolean) {
   deleteGroup(id: $id, cascade: $cascade)
 }
     `) as unknown as TypedDocumentString<DeleteGroupMutation, DeleteGroupMutationVariables>;
-export const AddGroupMembersDocument = new TypedDocumentString(`
+export const AddGroupMembersDocument = /*#__PURE__*/ new TypedDocumentString(`
     mutation AddGroupMembers($group: ID!, $users: [ID!]!) {
   addGroupMembers(group: $group, users: $users) {
     ...GroupRow
@@ -1676,7 +1676,7 @@ export const AddGroupMembersDocument = new TypedDocumentString(`
   createdBy
   memberCount
 }`) as unknown as TypedDocumentString<AddGroupMembersMutation, AddGroupMembersMutationVariables>;
-export const RemoveGroupMembersDocument = new TypedDocumentString(`
+export const RemoveGroupMembersDocument = /*#__PURE__*/ new TypedDocumentString(`
     mutation RemoveGroupMembers($group: ID!, $users: [ID!]!) {
   removeGroupMembers(group: $group, users: $users) {
     ...GroupRow
@@ -1695,7 +1695,7 @@ export const RemoveGroupMembersDocument = new TypedDocumentString(`
   createdBy
   memberCount
 }`) as unknown as TypedDocumentString<RemoveGroupMembersMutation, RemoveGroupMembersMutationVariables>;
-export const CreateRoleDocument = new TypedDocumentString(`
+export const CreateRoleDocument = /*#__PURE__*/ new TypedDocumentString(`
     mutation CreateRole($input: RoleInput!) {
   createRole(input: $input) {
     ...RoleRow
@@ -1711,7 +1711,7 @@ export const CreateRoleDocument = new TypedDocumentString(`
   createdBy
   groupCount
 }`) as unknown as TypedDocumentString<CreateRoleMutation, CreateRoleMutationVariables>;
-export const UpdateRoleDocument = new TypedDocumentString(`
+export const UpdateRoleDocument = /*#__PURE__*/ new TypedDocumentString(`
     mutation UpdateRole($id: ID!, $input: RoleInput!) {
   updateRole(id: $id, input: $input) {
     ...RoleRow
@@ -1727,12 +1727,12 @@ export const UpdateRoleDocument = new TypedDocumentString(`
   createdBy
   groupCount
 }`) as unknown as TypedDocumentString<UpdateRoleMutation, UpdateRoleMutationVariables>;
-export const DeleteRoleDocument = new TypedDocumentString(`
+export const DeleteRoleDocument = /*#__PURE__*/ new TypedDocumentString(`
     mutation DeleteRole($id: ID!) {
   deleteRole(id: $id)
 }
     `) as unknown as TypedDocumentString<DeleteRoleMutation, DeleteRoleMutationVariables>;
-export const MapRoleDocument = new TypedDocumentString(`
+export const MapRoleDocument = /*#__PURE__*/ new TypedDocumentString(`
     mutation MapRole($input: MapRoleInput!) {
   mapRole(input: $input) {
     ...MappingRow
@@ -1773,24 +1773,24 @@ fragment MappingRow on RoleMapping {
   createdBy
   removable
 }`) as unknown as TypedDocumentString<MapRoleMutation, MapRoleMutationVariables>;
-export const UnmapRoleDocument = new TypedDocumentString(`
+export const UnmapRoleDocument = /*#__PURE__*/ new TypedDocumentString(`
     mutation UnmapRole($id: ID!) {
   unmapRole(id: $id)
 }
     `) as unknown as TypedDocumentString<UnmapRoleMutation, UnmapRoleMutationVariables>;
-export const CreateSsoGroupMappingDocument = new TypedDocumentString(`
+export const CreateSsoGroupMappingDocument = /*#__PURE__*/ new TypedDocumentString(`
     mutation CreateSsoGroupMapping($input: SsoGroupMappingInput!) {
   createSsoGroupMapping(input: $input) {
     id
   }
 }
     `) as unknown as TypedDocumentString<CreateSsoGroupMappingMutation, CreateSsoGroupMappingMutationVariables>;
-export const DeleteSsoGroupMappingDocument = new TypedDocumentString(`
+export const DeleteSsoGroupMappingDocument = /*#__PURE__*/ new TypedDocumentString(`
     mutation DeleteSsoGroupMapping($id: ID!) {
   deleteSsoGroupMapping(id: $id)
 }
     `) as unknown as TypedDocumentString<DeleteSsoGroupMappingMutation, DeleteSsoGroupMappingMutationVariables>;
-export const AuditRecordsDocument = new TypedDocumentString(`
+export const AuditRecordsDocument = /*#__PURE__*/ new TypedDocumentString(`
     query AuditRecords($filter: AuditFilter, $first: Int, $after: String) {
   auditRecords(filter: $filter, first: $first, after: $after) {
     nodes {
@@ -1817,7 +1817,7 @@ export const AuditRecordsDocument = new TypedDocumentString(`
   endCursor
   hasNextPage
 }`) as unknown as TypedDocumentString<AuditRecordsQuery, AuditRecordsQueryVariables>;
-export const AuditCheckDocument = new TypedDocumentString(`
+export const AuditCheckDocument = /*#__PURE__*/ new TypedDocumentString(`
     query AuditCheck {
   auditCheck {
     intact
@@ -1828,7 +1828,7 @@ export const AuditCheckDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<AuditCheckQuery, AuditCheckQueryVariables>;
-export const EventsDocument = new TypedDocumentString(`
+export const EventsDocument = /*#__PURE__*/ new TypedDocumentString(`
     query Events($filter: EventFilter, $first: Int, $after: String) {
   events(filter: $filter, first: $first, after: $after) {
     nodes {
@@ -1872,7 +1872,7 @@ fragment EventRow on Event {
   }
   secretKeyId
 }`) as unknown as TypedDocumentString<EventsQuery, EventsQueryVariables>;
-export const EventHappenedDocument = new TypedDocumentString(`
+export const EventHappenedDocument = /*#__PURE__*/ new TypedDocumentString(`
     subscription EventHappened($filter: EventFilter, $after: Int) {
   eventHappened(filter: $filter, after: $after) {
     sequence
@@ -1910,7 +1910,7 @@ fragment EventRow on Event {
   }
   secretKeyId
 }`) as unknown as TypedDocumentString<EventHappenedSubscription, EventHappenedSubscriptionVariables>;
-export const DeletionDocument = new TypedDocumentString(`
+export const DeletionDocument = /*#__PURE__*/ new TypedDocumentString(`
     query Deletion($kind: HandleKind!, $handle: String!, $project: String) {
   deletion(kind: $kind, handle: $handle, project: $project) {
     ...DeletionFacts
@@ -1929,28 +1929,28 @@ export const DeletionDocument = new TypedDocumentString(`
   groups
   message
 }`) as unknown as TypedDocumentString<DeletionQuery, DeletionQueryVariables>;
-export const UpdateProjectDocument = new TypedDocumentString(`
+export const UpdateProjectDocument = /*#__PURE__*/ new TypedDocumentString(`
     mutation UpdateProject($handle: String!, $input: UpdateProjectInput!) {
   updateProject(handle: $handle, input: $input) {
     handle
   }
 }
     `) as unknown as TypedDocumentString<UpdateProjectMutation, UpdateProjectMutationVariables>;
-export const UpdateIntegrationDocument = new TypedDocumentString(`
+export const UpdateIntegrationDocument = /*#__PURE__*/ new TypedDocumentString(`
     mutation UpdateIntegration($project: String!, $handle: String!, $input: UpdateIntegrationInput!) {
   updateIntegration(project: $project, handle: $handle, input: $input) {
     handle
   }
 }
     `) as unknown as TypedDocumentString<UpdateIntegrationMutation, UpdateIntegrationMutationVariables>;
-export const UpdateEnvironmentDocument = new TypedDocumentString(`
+export const UpdateEnvironmentDocument = /*#__PURE__*/ new TypedDocumentString(`
     mutation UpdateEnvironment($handle: String!, $input: UpdateEnvironmentInput!) {
   updateEnvironment(handle: $handle, input: $input) {
     handle
   }
 }
     `) as unknown as TypedDocumentString<UpdateEnvironmentMutation, UpdateEnvironmentMutationVariables>;
-export const DeleteProjectDocument = new TypedDocumentString(`
+export const DeleteProjectDocument = /*#__PURE__*/ new TypedDocumentString(`
     mutation DeleteProject($handle: String!, $cascade: Boolean, $confirm: String) {
   deleteProject(handle: $handle, cascade: $cascade, confirm: $confirm) {
     ...DeletionFacts
@@ -1969,7 +1969,7 @@ export const DeleteProjectDocument = new TypedDocumentString(`
   groups
   message
 }`) as unknown as TypedDocumentString<DeleteProjectMutation, DeleteProjectMutationVariables>;
-export const DeleteIntegrationDocument = new TypedDocumentString(`
+export const DeleteIntegrationDocument = /*#__PURE__*/ new TypedDocumentString(`
     mutation DeleteIntegration($project: String!, $handle: String!, $cascade: Boolean, $confirm: String) {
   deleteIntegration(
     project: $project
@@ -1993,7 +1993,7 @@ export const DeleteIntegrationDocument = new TypedDocumentString(`
   groups
   message
 }`) as unknown as TypedDocumentString<DeleteIntegrationMutation, DeleteIntegrationMutationVariables>;
-export const DeleteEnvironmentDocument = new TypedDocumentString(`
+export const DeleteEnvironmentDocument = /*#__PURE__*/ new TypedDocumentString(`
     mutation DeleteEnvironment($handle: String!, $cascade: Boolean, $confirm: String) {
   deleteEnvironment(handle: $handle, cascade: $cascade, confirm: $confirm) {
     ...DeletionFacts
@@ -2012,7 +2012,7 @@ export const DeleteEnvironmentDocument = new TypedDocumentString(`
   groups
   message
 }`) as unknown as TypedDocumentString<DeleteEnvironmentMutation, DeleteEnvironmentMutationVariables>;
-export const MergedArtifactsDocument = new TypedDocumentString(`
+export const MergedArtifactsDocument = /*#__PURE__*/ new TypedDocumentString(`
     query MergedArtifacts($project: String!, $integration: String!, $environment: String!, $kind: ArtifactKind, $search: String, $onlyDiffering: Boolean, $onlyFailed: Boolean, $first: Int, $after: String) {
   mergedArtifacts(
     project: $project
@@ -2063,7 +2063,7 @@ fragment RuntimeLabel on RuntimeRef {
   runtimeId
   name
 }`) as unknown as TypedDocumentString<MergedArtifactsQuery, MergedArtifactsQueryVariables>;
-export const NotAsWantedDocument = new TypedDocumentString(`
+export const NotAsWantedDocument = /*#__PURE__*/ new TypedDocumentString(`
     query NotAsWanted($filter: NotAsWantedFilter, $first: Int, $after: String) {
   notAsWanted(filter: $filter, first: $first, after: $after) {
     nodes {
@@ -2102,7 +2102,7 @@ fragment EnvironmentName on EnvironmentRef {
   displayName
   critical
 }`) as unknown as TypedDocumentString<NotAsWantedQuery, NotAsWantedQueryVariables>;
-export const InstallationDocument = new TypedDocumentString(`
+export const InstallationDocument = /*#__PURE__*/ new TypedDocumentString(`
     query Installation {
   installation {
     version
@@ -2129,7 +2129,7 @@ export const InstallationDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<InstallationQuery, InstallationQueryVariables>;
-export const SettingsDocument = new TypedDocumentString(`
+export const SettingsDocument = /*#__PURE__*/ new TypedDocumentString(`
     query Settings {
   settings {
     variable
@@ -2142,7 +2142,7 @@ export const SettingsDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<SettingsQuery, SettingsQueryVariables>;
-export const ApiTokensDocument = new TypedDocumentString(`
+export const ApiTokensDocument = /*#__PURE__*/ new TypedDocumentString(`
     query ApiTokens($user: ID, $includeEnded: Boolean, $first: Int, $after: String) {
   apiTokens(
     user: $user
@@ -2177,7 +2177,7 @@ fragment TokenRow on ApiToken {
   revokedAt
   revokedBy
 }`) as unknown as TypedDocumentString<ApiTokensQuery, ApiTokensQueryVariables>;
-export const SessionsDocument = new TypedDocumentString(`
+export const SessionsDocument = /*#__PURE__*/ new TypedDocumentString(`
     query Sessions($user: ID, $first: Int, $after: String) {
   sessions(user: $user, first: $first, after: $after) {
     nodes {
@@ -2204,7 +2204,7 @@ fragment SessionRow on Session {
   userAgent
   current
 }`) as unknown as TypedDocumentString<SessionsQuery, SessionsQueryVariables>;
-export const DeviceRequestDocument = new TypedDocumentString(`
+export const DeviceRequestDocument = /*#__PURE__*/ new TypedDocumentString(`
     query DeviceRequest($userCode: String!) {
   deviceRequest(userCode: $userCode) {
     userCode
@@ -2216,7 +2216,7 @@ export const DeviceRequestDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<DeviceRequestQuery, DeviceRequestQueryVariables>;
-export const DecideDeviceDocument = new TypedDocumentString(`
+export const DecideDeviceDocument = /*#__PURE__*/ new TypedDocumentString(`
     mutation DecideDevice($userCode: String!, $allow: Boolean!) {
   decideDevice(userCode: $userCode, allow: $allow) {
     userCode
@@ -2228,7 +2228,7 @@ export const DecideDeviceDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<DecideDeviceMutation, DecideDeviceMutationVariables>;
-export const CreateApiTokenDocument = new TypedDocumentString(`
+export const CreateApiTokenDocument = /*#__PURE__*/ new TypedDocumentString(`
     mutation CreateApiToken($input: CreateApiTokenInput!) {
   createApiToken(input: $input) {
     apiToken {
@@ -2251,24 +2251,24 @@ export const CreateApiTokenDocument = new TypedDocumentString(`
   revokedAt
   revokedBy
 }`) as unknown as TypedDocumentString<CreateApiTokenMutation, CreateApiTokenMutationVariables>;
-export const RevokeApiTokenDocument = new TypedDocumentString(`
+export const RevokeApiTokenDocument = /*#__PURE__*/ new TypedDocumentString(`
     mutation RevokeApiToken($id: ID!) {
   revokeApiToken(id: $id) {
     id
   }
 }
     `) as unknown as TypedDocumentString<RevokeApiTokenMutation, RevokeApiTokenMutationVariables>;
-export const EndSessionDocument = new TypedDocumentString(`
+export const EndSessionDocument = /*#__PURE__*/ new TypedDocumentString(`
     mutation EndSession($id: ID!) {
   endSession(id: $id)
 }
     `) as unknown as TypedDocumentString<EndSessionMutation, EndSessionMutationVariables>;
-export const EndAllSessionsDocument = new TypedDocumentString(`
+export const EndAllSessionsDocument = /*#__PURE__*/ new TypedDocumentString(`
     mutation EndAllSessions($user: ID) {
   endAllSessions(user: $user)
 }
     `) as unknown as TypedDocumentString<EndAllSessionsMutation, EndAllSessionsMutationVariables>;
-export const TryItRuntimesDocument = new TypedDocumentString(`
+export const TryItRuntimesDocument = /*#__PURE__*/ new TypedDocumentString(`
     query TryItRuntimes($filter: RuntimeFilter, $first: Int) {
   runtimes(filter: $filter, first: $first) {
     nodes {
@@ -2282,7 +2282,7 @@ export const TryItRuntimesDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<TryItRuntimesQuery, TryItRuntimesQueryVariables>;
-export const TryItDocument = new TypedDocumentString(`
+export const TryItDocument = /*#__PURE__*/ new TypedDocumentString(`
     query TryIt($id: ID!) {
   runtime(id: $id) {
     id
@@ -2332,7 +2332,7 @@ export const TryItDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<TryItQuery, TryItQueryVariables>;
-export const SetTryItDocument = new TypedDocumentString(`
+export const SetTryItDocument = /*#__PURE__*/ new TypedDocumentString(`
     mutation SetTryIt($environment: String!, $allowed: Boolean!) {
   setTryIt(environment: $environment, allowed: $allowed) {
     handle
@@ -2340,7 +2340,7 @@ export const SetTryItDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<SetTryItMutation, SetTryItMutationVariables>;
-export const TryItEnvironmentsDocument = new TypedDocumentString(`
+export const TryItEnvironmentsDocument = /*#__PURE__*/ new TypedDocumentString(`
     query TryItEnvironments($first: Int) {
   environments(first: $first) {
     nodes {

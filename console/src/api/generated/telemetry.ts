@@ -285,7 +285,7 @@ export class TypedDocumentString<TResult, TVariables>
     return this.value;
   }
 }
-export const CountsFragmentDoc = new TypedDocumentString(`
+export const CountsFragmentDoc = /*#__PURE__*/ new TypedDocumentString(`
     fragment Counts on RuntimeCounts {
   total
   running
@@ -293,27 +293,27 @@ export const CountsFragmentDoc = new TypedDocumentString(`
   unknown
 }
     `, {"fragmentName":"Counts"}) as unknown as TypedDocumentString<CountsFragment, unknown>;
-export const PageFragmentDoc = new TypedDocumentString(`
+export const PageFragmentDoc = /*#__PURE__*/ new TypedDocumentString(`
     fragment Page on PageInfo {
   endCursor
   hasNextPage
 }
     `, {"fragmentName":"Page"}) as unknown as TypedDocumentString<PageFragment, unknown>;
-export const RuntimeLabelFragmentDoc = new TypedDocumentString(`
+export const RuntimeLabelFragmentDoc = /*#__PURE__*/ new TypedDocumentString(`
     fragment RuntimeLabel on RuntimeRef {
   id
   runtimeId
   name
 }
     `, {"fragmentName":"RuntimeLabel"}) as unknown as TypedDocumentString<RuntimeLabelFragment, unknown>;
-export const EnvironmentNameFragmentDoc = new TypedDocumentString(`
+export const EnvironmentNameFragmentDoc = /*#__PURE__*/ new TypedDocumentString(`
     fragment EnvironmentName on EnvironmentRef {
   handle
   displayName
   critical
 }
     `, {"fragmentName":"EnvironmentName"}) as unknown as TypedDocumentString<EnvironmentNameFragment, unknown>;
-export const RuntimeNameFragmentDoc = new TypedDocumentString(`
+export const RuntimeNameFragmentDoc = /*#__PURE__*/ new TypedDocumentString(`
     fragment RuntimeName on RuntimeRef {
   id
   runtimeId
@@ -337,7 +337,7 @@ export const RuntimeNameFragmentDoc = new TypedDocumentString(`
   displayName
   critical
 }`, {"fragmentName":"RuntimeName"}) as unknown as TypedDocumentString<RuntimeNameFragment, unknown>;
-export const LogLineRowFragmentDoc = new TypedDocumentString(`
+export const LogLineRowFragmentDoc = /*#__PURE__*/ new TypedDocumentString(`
     fragment LogLineRow on LogLine {
   id
   at
@@ -376,7 +376,7 @@ export const LogLineRowFragmentDoc = new TypedDocumentString(`
   displayName
   critical
 }`, {"fragmentName":"LogLineRow"}) as unknown as TypedDocumentString<LogLineRowFragment, unknown>;
-export const MetricPlacesFragmentDoc = new TypedDocumentString(`
+export const MetricPlacesFragmentDoc = /*#__PURE__*/ new TypedDocumentString(`
     fragment MetricPlaces on MetricSeries {
   key
   project {
@@ -401,7 +401,7 @@ export const MetricPlacesFragmentDoc = new TypedDocumentString(`
   displayName
   critical
 }`, {"fragmentName":"MetricPlaces"}) as unknown as TypedDocumentString<MetricPlacesFragment, unknown>;
-export const MetricSharesFragmentDoc = new TypedDocumentString(`
+export const MetricSharesFragmentDoc = /*#__PURE__*/ new TypedDocumentString(`
     fragment MetricShares on MetricFigures {
   percentiles {
     of
@@ -409,7 +409,7 @@ export const MetricSharesFragmentDoc = new TypedDocumentString(`
   }
 }
     `, {"fragmentName":"MetricShares"}) as unknown as TypedDocumentString<MetricSharesFragment, unknown>;
-export const MetricLineFragmentDoc = new TypedDocumentString(`
+export const MetricLineFragmentDoc = /*#__PURE__*/ new TypedDocumentString(`
     fragment MetricLine on MetricSeries {
   ...MetricPlaces
   total {
@@ -454,7 +454,7 @@ fragment MetricPlaces on MetricSeries {
     name
   }
 }`, {"fragmentName":"MetricLine"}) as unknown as TypedDocumentString<MetricLineFragment, unknown>;
-export const SpanOriginFragmentDoc = new TypedDocumentString(`
+export const SpanOriginFragmentDoc = /*#__PURE__*/ new TypedDocumentString(`
     fragment SpanOrigin on TelemetryOrigin {
   unclaimed
   project {
@@ -475,7 +475,7 @@ export const SpanOriginFragmentDoc = new TypedDocumentString(`
   displayName
   critical
 }`, {"fragmentName":"SpanOrigin"}) as unknown as TypedDocumentString<SpanOriginFragment, unknown>;
-export const KeptLogQueriesDocument = new TypedDocumentString(`
+export const KeptLogQueriesDocument = /*#__PURE__*/ new TypedDocumentString(`
     query KeptLogQueries {
   kept(kind: LOG_QUERY) {
     id
@@ -484,7 +484,7 @@ export const KeptLogQueriesDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<KeptLogQueriesQuery, KeptLogQueriesQueryVariables>;
-export const KeepLogQueryDocument = new TypedDocumentString(`
+export const KeepLogQueryDocument = /*#__PURE__*/ new TypedDocumentString(`
     mutation KeepLogQuery($name: String!, $value: String!) {
   keep(input: {kind: LOG_QUERY, name: $name, value: $value}) {
     id
@@ -493,12 +493,12 @@ export const KeepLogQueryDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<KeepLogQueryMutation, KeepLogQueryMutationVariables>;
-export const ForgetKeptDocument = new TypedDocumentString(`
+export const ForgetKeptDocument = /*#__PURE__*/ new TypedDocumentString(`
     mutation ForgetKept($id: ID!) {
   forgetKept(id: $id)
 }
     `) as unknown as TypedDocumentString<ForgetKeptMutation, ForgetKeptMutationVariables>;
-export const LogsDocument = new TypedDocumentString(`
+export const LogsDocument = /*#__PURE__*/ new TypedDocumentString(`
     query Logs($filter: LogFilter, $newestFirst: Boolean, $first: Int, $after: String) {
   logs(filter: $filter, newestFirst: $newestFirst, first: $first, after: $after) {
     nodes {
@@ -552,7 +552,7 @@ fragment LogLineRow on LogLine {
     }
   }
 }`) as unknown as TypedDocumentString<LogsQuery, LogsQueryVariables>;
-export const LogLevelsDocument = new TypedDocumentString(`
+export const LogLevelsDocument = /*#__PURE__*/ new TypedDocumentString(`
     query LogLevels($filter: LogFilter, $stepS: Int) {
   logLevels(filter: $filter, stepS: $stepS) {
     stepS
@@ -568,7 +568,7 @@ export const LogLevelsDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<LogLevelsQuery, LogLevelsQueryVariables>;
-export const LogContextDocument = new TypedDocumentString(`
+export const LogContextDocument = /*#__PURE__*/ new TypedDocumentString(`
     query LogContext($id: ID!, $before: Int, $after: Int) {
   logContext(id: $id, before: $before, after: $after) {
     before {
@@ -620,7 +620,7 @@ fragment LogLineRow on LogLine {
     }
   }
 }`) as unknown as TypedDocumentString<LogContextQuery, LogContextQueryVariables>;
-export const LogTailedDocument = new TypedDocumentString(`
+export const LogTailedDocument = /*#__PURE__*/ new TypedDocumentString(`
     subscription LogTailed($filter: LogFilter, $after: ID) {
   logTailed(filter: $filter, after: $after) {
     arrival
@@ -668,7 +668,7 @@ fragment LogLineRow on LogLine {
     }
   }
 }`) as unknown as TypedDocumentString<LogTailedSubscription, LogTailedSubscriptionVariables>;
-export const MetricTableDocument = new TypedDocumentString(`
+export const MetricTableDocument = /*#__PURE__*/ new TypedDocumentString(`
     query MetricTable($filter: MetricFilter, $name: String, $by: [MetricDimension!]) {
   metrics(filter: $filter, name: $name, by: $by) {
     left
@@ -721,7 +721,7 @@ fragment MetricLine on MetricSeries {
     errorRate
   }
 }`) as unknown as TypedDocumentString<MetricTableQuery, MetricTableQueryVariables>;
-export const MetricStepsDocument = new TypedDocumentString(`
+export const MetricStepsDocument = /*#__PURE__*/ new TypedDocumentString(`
     query MetricSteps($filter: MetricFilter, $by: [MetricDimension!], $stepS: Int!) {
   metrics(filter: $filter, by: $by, stepS: $stepS) {
     stepS
@@ -792,7 +792,7 @@ fragment MetricLine on MetricSeries {
     errorRate
   }
 }`) as unknown as TypedDocumentString<MetricStepsQuery, MetricStepsQueryVariables>;
-export const MetricStatusesDocument = new TypedDocumentString(`
+export const MetricStatusesDocument = /*#__PURE__*/ new TypedDocumentString(`
     query MetricStatuses($filter: MetricFilter, $stepS: Int!) {
   metrics(filter: $filter, by: [STATUS], stepS: $stepS) {
     stepS
@@ -816,7 +816,7 @@ export const MetricStatusesDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<MetricStatusesQuery, MetricStatusesQueryVariables>;
-export const ProcessStepsDocument = new TypedDocumentString(`
+export const ProcessStepsDocument = /*#__PURE__*/ new TypedDocumentString(`
     query ProcessSteps($filter: MetricFilter, $name: String!, $stepS: Int!) {
   metrics(
     filter: $filter
@@ -870,7 +870,7 @@ fragment MetricPlaces on MetricSeries {
     name
   }
 }`) as unknown as TypedDocumentString<ProcessStepsQuery, ProcessStepsQueryVariables>;
-export const TelemetryStoreDocument = new TypedDocumentString(`
+export const TelemetryStoreDocument = /*#__PURE__*/ new TypedDocumentString(`
     query TelemetryStore {
   telemetry {
     store
@@ -878,7 +878,7 @@ export const TelemetryStoreDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<TelemetryStoreQuery, TelemetryStoreQueryVariables>;
-export const TracesDocument = new TypedDocumentString(`
+export const TracesDocument = /*#__PURE__*/ new TypedDocumentString(`
     query Traces($filter: TraceFilter, $first: Int, $after: String) {
   traces(filter: $filter, first: $first, after: $after) {
     nodes {
@@ -945,7 +945,7 @@ fragment SpanOrigin on TelemetryOrigin {
   }
   runtimeId
 }`) as unknown as TypedDocumentString<TracesQuery, TracesQueryVariables>;
-export const TraceDocument = new TypedDocumentString(`
+export const TraceDocument = /*#__PURE__*/ new TypedDocumentString(`
     query Trace($id: ID!) {
   trace(id: $id) {
     id
@@ -1012,7 +1012,7 @@ fragment SpanOrigin on TelemetryOrigin {
   }
   runtimeId
 }`) as unknown as TypedDocumentString<TraceQuery, TraceQueryVariables>;
-export const ServiceMapDocument = new TypedDocumentString(`
+export const ServiceMapDocument = /*#__PURE__*/ new TypedDocumentString(`
     query ServiceMap($scope: TelemetryScope) {
   serviceMap(scope: $scope) {
     nodes {
@@ -1041,7 +1041,7 @@ export const ServiceMapDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<ServiceMapQuery, ServiceMapQueryVariables>;
-export const TraceStoreDocument = new TypedDocumentString(`
+export const TraceStoreDocument = /*#__PURE__*/ new TypedDocumentString(`
     query TraceStore {
   telemetry {
     degraded

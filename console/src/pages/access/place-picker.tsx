@@ -1,10 +1,8 @@
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query'
 import { environmentsQuery, integrationsQuery, LARGEST_PAGE, projectsQuery } from '@/api/queries'
-import { access } from '@/strings/access'
+import { place as words } from '@/strings/place'
 import { Choose } from '@/ui/choose'
 import type { PlaceSearch } from '@/util/search'
-
-const words = access.place
 
 type PlacePickerProps = { place: PlaceSearch; onChange: (place: PlaceSearch) => void }
 

@@ -1,6 +1,6 @@
 import { Link } from '@tanstack/react-router'
 import type { PlaceNamesFragment } from '@/api/generated/people'
-import { access as words } from '@/strings/access'
+import { place as words } from '@/strings/place'
 import { CriticalBadge } from '@/ui/status'
 import { to } from '@/util/paths'
 

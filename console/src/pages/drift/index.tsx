@@ -3,9 +3,9 @@ import { Link, useSearch } from '@tanstack/react-router'
 import { NotAsWantedDocument, type NotAsWantedQuery } from '@/api/generated/people'
 import { notAsWantedQuery } from '@/api/people-queries'
 import { environmentsQuery, LARGEST_PAGE, PAGE_SIZE, projectsQuery } from '@/api/queries'
-import { access } from '@/strings/access'
 import { strings } from '@/strings/common'
 import { drift as words } from '@/strings/drift'
+import { place } from '@/strings/place'
 import { Button } from '@/ui/button'
 import { Choose } from '@/ui/choose'
 import { OpenTo } from '@/ui/closed'
@@ -155,15 +155,15 @@ function Drift() {
           ])}
         />
         <Choose
-          label={access.place.project}
-          all={access.place.allProjects}
+          label={place.project}
+          all={place.allProjects}
           value={project}
           onChange={(next) => change({ project: next }, true)}
           choices={names(projects.data?.pages[0]?.nodes)}
         />
         <Choose
-          label={access.place.environment}
-          all={access.place.allEnvironments}
+          label={place.environment}
+          all={place.allEnvironments}
           value={environment}
           onChange={(next) => change({ environment: next }, true)}
           choices={names(environments.data?.nodes)}

@@ -1,23 +1,22 @@
-import { useInfiniteQuery } from '@tanstack/react-query'
+import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { CircleCheck, TriangleAlert } from 'lucide-react'
-import type { NotAsWantedQuery, Trouble } from '@/api/generated/people'
-import { notAsWantedQuery } from '@/api/people-queries'
+import type { TallyQuery, Trouble } from '@/api/generated/operations'
+import { tallyQuery } from '@/api/queries'
 import { drift as words } from '@/strings/drift'
 import { to } from '@/util/paths'
 import { useBlocked } from '@/util/permissions'
 import { TROUBLES } from '@/util/search'
 
-type Tally = Pick<NotAsWantedQuery['notAsWanted'], 'places' | 'differing' | 'failed' | 'unreached'>
+type Tally = TallyQuery['notAsWanted']
 
 export const countOf = (tally: Tally, trouble: Trouble): number =>
   ({ DIFFERING: tally.differing, FAILED: tally.failed, UNREACHED: tally.unreached })[trouble]
 
-/** How many places are not as wanted, of all or of a project; the counts alone are needed of the first page. */
+/** How many places are not as wanted, of all or of a project. */
 export function useTally(project?: string): Tally | undefined {
   const blocked = useBlocked()('INTEGRATION_MGT_VIEW')
-  const query = useInfiniteQuery({ ...notAsWantedQuery(project ? { project } : {}, 1), enabled: !blocked })
-  return query.data?.pages[0]
+  return useQuery({ ...tallyQuery(project ? { project } : {}), enabled: !blocked }).data
 }
 
 /** What is not as wanted, by what is wrong; each count opens the list of just those. */

@@ -4,8 +4,8 @@ import { RotateCw, TriangleAlert } from 'lucide-react'
 import type { ReactNode } from 'react'
 import { environmentsQuery } from '@/api/queries'
 import { traceStoreQuery } from '@/api/trace-queries'
-import { access } from '@/strings/access'
 import { strings } from '@/strings/common'
+import { place } from '@/strings/place'
 import { traces as words } from '@/strings/traces'
 import { Button } from '@/ui/button'
 import { Choose } from '@/ui/choose'
@@ -141,8 +141,8 @@ function EnvironmentPicker({ search, onChange }: { search: TracesSearch; onChang
   const environments = useQuery(environmentsQuery)
   return (
     <Choose
-      label={access.place.environment}
-      all={access.place.allEnvironments}
+      label={place.environment}
+      all={place.allEnvironments}
       value={search.environment}
       onChange={(environment) => onChange({ environment })}
       choices={(environments.data?.nodes ?? []).map(({ handle, displayName }) => [handle, displayName] as const)}

@@ -88,11 +88,18 @@ class Tally(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def list_places(
-    connection: Connection, reach: Reach, listing: Listing, request: PageRequest, *, stalled_before: Instant
+    connection: Connection,
+    reach: Reach,
+    listing: Listing,
+    request: PageRequest,
+    *,
+    stalled_before: Instant,
+    names: bool = True,
 ) -> tuple[Page[NotAsWanted], Tally]:
     """List places that are not as wanted, those in critical environments first, and count all of them by trouble.
 
     stalled_before: a command that was queued earlier and still has no outcome was not carried out
+    names: False leaves the page empty, for who asks for counts alone; naming the places compares them once more
     Raises: InvalidInput when the cursor is none of this list
     """
     told = _told(reach, stalled_before)
@@ -100,11 +107,11 @@ def list_places(
     if not suspects:
         nothing = page_of(listing.cursors_of, list[NotAsWanted](), request, 0, lambda _: ())
         return nothing, Tally(places=0, differing=0, failed=0, unreached=0)
-    places, names = _places(reach, told, suspects), {"project": projects, "environment": environments}
+    places, tables = _places(reach, told, suspects), {"project": projects, "environment": environments}
     inside = and_(
         true(),
         *(
-            names[dimension].c.handle == handle
+            tables[dimension].c.handle == handle
             for dimension, handle in (("project", listing.project), ("environment", listing.environment))
             if handle is not None
         ),
@@ -116,6 +123,8 @@ def list_places(
     somewhere_in, *by_trouble = (int(number) for number in numbers)  # MariaDB adds up to decimals
     tally = Tally(places=somewhere_in, differing=by_trouble[0], failed=by_trouble[1], unreached=by_trouble[2])
     total = tally.places if listing.trouble is None else by_trouble[list(troubles).index(listing.trouble)]
+    if not names:
+        return page_of(listing.cursors_of, list[NotAsWanted](), request, total, lambda _: ()), tally
     c = places.c
     shown = _named(
         select(

@@ -8,6 +8,7 @@ from pilothouse.access.permissions import Permission
 from pilothouse.api.graphql import views
 from pilothouse.api.graphql.request import Info
 from pilothouse.api.graphql.runtime_parts import STALLED_AFTER_S
+from pilothouse.api.graphql.selecting import selects
 from pilothouse.api.graphql.views import Row
 from pilothouse.base.pages import page_request
 from pilothouse.storage import not_as_wanted
@@ -34,9 +35,10 @@ async def list_not_as_wanted(
     )
     page = page_request(listing.cursors_of, first, after)
     reach = request.reach(Permission.INTEGRATION_MGT_VIEW)
+    names = selects(info, "nodes") or selects(info, "pageInfo")
     stalled_before = request.now - STALLED_AFTER_S
     found, tally = await request.services.store.read(
-        lambda c: not_as_wanted.list_places(c, reach, listing, page, stalled_before=stalled_before)
+        lambda c: not_as_wanted.list_places(c, reach, listing, page, stalled_before=stalled_before, names=names)
     )
     return views.connection(
         found.map(_view), differing=tally.differing, failed=tally.failed, unreached=tally.unreached, places=tally.places
