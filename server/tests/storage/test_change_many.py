@@ -141,8 +141,11 @@ def test_what_is_the_same_in_all_rows_is_stored_in_those_that_do_not_become_olde
     ]
 
 
+@pytest.mark.parametrize("scale", [1.0, 1e-4, 1e-9, 1e20])
 @pytest.mark.parametrize("apart", [1, 2, 3, 100])
-def test_rows_whose_numbers_lie_close_together_or_far_apart_are_changed_alike(writer: Engine, apart: int) -> None:
+def test_rows_whose_numbers_lie_close_together_or_far_apart_are_changed_alike(
+    writer: Engine, apart: int, scale: float
+) -> None:
     """Those between them, those that are not there and those that would become older stay as they are."""
     unbind(writer)
     there = [
@@ -156,7 +159,7 @@ def test_rows_whose_numbers_lie_close_together_or_far_apart_are_changed_alike(wr
         {
             "runtime_key": key,
             "seen_at": 11.001,
-            "interval_s": None if key % 5 else 0.1 + key,
+            "interval_s": None if key % 5 else (0.1 + key) * scale,
             "address": f"it's \\ {key} %s, ' 日",
         }
         for key in range(1, 701, apart)

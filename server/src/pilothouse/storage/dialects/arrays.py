@@ -15,9 +15,19 @@ _LISTED: Final = {Integer: "BIGINT", String: "VARCHAR"}
 """What is asked for by lists, and as what it is sent. Of other types SQLAlchemy's way stays."""
 
 
-def array(values: Sequence[Any]) -> str:  # Any: numbers, texts, nulls
-    """Write values as PostgreSQL writes an array; the driver would do so value by value."""
-    return f"{{{','.join([_quoted(one) if isinstance(one, str) else 'NULL' if one is None else str(one) for one in values])}}}"
+def array_of_texts(values: Sequence[str | None]) -> str:
+    """Write texts and nulls as PostgreSQL writes an array; the driver would do so value by value."""
+    together = "".join([one for one in values if one is not None])
+    if '"' in together or "\\" in together:
+        written = ["NULL" if one is None else _quoted(one) for one in values]
+    else:  # as nearly always
+        written = ["NULL" if one is None else f'"{one}"' for one in values]
+    return f"{{{','.join(written)}}}"
+
+
+def array_of_numbers(values: Sequence[float | None]) -> str:
+    """Write numbers and nulls as PostgreSQL writes an array: Python's way to show a list is the same but for its brackets and nulls."""
+    return f"{{{str(list(values))[1:-1].replace('None', 'NULL')}}}"
 
 
 def _quoted(value: str) -> str:
@@ -36,6 +46,8 @@ class _Array(UserDefinedType[Sequence[Any]]):  # Any: values of columns
     def bind_processor(self, dialect: Dialect) -> Callable[..., str]:
         """Write each value as it is stored."""
         to = self.of.dialect_impl(dialect).bind_processor(dialect)
+        array: Callable[[Sequence[Any]], str]  # Any: values of columns
+        array = array_of_texts if isinstance(_stored(self.of), String) else array_of_numbers
 
         def write(value: Sequence[Any] | None) -> str:  # Any: values of columns
             values = value or ()
@@ -64,9 +76,12 @@ def _name_of(binary: Any, kw: dict[str, Any]) -> str | None:  # Any: SQLAlchemy'
         return None
     if listed.literal_execute or kw.get("literal_binds") or kw.get("literal_execute"):
         return None
-    of = _type_of(binary)
-    stored: Any = of.impl_instance if isinstance(of, TypeDecorator) else of
+    stored = _stored(_type_of(binary))
     return next((name for type_, name in _LISTED.items() if isinstance(stored, type_)), None)
+
+
+def _stored(of: TypeEngine[Any]) -> TypeEngine[Any]:  # Any: of a value
+    return of.impl_instance if isinstance(of, TypeDecorator) else of
 
 
 def _type_of(binary: Any) -> TypeEngine[Any]:  # Any: SQLAlchemy's

@@ -69,7 +69,23 @@ def _joined(change: Change) -> Changing:
         f"UPDATE {change.table} AS t JOIN JSON_TABLE(%s, '$[*]' COLUMNS({types})) AS v "  # noqa: S608 - our own tables
         f"ON t.{change.key} = v.{change.key}{is_not_older(change)} SET {changes}"
     )
-    return lambda columns, same: (statement, (_Document(as_lists(columns)), *same))
+    types_of = [type_ for _, type_ in wanted]
+
+    def write(
+        columns: Sequence[Sequence[Any]], same: Sequence[Any]
+    ) -> tuple[str, Any]:  # Any: column values; for the driver
+        exact = [
+            _as_texts(values) if type_ == "DOUBLE PRECISION" else values
+            for type_, values in zip(types_of, columns, strict=True)
+        ]
+        return statement, (_Document(as_lists(exact)), *same)
+
+    return write
+
+
+def _as_texts(values: Sequence[float | None]) -> list[str | None]:
+    """Write numbers as texts: of one that is a number of JSON MySQL is wrong in its last digit."""
+    return [None if one is None else repr(one) for one in values]
 
 
 def _by_place(change: Change) -> Changing | None:
@@ -92,36 +108,35 @@ def _by_place(change: Change) -> Changing | None:
     ) -> tuple[str, Any]:  # Any: column values; for the driver
         keys, *others = columns
         first, last = min(keys), max(keys)
-        lists = [
-            _Listed(_listed(keys, _written(type_, values), first, last))
-            for type_, values in zip(change.columns.values(), others, strict=True)
-        ]
+        if list(keys) != list(range(first, last + 1)):
+            others = [_spread(keys, values, first, last) for values in others]
+        lists = [_Listed(_listed(type_, values)) for type_, values in zip(change.columns.values(), others, strict=True)]
         places = [part for listed in lists for part in (first - 1, listed)]
         return statement, (*same, *places, first, last, first - 1, lists[deciding])
 
     return write
 
 
-def _listed(keys: Sequence[int], written: Sequence[str], first: int, last: int) -> str:
-    """Write a value for each number from the first key to the last; null for those that are no key."""
-    if list(keys) != list(range(first, last + 1)):
-        spread = [_NULL] * (last - first + 1)
-        for key, one in zip(keys, written, strict=True):
-            spread[key - first] = one
-        written = spread
-    return ",".join(written)
+def _spread(
+    keys: Sequence[int], values: Sequence[Any], first: int, last: int
+) -> list[Any]:  # Any: of a column, or null
+    """Give each number from the first key to the last its value; null to those that are no key."""
+    spread: list[Any] = [None] * (last - first + 1)  # Any: as above
+    for key, one in zip(keys, values, strict=True):
+        spread[key - first] = one
+    return spread
 
 
-def _written(type_: str, values: Sequence[Any]) -> list[str]:  # Any: of the column's type, or null
-    """Write values of a column as the statement has them; few texts have anything to escape."""
-    if type_ == "BIGINT":
-        return [_NULL if one is None else str(one) for one in values]
-    if not type_.startswith("VARCHAR"):
-        return [_NULL if one is None else f"'{one!r}'" for one in values]  # a text, of which no digit is lost
-    together = "".join([one for one in values if one is not None])
-    if "'" in together or "\\" in together:
-        return [_NULL if one is None else _quoted(one) for one in values]
-    return [_NULL if one is None else f"'{one}'" for one in values]
+def _listed(type_: str, values: Sequence[Any]) -> str:  # Any: as above
+    """Write values of a column into a statement, all at once where none of them needs to be looked at."""
+    if type_.startswith("VARCHAR"):
+        together = "".join([one for one in values if one is not None])
+        if "'" in together or "\\" in together:
+            return ",".join([_NULL if one is None else _quoted(one) for one in values])
+        return ",".join([_NULL if one is None else f"'{one}'" for one in values])
+    # Numbers look in a list of Python's as the statement has them; those with an exponent would lose digits there.
+    numbers = str(list(values))[1:-1].replace("None", _NULL)
+    return numbers if "e" not in numbers else ",".join([_NULL if one is None else f"'{one!r}'" for one in values])
 
 
 def _in_json(type_: str) -> str:

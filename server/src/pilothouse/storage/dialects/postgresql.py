@@ -4,7 +4,7 @@ Text is compared by its octets (`COLLATE "C"`), as on every other database: what
 order of letters does not decide where a page of a list ends.
 """
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql.base import PGDialect, PGTypeCompiler
 from sqlalchemy.types import String
 
 from pilothouse.base.place import Database
-from pilothouse.storage.dialects.arrays import WithArrays, array
+from pilothouse.storage.dialects.arrays import WithArrays, array_of_numbers, array_of_texts
 from pilothouse.storage.dialects.kind import CONNECT_S, Change, Changing, Trouble, changed, is_not_older
 from pilothouse.storage.dialects.opening import open_pool, read_url, refuse_unknown, tls_of, unchecked_tls, unreached
 from pilothouse.storage.dialects.refusals import Refusal
@@ -160,7 +160,18 @@ class PostgreSql:
             f"UPDATE {change.table} AS t SET {changes} FROM unnest({arrays}) AS v({', '.join(wanted)}) "  # noqa: S608 - our tables
             f"WHERE t.{key} = v.{key} AND t.{key} BETWEEN CAST(%s AS BIGINT) AND CAST(%s AS BIGINT){is_not_older(change)}"
         )
-        return lambda given, same: (statement, (*same, *map(array, given), min(given[0]), max(given[0])))
+        ways = [array_of_texts if type_.startswith("VARCHAR") else array_of_numbers for type_ in wanted.values()]
+
+        def write(columns: Sequence[Sequence[Any]], same: Sequence[Any]) -> tuple[str, Any]:  # Any: column values
+            keys = columns[0]
+            return statement, (
+                *same,
+                *(as_array(each) for as_array, each in zip(ways, columns, strict=True)),
+                min(keys),
+                max(keys),
+            )
+
+        return write
 
     def take_turn(self, connection: Connection) -> None:
         """Take the row."""
