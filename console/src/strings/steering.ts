@@ -122,6 +122,7 @@ export const steering = {
   missingFix: 'A wish reaches them when they host it. Compare their versions.',
   notHosted: 'No running runtime hosts it.',
   onAll: (count: number) => (count === 1 ? '' : `on all ${count}`),
+  onSome: (count: number) => `on ${count} runtimes`,
   on: 'on',
   and: (count: number) => `and ${count} more`,
   asked: 'Asked',

@@ -43,7 +43,7 @@ export const columns: Column[] = [
   {
     key: 'name',
     title: words.columns.name,
-    className: 'flex-1! min-[1180px]:flex-none! min-[1180px]:w-[166px] min-[1440px]:w-[182px] min-[1680px]:w-[240px]',
+    className: 'flex-1! min-[1180px]:flex-none! min-[1180px]:w-[182px] min-[1440px]:w-[200px] min-[1680px]:w-[240px]',
     cell: (runtime) => (
       <span className="flex items-center gap-1.5">
         <RowLink
@@ -90,7 +90,7 @@ export const columns: Column[] = [
   {
     key: 'heartbeat',
     title: words.columns.heartbeat,
-    className: 'w-[108px] text-right',
+    className: 'w-[124px] text-right',
     cell: ({ lastHeartbeatAt, channel }) => (
       <span className="inline-flex items-center gap-1.5">
         <ChannelSign connected={channel?.connected ?? false} />

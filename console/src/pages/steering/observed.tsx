@@ -9,11 +9,15 @@ import { runtimeLabel } from '@/util/runtime-label'
 import type { AspectFacts } from './standing'
 
 const NAMED = 4
+/** Of what most report no names are needed, where these would be more than so many: who differs is what one looks for. */
+const NAMED_OF_MOST = 2
 
 /** What running runtimes report; where they differ, which runtime says what. */
 export function Observed({ observed }: { observed: AspectFacts['observed'] }) {
   if (observed.length === 0) return <p className="text-faint">{words.notHosted}</p>
   const agree = observed.length === 1
+  const most = Math.max(...observed.map(({ runtimeCount }) => runtimeCount))
+  const usual = most > NAMED_OF_MOST ? observed.find(({ runtimeCount }) => runtimeCount === most) : undefined
   return (
     <ul className="min-w-0">
       {observed.map(({ value, reason, runtimes, runtimeCount }) => (
@@ -26,6 +30,8 @@ export function Observed({ observed }: { observed: AspectFacts['observed'] }) {
             )}
             {agree ? (
               <span className="text-faint">{words.onAll(runtimeCount)}</span>
+            ) : value === usual?.value ? (
+              <span className="nums text-muted">{words.onSome(runtimeCount)}</span>
             ) : (
               <span className="text-muted">
                 {words.on} <RuntimeNames runtimes={runtimes} count={runtimeCount} />
