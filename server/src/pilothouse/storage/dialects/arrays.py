@@ -7,6 +7,7 @@ we bring it to the server's form, and the server reads it. `= ANY` with an array
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+import msgspec
 from sqlalchemy import BindParameter, Dialect, Integer, String
 from sqlalchemy.dialects.postgresql.pg8000 import PGCompiler_pg8000
 from sqlalchemy.types import NullType, TypeDecorator, TypeEngine, UserDefinedType
@@ -26,8 +27,8 @@ def array_of_texts(values: Sequence[str | None]) -> str:
 
 
 def array_of_numbers(values: Sequence[float | None]) -> str:
-    """Write numbers and nulls as PostgreSQL writes an array: Python's way to show a list is the same but for its brackets and nulls."""
-    return f"{{{str(list(values))[1:-1].replace('None', 'NULL')}}}"
+    """Write numbers and nulls as PostgreSQL writes an array: JSON's way is the same but for its brackets, and written at once."""
+    return f"{{{msgspec.json.encode(values)[1:-1].decode()}}}"
 
 
 def _quoted(value: str) -> str:

@@ -134,8 +134,8 @@ def _listed(type_: str, values: Sequence[Any]) -> str:  # Any: as above
         if "'" in together or "\\" in together:
             return ",".join([_NULL if one is None else _quoted(one) for one in values])
         return ",".join([_NULL if one is None else f"'{one}'" for one in values])
-    # Numbers look in a list of Python's as the statement has them; those with an exponent would lose digits there.
-    numbers = str(list(values))[1:-1].replace("None", _NULL)
+    # Numbers look in JSON as in the statement; those with an exponent would lose digits there.
+    numbers = msgspec.json.encode(values)[1:-1].decode()
     return numbers if "e" not in numbers else ",".join([_NULL if one is None else f"'{one!r}'" for one in values])
 
 
