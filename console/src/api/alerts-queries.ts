@@ -1,18 +1,15 @@
 import { infiniteQueryOptions, queryOptions } from '@tanstack/react-query'
+import { ALERTS } from './firing-query'
 import * as doc from './generated/alerts'
 import { LARGEST_PAGE, PAGE_SIZE } from './queries'
 import { graphql } from './request'
 
 /** The API has no line for alerts: what is shown is read again this often. */
 export const EVERY_MS = 5_000
-const COUNT_EVERY_MS = 10_000
 
 const nextCursor = (page: { pageInfo: doc.PageFragment }) =>
   page.pageInfo.hasNextPage ? page.pageInfo.endCursor : null
 const fromStart: string | null = null
-
-/** Keys begin with `alerts`: what is changed makes all of it stale. */
-export const ALERTS = 'alerts'
 
 export const alertsQuery = (filter: doc.AlertFilter, first = PAGE_SIZE) =>
   infiniteQueryOptions({
@@ -23,12 +20,6 @@ export const alertsQuery = (filter: doc.AlertFilter, first = PAGE_SIZE) =>
     getNextPageParam: nextCursor,
     refetchInterval: EVERY_MS,
   })
-
-export const firingQuery = queryOptions({
-  queryKey: [ALERTS, 'firing'],
-  queryFn: async ({ signal }) => (await graphql(doc.AlertsFiringDocument, {}, signal)).alerts.totalCount,
-  refetchInterval: COUNT_EVERY_MS,
-})
 
 export const alertRulesQuery = (search: string) =>
   infiniteQueryOptions({

@@ -150,11 +150,6 @@ export type AlertsQueryVariables = Exact<{
 
 export type AlertsQuery = { alerts: { totalCount: number, nodes: Array<{ id: string, severity: AlertSeverity, state: AlertState, message: string, value: number | null, since: string, firedAt: string | null, resolvedAt: string | null, silenced: boolean, rule: { id: string, name: string }, project: { handle: string, displayName: string } | null, integration: { handle: string, displayName: string } | null, environment: { handle: string, displayName: string, critical: boolean } | null, runtime: { id: string, runtimeId: string, name: string | null } | null, notifications: Array<{ id: string, kind: string, state: NotificationState, attempts: number, reason: string | null, createdAt: string, sentAt: string | null, nextAttemptAt: string | null, channel: { id: string, name: string, kind: AlertChannelKind } | null }> }>, pageInfo: { endCursor: string | null, hasNextPage: boolean } } };
 
-export type AlertsFiringQueryVariables = Exact<{ [key: string]: never; }>;
-
-
-export type AlertsFiringQuery = { alerts: { totalCount: number } };
-
 export type AlertRuleRowFragment = { id: string, name: string, condition: AlertCondition, severity: AlertSeverity, enabled: boolean, builtIn: boolean, criticalOnly: boolean, threshold: number | null, percentile: number | null, windowS: number, pattern: string | null, levels: Array<Severity> | null, forS: number, remindS: number | null, trouble: string | null, lastJudgedAt: string | null, firing: number, createdAt: string, createdBy: string, editable: boolean, project: { handle: string, displayName: string } | null, integration: { handle: string, displayName: string } | null, environment: { handle: string, displayName: string, critical: boolean } | null, channels: Array<{ id: string, name: string, kind: AlertChannelKind }> };
 
 export type AlertRulesQueryVariables = Exact<{
@@ -549,13 +544,6 @@ fragment AlertRow on Alert {
     ...Told
   }
 }`) as unknown as TypedDocumentString<AlertsQuery, AlertsQueryVariables>;
-export const AlertsFiringDocument = /*#__PURE__*/ new TypedDocumentString(`
-    query AlertsFiring {
-  alerts(filter: {states: [FIRING]}, first: 1) {
-    totalCount
-  }
-}
-    `) as unknown as TypedDocumentString<AlertsFiringQuery, AlertsFiringQueryVariables>;
 export const AlertRulesDocument = /*#__PURE__*/ new TypedDocumentString(`
     query AlertRules($search: String, $first: Int, $after: String) {
   alertRules(search: $search, first: $first, after: $after) {

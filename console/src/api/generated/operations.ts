@@ -767,6 +767,11 @@ export type TallyQueryVariables = Exact<{
 
 export type TallyQuery = { notAsWanted: { places: number, differing: number, failed: number, unreached: number } };
 
+export type AlertsFiringQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type AlertsFiringQuery = { alerts: { totalCount: number } };
+
 export class TypedDocumentString<TResult, TVariables>
   extends String
   implements DocumentTypeDecoration<TResult, TVariables>
@@ -3163,3 +3168,10 @@ export const TallyDocument = /*#__PURE__*/ new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<TallyQuery, TallyQueryVariables>;
+export const AlertsFiringDocument = /*#__PURE__*/ new TypedDocumentString(`
+    query AlertsFiring {
+  alerts(filter: {states: [FIRING]}, first: 1) {
+    totalCount
+  }
+}
+    `) as unknown as TypedDocumentString<AlertsFiringQuery, AlertsFiringQueryVariables>;

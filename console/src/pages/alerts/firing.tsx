@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { BellRing } from 'lucide-react'
-import { firingQuery } from '@/api/alerts-queries'
+import { firingQuery } from '@/api/firing-query'
 import { alerts as words } from '@/strings/alerts'
 import { to } from '@/util/paths'
 import { useBlocked } from '@/util/permissions'

@@ -72,6 +72,8 @@ function RuntimesPage({ title, early, scope = {} }: RuntimesPageProps) {
   const { project, integration } = scope
   const selection = useSelection()
   const run = useBulkRun()
+  const [wasAsked, setWasAsked] = useState(false)
+  if (search.refusals && !wasAsked) setWasAsked(true) // most never ask why heartbeats are refused, and load nothing for it
   const group = integration && search.group === 'integration' ? undefined : search.group
   const narrow = {
     ...(search.status ? { statuses: [search.status] } : {}),
@@ -168,7 +170,7 @@ function RuntimesPage({ title, early, scope = {} }: RuntimesPageProps) {
         <AddRuntime environment={search.add} target={target} onClose={() => change({ add: undefined })} />
       )}
       {(selection.rows.size > 0 || run) && <SelectionBar selection={selection} run={run} />}
-      {!blocked && (
+      {!blocked && wasAsked && (
         <RefusalsPanel
           open={search.refusals === true}
           onOpenChange={(open) => change({ refusals: open || undefined })}
