@@ -9,6 +9,7 @@ import { Button } from '@/ui/button'
 import { List, type ListColumn } from '@/ui/list'
 import { notify } from '@/ui/notices'
 import { Card } from '@/ui/page'
+import { Said } from '@/ui/said'
 import { Empty } from '@/ui/states'
 import { lazily } from '@/util/lazily'
 import { wireName } from '@/util/permissions'
@@ -127,7 +128,11 @@ export function Tokens({ user, blocked }: TokensProps) {
           },
         ]}
         rowKey={(row) => row.id}
-        empty={<Empty title={words.emptyTitle}>{words.emptyText.replaceAll('`', '')}</Empty>}
+        empty={
+          <Empty title={words.emptyTitle}>
+            <Said text={words.emptyText} />
+          </Empty>
+        }
       />
       {open === 'create' && (
         <CreateToken

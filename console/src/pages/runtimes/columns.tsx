@@ -29,7 +29,7 @@ export const columns: Column[] = [
   {
     key: 'status',
     title: words.columns.status,
-    className: 'w-[104px] sm:w-[160px]',
+    className: 'w-[104px] sm:w-[156px]',
     cell: ({ status, statusSince, changes }) => (
       <span className="inline-flex items-center gap-2">
         <Status status={status} />
@@ -43,7 +43,7 @@ export const columns: Column[] = [
   {
     key: 'name',
     title: words.columns.name,
-    className: 'flex-1! min-[1180px]:flex-none! min-[1180px]:w-[182px] min-[1440px]:w-[200px] min-[1680px]:w-[240px]',
+    className: 'flex-1! min-[1180px]:flex-none! min-[1180px]:w-[172px] min-[1440px]:w-[200px] min-[1680px]:w-[240px]',
     cell: (runtime) => (
       <span className="flex items-center gap-1.5">
         <RowLink
@@ -61,7 +61,7 @@ export const columns: Column[] = [
   {
     key: 'integration',
     title: words.columns.integration,
-    className: 'w-[34%] min-[1180px]:w-[196px] min-[1680px]:w-[280px]',
+    className: 'w-[34%] min-[1180px]:w-[200px] min-[1680px]:w-[280px]',
     from: ROOM.small,
     cell: ({ project, integration }) => (
       <span data-tip={`${project.displayName} / ${integration.displayName}`} className="flex items-center gap-1">
@@ -90,7 +90,7 @@ export const columns: Column[] = [
   {
     key: 'heartbeat',
     title: words.columns.heartbeat,
-    className: 'w-[124px] text-right',
+    className: 'w-[112px] text-right',
     cell: ({ lastHeartbeatAt, channel }) => (
       <span className="inline-flex items-center gap-1.5">
         <ChannelSign connected={channel?.connected ?? false} />
