@@ -29,7 +29,7 @@ export const columns: Column[] = [
   {
     key: 'status',
     title: words.columns.status,
-    className: 'w-[104px] sm:w-[156px]',
+    className: 'w-[104px] sm:w-[154px]',
     cell: ({ status, statusSince, changes }) => (
       <span className="inline-flex items-center gap-2">
         <Status status={status} />
@@ -90,7 +90,7 @@ export const columns: Column[] = [
   {
     key: 'heartbeat',
     title: words.columns.heartbeat,
-    className: 'w-[112px] text-right',
+    className: 'w-[104px] pl-0! text-right',
     cell: ({ lastHeartbeatAt, channel }) => (
       <span className="inline-flex items-center gap-1.5">
         <ChannelSign connected={channel?.connected ?? false} />
