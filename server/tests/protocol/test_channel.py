@@ -408,7 +408,9 @@ async def test_when_many_channels_break_at_once_nobody_is_called_offline(
     assert shown == {"RUNNING", "UNKNOWN"}
     assert plain.of(EventKind.RUNTIME_OFFLINE) == []
     for member in members[:11]:
-        await member.delta()  # all but one come back
+        status, answer = await member.delta()  # all but one come back
+        assert (status, answer["acknowledged"]) == (200, True), answer
+    await until(lambda: plane.board.hold is None)
     await until(lambda: plain.of(EventKind.RUNTIME_OFFLINE))
     assert [event.runtime_key for event in plain.of(EventKind.RUNTIME_OFFLINE)] == [12]
 
