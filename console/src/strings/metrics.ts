@@ -142,6 +142,6 @@ export const metrics = {
   emptyOther: 'Everything else sends by OpenTelemetry, with an ingest token, to this control plane:',
   emptySdk: 'Environment of the program',
   emptyFurther:
-    'WSO2 Integrator writes its figures into files that Fluent Bit sends: see *Send logs and metrics of BI and MI*.',
+    'WSO2 Integrator writes its figures into files that Fluent Bit sends: the documentation tells how.',
   widerTime: 'Look at 24 hours',
 }

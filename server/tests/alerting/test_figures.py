@@ -58,7 +58,7 @@ async def test_an_error_rate_is_judged_for_each_integration_by_one_question() ->
     assert by_place(found.measurements) == {SHOP: True, TILL: False}
     assert store.asked == [figures.REQUESTS]
     message = next(each.message for each in found.measurements if each.holds)
-    assert message == "20 of 100 requests failed in 300 s: 20.0%, where 5.0% is fine."
+    assert message == "20 of 100 requests failed in 300 s: 20%, where 5% is fine."
 
 
 async def test_a_latency_is_the_merged_percentile() -> None:

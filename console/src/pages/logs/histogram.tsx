@@ -27,6 +27,7 @@ export function Histogram({ levels: { steps, stepS }, onZoom }: HistogramProps) 
   const most = Math.max(1, ...bars.map(({ total }) => total))
   const end = (at: string) => new Date(Date.parse(at) + stepS * 1000).toISOString()
   const short = (at: string) => (stepS >= DAY_S ? exactTime(at).slice(0, 10) : clockTime(Date.parse(at)))
+  const until = bars.at(-1)
   const [dragged, setDragged] = useState<{ from: number; to: number }>()
   const under = ({ clientX, currentTarget }: PointerEvent) => {
     const { left, width } = currentTarget.getBoundingClientRect()
@@ -77,9 +78,8 @@ export function Histogram({ levels: { steps, stepS }, onZoom }: HistogramProps) 
         ))}
       </div>
       <div className="nums flex justify-between pt-1 text-[11px] text-faint">
-        {[bars[0], bars.at(-1)].map(
-          (bar, side) => bar && <span key={side === 0 ? 'first' : 'last'}>{short(bar.at)}</span>,
-        )}
+        {bars[0] && <span>{short(bars[0].at)}</span>}
+        {until && <span>{short(stepS >= DAY_S ? until.at : end(until.at))}</span>}
       </div>
       <details className="text-[12px] text-muted">
         <summary>{words.histogramTable}</summary>

@@ -153,8 +153,8 @@ def _judge_requests(rule: Rule, place: Place, figures: Figures) -> Measurement:
         value = figures.error_rate
         holds = value > limit
         message = (
-            f"{figures.failed.count} of {figures.count} requests failed in {rule.window_s} s: {value:.1%}, "
-            f"where {limit:.1%} is fine."
+            f"{figures.failed.count} of {figures.count} requests failed in {rule.window_s} s: {value * 100:.4g}%, "
+            f"where {limit * 100:.4g}% is fine."
         )
     else:
         share = rule.percentile or 0.95
