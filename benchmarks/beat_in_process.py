@@ -14,21 +14,19 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import uvloop
 from delta_server import nothing
 from pilothouse.app.control_plane import ControlPlane, open_control_plane
-from pilothouse.app.people import LOCAL
 from pilothouse.config import Settings
 from pilothouse.observe.logs import configure
-from pilothouse.operations.secrets import generate
 from pilothouse.protocol import wire
 from pilothouse.protocol.exchange import Exchange, ExchangeSettings, Inbound, Outbound
 from pilothouse.serving.runtime_connection import RuntimeConnection
 from requests_of_runtimes import delta_body, full_request, sign
+from secrets_of_runtimes import new_secret
 
 ROUNDS = 7
 REQUESTS = 20_000
@@ -155,11 +153,7 @@ def show(title: str, rows: list[tuple[str, Work]]) -> None:
 
 async def stock(plane: ControlPlane, runtimes: int, secrets: int) -> list[tuple[str, str]]:
     """Register runtimes; gives each one's id and token."""
-    making = partial(
-        generate, subject=LOCAL, organization=await plane.organization(), vault=plane.vault,
-        environment_handle="dev", project_handle=None, integration_handle=None, now=plane.clock.now(),
-    )  # fmt: skip
-    tokens = [sign((await plane.store.write(making)).secret, plane.clock.now()) for _ in range(secrets)]
+    tokens = [sign(await new_secret(plane), plane.clock.now()) for _ in range(secrets)]
     known = [(f"runtime-{number:06}", tokens[number % secrets]) for number in range(runtimes)]
     for begin in range(0, runtimes, 200):
         answers = [plane.runtime_handler(full_request(*each)) for each in known[begin : begin + 200]]

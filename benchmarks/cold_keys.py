@@ -18,12 +18,12 @@ from pilothouse.app.control_plane import ControlPlane, open_control_plane
 from pilothouse.app.people import LOCAL
 from pilothouse.config import Settings
 from pilothouse.observe.logs import configure
-from pilothouse.operations.secrets import generate
 from pilothouse.protocol.exchange import Inbound
 from pilothouse.storage import secrets
 from pilothouse.storage.unit import Transaction
 from real_databases import KINDS, Running, installed, running
 from requests_of_runtimes import delta_body, full_request, sign
+from secrets_of_runtimes import new_secret
 
 AT_ONCE = 256
 
@@ -64,19 +64,9 @@ async def send(plane: ControlPlane, request: Inbound) -> None:
 
 async def register(plane: ControlPlane, runtimes: int) -> list[str]:
     """Have all runtimes report once, each under a secret of its own; gives their tokens."""
-    making = partial(
-        generate,
-        subject=LOCAL,
-        organization=await plane.organization(),
-        vault=plane.vault,
-        environment_handle="dev",
-        project_handle=None,
-        integration_handle=None,
-        now=plane.clock.now(),
-    )
-    first = await plane.store.write(making)
-    await send(plane, full_request("first", sign(first.secret, plane.clock.now())))  # which binds it
-    made = await plane.store.write(partial(make_secrets, runtimes, first.secret.partition(".")[0], plane))
+    first = await new_secret(plane)
+    await send(plane, full_request("first", sign(first, plane.clock.now())))  # which binds it
+    made = await plane.store.write(partial(make_secrets, runtimes, first.partition(".")[0], plane))
     tokens, gate = [sign(secret, plane.clock.now()) for secret in made], asyncio.Semaphore(AT_ONCE)
 
     async def report(number: int) -> None:

@@ -16,18 +16,17 @@ from pathlib import Path
 import msgspec
 import uvloop
 from pilothouse.app.control_plane import ControlPlane, open_control_plane
-from pilothouse.app.people import LOCAL
 from pilothouse.base.ids import new_id
 from pilothouse.base.place import Database
 from pilothouse.config import Settings
 from pilothouse.domain.commands import Command, CommandAction, CommandResult, CommandRoute, CommandState
 from pilothouse.observe.logs import configure
 from pilothouse.operations.outcomes import Posted, note_results
-from pilothouse.operations.secrets import generate
 from pilothouse.storage import commands
 from pilothouse.storage.jobs import alone
 from real_databases import KINDS, Running, installed, running
 from requests_of_runtimes import full_request, sign
+from secrets_of_runtimes import new_secret
 
 AT_ONCE = 256
 Taking = Callable[[Posted], Awaitable[int | None]]
@@ -44,18 +43,8 @@ class Fleet:
     async def register(self) -> None:
         """Have all of them report."""
         plane = self._plane
-        making = partial(
-            generate,
-            subject=LOCAL,
-            organization=await plane.organization(),
-            vault=plane.vault,
-            environment_handle="dev",
-            project_handle=None,
-            integration_handle=None,
-            now=plane.clock.now(),
-        )
-        made = await plane.store.write(making)
-        token, gate = sign(made.secret, plane.clock.now()), asyncio.Semaphore(AT_ONCE)
+        secret = await new_secret(plane)
+        token, gate = sign(secret, plane.clock.now()), asyncio.Semaphore(AT_ONCE)
 
         async def report(number: int) -> None:
             async with gate:
@@ -65,7 +54,7 @@ class Fleet:
 
         await report(0)  # which binds the secret
         await asyncio.gather(*(report(number) for number in range(1, self._runtimes)))
-        self._sender = (await plane.keyring.load(made.secret.partition(".")[0])).facts
+        self._sender = (await plane.keyring.load(secret.partition(".")[0])).facts
 
     async def answer(self, way: Callable[[ControlPlane], Taking]) -> tuple[float, float]:
         """Give results a second, and CPU in µs a result, here and in the server."""

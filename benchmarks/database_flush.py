@@ -12,7 +12,6 @@ import statistics
 import sys
 import tempfile
 import time
-from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -23,16 +22,15 @@ from many_places import fill
 from pilothouse.alerting import worker
 from pilothouse.app import control_plane
 from pilothouse.app.control_plane import ControlPlane, open_control_plane
-from pilothouse.app.people import LOCAL
 from pilothouse.app.process import begin_start, end, end_start
 from pilothouse.config import Settings
 from pilothouse.observe.logs import configure
-from pilothouse.operations.secrets import generate
 from pilothouse.protocol.exchange import Exchange, ExchangeSettings
 from pilothouse.serving.carrier import Carrier, Listener
 from pilothouse.serving.settings import CarrierSettings
 from real_databases import Running
 from requests_of_runtimes import delta_body, full_request, sign
+from secrets_of_runtimes import new_secret
 
 BEATING = 100
 """Runtimes that send heartbeats meanwhile."""
@@ -113,11 +111,7 @@ async def serve(url: str, count: int) -> None:
         begin_start()
         plane = await open_control_plane(Settings(home=Path(folder) / "home", database_url=url))
         await plane.store.write(lambda tx: fill(tx.connection, plane.clock.now(), count - BEATING))
-        making = partial(
-            generate, subject=LOCAL, organization=await plane.organization(), vault=plane.vault, environment_handle="dev",
-            project_handle=None, integration_handle=None, now=plane.clock.now(),
-        )  # fmt: skip
-        token = sign((await plane.store.write(making)).secret, plane.clock.now())
+        token = sign(await new_secret(plane), plane.clock.now())
         names = [f"runtime-{number:05}" for number in range(BEATING)]
         for name in names:
             answer: Any = plane.runtime_handler(full_request(name, token))  # Any: an answer, or what becomes one

@@ -6,22 +6,20 @@ import datetime as dt
 import json
 import os
 import sys
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import uvloop
 from pilothouse.app.control_plane import open_control_plane
-from pilothouse.app.people import LOCAL
 from pilothouse.config import Settings
 from pilothouse.observe.logs import configure
-from pilothouse.operations.secrets import generate
 from pilothouse.protocol.exchange import Exchange, ExchangeSettings, Inbound, Outbound
 from pilothouse.protocol.wire import ACKNOWLEDGED
 from pilothouse.serving.carrier import Carrier, Listener
 from pilothouse.serving.certificates import CertificateSettings, ensure
 from pilothouse.serving.settings import CarrierSettings
 from requests_of_runtimes import full_request, sign
+from secrets_of_runtimes import new_secret
 
 RUNTIMES = 2_000
 SECRETS = 20
@@ -48,18 +46,7 @@ async def serve(
         plane = await open_control_plane(Settings(home=home / "home", database_url=database_url))
         handler = nothing if mode == "bare" else plane.runtime_handler
         files = ensure(CertificateSettings(directory=home / "tls"), dt.datetime.now(dt.UTC)) if tls else None
-        organization = await plane.organization()
-        making = partial(
-            generate,
-            subject=LOCAL,
-            organization=organization,
-            vault=plane.vault,
-            environment_handle="dev",
-            project_handle=None,
-            integration_handle=None,
-            now=plane.clock.now(),
-        )
-        secrets = [(await plane.store.write(making)).secret for _ in range(SECRETS)]
+        secrets = [await new_secret(plane) for _ in range(SECRETS)]
         tokens = [sign(secret, plane.clock.now()) for secret in secrets]
         runtimes = [(f"runtime-{number:05}", tokens[number % SECRETS]) for number in range(count)]
 

@@ -16,14 +16,13 @@ from pathlib import Path
 
 import uvloop
 from pilothouse.app.control_plane import ControlPlane, open_control_plane
-from pilothouse.app.people import LOCAL
 from pilothouse.base.place import Database
 from pilothouse.config import Settings
 from pilothouse.observe.logs import configure
-from pilothouse.operations.secrets import generate
 from pilothouse.storage import unit
 from real_databases import KINDS, Running, installed, running
 from requests_of_runtimes import full_request, sign
+from secrets_of_runtimes import new_secret
 
 SECRETS = 20
 AT_ONCE = 256
@@ -66,17 +65,7 @@ async def figures_of(run: Running, database: Database, runtimes: int, rounds: in
         home = Path(folder) / "home"
         settings = Settings(home=home) if database.is_embedded else Settings(home=home, database_url=database.url)
         plane = await open_control_plane(settings)
-        making = partial(
-            generate,
-            subject=LOCAL,
-            organization=await plane.organization(),
-            vault=plane.vault,
-            environment_handle="dev",
-            project_handle=None,
-            integration_handle=None,
-            now=plane.clock.now(),
-        )
-        tokens = [sign((await plane.store.write(making)).secret, plane.clock.now()) for _ in range(SECRETS)]
+        tokens = [sign(await new_secret(plane), plane.clock.now()) for _ in range(SECRETS)]
         storm = Storm(plane, run, tokens, runtimes)
         await storm.rage(partial(_named, 0), _nothing_new, kind)
         new = [await storm.rage(partial(_named, turn), _nothing_new, kind) for turn in range(1, rounds + 1)]

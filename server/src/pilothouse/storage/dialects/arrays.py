@@ -28,7 +28,7 @@ def array_of_texts(values: Sequence[str | None]) -> str:
 
 def array_of_numbers(values: Sequence[float | None]) -> str:
     """Write numbers and nulls as PostgreSQL writes an array: JSON's way is the same but for its brackets, and written at once."""
-    return f"{{{msgspec.json.encode(values)[1:-1].decode()}}}"
+    return f"{{{msgspec.json.encode(list(values))[1:-1].decode()}}}"
 
 
 def _quoted(value: str) -> str:
