@@ -60,7 +60,13 @@ stories('Logs', (story) => {
 
   story('a bar of the histogram leads to its time, and the download asks for what is shown', async ({ page }) => {
     await page.goto('/logs?level=ERROR')
-    const bars = page.getByRole('region', { name: 'Lines by level over time' }).getByRole('button')
+    const histogram = page.getByRole('region', { name: 'Lines by level over time' })
+    const bars = histogram.getByRole('button')
+    await bars.first().waitFor()
+    const [, until] = (await bars.last().getAttribute('aria-label'))?.match(/\d\d:\d\d:\d\d/g) ?? []
+    const [, told] = await histogram.getByText(/^\d\d:\d\d:\d\d$/).allTextContents()
+    expect(told).toBe(until)
+    expect(until).toBeTruthy()
     await bars.and(page.locator(':not([disabled])')).first().click()
     await expect.poll(() => new URL(page.url()).searchParams.get('from')).toBeTruthy()
     const address = await page.getByRole('link', { name: 'Download' }).getAttribute('href')
