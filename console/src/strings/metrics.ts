@@ -141,7 +141,6 @@ export const metrics = {
     'The bridge tells CPU, memory, lag of the event loop and pauses of the garbage collector every 10 seconds. Other runtimes tell nothing of the kind.',
   emptyOther: 'Everything else sends by OpenTelemetry, with an ingest token, to this control plane:',
   emptySdk: 'Environment of the program',
-  emptyFurther:
-    'WSO2 Integrator writes its figures into files that Fluent Bit sends: the documentation tells how.',
+  emptyFurther: 'WSO2 Integrator writes its figures into files that Fluent Bit sends: the documentation tells how.',
   widerTime: 'Look at 24 hours',
 }
