@@ -1,6 +1,7 @@
 """Our own trouble is 503, never blamed on the runtime, and leaves nothing half-written."""
 
 import asyncio
+import threading
 
 import pytest
 from pilothouse.app.control_plane import ControlPlane
@@ -100,6 +101,61 @@ async def test_a_verdict_that_cannot_be_stored_is_still_told(
     assert (list(happened), missed) == ([], True)  # "read your page again"
     status = (await admin.ask("{ runtimes { nodes { status } } }"))["runtimes"]["nodes"]
     assert status == [{"status": "OFFLINE"}]
+    await plane.watch()
+    with pytest.raises(TimeoutError):  # nothing is new: nobody reads again for each attempt
+        async with asyncio.timeout(0.1):
+            await feed.take(0)
+
+
+@pytest.mark.embedded
+async def test_a_verdict_that_could_not_be_stored_is_announced_once_when_it_can(
+    runtime, plane: ControlPlane, clock: FakeClock
+) -> None:
+    await runtime.full()
+    told: list[str] = []
+    plane.bus.follow(lambda event: told.append(event.kind.value))
+    set_read_only(plane, "on")
+    clock.advance(200)
+    plane._watched_at = clock.now()
+    await plane.watch()
+    set_read_only(plane, "off")
+    for _ in range(3):
+        await plane.watch()
+    assert told == ["runtime.offline"]
+    set_read_only(plane, "on")
+    clock.advance(1)
+    await runtime.delta()
+    await plane.announcing.close()  # that it is back, could not be stored
+    set_read_only(plane, "off")
+    for _ in range(3):
+        await plane.watch()
+    assert told == ["runtime.offline", "runtime.running"]
+    stored = text("select kind from events where kind in ('runtime.offline', 'runtime.running') order by sequence")
+    assert (await plane.store.read(lambda c: list(c.execute(stored).scalars())))[-2:] == told
+
+
+@pytest.mark.embedded
+async def test_a_stop_lets_a_verdict_be_stored_that_is_on_its_way(
+    runtime, plane: ControlPlane, clock: FakeClock
+) -> None:
+    await runtime.full()
+    told: list[str] = []
+    plane.bus.follow(lambda event: told.append(event.kind.value))
+    clock.advance(200)
+    plane._watched_at = clock.now()
+    let_go = threading.Event()
+    busy = asyncio.ensure_future(plane.store.write(lambda _: let_go.wait(30)))
+    look = asyncio.ensure_future(plane.watch())
+    async with asyncio.timeout(10):
+        while not plane.announcing._under_way:
+            await asyncio.sleep(0)
+    look.cancel()
+    closing = asyncio.ensure_future(plane.announcing.close())
+    await asyncio.sleep(0)
+    let_go.set()
+    await closing
+    await busy
+    assert told == ["runtime.offline"]
 
 
 async def test_a_stall_of_ours_marks_nobody_offline(runtime, plane: ControlPlane, clock: FakeClock, admin) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Coroutine, Sequence
 from functools import partial
+from typing import Final, TypeVar
 
 import structlog
 
@@ -12,6 +13,10 @@ from pilothouse.operations.bus import Bus
 from pilothouse.operations.replicas import Replicas
 from pilothouse.presence import Agenda, Board, Turn
 from pilothouse.storage.unit import Store
+
+T = TypeVar("T")
+CLOSING_S: Final = 5.0
+"""Unit: seconds. So long a stop waits for what is being written; then that is given up, and announced after the next start."""
 
 _log = structlog.get_logger(__name__)
 
@@ -26,19 +31,39 @@ class Announcing:
         self._agenda = agenda
         self._bus = bus
         self._under_way: set[asyncio.Task[object]] = set()
+        self._not_stored: set[int] = set()
+        """Keys of runtimes whose verdicts could not be stored since the last that could: what waits is told once, not at each
+        attempt. Bounded by the runtimes on the board."""
 
     def announce(self, turns: Sequence[Turn]) -> None:
         """Announce runtimes that came back by a heartbeat; the heartbeat does not wait for it."""
-        self.begin(self.write(turns))
+        self.begin(self._write(turns))
 
-    def begin(self, work: Coroutine[None, None, object]) -> None:
-        """Begin work that nobody waits for."""
+    def begin(self, work: Coroutine[None, None, T]) -> asyncio.Task[T]:
+        """Begin work that need not be waited for."""
         task = asyncio.get_running_loop().create_task(work)
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
+        return task
 
     async def write(self, turns: Sequence[Turn]) -> bool:
-        """Announce verdicts; whoever looks reads again where they could not be stored, and this is false."""
+        """Announce verdicts; where they could not be stored, whoever looks reads again, and this is false.
+
+        Those are still to be announced: the next look finds them. Who stops to wait does not end what was begun.
+        """
+        return await asyncio.shield(self.begin(self._write(turns)))
+
+    async def _write(self, turns: Sequence[Turn]) -> bool:
+        try:
+            retired = await self._store_them(turns)
+        except PilothouseError as error:
+            keys = {turn.entry.runtime_key for turn in turns}
+            if not keys <= self._not_stored:
+                self._not_stored |= keys
+                _log.error("runtime.status_not_stored", runtimes=len(turns), cause=error.message, fix=error.fix)
+                self._bus.publish_unknown()
+            return False
+        self._not_stored.clear()
         for turn in turns:
             _log.info(
                 "runtime.status",
@@ -46,21 +71,22 @@ class Announcing:
                 status=turn.verdict.status.value,
                 reason=turn.verdict.reason,
             )
-        try:
-            if self._replicas.is_shared:
-                retired = await self._replicas.announce(turns)
-            else:
-                retired = await self._store.write(
-                    partial(liveness.announce, turns=turns, succeeded=self._board.is_succeeded_by)
-                )
-        except PilothouseError as error:
-            _log.error("runtime.status_not_stored", cause=error.message, fix=error.fix)
-            self._bus.publish_unknown()
-            return False
         for key in retired:
             self._board.take_down(key)
             self._agenda.drop(key)
         return True
+
+    async def _store_them(self, turns: Sequence[Turn]) -> tuple[int, ...]:
+        try:
+            if self._replicas.is_shared:
+                return await self._replicas.announce(turns)
+            return await self._store.write(
+                partial(liveness.announce, turns=turns, succeeded=self._board.is_succeeded_by)
+            )
+        except BaseException:
+            for turn in turns:
+                self._board.take_back(turn)
+            raise
 
     def tell_of_the_hold(self) -> None:
         """Tell that verdicts are held back, or given again."""
@@ -77,8 +103,9 @@ class Announcing:
         self._bus.publish_unknown()
 
     async def close(self) -> None:
-        """End what is under way."""
-        under_way = list(self._under_way)
-        for task in under_way:
-            task.cancel()
-        await asyncio.gather(*under_way, return_exceptions=True)
+        """Let what is under way come to its end, if that is soon."""
+        if self._under_way:
+            _, late = await asyncio.wait(self._under_way, timeout=CLOSING_S)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)

@@ -230,17 +230,12 @@ class Replicas:
     async def announce(self, turns: Sequence[Turn]) -> tuple[int, ...]:
         """Announce verdicts, unless another replica knows better or did so; returns the keys of runtimes that were succeeded.
 
-        Raises: Unavailable, and the verdicts are still to be announced
+        Raises: Unavailable, and none of them was announced
         """
         heard = {turn.entry.runtime_key: merging.heard_of(turn.entry) for turn in turns}
-        try:
-            done = await self._store.write(
-                partial(liveness.announce_shared, turns=turns, heard=heard, succeeded=self._board.is_succeeded_by)
-            )
-        except BaseException:
-            for turn in turns:
-                self._board.take_back(turn)
-            raise
+        done = await self._store.write(
+            partial(liveness.announce_shared, turns=turns, heard=heard, succeeded=self._board.is_succeeded_by)
+        )
         self._again.update(done.dropped)  # read with the next look
         return done.retired
 
