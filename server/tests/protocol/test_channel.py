@@ -214,12 +214,18 @@ async def status_of(admin, runtime_id: str) -> dict[str, Any]:
     return next(row for row in rows if row["runtimeId"] == runtime_id)
 
 
-async def until(condition: Callable[[], Any], within_s: float = PATIENCE_S) -> float:
-    """Wait for something; tells how long it took."""
+async def until(
+    condition: Callable[[], Any],
+    within_s: float = PATIENCE_S,
+    tell: Callable[[], str] = lambda: "it did not come to pass",
+) -> float:
+    """Wait for something; tells how long it took, or what is the case instead."""
     began = time.monotonic()
+    looks = 0
     while not condition():
-        assert time.monotonic() - began < within_s, "it did not come to pass"
+        assert time.monotonic() - began < within_s, f"{tell()}, after {looks} looks"
         await asyncio.sleep(0.01)
+        looks += 1
     return time.monotonic() - began
 
 
@@ -410,7 +416,13 @@ async def test_when_many_channels_break_at_once_nobody_is_called_offline(
     for member in members[:11]:
         status, answer = await member.delta()  # all but one come back
         assert (status, answer["acknowledged"]) == (200, True), answer
-    await until(lambda: plane.board.hold is None)
+
+    def found() -> str:
+        silent, age_s = plane.board.rota.silent, plane.clock.now() - plane._watched_at
+        departed = [key for key in plane.board.list_keys() if plane.board.find_key(key).departure is not None]
+        return f"silent {silent}, departed {departed}, watched {age_s:.1f} s ago, {plane.board.hold}"
+
+    await until(lambda: plane.board.hold is None, tell=found)
     await until(lambda: plain.of(EventKind.RUNTIME_OFFLINE))
     assert [event.runtime_key for event in plain.of(EventKind.RUNTIME_OFFLINE)] == [12]
 

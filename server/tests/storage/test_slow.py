@@ -94,8 +94,8 @@ async def test_with_0_nothing_is_slow_and_everything_is_timed(watched, lines) ->
 
 
 async def test_a_very_long_statement_is_cut_and_written_on_one_line(watched, lines) -> None:
-    store, _ = watched(1)
-    await store.read(lambda c: c.execute(text("select slept(0.01),\n " + ", ".join(["1"] * 900))).all())
+    store, _ = watched(400)
+    await store.read(lambda c: c.execute(text("select slept(0.5),\n " + ", ".join(["1"] * 900))).all())
     (line,) = slow_ones(lines)
     assert "\n" not in line["statement"]
     assert len(line["statement"]) == 2_000
