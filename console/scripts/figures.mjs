@@ -16,6 +16,7 @@ const { values } = parseArgs({
     changes: { type: 'string', default: '1000' },
     seconds: { type: 'string', default: '10' },
     lines: { type: 'string', default: '100000' },
+    minutes: { type: 'string', default: '0' },
     check: { type: 'boolean', default: false },
     built: { type: 'boolean', default: false },
     only: { type: 'string', multiple: true },
@@ -25,9 +26,13 @@ const RUNTIMES = Number(values.runtimes)
 const CHANGES = Number(values.changes)
 const SECONDS = Number(values.seconds)
 const LINES = Number(values.lines)
+/** So long a tail is to take; without it, as quickly as its lines can be said. */
+const MINUTES = Number(values.minutes)
 /** Fifty notches of a wheel a second. */
 const HAND_PX_S = 5_000
 const FRAMES = 200
+/** Lines of a tail that come together. */
+const AT_ONCE = MINUTES ? 10 : 100
 
 /** `--only scroll` measures that alone: start, scroll, changes, tail. */
 const wants = (figure) => values.only?.includes(figure) ?? true
@@ -381,24 +386,28 @@ async function figureStorm(page, session, api) {
   return Math.max(0, ...interactions)
 }
 
-/** Many lines quickly stand for a long time of few: what grows, grows by the line. */
+/**
+ * Many lines quickly stand for a long time of few: what grows, grows by the line. `--minutes 60` waits the hour all the same,
+ * for what grows by the clock.
+ */
 async function figureTail(page, session, api, origin) {
   await page.goto(`${origin}/logs?live=true`)
   await page.getByRole('heading', { level: 1 }).waitFor()
   await page.waitForTimeout(2_000)
   const sizes = []
   const parts = 5
+  const pauseMs = Math.max(5, (MINUTES * 60_000) / (LINES / AT_ONCE))
   for (let part = 0; part <= parts; part++) {
     sizes.push(await usedMiB(session))
     if (part === parts) break
     for (let said = 0; said < LINES / parts; said++) {
       api.db.telemetry.say(`line ${part}-${said} of a tail that does not end`, 'INFO')
-      if (said % 100 === 99) await new Promise((resolve) => setTimeout(resolve, 5))
+      if (said % AT_ONCE === AT_ONCE - 1) await new Promise((resolve) => setTimeout(resolve, pauseMs))
     }
     await page.waitForTimeout(1_000)
   }
   print(
-    `memory of a live tail, at each fifth of ${round(LINES)} lines`,
+    `memory of a live tail, at each fifth of ${round(LINES)} lines${MINUTES ? ` in ${MINUTES} minutes` : ''}`,
     `${sizes.map((each) => round(each, 1)).join(' → ')} MiB`,
   )
   return sizes.at(-1) - sizes[1]

@@ -22,6 +22,13 @@ test('the lines of the logs are asked for as they are seen: a level with all tha
   )
 })
 
+test('what is not as wanted is asked for by place and trouble', () => {
+  expect(lists.drift({ project: 'shop', environment: 'prod', trouble: 'FAILED' })).toBe(
+    'pilothouse drift list --project shop --environment prod --trouble failed',
+  )
+  expect(lists.drift({})).toBe('pilothouse drift list')
+})
+
 test('so are traces', () => {
   expect(lists.traces({ service: 'orders', operation: 'GET /', failed: true, slower: 250, span: '7d' })).toBe(
     "pilothouse traces --service orders --name 'GET /' --failed --slower-than 250 --since 7d",

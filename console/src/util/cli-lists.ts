@@ -1,5 +1,5 @@
 import { line } from './cli'
-import type { AuditSearch, EventsSearch, LogsSearch, TracesSearch } from './search'
+import type { AuditSearch, DriftSearch, EventsSearch, LogsSearch, TracesSearch } from './search'
 import { SPANS } from './search'
 
 type Text = string | null | undefined
@@ -20,6 +20,8 @@ export const lists = {
   projects: (search: Text) => line(['projects', 'list'], { search }),
   integrations: (project: string, search: Text, type: Text) =>
     line(['integrations', 'list'], { project, search, type }),
+  drift: ({ trouble, ...place }: DriftSearch) =>
+    line(['drift', 'list'], { ...placeOf(place), trouble: trouble?.toLowerCase() }),
   environments: () => line(['environments', 'list']),
   secrets: (place: Place) => line(['secrets', 'list'], placeOf(place)),
   groups: (search: Text) => line(['groups', 'list'], { search }),

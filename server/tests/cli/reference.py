@@ -16,6 +16,7 @@ SHAPES = {
     "runtimes users": "ADD_MI_USER",
     "artifacts list --runtime": "ARTIFACTS",
     "artifacts list": "MERGED_ARTIFACTS",
+    "drift list": "NOT_AS_WANTED",
     "log-level list": "LOG_LEVELS",
     "commands list, and what steers": "COMMANDS",
     "commands show": "COMMAND",

@@ -1,15 +1,10 @@
 """The command line against a control plane over TLS: signing in, the organization as code, reading, steering, ending."""
 
-import contextlib
-import datetime as dt
 import json
 import re
-import ssl
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 import yaml
 from pilothouse.client.errors import (
@@ -23,31 +18,11 @@ from pilothouse.client.errors import (
     USAGE,
 )
 from pilothouse.client.http import Connection
-from served import PASSWORD, Run, Served
+from served import Run, Served, browser, made_token
 
 pytestmark = pytest.mark.slow
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "organization"
-
-
-@contextlib.contextmanager
-def browser(served: Served) -> Iterator[httpx.Client]:
-    """The administrator at the console."""
-    context = ssl.create_default_context(cafile=str(served.home / "tls" / "certificate.pem"))
-    with httpx.Client(base_url=served.url, verify=context, trust_env=False) as client:
-        assert client.post("/auth/sign-in", json={"username": "admin", "password": PASSWORD}).status_code == 200
-        yield client
-
-
-def made_token(served: Served, **more: str) -> str:
-    ends = (dt.datetime.now(dt.UTC) + dt.timedelta(days=1)).isoformat()
-    document = "mutation ($input: CreateApiTokenInput!) { createApiToken(input: $input) { token } }"
-    with browser(served) as client:
-        answer = client.post(
-            "/graphql", json={"query": document, "variables": {"input": {"name": "tests", "expiresAt": ends, **more}}}
-        ).json()
-    assert answer["data"], answer
-    return answer["data"]["createApiToken"]["token"]
 
 
 @pytest.fixture(scope="session")

@@ -10,11 +10,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-from joserfc import jwt
-from joserfc.jwk import OctKey
 from pilothouse.cli import remote
 from pilothouse.client.errors import FAILED, USAGE
-from served import PASSWORD, Run, Served
+from served import PASSWORD, Run, Served, sent
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "management"))
 
@@ -23,19 +21,6 @@ from fake_mi import FakeMi
 pytestmark = pytest.mark.slow
 
 TOLD = "graces-password-42"
-
-
-def sent(served: Served, secret: str, body: dict[str, object]) -> int:
-    """Send a full heartbeat, as a Micro Integrator."""
-    key_id, _, material = secret.partition(".")
-    now = int(time.time())
-    claims = {"iss": "icp-runtime-jwt-issuer", "aud": "icp-server", "sub": "r", "iat": now, "exp": now + 600}
-    token = jwt.encode(
-        {"alg": "HS256", "kid": key_id}, {**claims, "scope": "runtime_agent"}, OctKey.import_key(material)
-    )
-    context = ssl.create_default_context(cafile=str(served.home / "tls" / "certificate.pem"))
-    with httpx.Client(base_url=served.runtime_url, verify=context, trust_env=False, timeout=60) as client:
-        return client.post("/icp/heartbeat", json=body, headers={"Authorization": f"Bearer {token}"}).status_code
 
 
 @pytest.fixture

@@ -9,11 +9,12 @@ import { place } from '@/strings/place'
 import { Button } from '@/ui/button'
 import { Choose } from '@/ui/choose'
 import { OpenTo } from '@/ui/closed'
-import { CopyGraphql } from '@/ui/copy'
+import { CopyCli, CopyGraphql } from '@/ui/copy'
 import { List, type ListColumn } from '@/ui/list'
 import { PageHead } from '@/ui/page'
 import { Empty } from '@/ui/states'
 import { CriticalBadge } from '@/ui/status'
+import { lists } from '@/util/cli-lists'
 import { PATH, to } from '@/util/paths'
 import { type DriftSearch, TROUBLES } from '@/util/search'
 import { useSearchState } from '@/util/use-search-state'
@@ -140,7 +141,12 @@ function Drift() {
     <>
       <PageHead
         title={words.title}
-        actions={<CopyGraphql document={NotAsWantedDocument} variables={{ filter, first: PAGE_SIZE }} />}
+        actions={
+          <>
+            <CopyCli command={lists.drift({ project, environment, trouble })} />
+            <CopyGraphql document={NotAsWantedDocument} variables={{ filter, first: PAGE_SIZE }} />
+          </>
+        }
       />
       <p className="-mt-2 mb-3 max-w-prose text-muted">{words.note}</p>
       <div className="mb-3 flex flex-wrap items-center gap-2">

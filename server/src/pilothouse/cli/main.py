@@ -17,6 +17,7 @@ from pilothouse.cli import (
     backup,
     credentials,
     db,
+    drift,
     ingest_tokens,
     log_download,
     metrics,
@@ -79,6 +80,7 @@ app.add_typer(steering.schedules, name="schedules", rich_help_panel=FLEET)
 app.add_typer(steering.log_level, name="log-level", rich_help_panel=FLEET)
 app.command("trigger", rich_help_panel=FLEET)(steering.trigger)
 app.add_typer(steering.commands, name="commands", rich_help_panel=FLEET)
+app.add_typer(drift.app, name="drift", rich_help_panel=FLEET)
 app.command("watch", rich_help_panel=FLEET)(runtimes.watch)
 app.command("try", rich_help_panel=FLEET)(try_it.try_out)
 

@@ -102,6 +102,11 @@ MERGED_ARTIFACTS: Final = _query(
     f"nodes {{ kind name package state inSync hostCount hostedBy {{ id runtimeId name }} missingCount "
     f"missingOn {{ id runtimeId name }} }} {_PAGE}",
 )
+NOT_AS_WANTED: Final = _query(
+    "notAsWanted",
+    "filter: NotAsWantedFilter, first: Int, after: String",
+    f"nodes {{ {_PLACE} running forms failed unreached }} {_PAGE}",
+)
 LOG_LEVELS: Final = _query(
     "steering",
     "project: String!, integration: String!, environment: String!",
