@@ -1,5 +1,5 @@
 import type * as api from '../src/api/generated/schema'
-import { TROUBLES } from '../src/util/search'
+import { TROUBLES } from '../src/util/choices'
 import { connection, type Db, type PageArguments, type RuntimeRecord, verdict } from './db'
 import { isOpen, placeOf } from './desk'
 import { allArtifacts } from './observe'

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { Permission } from '@/api/generated/operations'
-import { PERMISSIONS } from '@/util/search'
+import { PERMISSIONS } from '@/util/choices'
 import { entriesOf, entryFor, everyEntry } from './entries'
 
 const everything: readonly Permission[] = PERMISSIONS

@@ -1,6 +1,6 @@
 import type { Sort } from '@/api/generated/operations'
 import { sorts as words } from '@/strings/common'
-import { SORTS } from '@/util/search'
+import { SORTS } from '@/util/choices'
 import { Choose } from './choose'
 
 /** The order of a list; by name unless another one is chosen. */

@@ -1,6 +1,6 @@
+import { SPANS } from './choices'
 import { line } from './cli'
 import type { AuditSearch, DriftSearch, EventsSearch, LogsSearch, TracesSearch } from './search'
-import { SPANS } from './search'
 
 type Text = string | null | undefined
 type Place = { project?: Text; integration?: Text; environment?: Text }

@@ -4,9 +4,9 @@ import { CircleCheck, TriangleAlert } from 'lucide-react'
 import type { TallyQuery, Trouble } from '@/api/generated/operations'
 import { tallyQuery } from '@/api/queries'
 import { drift as words } from '@/strings/drift'
+import { TROUBLES } from '@/util/choices'
 import { to } from '@/util/paths'
 import { useBlocked } from '@/util/permissions'
-import { TROUBLES } from '@/util/search'
 
 type Tally = TallyQuery['notAsWanted']
 

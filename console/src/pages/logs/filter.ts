@@ -1,7 +1,7 @@
 import type { LogFilter, Severity } from '@/api/generated/telemetry'
+import { SEVERITIES, SPANS } from '@/util/choices'
 import { API } from '@/util/paths'
 import type { LogsSearch } from '@/util/search'
-import { SEVERITIES, SPANS } from '@/util/search'
 
 const MINUTE = 60_000
 const LENGTHS = { '15m': 15, '1h': 60, '6h': 360, '1d': 1_440, '7d': 10_080, '30d': 43_200 } as const

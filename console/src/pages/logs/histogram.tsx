@@ -1,7 +1,7 @@
 import { type PointerEvent, useState } from 'react'
 import type { LogLevelsQuery, Severity } from '@/api/generated/telemetry'
 import { logs as words } from '@/strings/logs'
-import { SEVERITIES } from '@/util/search'
+import { SEVERITIES } from '@/util/choices'
 import { clockTime, exactTime } from '@/util/time'
 import { barAt } from './zoom'
 

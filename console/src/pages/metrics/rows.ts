@@ -1,7 +1,8 @@
 import type { MetricTableQuery } from '@/api/generated/telemetry'
 import { metrics as words } from '@/strings/metrics'
-import type { METRIC_ORDERS, MetricsSearch } from '@/util/search'
-import { METRIC_SHARES } from '@/util/search'
+import type { METRIC_ORDERS } from '@/util/choices'
+import { METRIC_SHARES } from '@/util/choices'
+import type { MetricsSearch } from '@/util/search'
 
 type Series = MetricTableQuery['metrics']['series'][number]
 export type Order = (typeof METRIC_ORDERS)[number]

@@ -1,4 +1,5 @@
-import { type MetricsSearch, SPANS } from '@/util/search'
+import { SPANS } from '@/util/choices'
+import type { MetricsSearch } from '@/util/search'
 
 const SECOND = 1_000
 const MINUTE_S = 60

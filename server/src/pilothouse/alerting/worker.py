@@ -158,11 +158,11 @@ class Alerting:
         found = await self._measure(rules, known, now)
         told = 0
         for rule, one in zip(rules, found, strict=True):
-            self._judged[rule.id] = (now, rule)
             changes = alert_judging.changes_of(rule, one, known, now)
             for start in range(0, len(changes), KEPT_AT_ONCE):
                 some = changes[start : start + KEPT_AT_ONCE]
                 told += await self._store.write(partial(alert_judging.keep, rule=rule, changes=some, now=now))
+            self._judged[rule.id] = (now, rule)  # what could not be stored is judged again soon, and not in a minute
         await self._note(rules, found, now)
         if told:
             self._send_soon.set()
