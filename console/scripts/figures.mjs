@@ -398,6 +398,7 @@ async function figureTail(page, session, api, origin) {
   const parts = 5
   const pauseMs = Math.max(5, (MINUTES * 60_000) / (LINES / AT_ONCE))
   for (let part = 0; part <= parts; part++) {
+    await page.evaluate(() => globalThis.forgetSeen()) // an hour of noted frames is a megabyte of our own
     sizes.push(await usedMiB(session))
     if (part === parts) break
     for (let said = 0; said < LINES / parts; said++) {
