@@ -22,7 +22,7 @@ from typing import Any
 import httpx
 import query_plans
 from argon2 import PasswordHasher
-from database_flush import Held, leave_alone
+from database_flush import Held, left_alone
 from many_places import RUNTIMES, fill
 from pilothouse.access.grants import Grant, Holdings, Subject, decide
 from pilothouse.access.permissions import Permission
@@ -230,7 +230,7 @@ def _once(work: Callable[[], object], times: int) -> float:
 
 async def measure_database(run: Running, count: int, rounds: int, *, plans: bool) -> None:
     """Print the rows of one database."""
-    with tempfile.TemporaryDirectory() as folder:
+    with left_alone(), tempfile.TemporaryDirectory() as folder:
         passwords = Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
         settings = Settings(home=Path(folder) / "home", database_url=run.fresh().url)
         process.begin_start()
@@ -238,7 +238,6 @@ async def measure_database(run: Running, count: int, rounds: int, *, plans: bool
         await plane.store.write(lambda tx: fill(tx.connection, plane.clock.now(), count))
         await plane.store.write(lambda tx: query_plans.prepare(tx.connection))
         await make_people(plane)
-        leave_alone()
         await plane.start()
         process.end_start()
         seen = query_plans.Seen(plane.store.reader_engine)
@@ -253,6 +252,7 @@ async def measure_database(run: Running, count: int, rounds: int, *, plans: bool
         if plans:
             await plane.store.read(lambda connection: show_plans(connection, seen))
         await plane.stop()
+        process.end()
 
 
 def show_plans(connection: Connection, seen: query_plans.Seen) -> None:

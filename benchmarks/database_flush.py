@@ -12,8 +12,10 @@ import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any, Self
+from unittest.mock import patch
 
 import uvloop
 from fleet.wires import Target
@@ -42,13 +44,15 @@ _WAKE_S = 0.002
 _REST_S = 2.0
 
 
-def leave_alone() -> None:
-    """Let control planes of this process do no periodic work that would be measured with what is asked.
+@contextlib.contextmanager
+def left_alone() -> Generator[None]:
+    """Let control planes that begin meanwhile do no periodic work that would be measured with what is asked.
 
     Alerts are not judged either: where nobody beats and nobody watches for mass silence, one would be written for every runtime.
     """
-    control_plane.FLUSH_EVERY_S = control_plane.WATCH_EVERY_S = control_plane.FLUSH_SHARED_EVERY_S = _NEVER_S
-    worker.JUDGE_EVERY_S = _NEVER_S
+    never = dict.fromkeys(("FLUSH_EVERY_S", "FLUSH_SHARED_EVERY_S", "WATCH_EVERY_S"), _NEVER_S)
+    with patch.multiple(control_plane, **never), patch.object(worker, "JUDGE_EVERY_S", _NEVER_S):
+        yield
 
 
 class Held:
@@ -106,8 +110,7 @@ async def flush_all(plane: ControlPlane) -> dict[str, float]:
 async def serve(url: str, count: int) -> None:
     """Serve until standard input ends; each line of it asks for a flush, or for so many seconds of rest."""
     configure("ERROR", "text")
-    leave_alone()  # it flushes when we say so, and nobody falls silent
-    with tempfile.TemporaryDirectory() as folder:
+    with left_alone(), tempfile.TemporaryDirectory() as folder:  # it flushes when we say so, and nobody falls silent
         begin_start()
         plane = await open_control_plane(Settings(home=Path(folder) / "home", database_url=url))
         await plane.store.write(lambda tx: fill(tx.connection, plane.clock.now(), count - BEATING))

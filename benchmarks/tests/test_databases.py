@@ -1,5 +1,6 @@
 """The benchmarks of databases run, and measure what they say: short, and without a look at the clock."""
 
+import gc
 import shutil
 import sys
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ import database_flush
 import query_plans
 import small_writes
 from console_pages import measure_database
+from pilothouse.app import control_plane
 from pilothouse.storage import tables
 from pilothouse.storage.engine import open_readers, open_writer
 from real_databases import Running, installed, running
@@ -77,6 +79,8 @@ async def test_pages_are_measured_and_their_plans_are_asked_for(
     for page in ("Projects", "Runtimes", "RuntimePage"):
         assert f"| root | {page} |" in told
     assert "reads whole" in told
+    assert control_plane.WATCH_EVERY_S < 1, "what comes after it in this process would not be looked after"
+    assert gc.get_freeze_count() == 0
 
 
 def test_a_statement_that_reads_a_large_table_whole_is_found_and_one_that_does_not_is_none(run: Running) -> None:
